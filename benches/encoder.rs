@@ -32,7 +32,7 @@ fn main() {
 
 fn noise(count: usize, scale: f32) -> Vec<f32> {
     (0..count)
-        .map(|place| ((place * 2_654_435_761 % 1_000_003) as f32 / 500_001.5 - 1.0) * scale)
+        .map(|index| ((index * 2_654_435_761 % 1_000_003) as f32 / 500_001.5 - 1.0) * scale)
         .collect()
 }
 
@@ -128,7 +128,7 @@ fn texts(token_count: usize, length: usize) -> PackedTokens {
     while tokens.token_count() < token_count {
         let own = (length - length / 3 + text * 7919 % (2 * (length / 3) + 1)).max(1);
         let ids: Vec<u32> = (0..own)
-            .map(|place| ((text * 31 + place) * 7919 % VOCABULARY) as u32)
+            .map(|index| ((text * 31 + index) * 7919 % VOCABULARY) as u32)
             .collect();
         tokens.push(
             &ids,

@@ -1,6 +1,6 @@
 //! How many rows × trees a second does each forest kernel score, on one core, rows in memory?
 //!
-//! `cargo bench --bench forest`. The ensembles are random, of the shapes that people train:
+//! `cargo bench --bench forest`. The ensembles are random, of the shapes that users train:
 //! complete trees of depth 6 and 8 in single precision (XGBoost), 255 leaves in double
 //! precision (LightGBM), symmetric trees (CatBoost), deep trees of thousands of nodes that share no
 //! thresholds (random forests), and blocks of few rows. The estimates in `forest/choice.rs` come
@@ -117,8 +117,8 @@ impl Maker {
         let mut nodes: Vec<Node> = Vec::new();
         let mut leaves: Vec<Option<(usize, bool)>> = vec![None];
         while leaves.len() < leaf_count {
-            let place = (self.number() * leaves.len() as f64) as usize;
-            let parent = leaves.swap_remove(place);
+            let position = (self.number() * leaves.len() as f64) as usize;
+            let parent = leaves.swap_remove(position);
             let index = nodes.len();
             attach(&mut nodes, parent, Child::Node(index as u32));
             leaves.extend([Some((index, true)), Some((index, false))]);
@@ -302,9 +302,9 @@ const WAYS: [Option<Kernel>; 8] = [
     Some(Kernel::Sliced(Instructions::Avx512)),
     Some(Kernel::Sliced(Instructions::Avx2)),
     Some(Kernel::Sliced(Instructions::Portable)),
-    Some(Kernel::FewRows(Instructions::Avx512)),
-    Some(Kernel::FewRows(Instructions::Avx2)),
-    Some(Kernel::FewRows(Instructions::Portable)),
+    Some(Kernel::SmallBatch(Instructions::Avx512)),
+    Some(Kernel::SmallBatch(Instructions::Avx2)),
+    Some(Kernel::SmallBatch(Instructions::Portable)),
     None,
 ];
 
@@ -329,7 +329,7 @@ impl std::fmt::Display for Way {
 }
 
 #[divan::bench(args = ways(&[1, 16, 64]))]
-fn few_rows_depth_8(bencher: Bencher, way: &Way) {
+fn small_batch_depth_8(bencher: Bencher, way: &Way) {
     score(
         bencher,
         way.kernel,
@@ -342,7 +342,7 @@ fn few_rows_depth_8(bencher: Bencher, way: &Way) {
 }
 
 #[divan::bench(args = ways(&[1, 16, 64]))]
-fn few_rows_leaves_255(bencher: Bencher, way: &Way) {
+fn small_batch_leaves_255(bencher: Bencher, way: &Way) {
     score(
         bencher,
         way.kernel,
@@ -355,7 +355,7 @@ fn few_rows_leaves_255(bencher: Bencher, way: &Way) {
 }
 
 #[divan::bench(args = ways(&[1, 16, 64]))]
-fn few_rows_symmetric_6(bencher: Bencher, way: &Way) {
+fn small_batch_symmetric_6(bencher: Bencher, way: &Way) {
     score(
         bencher,
         way.kernel,
@@ -368,7 +368,7 @@ fn few_rows_symmetric_6(bencher: Bencher, way: &Way) {
 }
 
 #[divan::bench(args = ways(&[1, 16, 64]))]
-fn few_rows_of_a_random_forest(bencher: Bencher, way: &Way) {
+fn small_batch_of_a_random_forest(bencher: Bencher, way: &Way) {
     score(
         bencher,
         way.kernel,
@@ -381,7 +381,7 @@ fn few_rows_of_a_random_forest(bencher: Bencher, way: &Way) {
 }
 
 #[divan::bench(args = ways(&[1, 16, 64]))]
-fn few_rows_of_categories(bencher: Bencher, way: &Way) {
+fn small_batch_of_categories(bencher: Bencher, way: &Way) {
     score(
         bencher,
         way.kernel,
@@ -394,7 +394,7 @@ fn few_rows_of_categories(bencher: Bencher, way: &Way) {
 }
 
 #[divan::bench(args = ways(&[1, 16, 64]))]
-fn few_rows_of_many_categories(bencher: Bencher, way: &Way) {
+fn small_batch_of_many_categories(bencher: Bencher, way: &Way) {
     score(
         bencher,
         way.kernel,
@@ -408,7 +408,7 @@ fn few_rows_of_many_categories(bencher: Bencher, way: &Way) {
 
 /// Trees of all depths, as pruning leaves them.
 #[divan::bench(args = ways(&[1, 16, 64]))]
-fn few_rows_of_mixed_depths(bencher: Bencher, way: &Way) {
+fn small_batch_of_mixed_depths(bencher: Bencher, way: &Way) {
     score(
         bencher,
         way.kernel,
@@ -429,7 +429,7 @@ fn few_rows_of_mixed_depths(bencher: Bencher, way: &Way) {
 
 /// Large trees that share their conditions.
 #[divan::bench(args = ways(&[1, 16, 64, 256]))]
-fn few_rows_of_large_trees(bencher: Bencher, way: &Way) {
+fn small_batch_of_large_trees(bencher: Bencher, way: &Way) {
     score(
         bencher,
         way.kernel,
@@ -442,7 +442,7 @@ fn few_rows_of_large_trees(bencher: Bencher, way: &Way) {
 }
 
 #[divan::bench(args = ways(&[1, 16, 64]))]
-fn few_rows_of_eight_margins(bencher: Bencher, way: &Way) {
+fn small_batch_of_eight_margins(bencher: Bencher, way: &Way) {
     score(
         bencher,
         way.kernel,

@@ -44,7 +44,7 @@ const GROUP_ROWS: usize = 1 << 20;
 
 /// The rows that the peak of a run must not depend on, and how far it may lie apart: which portions
 /// are in flight together is chance.
-const MOST_GROWTH: f64 = 1.3;
+const MAX_GROWTH: f64 = 1.3;
 
 /// Numbers that look random and are the same on every machine (Knuth, "The Art of Computer
 /// Programming", 3.3.4).
@@ -156,7 +156,7 @@ fn main() {
         }
     }
     assert!(
-        peaks[2] <= peaks[0] * MOST_GROWTH,
+        peaks[2] <= peaks[0] * MAX_GROWTH,
         "memory grows with the rows: {peaks:?}"
     );
 }
@@ -169,15 +169,15 @@ fn run(directory: &Path, name: &str, files: &[&str], shared: &[&str], output: &[
         shared,
     ]
     .concat();
-    let expected = told(directory, &[&["check"], &work[..]].concat())["estimated_memory_bytes"]
+    let expected = rendered(directory, &[&["check"], &work[..]].concat())["estimated_memory_bytes"]
         .as_f64()
         .expect("a number")
         / MEBIBYTE;
-    let told = told(
+    let rendered = rendered(
         directory,
         &[&["score", "--quiet", "--overwrite"], &work[..], output].concat(),
     );
-    let number = |metric: &str| told["performance"][metric].as_f64().expect("a number");
+    let number = |metric: &str| rendered["performance"][metric].as_f64().expect("a number");
     let peak = number("peak_memory_bytes") / MEBIBYTE;
     println!(
         "{name:60} {:>8} {peak:>9.0} {expected:>12.0} {:>8.1}",
@@ -197,7 +197,7 @@ const ALL: &[&str] = &["--passthrough", "all"];
 const MEBIBYTE: f64 = (1 << 20) as f64;
 
 /// What the program says on standard output.
-fn told(directory: &Path, arguments: &[&str]) -> Json {
+fn rendered(directory: &Path, arguments: &[&str]) -> Json {
     let output = Command::new(env!("CARGO_BIN_EXE_tallow"))
         .args(arguments)
         .current_dir(directory)
@@ -211,7 +211,7 @@ fn told(directory: &Path, arguments: &[&str]) -> Json {
     serde_json::from_slice(&output.stdout).expect("one JSON object")
 }
 
-/// A column beside the numbers.
+/// A column alongside the numbers.
 #[derive(Clone, Copy)]
 enum Further {
     /// Texts of so many bytes, hardly any twice.
@@ -272,11 +272,11 @@ fn batch(numbers: &mut Numbers, first: usize, rows: usize, further: &[Further]) 
                 .collect::<Int64Array>(),
         ) as ArrayRef,
     )];
-    for (place, column) in further.iter().enumerate() {
+    for (position, column) in further.iter().enumerate() {
         let name = if matches!(column, Further::Keys) {
             "key".to_owned()
         } else {
-            format!("text{place}")
+            format!("text{position}")
         };
         let mut text = || match column {
             Further::Texts(bytes) => (0..*bytes)

@@ -230,7 +230,7 @@ fn finish_five_classes(bencher: Bencher) {
 fn finish(bencher: Bencher, outcome: &Outcome, margin_count: usize) {
     let margins = Margins::Single(
         (0..ROWS * margin_count)
-            .map(|place| number(place, 1) as f32 / 125_000.0 - 4.0)
+            .map(|position| number(position, 1) as f32 / 125_000.0 - 4.0)
             .collect(),
     );
     bencher

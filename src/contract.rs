@@ -13,7 +13,7 @@ pub mod renaming;
 pub enum CategoryValue {
     /// A text.
     Text(String),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
     /// Any other number.
     Number(f64),
@@ -75,7 +75,7 @@ pub enum InputKind {
     CategoryCode,
     /// A categorical feature whose column holds values, translated to codes by position.
     Category(Vocabulary),
-    /// A categorical feature whose column holds texts, whole numbers or truth values, translated to
+    /// A categorical feature whose column holds texts, integers or booleans, translated to
     /// codes by their hash.
     HashedCategory(HashedCategories),
     /// Values in a type of the model's own, as graphs declare them.
@@ -135,7 +135,7 @@ pub enum Width {
     One,
     /// So many: a column of lists.
     Exactly(usize),
-    /// A whole number of so many, at least once, and not in all rows the same: a column of lists.
+    /// An integer of so many, at least once, and not in all rows the same: a column of lists.
     Multiple(usize),
 }
 
@@ -145,7 +145,7 @@ impl Width {
     pub fn fits(self, count: usize) -> bool {
         match self {
             Self::One => count == 1,
-            Self::Exactly(wanted) => count == wanted,
+            Self::Exactly(expected) => count == expected,
             Self::Multiple(unit) => count > 0 && count.is_multiple_of(unit.max(1)),
         }
     }
@@ -240,7 +240,7 @@ pub struct Input {
     pub required: bool,
     /// What to do with null (and, in floating-point columns, NaN).
     pub on_null: Policy,
-    /// What to do with a value outside the vocabulary, or with text that is no number.
+    /// What to do with a value outside the vocabulary, or with text that is not a number.
     pub on_unseen: Policy,
     /// Values that stand for a missing one, as texts; a number among them is compared as a number.
     pub missing: Vec<String>,
@@ -250,7 +250,7 @@ pub struct Input {
 }
 
 impl Input {
-    /// A numeric input that takes null as missing and stops at text that is no number.
+    /// A numeric input that takes null as missing and stops at text that is not a number.
     #[must_use]
     pub fn number(name: impl Into<String>) -> Self {
         Self {

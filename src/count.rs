@@ -1,4 +1,4 @@
-//! Counts of things as people read them: `1 row`, `2,000 rows`.
+//! Counts of things as users read them: `1 row`, `2,000 rows`.
 //!
 //! Owns the grammar of a number before its noun. It must not know what is counted.
 

@@ -1,4 +1,4 @@
-//! Digests as people and files write them.
+//! Digests as users and files write them.
 //!
 //! Owns their one spelling, so that a digest in a manifest, a report and a footer is the same text,
 //! the one of several files, and a writer that takes one of all that passes; one of a model is
@@ -9,7 +9,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::beside::both;
+use crate::background::both;
 use crate::error::Result;
 
 /// Bytes as lower-case hexadecimal digits.
@@ -26,7 +26,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 ///
 /// # Errors
 /// Fails only if the thread does.
-pub fn taken_beside<T>(bytes: &[u8], work: impl FnOnce() -> T) -> Result<([u8; 32], T)> {
+pub fn sidecar<T>(bytes: &[u8], work: impl FnOnce() -> T) -> Result<([u8; 32], T)> {
     both(work, || Sha256::digest(bytes).into()).map(|(done, taken)| (taken, done))
 }
 

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Whose fault it is; decides the heading a person reads and the exit code a scheduler reads.
+/// Whose fault it is; decides the heading a user reads and the exit code a scheduler reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// Reading, computing or writing failed while running.
@@ -60,7 +60,7 @@ impl Kind {
 
 /// Where something went wrong; every part is optional, and all that are known are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The file or directory.
     pub path: Option<PathBuf>,
     /// The row, counted from 1 within the file, the header of a CSV file not counted.
@@ -71,7 +71,7 @@ pub struct Place {
     pub node: Option<String>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
             self.path
@@ -92,7 +92,7 @@ impl fmt::Display for Place {
 struct Parts {
     kind: Kind,
     message: String,
-    place: Place,
+    location: Location,
     source: Option<Box<dyn StdError + Send + Sync>>,
     hint: Option<String>,
 }
@@ -109,7 +109,7 @@ impl Error {
         Self(Box::new(Parts {
             kind,
             message: message.into(),
-            place: Place::default(),
+            location: Location::default(),
             source: None,
             hint: None,
         }))
@@ -150,7 +150,7 @@ impl Error {
     #[must_use]
     pub fn at_path(mut self, path: impl AsRef<Path>) -> Self {
         self.0
-            .place
+            .location
             .path
             .get_or_insert_with(|| path.as_ref().to_owned());
         self
@@ -159,7 +159,7 @@ impl Error {
     /// Names the row, counted from 1, unless one is named already.
     #[must_use]
     pub fn at_row(mut self, row: u64) -> Self {
-        self.0.place.row.get_or_insert(row);
+        self.0.location.row.get_or_insert(row);
         self
     }
 
@@ -173,21 +173,21 @@ impl Error {
     /// Counts the row from elsewhere, if one is named.
     #[must_use]
     pub fn map_row(mut self, number: impl FnOnce(u64) -> u64) -> Self {
-        self.0.place.row = self.0.place.row.map(number);
+        self.0.location.row = self.0.location.row.map(number);
         self
     }
 
     /// Names the column, unless one is named already.
     #[must_use]
     pub fn at_column(mut self, column: impl Into<String>) -> Self {
-        self.0.place.column.get_or_insert_with(|| column.into());
+        self.0.location.column.get_or_insert_with(|| column.into());
         self
     }
 
     /// Names the part of a model, unless one is named already.
     #[must_use]
     pub fn at_node(mut self, node: impl Into<String>) -> Self {
-        self.0.place.node.get_or_insert_with(|| node.into());
+        self.0.location.node.get_or_insert_with(|| node.into());
         self
     }
 
@@ -219,8 +219,8 @@ impl Error {
 
     /// Where it went wrong.
     #[must_use]
-    pub fn place(&self) -> &Place {
-        &self.0.place
+    pub fn location(&self) -> &Location {
+        &self.0.location
     }
 
     /// What to do next, where we know it.
@@ -261,11 +261,11 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
-        let place = self.0.place.to_string();
-        if place.is_empty() {
+        let location = self.0.location.to_string();
+        if location.is_empty() {
             Ok(())
         } else {
-            write!(f, " ({place})")
+            write!(f, " ({location})")
         }
     }
 }
@@ -297,7 +297,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_shows_every_known_place_and_keeps_its_source_apart() {
+    fn a_message_shows_every_known_position_and_keeps_its_source_apart() {
         let error = Error::failed("cannot parse a number")
             .at_path("in.csv")
             .at_row(7)
@@ -328,8 +328,8 @@ mod tests {
     }
 
     #[test]
-    fn the_first_place_named_wins() {
+    fn the_first_position_named_wins() {
         let error = Error::failed("x").at_node("tree 1").at_node("forest");
-        assert_eq!(error.place().node.as_deref(), Some("tree 1"));
+        assert_eq!(error.location().node.as_deref(), Some("tree 1"));
     }
 }

@@ -38,7 +38,7 @@
 //! | [`memory`] | how much may others make us hold? | [`memory::Pool`], [`memory::Reservation`] |
 //! | [`storage`] | how do files appear whole or not at all? | [`storage::PendingFile`], [`storage::Lock`] |
 //! | [`digest`] | how is a digest written? | |
-//! | [`beside`] | what is worked out while something else is? | |
+//! | [`background`] | what is worked out while something else is? | |
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
 //! | [`path_text`] | how is a path written where only text can stand? | |
 //! | [`timestamp`] | which time does a text mean? | |
@@ -51,7 +51,7 @@
 //! - Rows in = scored + rejected + filtered, per file and in total; a run whose ledger does not
 //!   balance fails.
 //! - The output's bytes depend on input, model and options, never on threads, batch size or time.
-//! - A score does not depend on the rows beside it: alone and in any batch it has the same bits (on
+//! - A score does not depend on the rows alongside it: alone and in any batch it has the same bits (on
 //!   a CUDA device, all but the last digits).
 //! - An output appears under its name only when it is whole.
 //! - Nothing panics on any input; nothing but `storage` touches the file system.
@@ -154,7 +154,7 @@ pub mod digest;
 
 pub mod timestamp;
 
-pub mod beside;
+pub mod background;
 
 pub mod interrupt;
 

@@ -1,7 +1,7 @@
 //! Linear models: a margin is an intercept and a weighted sum of the features that are present.
 //!
 //! Owns the sum and its order: intercept first, then feature after feature in single precision, a
-//! missing value left out. That is XGBoost's `gblinear`, bit for bit. It must not know formats,
+//! missing value dropped. That is XGBoost's `gblinear`, bit for bit. It must not know formats,
 //! columns or links.
 
 use crate::error::{Error, Result};

@@ -167,7 +167,7 @@ pub trait Model: Send + Sync + std::fmt::Debug {
     }
 }
 
-/// What a person wants to know of a model before trusting it; shown by `inspect`, recorded in
+/// What a user wants to know of a model before trusting it; shown by `inspect`, recorded in
 /// reports.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Description {
@@ -178,8 +178,8 @@ pub struct Description {
     /// Further facts in the order they should be shown, such as (`objective`, `binary:logistic`)
     /// or (`trees`, `500`).
     pub facts: Vec<(String, String)>,
-    /// (name, SHA-256) of the files beside the model's own that hold parts of it, by name.
-    pub beside: Vec<(String, String)>,
+    /// (name, SHA-256) of the files alongside the model's own that hold parts of it, by name.
+    pub sidecars: Vec<(String, String)>,
 }
 
 /// A model ready to score, with all that binding and output need to know of it.

@@ -50,7 +50,7 @@ pub const ABOVE_HALF: f64 = 0.5_f64.next_up();
 /// A class's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Label {
-    /// A whole number.
+    /// An integer.
     Integer(i64),
     /// A text.
     Text(String),
@@ -71,7 +71,7 @@ pub enum Task {
         /// The least probability that is called positive.
         threshold: f64,
     },
-    /// `prediction` (the label of the greatest score) and `probability_<label>` each;
+    /// `prediction` (the label of the largest score) and `probability_<label>` each;
     /// `probabilities` false: only the label.
     Classes {
         /// One per margin.
@@ -100,12 +100,12 @@ pub struct Finished {
 impl Finished {
     /// The columns with the labels that the threshold gives, if there is one.
     fn relabelled(&self, columns: &[ArrayRef]) -> Vec<ArrayRef> {
-        let place = |name: &str| self.fields.iter().position(|field| field.name() == name);
+        let slot = |name: &str| self.fields.iter().position(|field| field.name() == name);
         let mut columns = columns.to_vec();
         let (Some(threshold), Some(labels)) = (self.threshold, &self.classes) else {
             return columns;
         };
-        let (Some(probability), Some(prediction)) = (place("probability"), place("prediction"))
+        let (Some(probability), Some(prediction)) = (slot("probability"), slot("prediction"))
         else {
             return columns;
         };
@@ -138,15 +138,15 @@ impl Task {
     ///
     /// # Errors
     /// A usage error if there are no two classes, or no probability of theirs.
-    pub fn set_threshold(&mut self, wanted: f64) -> Result<()> {
+    pub fn set_threshold(&mut self, requested: f64) -> Result<()> {
         match self {
-            Self::Binary { threshold, .. } => *threshold = wanted,
-            Self::Uncertain(uncertain) => return uncertain.own.set_threshold(wanted),
+            Self::Binary { threshold, .. } => *threshold = requested,
+            Self::Uncertain(uncertain) => return uncertain.own.set_threshold(requested),
             Self::Columns(Finished {
                 threshold,
                 classes: Some(_),
                 ..
-            }) => *threshold = Some(wanted),
+            }) => *threshold = Some(requested),
             Self::Columns(_) => {
                 return Err(Error::usage(
                     "a threshold is for two classes, and the model's outputs are no label with \
@@ -240,14 +240,14 @@ impl Link {
     }
 }
 
-/// Shifted by the greatest margin; the sum is taken in f64, as XGBoost does.
+/// Shifted by the largest margin; the sum is taken in f64, as XGBoost does.
 fn softmax<T: Linked>(row: &mut [T]) {
-    let greatest = row.iter().fold(f64::NEG_INFINITY, |greatest, value| {
-        greatest.max(value.to_double())
+    let largest = row.iter().fold(f64::NEG_INFINITY, |largest, value| {
+        largest.max(value.to_double())
     });
     let mut sum = 0.0;
     for value in row.iter_mut() {
-        *value = T::from_double(value.to_double() - greatest).exponential();
+        *value = T::from_double(value.to_double() - largest).exponential();
         sum += value.to_double();
     }
     for value in row.iter_mut() {
@@ -381,7 +381,7 @@ impl Outcome {
                     if row.len() == 1 {
                         usize::from(row[0].to_double() > 0.5)
                     } else {
-                        greatest(row)
+                        largest(row)
                     }
                 };
                 let known = |row: &[T]| !row.iter().any(|score| score.to_double().is_nan());
@@ -402,8 +402,8 @@ impl Outcome {
     }
 }
 
-/// The first of the greatest values; NaN is never greater.
-fn greatest<T: Linked>(row: &[T]) -> usize {
+/// The first of the largest values; NaN is never greater.
+fn largest<T: Linked>(row: &[T]) -> usize {
     row.iter().enumerate().fold(
         0,
         |best, (index, value)| if *value > row[best] { index } else { best },

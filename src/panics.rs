@@ -1,6 +1,6 @@
 //! Panics of libraries underneath, made errors.
 //!
-//! Owns the note of where a panic happened: the process's hook writes it, and whoever catches the
+//! Owns the note of where a panic happened: the process's hook writes it, and anyone who catches the
 //! panic makes it the source of an error. It must not know what the work was.
 
 use std::any::Any;

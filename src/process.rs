@@ -1,4 +1,4 @@
-//! What the operating system tells about this process: time, processor seconds, peak memory.
+//! What the operating system shows about this process: time, processor seconds, peak memory.
 //!
 //! Where the system does not tell, the answer is none; nothing is estimated.
 
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn linux_tells_memory_and_time() {
+    fn linux_reports_memory_and_time() {
         assert!(peak_memory_bytes().is_some_and(|bytes| bytes > 0));
         assert!(processor_seconds().is_some());
     }

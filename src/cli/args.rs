@@ -174,12 +174,12 @@ pub struct ScoreArgs {
     /// What is too bad to go on
     #[command(flatten)]
     pub guards: GuardArgs,
-    /// Who is told of the run
+    /// Notifications: metrics, lineage and logs
     #[command(flatten)]
     pub observers: ObserverArgs,
 }
 
-/// Who is told of the run, beside people.
+/// Notifications: metrics, lineage and logs.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ObserverArgs {
     /// Write Prometheus gauges for the textfile collector of `node_exporter`
@@ -620,7 +620,7 @@ pub struct RetryArgs {
     /// Airflow skips on 99.
     #[arg(long, value_name = "CODE", allow_negative_numbers = true)]
     pub skip_code: Option<u8>,
-    /// Who is told of the run
+    /// Notifications: metrics, lineage and logs
     #[command(flatten)]
     pub observers: ObserverArgs,
     /// Resources

@@ -30,13 +30,13 @@ pub(super) fn page(found: &Found) -> Page {
     ));
     if let Some(Replay {
         row_count,
-        greatest_difference,
+        max_difference,
         tolerance,
     }) = replay
     {
         let rows = counted(*row_count as u64, "row");
         page.line(format!(
-            "  golden  {rows} agree (greatest difference {greatest_difference:.1e}, allowed \
+            "  golden  {rows} agree (largest difference {max_difference:.1e}, allowed \
              {tolerance:e})"
         ));
     }
@@ -81,7 +81,7 @@ pub(super) fn page(found: &Found) -> Page {
     ));
     plan.bad_files.iter().for_each(|file| {
         page.line(format!(
-            "  left out {}: {}",
+            "  dropped {}: {}",
             file.path.display(),
             file.reason
         ));
@@ -117,7 +117,7 @@ pub(super) fn object(found: &Found) -> Json {
         "model": plan.model.named().into_iter().map(|(name, value)| (name, Json::from(value))).collect::<Map<_, _>>(),
         "rows": job.row_count(),
         "golden": replay.map(|replay| json!({
-            "rows": replay.row_count, "greatest_difference": replay.greatest_difference, "tolerance": replay.tolerance
+            "rows": replay.row_count, "greatest_difference": replay.max_difference, "tolerance": replay.tolerance
         })),
         "scanned": scanned.as_ref().map(|outcomes| {
             let total = outcomes.ledger.total();

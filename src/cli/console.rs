@@ -1,7 +1,7 @@
 //! The sole owner of standard output, standard error and the progress bar.
 //!
 //! Data goes to standard output, all else to standard error. On a terminal there is a bar; off it a
-//! plain line now and then, so that a log shows life without filling up. Where the log is wanted as
+//! plain line now and then, so that a log shows life without filling up. Where the log is needed as
 //! JSON, every line on standard error is an object, and there is no bar.
 
 use std::fmt;
@@ -83,13 +83,13 @@ impl Console {
         let _ = self.run_id.set(run_id.to_owned());
     }
 
-    /// Whether results are wanted as JSON.
+    /// Whether results are needed as JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
         self.format == ResultFormat::Json
     }
 
-    /// Whether more than the usual is wanted.
+    /// Whether more than the usual is needed.
     #[must_use]
     pub fn is_verbose(&self) -> bool {
         self.verbose
@@ -118,7 +118,7 @@ impl Console {
         written.map_err(|error| Error::failed("cannot write to standard output").because(error))
     }
 
-    /// Writes lines for people to standard output.
+    /// Writes lines for users to standard output.
     ///
     /// # Errors
     /// Fails if standard output cannot be written.
@@ -147,8 +147,8 @@ impl Console {
         self.data(&format!("{}\n", escape::json(&object.to_string())))
     }
 
-    /// Tells a person something, on standard error, in one line.
-    pub fn tell(&self, text: &str) {
+    /// Tells a user something, on standard error, in one line.
+    pub fn print_text(&self, text: &str) {
         if self.quiet == 0 {
             self.write(
                 Level::Info,
@@ -159,7 +159,7 @@ impl Console {
         }
     }
 
-    /// Tells a person what was done, in lines of which the first says it in short; a log as JSON
+    /// Tells a user what was done, in lines of which the first says it in short; a log as JSON
     /// gets `object` instead of the others.
     pub fn summary(&self, text: &str, object: &Map<String, Json>) {
         if self.quiet == 0 {
@@ -201,7 +201,7 @@ impl Console {
         if self.quiet > 1 {
             return;
         }
-        let text = self.told(&self.paint("1;33", "warning"), error);
+        let text = self.rendered(&self.paint("1;33", "warning"), error);
         self.write(Level::Warn, error.message(), &text, || {
             log::error_fields(Level::Warn, error)
         });
@@ -210,7 +210,7 @@ impl Console {
     /// Shows an error: heading, message and place, causes, hint; in JSON also what `object` holds.
     pub fn error(&self, error: &Error, mut object: Map<String, Json>) {
         let (heading, _) = error.kind().heading_and_code();
-        let text = self.told(&self.paint("1;31", heading), error);
+        let text = self.rendered(&self.paint("1;31", heading), error);
         self.write(Level::Error, error.message(), &text, || {
             log::error_fields(Level::Error, error)
         });
@@ -222,12 +222,12 @@ impl Console {
         }
     }
 
-    fn told(&self, heading: &str, error: &Error) -> String {
+    fn rendered(&self, heading: &str, error: &Error) -> String {
         let mut text = format!("{heading}: {}", escape::line(error.message()));
         // Cut apart: a long value in the message does not push out where it is.
-        let place = error.place().to_string();
-        if !place.is_empty() {
-            text.push_str(&format!(" ({})", escape::line(&place)));
+        let index = error.location().to_string();
+        if !index.is_empty() {
+            text.push_str(&format!(" ({})", escape::line(&index)));
         }
         text.push('\n');
         for cause in error.causes() {
@@ -350,12 +350,12 @@ fn short(number: f64) -> String {
         .iter()
         .find(|(_, size)| number >= *size)
         .map_or(("", number), |(unit, size)| (unit, number / size));
-    let places = if unit.is_empty() || number >= 100.0 {
+    let decimals = if unit.is_empty() || number >= 100.0 {
         0
     } else {
         1 + usize::from(number < 10.0)
     };
-    format!("{number:.places$}{unit}")
+    format!("{number:.decimals$}{unit}")
 }
 
 /// Progress through the rows.

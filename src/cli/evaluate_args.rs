@@ -28,7 +28,7 @@ pub struct EvaluateArgs {
     pub label: String,
     /// Tables of labels; by default the label is a column of the predictions
     ///
-    /// Rows whose label has not come yet are counted and left out, and so are rows whose key has
+    /// Rows whose label has not come yet are counted and dropped, and so are rows whose key has
     /// labels that differ.
     #[arg(long, value_name = "FILES", help_heading = "Labels")]
     pub labels: Vec<PathBuf>,

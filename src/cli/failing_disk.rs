@@ -21,7 +21,7 @@ use crate::storage::{Failure, Ordered};
 type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
 /// No run of these tests does more.
-const MOST_OPERATIONS: u64 = 2_000;
+const MAX_OPERATIONS: u64 = 2_000;
 
 /// A directory in memory where there is one: thousands of runs wait for the disk otherwise.
 fn directory() -> TempDir {
@@ -109,11 +109,11 @@ fn room() -> TempDir {
         "id,region,a,b\n1,n,0.25,0.5\n2,s,0.9,0.1\n3,n,,0.5\n4,s,0.3,0.2\n5,n,0.1,0.1\n",
     )
     .unwrap();
-    let mended = format!(
+    let corrected = format!(
         "id,region,a,b,rejected_file,rejected_row\n3,n,0.75,0.5,{0},3\n",
         room.path().join("new.csv").display()
     );
-    fs::write(room.path().join("mended.csv"), mended).unwrap();
+    fs::write(room.path().join("mended.csv"), corrected).unwrap();
     fs::create_dir(room.path().join("out")).unwrap();
     room
 }
@@ -146,18 +146,18 @@ fn at_every_operation_once(
     before.iter().for_each(|line| tallow(room, line).unwrap());
     let start = tree(&out);
     tallow(room, line).unwrap();
-    let wanted = timeless(tree(&out));
-    let versions = [timeless(start.clone()), wanted.clone()];
+    let requested = timeless(tree(&out));
+    let versions = [timeless(start.clone()), requested.clone()];
     let mut failed = 0;
-    for number in 1..=MOST_OPERATIONS {
+    for number in 1..=MAX_OPERATIONS {
         put(&out, &start);
         let order = Ordered::new(&out, number, failure, number + shift);
         let result = tallow(room, line);
         let has_come = order.has_come();
         drop(order);
-        let place = format!("operation {number}, {failure:?}, {result:?}");
+        let index = format!("operation {number}, {failure:?}, {result:?}");
         if !has_come {
-            assert_eq!(result, Ok(()), "{place}");
+            assert_eq!(result, Ok(()), "{index}");
             assert!(
                 failed > 20,
                 "only {failed} of {number} failures were noticed"
@@ -170,38 +170,38 @@ fn at_every_operation_once(
             Ok(()) => {
                 let found = timeless(tree(&out));
                 assert!(
-                    wanted
+                    requested
                         .iter()
                         .all(|(path, bytes)| found.get(path) == Some(bytes)),
-                    "{place}: not all there"
+                    "{index}: not all there"
                 );
                 assert!(
                     found
                         .keys()
-                        .all(|path| wanted.contains_key(path) || is_hidden(path)),
-                    "{place}: too much in {:?}",
+                        .all(|path| requested.contains_key(path) || is_hidden(path)),
+                    "{index}: too much in {:?}",
                     found.keys()
                 );
                 continue;
             }
             Err(_) => failed += 1,
         }
-        check(&out, &versions, &place);
+        check(&out, &versions, &index);
         let again = tallow(room, line);
-        assert_eq!(again, Ok(()), "{place}: again");
+        assert_eq!(again, Ok(()), "{index}: again");
         let found = timeless(tree(&out));
         assert_eq!(
             found.keys().collect::<Vec<_>>(),
-            wanted.keys().collect::<Vec<_>>(),
-            "{place}: names"
+            requested.keys().collect::<Vec<_>>(),
+            "{index}: names"
         );
-        assert!(found == wanted, "{place}: other bytes");
+        assert!(found == requested, "{index}: other bytes");
     }
     panic!("the failures never end");
 }
 
 /// A data set that says it is whole is whole.
-fn check_dataset(out: &Path, _versions: &[Tree], place: &str) {
+fn check_dataset(out: &Path, _versions: &[Tree], index: &str) {
     let directory = out.join("set");
     if !directory.join(SUCCESS).exists() {
         return;
@@ -209,7 +209,7 @@ fn check_dataset(out: &Path, _versions: &[Tree], place: &str) {
     let manifest = Manifest::find(&directory).unwrap().unwrap();
     assert!(
         manifest.is_whole(&directory).unwrap(),
-        "{place}: `_SUCCESS` without all files"
+        "{index}: `_SUCCESS` without all files"
     );
     for file in manifest
         .parts
@@ -220,7 +220,7 @@ fn check_dataset(out: &Path, _versions: &[Tree], place: &str) {
         assert_eq!(
             sha256_of(&directory.join(&file.path), &Interrupt::default()).unwrap(),
             file.sha256,
-            "{place}: {}",
+            "{index}: {}",
             file.path
         );
     }
@@ -265,7 +265,7 @@ fn a_data_set_over_an_old_one_survives_every_failure() {
 const RETRY: &str = "retry -qq --threads 1 {}/out/set --corrected {}/mended.csv";
 
 #[test]
-fn mending_a_data_set_survives_every_failure() {
+fn correcting_a_data_set_survives_every_failure() {
     at_every_operation(&[SET], RETRY, Failure::Once, &check_dataset);
     at_every_operation(
         &[&format!("{SET} --partition-by region")],
@@ -276,14 +276,14 @@ fn mending_a_data_set_survives_every_failure() {
 }
 
 /// What readers of single files see: each of them whole, and the old one or the new one.
-fn check_files(out: &Path, versions: &[Tree], place: &str) {
+fn check_files(out: &Path, versions: &[Tree], index: &str) {
     for (path, bytes) in timeless(tree(out)) {
         assert!(
             is_hidden(&path)
                 || versions
                     .iter()
                     .any(|version| version.get(&path) == Some(&bytes)),
-            "{place}: {} is torn",
+            "{index}: {} is torn",
             path.display()
         );
     }

@@ -29,10 +29,10 @@ use crate::table::dataset::Dataset;
 use crate::table::location::{is_pattern, locate, missing};
 use crate::table::{FORMATS, ReadOptions, content, lake};
 
-/// The most inputs or columns that are listed for people; JSON has them all.
+/// The most inputs or columns that are listed for users; JSON has them all.
 const LISTED: usize = 60;
 
-/// The most categories of an input that are listed for people.
+/// The most categories of an input that are listed for users.
 const CATEGORIES_LISTED: usize = 6;
 
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
@@ -135,13 +135,13 @@ fn recognised(path: &Path) -> Result<bool> {
         && of_table.is_some_and(|reader| reader.has_magic() || is_named || looks_delimited(&head)))
 }
 
-/// What is no model may be text that is no table either.
+/// What is not a model may be text that is not a table either.
 fn neither(error: Error, path: &Path) -> Error {
     let is_text = read_head(path).is_ok_and(|head| {
         std::str::from_utf8(&head[..head.len().min(1024)]).is_ok_and(|_| !head.contains(&0))
     });
     let is_unknown =
-        error.kind() == Kind::Contract && error.message().starts_with("the file is no model");
+        error.kind() == Kind::Contract && error.message().starts_with("the file is not a model");
     if let Some(other) = read_head(path)
         .ok()
         .filter(|_| is_unknown)
@@ -345,7 +345,7 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
     let mut page = Page::new("data set");
     facts
         .iter()
-        .for_each(|(label, told)| page.fact(label, told));
+        .for_each(|(label, rendered)| page.fact(label, rendered));
     // Without a row there may be no part to take columns from.
     let found = locate(&[path.to_owned()], false).ok();
     let dataset = found
@@ -358,7 +358,7 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
         "kind": "data_set",
         "is_whole": is_whole,
         "columns": dataset.as_ref().map_or(Vec::new(), column_objects),
-        "manifest": serde_json::to_value(manifest).map_err(|error| Error::internal("a manifest that is no JSON").because(error))?,
+        "manifest": serde_json::to_value(manifest).map_err(|error| Error::internal("a manifest that is not JSON").because(error))?,
     });
     Ok((page, object))
 }
@@ -402,7 +402,7 @@ fn data(path: &Path, dataset: &Dataset) -> (Page, Json) {
     let mut page = Page::new("data");
     facts
         .iter()
-        .for_each(|(label, told)| page.fact(label, told));
+        .for_each(|(label, rendered)| page.fact(label, rendered));
     columns(&mut page, dataset);
     let object = json!({
         "kind": "data", "path": path_text::text(path), "format": facts[1].1, "files": dataset.files.len(), "rows": rows, "row_groups": groups, "bytes": bytes,

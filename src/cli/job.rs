@@ -33,7 +33,7 @@ const MAX_BYTES: u64 = 1 << 20;
 /// name one.
 ///
 /// # Errors
-/// Fails if the file cannot be read; a usage error for a key that is no flag's, for a value of
+/// Fails if the file cannot be read; a usage error for a key that is not a flag's, for a value of
 /// another type and for options that exclude each other.
 pub(super) fn with_job(command: Command, arguments: &[OsString]) -> Result<Command> {
     if !may_name_job(arguments) {
@@ -71,7 +71,7 @@ fn may_name_job(arguments: &[OsString]) -> bool {
     arguments.iter().any(is_flag) || std::env::var_os("TALLOW_JOB").is_some()
 }
 
-/// Prints a request as a job file: what has its default is left out.
+/// Prints a request as a job file: what has its default is dropped.
 ///
 /// # Errors
 /// An internal error if an option has no form in TOML.
@@ -259,7 +259,7 @@ impl JobFile {
     }
 }
 
-/// A value that is no path, as a word.
+/// A value that is not a path, as a word.
 fn plain(value: &Value) -> Option<OsString> {
     match value {
         Value::String(text) => Some(text.into()),
@@ -272,7 +272,7 @@ fn plain(value: &Value) -> Option<OsString> {
 
 /// Whether the user named an argument that excludes this one.
 fn is_overruled(command: &Command, arg: &Arg, matches: &ArgMatches) -> bool {
-    let is_given = |other: &Arg| {
+    let is_set = |other: &Arg| {
         let source = matches.try_contains_id(other.get_id().as_str());
         source.is_ok_and(|found| found)
             && matches!(
@@ -282,7 +282,7 @@ fn is_overruled(command: &Command, arg: &Arg, matches: &ArgMatches) -> bool {
     };
     command
         .get_arguments()
-        .filter(|other| is_given(other))
+        .filter(|other| is_set(other))
         .any(|other| {
             command.get_arg_conflicts_with(arg).contains(&other)
                 || command.get_arg_conflicts_with(other).contains(&arg)

@@ -55,18 +55,18 @@ pub(super) fn line(
 /// the exit code of an error that ends the run.
 pub(super) fn error_fields(level: Level, error: &Error) -> Map<String, Json> {
     let mut object = failure(error);
-    let told = object
+    let rendered = object
         .remove("error")
-        .and_then(|told| {
-            if let Json::Object(told) = told {
-                Some(told)
+        .and_then(|rendered| {
+            if let Json::Object(rendered) = rendered {
+                Some(rendered)
             } else {
                 None
             }
         })
         .unwrap_or_default();
     let is_empty = |value: &Json| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
-    let mut fields: Map<String, Json> = told
+    let mut fields: Map<String, Json> = rendered
         .into_iter()
         .filter(|(name, value)| name != "message" && !is_empty(value))
         .collect();

@@ -56,7 +56,7 @@ use crate::error::{Error, Result};
 use crate::escape::escaped;
 use crate::panics::{caught, note_quietly};
 use crate::process;
-use crate::run::ending::{Ending, Failure};
+use crate::run::ending::{Failure, RunResult};
 use crate::storage::find;
 
 /// Parses `arguments`, runs the verb and says how the process should end. A broken pipe on standard
@@ -92,8 +92,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Prints the object of a run where JSON is expected, and passes its exit code on.
-fn conclude(ending: Ending, console: &Console) -> Result<(), Failure> {
-    let Ending {
+fn conclude(ending: RunResult, console: &Console) -> Result<(), Failure> {
+    let RunResult {
         object,
         code,
         was_idle: _,
@@ -358,8 +358,8 @@ fn wants_json(arguments: &[OsString], flag: &str, variable: &str) -> bool {
         Some(rest) => rest.strip_prefix('=').map(str::to_owned),
         None => None,
     };
-    let given = texts.iter().enumerate().find_map(value);
-    given.map_or_else(
+    let value_of = texts.iter().enumerate().find_map(value);
+    value_of.map_or_else(
         || std::env::var_os(variable).is_some_and(|format| format == "json"),
         |format| format == "json",
     )
@@ -377,9 +377,9 @@ fn usage_error(error: &clap::Error) -> Error {
     let message: Vec<&str> = lines()
         .take_while(|line| !is_advice(line) && !line.starts_with("Usage:"))
         .collect();
-    let told = Error::usage(message.join(" ").trim_start_matches("error: "));
+    let rendered = Error::usage(message.join(" ").trim_start_matches("error: "));
     match lines().find(is_advice) {
-        Some(advice) => told.hint(advice.trim_start_matches("tip: ")),
-        None => told,
+        Some(advice) => rendered.hint(advice.trim_start_matches("tip: ")),
+        None => rendered,
     }
 }

@@ -5,10 +5,10 @@ use super::console::Console;
 use super::run_events::ConsoleEvents;
 use super::{scheduler, signal};
 use crate::error::Result;
-use crate::run::ending::{Ending, Failure};
+use crate::run::ending::{Failure, RunResult};
 use crate::run::retry::{Retry, retry};
 
-pub(super) fn run(args: RetryArgs, console: &Console) -> Result<Ending, Failure> {
+pub(super) fn run(args: RetryArgs, console: &Console) -> Result<RunResult, Failure> {
     let RetryArgs {
         job: _,
         directory,

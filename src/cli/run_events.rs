@@ -33,7 +33,7 @@ impl<'a> ConsoleEvents<'a> {
     fn warn_of_losses(&self, account: &Account<'_>) {
         let total = account.outcomes.ledger.total();
         for file in &account.plan.bad_files {
-            let warning = Error::failed(format!("a file was left out: {}", file.reason));
+            let warning = Error::failed(format!("a file was dropped: {}", file.reason));
             self.console.warning(&warning.at_path(&file.path));
         }
         if total.rejected == 0 {
@@ -44,7 +44,7 @@ impl<'a> ConsoleEvents<'a> {
             HumanCount(total.rejected),
             counted(total.rows_in, "row")
         );
-        let warning = Error::failed(message).at_path(&account.circumstances.output);
+        let warning = Error::failed(message).at_path(&account.context.output);
         let hint = account
             .written
             .rejected
@@ -57,7 +57,7 @@ impl<'a> ConsoleEvents<'a> {
 
 impl Events for ConsoleEvents<'_> {
     fn noted(&self, text: &str) {
-        self.console.tell(text);
+        self.console.print_text(text);
     }
 
     fn planned(&self, plan: &Plan) -> Result<()> {

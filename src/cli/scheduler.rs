@@ -13,7 +13,7 @@ use crate::run::caller::{Caller, invocation_id};
 /// The prefix of Airflow's variables.
 const PREFIX: &str = "AIRFLOW_CTX_";
 
-/// The namespace of jobs where nobody says otherwise: that of OpenLineage's own clients.
+/// The namespace of jobs where no one says otherwise: that of OpenLineage's own clients.
 const DEFAULT_NAMESPACE: &str = "default";
 
 /// Who started this process; its name is noted for the log.
@@ -54,7 +54,7 @@ fn lineage_namespace() -> String {
 /// Airflow's macro `lineage_parent_id` gives), else Airflow's task by its variables.
 fn parent(namespace: &str) -> Option<ParentRun> {
     variable("OPENLINEAGE_PARENT_ID")
-        .and_then(|text| given_parent(&text))
+        .and_then(|text| requested_parent(&text))
         .or_else(|| airflow_task(namespace, &context()))
 }
 
@@ -62,7 +62,7 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn given_parent(text: &str) -> Option<ParentRun> {
+fn requested_parent(text: &str) -> Option<ParentRun> {
     let mut parts = text.rsplitn(3, '/');
     let (run_id, job, namespace) = (parts.next()?, parts.next()?, parts.next()?);
     let is_uuid = run_id.len() == 36
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_parent_is_read_as_it_was_given_or_not_at_all() {
         let run_id = "01890a5d-ac96-774b-bcce-b302099a8057";
-        let parent = given_parent(&format!("s3://airflow/dag.task/{run_id}")).unwrap();
+        let parent = requested_parent(&format!("s3://airflow/dag.task/{run_id}")).unwrap();
         assert_eq!(
             (
                 parent.namespace.as_str(),
@@ -116,7 +116,7 @@ mod tests {
             ("s3://airflow", "dag.task", run_id)
         );
         for text in ["", "a/b", "namespace/job/no-uuid", run_id] {
-            assert_eq!(given_parent(text), None, "{text}");
+            assert_eq!(requested_parent(text), None, "{text}");
         }
     }
 

@@ -5,10 +5,10 @@ use super::run_events::ConsoleEvents;
 use super::{scheduler, signal};
 use crate::error::Result;
 use crate::request::Request;
-use crate::run::ending::{Ending, Failure};
+use crate::run::ending::{Failure, RunResult};
 use crate::run::score::score;
 
-pub(super) fn run(request: &Request, console: &Console) -> Result<Ending, Failure> {
+pub(super) fn run(request: &Request, console: &Console) -> Result<RunResult, Failure> {
     let interrupt = signal::watch(console)?;
     let caller = scheduler::caller(console)?;
     let events = Box::new(ConsoleEvents::new(console));

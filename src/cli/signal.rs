@@ -9,7 +9,7 @@ use signal_hook::flag;
 use signal_hook::iterator::Signals;
 
 use super::console::Console;
-use crate::beside::apart;
+use crate::background::apart;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 
@@ -39,7 +39,7 @@ pub(super) fn watch(console: &Console) -> Result<Interrupt> {
     let console = console.clone();
     apart("tallow-signal", move || {
         if signals.forever().next().is_some() {
-            console.tell(STOPPING);
+            console.print_text(STOPPING);
         }
     });
     Ok(Interrupt::new(came).of_process())

@@ -31,7 +31,7 @@ pub struct BindingOptions {
     pub features: Option<Vec<String>>,
     /// (column or `*`, policy) for null, the last that applies wins.
     pub on_null: Vec<(String, Policy)>,
-    /// (column or `*`, policy) for unseen categories and for text that is no number.
+    /// (column or `*`, policy) for unseen categories and for text that is not a number.
     pub on_unseen: Vec<(String, Policy)>,
     /// The columns of the margins' offsets, bound after the inputs.
     pub offset: Vec<String>,
@@ -72,7 +72,7 @@ impl std::fmt::Display for BoundInput {
 ///
 /// # Errors
 /// A contract error that names the columns that are missing, doubled or of the wrong type, and the
-/// file where one lacks them.
+/// file where one is missing them.
 pub fn bind(
     contract: &Contract,
     schema: &Schema,
@@ -95,14 +95,14 @@ pub fn bind(
     if options.features.is_none() {
         stored_names(&mut columns, schema, &names, options.renaming);
     }
-    let lacks = |(input, name): &(&Input, &String)| {
+    let missing_attribute = |(input, name): &(&Input, &String)| {
         input.required && names.position(name).is_none() && nested::find(schema, name).is_none()
     };
     let missing: Vec<&str> = contract
         .inputs
         .iter()
         .zip(&columns)
-        .filter(lacks)
+        .filter(missing_attribute)
         .map(|(_, name)| name.as_str())
         .collect();
     if !missing.is_empty() {
@@ -189,7 +189,7 @@ fn chosen_columns(
         [pattern] if is_pattern(pattern) => matching_columns(pattern, schema)?,
         names => names.to_vec(),
     };
-    if let Some(name) = first_doubled(columns.iter().map(String::as_str)) {
+    if let Some(name) = first_duplicate(columns.iter().map(String::as_str)) {
         return Err(Error::usage("`--features` names a column twice").at_column(name));
     }
     if columns.len() != contract.inputs.len() {
@@ -211,7 +211,7 @@ fn chosen_columns(
 }
 
 /// The first name that was there before, if any.
-pub(crate) fn first_doubled<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn first_duplicate<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut seen = HashSet::new();
     names.into_iter().find(|name| !seen.insert(*name))
 }
@@ -264,7 +264,7 @@ fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<
                 .iter()
                 .flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
             let error = Error::usage(format!(
-                "`{flag}` names `{name}`, which is no input of the model"
+                "`{flag}` names `{name}`, which is not an input of the model"
             ));
             return Err(error.hint(did_you_mean(
                 name,
@@ -341,7 +341,7 @@ fn is_pattern(text: &str) -> bool {
 }
 
 /// A graph decides itself what becomes of a category that it does not know, so a policy for one
-/// column would promise what nobody keeps.
+/// column would promise what no one keeps.
 fn check_graph_policies(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
     let is_text = |one: &&BoundInput| {
         matches!(
@@ -423,7 +423,7 @@ fn bind_one(
     let whole = nested.as_ref().map_or(column.as_str(), |nested| {
         schema.field(nested.column).name().as_str()
     });
-    if names.is_doubled(whole) {
+    if names.is_duplicate(whole) {
         let error = at_first_file(
             Error::contract("the data has two columns of this name").at_column(&column),
             dataset,
@@ -435,7 +435,7 @@ fn bind_one(
     // A derived column is in no file and needs none.
     if let Some(path) = dataset.file_without(whole).filter(|_| input.required) {
         return Err(
-            Error::contract("this file lacks a column that the model needs")
+            Error::contract("this file is missing a column that the model needs")
                 .at_path(path)
                 .at_column(&column)
                 .hint("write the file with all columns, or leave it out"),
@@ -483,15 +483,15 @@ fn check_types(bound: &[BoundInput], dataset: &Dataset) -> Result<()> {
         .filter(insists)
         .filter_map(|one| Some((one, one.input.column_type?)));
     let wrong: Vec<(&BoundInput, ColumnType)> = wrong
-        .filter(|(one, wanted)| !fits(*wanted, value_type(&one.data_type), None))
+        .filter(|(one, expected)| !fits(*expected, value_type(&one.data_type), None))
         .collect();
     let names: Vec<&str> = wrong.iter().map(|(one, _)| one.column.as_str()).collect();
-    for ((one, wanted), range) in wrong.iter().zip(dataset.integer_ranges(&names)?) {
-        if !fits(*wanted, value_type(&one.data_type), range) {
+    for ((one, expected), range) in wrong.iter().zip(dataset.integer_ranges(&names)?) {
+        if !fits(*expected, value_type(&one.data_type), range) {
             let message = format!(
                 "the column is {}, the manifest insists on {}",
                 one.data_type,
-                type_name(*wanted)
+                type_name(*expected)
             );
             let error = at_first_file(Error::contract(message).at_column(&one.column), dataset);
             return Err(error.hint(
@@ -527,7 +527,7 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
     let number = is_number(data_type) || matches!(data_type, DataType::Boolean | DataType::Null);
     match kind {
         InputKind::Number | InputKind::CategoryCode => number,
-        InputKind::Native(wanted) => accepts_native(*wanted, data_type),
+        InputKind::Native(expected) => accepts_native(*expected, data_type),
         InputKind::HashedCategory(_) => is_text(data_type) || number,
         InputKind::Text => is_text(data_type) || *data_type == DataType::Null,
         // A vocabulary without values belongs to a feature that the model never asks about.
@@ -540,23 +540,23 @@ fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
     }
 }
 
-fn accepts_native(wanted: NativeType, data_type: &DataType) -> bool {
-    if wanted.width != Width::One {
+fn accepts_native(expected: NativeType, data_type: &DataType) -> bool {
+    if expected.width != Width::One {
         let (depth, leaf) = (list_depth(data_type), leaf_type(data_type));
-        let is_nested = depth > 1 && depth == wanted.shape.axes().len();
+        let is_nested = depth > 1 && depth == expected.shape.axes().len();
         // The lengths of lists that may differ are checked row by row.
         let is_flat = depth == 1
-            && !matches!(data_type, DataType::FixedSizeList(_, length) if !wanted.width.fits(*length as usize));
+            && !matches!(data_type, DataType::FixedSizeList(_, length) if !expected.width.fits(*length as usize));
         let is_one = accepts_native(
             NativeType {
                 width: Width::One,
-                ..wanted
+                ..expected
             },
             value_type(leaf),
         );
         return (is_flat || is_nested) && is_one;
     }
-    match wanted.element {
+    match expected.element {
         NativeElement::Text => {
             is_text(data_type)
                 || is_integer(data_type)

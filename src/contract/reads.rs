@@ -31,7 +31,7 @@ pub(crate) fn wants(kind: &InputKind) -> String {
                 }
                 Width::Exactly(count) => format!("lists of {count} {values}"),
                 Width::Multiple(unit) if *unit > 1 => {
-                    format!("lists of {values}, a whole number of {unit} in each")
+                    format!("lists of {values}, an integer of {unit} in each")
                 }
                 _ => format!("lists of {values}"),
             };
@@ -42,8 +42,8 @@ pub(crate) fn wants(kind: &InputKind) -> String {
             ..
         }) => "texts",
         InputKind::Number | InputKind::Native(_) => "numbers",
-        InputKind::CategoryCode => "category codes (whole numbers)",
-        InputKind::HashedCategory(_) => "categories (texts or whole numbers)",
+        InputKind::CategoryCode => "category codes (integers)",
+        InputKind::HashedCategory(_) => "categories (texts or integers)",
         InputKind::Category(vocabulary) => match vocabulary.values.first() {
             Some(CategoryValue::Text(_)) => "categories (text)",
             Some(CategoryValue::Boolean(_)) => "categories (true or false)",

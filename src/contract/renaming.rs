@@ -126,7 +126,7 @@ pub(super) fn missing_columns(
                 .into()
         });
     let error = Error::contract(format!(
-        "the model needs the {word} {names}, which the data lacks"
+        "the model needs the {word} {names}, which the data is missing"
     ))
     .hint(hint);
     dataset.files.first().map_or_else(

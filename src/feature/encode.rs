@@ -1,7 +1,7 @@
 //! Columns to numbers: one encoder per input, which fills a run of the feature block and passes
 //! verdicts on rows.
 //!
-//! Every implicit step is counted: a null let through, a category nobody trained on, text that
+//! Every implicit step is counted: a null let through, a category no one trained on, text that
 //! became a number. Numbers from text and decimals go through `f64` first, as in the Python scripts
 //! that the models come from.
 
@@ -60,7 +60,7 @@ impl Encoder {
     }
 
     /// Fills `block` with the columns (one array per input, all of `row_count` rows), counts what
-    /// was done to each column and says which rows must be left out.
+    /// was done to each column and says which rows must be dropped.
     ///
     /// # Errors
     /// Fails at the first value whose policy is to stop, naming row and column.

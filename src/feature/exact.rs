@@ -115,8 +115,9 @@ fn of_decimal(digits: Option<i128>, scale: i8) -> Exact {
     }
 }
 
-pub(super) fn decoded(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
-    cast(column, wanted).map_err(|error| Error::failed("cannot decode the column").because(error))
+pub(super) fn decoded(column: &ArrayRef, requested: &DataType) -> Result<ArrayRef> {
+    cast(column, requested)
+        .map_err(|error| Error::failed("cannot decode the column").because(error))
 }
 
 #[cfg(test)]

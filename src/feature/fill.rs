@@ -168,14 +168,14 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         let doubles = cast(column, &DataType::Float64)
             .map_err(|error| Error::failed("cannot decode the column").because(error))?;
         let doubles = doubles.as_primitive::<Float64Type>();
-        let places = usize::try_from(decimals.scale()).unwrap_or(0);
+        let fraction_digits = usize::try_from(decimals.scale()).unwrap_or(0);
         let is_short = |row: usize| {
             digits(decimals.value(row))
                 .is_some_and(|digits| digits.unsigned_abs() <= u128::from(T::WHOLE / 2))
         };
         let comes_back = |row: usize| {
             format!(
-                "{:.places$}",
+                "{:.fraction_digits$}",
                 T::from_double(doubles.value(row)).to_double()
             ) == decimals.value_as_string(row)
         };
@@ -347,7 +347,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     }
 
     /// Whether a text stands for a missing value. A category that the model knows is a value, even
-    /// if it is spelt like a missing one; an empty field of delimited text is no number, so it is
+    /// if it is spelt like a missing one; an empty field of delimited text is not a number, so it is
     /// missing where one is expected.
     fn is_missing_text(&self, text: &str) -> bool {
         let is_empty = text.is_empty() && self.missing.is_untyped && !self.lookup.holds_texts();
@@ -586,7 +586,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
         Error::failed(message)
             .at_row(self.origin.row_number(row))
             .hint(format!(
-                "mend the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} \
+                "fix the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} \
                  {}` reads them {as_what}{spelt}",
                 policy("reject"),
                 policy(instead)
@@ -594,7 +594,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     }
 }
 
-/// Why a number does not fit a type of whole numbers.
+/// Why a number does not fit a type of integers.
 fn misfit(value: f64) -> Reason {
     if value.is_finite() && value.fract() != 0.0 {
         Reason::Fraction
@@ -605,7 +605,7 @@ fn misfit(value: f64) -> Reason {
 
 /// The column in one of the few types that encoders read.
 fn decoded(column: &ArrayRef) -> Result<ArrayRef> {
-    let wanted = match column.data_type() {
+    let expected = match column.data_type() {
         DataType::Dictionary(_, value) => value.as_ref().clone(),
         DataType::LargeUtf8 => DataType::Utf8View,
         DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => DataType::Int32,
@@ -613,11 +613,11 @@ fn decoded(column: &ArrayRef) -> Result<ArrayRef> {
         DataType::Float16 => DataType::Float32,
         _ => return Ok(column.clone()),
     };
-    let column = cast(column, &wanted)
+    let column = cast(column, &expected)
         .map_err(|error| Error::failed("cannot decode the column").because(error))?;
-    if *column.data_type() == wanted
+    if *column.data_type() == expected
         && !matches!(
-            wanted,
+            expected,
             DataType::Utf8
                 | DataType::Utf8View
                 | DataType::Int32

@@ -11,14 +11,14 @@ use crate::contract::{CategoryValue, HashedCategories, HashedCode, InputKind, Vo
 /// A number of a column, exactly.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Number {
-    /// A whole number of any integer type, or of text.
+    /// An integer of any integer type, or of text.
     Integer(i128),
     /// A floating-point number.
     Real(f64),
 }
 
 impl Number {
-    /// As people write it.
+    /// As users write it.
     pub(super) fn to_text(self) -> String {
         match self {
             Self::Integer(value) => value.to_string(),
@@ -38,7 +38,7 @@ impl Number {
 /// The categories of a vocabulary. It may hold texts and numbers side by side.
 #[derive(Debug)]
 pub(super) enum Lookup {
-    /// The input is no category with a vocabulary.
+    /// The input is not a category with a vocabulary.
     None,
     /// Codes by value.
     Values {
@@ -138,7 +138,7 @@ impl Lookup {
         matches!(self, Self::OwnHashes { .. }).then(|| f64::from(category_hash(text)))
     }
 
-    /// The code of the number or truth value that a text of no known type spells, if it is no
+    /// The code of the number or boolean that a text of no known type spells, if it is no
     /// category itself: `True` is read as 1 and `10.0` as 10, as they would be had the column a
     /// type.
     pub(super) fn code_of_spelling(&self, text: &str) -> Option<f64> {
@@ -161,7 +161,7 @@ impl Lookup {
         }
     }
 
-    /// The code of a number; none if it is unseen. By hash, a whole number is the text of its
+    /// The code of a number; none if it is unseen. By hash, an integer is the text of its
     /// digits; there are no others.
     pub(super) fn code_of_number(&self, number: Number) -> Option<f64> {
         match self {
@@ -187,7 +187,7 @@ impl Lookup {
     }
 }
 
-/// The whole number of a truth value or of digits, with or without zeros behind a point; `007` may
+/// The integer of a boolean or of digits, with or without zeros behind a point; `007` may
 /// be the name of something else.
 fn spelt(text: &str) -> Option<i128> {
     match text {
@@ -204,7 +204,7 @@ fn spelt(text: &str) -> Option<i128> {
     }
 }
 
-/// One number's key, whatever its type: a whole number is its own, any other has the bits of its
+/// One number's key, whatever its type: an integer is its own, any other has the bits of its
 /// float, below all integers.
 pub(super) fn key(number: Number) -> i128 {
     /// Beyond every integer that a column holds, and still exact as a float.

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use crate::contract::Input;
 use crate::table::number_format::NumberFormat;
 
-/// The words that mean a missing value in delimited text where nobody says otherwise.
+/// The words that mean a missing value in delimited text where no one says otherwise.
 pub const DEFAULT_WORDS: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"];
 
 /// What is known of missing values before the columns are.

@@ -15,7 +15,7 @@ mod native;
 pub mod number;
 mod range;
 mod real;
-pub mod stand_in;
+pub mod substitute;
 mod vector;
 pub mod verdict;
 
@@ -35,7 +35,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// The name people use: `f32`, `f64` or `native`.
+    /// The name users use: `f32`, `f64` or `native`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

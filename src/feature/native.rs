@@ -1,7 +1,7 @@
 //! One input of a graph being filled: a column of any type to an array of the type that the model
 //! declares, under the input's policies.
 //!
-//! Reals go the way of every other model's numbers; whole numbers, truth values and texts have no
+//! Reals go the way of every other model's numbers; integers, booleans and texts have no
 //! missing value, so a null needs a policy that says what to read instead. It must not know the
 //! other inputs.
 
@@ -70,9 +70,9 @@ pub(super) fn fill(
             integer, column, filling,
         )?))),
         NativeElement::Boolean => {
-            let truths: Vec<i64> = integers(ColumnType::Int64, column, filling)?;
+            let booleans: Vec<i64> = integers(ColumnType::Int64, column, filling)?;
             Ok(Arc::new(
-                truths
+                booleans
                     .into_iter()
                     .map(|value| Some(value != 0))
                     .collect::<BooleanArray>(),

@@ -1,4 +1,4 @@
-//! Numbers as people write them in text: what they stand for, to the last bit.
+//! Numbers as users write them in text: what they stand for, to the last bit.
 //!
 //! Owns the reading of a number from text. Most numbers of a table are a sign, some digits and
 //! perhaps a point: those whose digits a double holds exactly, over a power of ten that it holds
@@ -12,7 +12,7 @@
 
 /// Characters of a number after its sign, at most: their digits are below 10^16, and a double holds
 /// the powers of ten that they may be divided by.
-const MOST_CHARACTERS: usize = 16;
+const MAX_CHARACTERS: usize = 16;
 
 /// What moves a number up by so many digits.
 const SHIFTS: [u64; 9] = [
@@ -28,14 +28,14 @@ const SHIFTS: [u64; 9] = [
 ];
 
 /// What a number of so many digits after its point is divided by.
-const POWERS: [f64; MOST_CHARACTERS] = [
+const POWERS: [f64; MAX_CHARACTERS] = [
     1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
 ];
 
-/// Every whole number up to here is a double.
+/// Every integer up to here is a double.
 const WHOLE: u64 = 1 << 53;
 
-/// A number as people write it: decimal or scientific, `inf`, or a truth value; blanks around it do
+/// A number as users write it: decimal or scientific, `inf`, or a boolean; blanks around it do
 /// not matter.
 #[must_use]
 pub fn parse(text: &str) -> Option<f64> {
@@ -54,7 +54,7 @@ pub fn parse(text: &str) -> Option<f64> {
 pub(super) fn plain(text: &[u8]) -> Option<f64> {
     let is_negative = text.first() == Some(&b'-');
     let text = &text[usize::from(is_negative)..];
-    if text.len() > MOST_CHARACTERS {
+    if text.len() > MAX_CHARACTERS {
         return None;
     }
     let whole_count = text
@@ -64,7 +64,7 @@ pub(super) fn plain(text: &[u8]) -> Option<f64> {
     let whole = text[..whole_count]
         .iter()
         .fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
-    let (value, places) = match &text[whole_count..] {
+    let (value, indices) = match &text[whole_count..] {
         [] => (whole, 0),
         [b'.', fraction @ ..] if fraction.len() <= 8 => (
             whole * SHIFTS[fraction.len()] + last_digits(text, fraction.len())?,
@@ -80,11 +80,11 @@ pub(super) fn plain(text: &[u8]) -> Option<f64> {
         }
         _ => return None,
     };
-    // A point alone is no number, and an empty text neither.
+    // A point alone is not a number, and an empty text neither.
     if value > WHOLE || text.len() == usize::from(whole_count < text.len()) {
         return None;
     }
-    let value = value as f64 / POWERS[places];
+    let value = value as f64 / POWERS[indices];
     Some(if is_negative { -value } else { value })
 }
 
@@ -94,12 +94,12 @@ fn last_digits(text: &[u8], count: usize) -> Option<u64> {
     const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
     if let Some(last) = text.last_chunk() {
         // What stands before the digits becomes zeros.
-        let wanted = if count == 0 {
+        let expected = if count == 0 {
             0
         } else {
             u64::MAX << (8 * (8 - count))
         };
-        return eight_digits(u64::from_le_bytes(*last) & wanted | ZEROS & !wanted);
+        return eight_digits(u64::from_le_bytes(*last) & expected | ZEROS & !expected);
     }
     let digit = |byte: &u8| byte.is_ascii_digit().then(|| u64::from(byte - b'0'));
     text[text.len() - count..]
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn truth_values_blanks_and_what_the_standard_library_reads_are_numbers() {
+    fn booleans_blanks_and_what_the_standard_library_reads_are_numbers() {
         for (text, value) in [
             (" 1.5\t", 1.5),
             ("True", 1.0),

@@ -19,7 +19,7 @@ pub(crate) trait Real:
 {
     /// NaN.
     const MISSING: Self;
-    /// Every whole number up to here is held exactly.
+    /// Every integer up to here is held exactly.
     const WHOLE: u64;
     /// The nearest number.
     fn from_double(value: f64) -> Self;

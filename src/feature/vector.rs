@@ -202,20 +202,25 @@ pub(super) fn fill(
         }
         NativeElement::Boolean => {
             let value = exactly(&lists.values)?;
-            let truth = |exact: Exact| match fitted::<i64>(ColumnType::Int64, exact) {
+            let boolean = |exact: Exact| match fitted::<i64>(ColumnType::Int64, exact) {
                 Cell::Value(value) => Cell::Value(value != 0),
                 Cell::Unfit(reason) => Cell::Unfit(reason),
                 _ => Cell::Missing,
             };
             let instead = |value: f64| {
-                if let Cell::Value(value) = truth(of_double(value)) {
+                if let Cell::Value(value) = boolean(of_double(value)) {
                     Some(value)
                 } else {
                     None
                 }
             };
-            let Gathered { all, lengths } =
-                Gathered::of(&lists, width, filling, |index| truth(value(index)), instead)?;
+            let Gathered { all, lengths } = Gathered::of(
+                &lists,
+                width,
+                filling,
+                |index| boolean(value(index)),
+                instead,
+            )?;
             (Arc::new(BooleanArray::from(all)), lengths)
         }
         NativeElement::Text => {

@@ -1,10 +1,10 @@
 //! What encoding says of values and rows: counts of every implicit step, and the rows that must be
-//! left out.
+//! dropped.
 //!
 //! Owns the reasons and their codes in reports, and where a row comes from. It must not know how
 //! values become numbers.
 
-/// Why a row was left out.
+/// Why a row was dropped.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize,
 )]
@@ -72,7 +72,7 @@ pub struct Coercions {
     pub unparsable_count: u64,
     /// Values replaced by a default.
     pub defaulted_count: u64,
-    /// Whole numbers and decimals some of whose digits the model's precision cannot hold; floats
+    /// Integers and decimals some of whose digits the model's precision cannot hold; floats
     /// are not counted.
     pub rounded_count: u64,
     /// Texts of which a text model reads only the beginning.
@@ -112,7 +112,7 @@ impl Coercions {
     }
 }
 
-/// The rows that a batch leaves out, each with the first input that refused it.
+/// The rows that a batch drops, each with the first input that refused it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdicts {
     /// (row in the batch, input, reason), at most one per row, by input first.

@@ -12,7 +12,7 @@ use super::slice::{SLICE, Slice};
 /// comparison with no.
 pub(super) const MISSING: u16 = u16::MAX;
 
-/// Cuts that bins of a byte tell apart: numbers from 0 to this one, and 255 for missing values.
+/// Cuts that bins of a byte distinguish: numbers from 0 to this one, and 255 for missing values.
 pub(super) const CHUNK_CUTS: u16 = 254;
 
 /// Values that are searched at the same time, to hide the latency of the loads.
@@ -36,11 +36,11 @@ impl<T: Ordered> Cuts<T> {
         let (count, mut ascending) = (cuts.len(), cuts);
         let nodes = (count + 1).next_power_of_two();
         let tree = (0..nodes).map(|node| {
-            let place = node
+            let index = node
                 .checked_ilog2()
                 .map(|level| (2 * (node - (1 << level)) + 1) * (nodes >> (level + 1)) - 1);
-            place
-                .and_then(|place| ascending.get(place).copied())
+            index
+                .and_then(|index| ascending.get(index).copied())
                 .unwrap_or(T::from_double(f64::NAN))
         });
         let tree = tree.collect();
@@ -145,7 +145,7 @@ pub(super) enum Oddity {
     Zero,
     /// Negative, within [`ZERO_THRESHOLD`] of 0.
     BarelyNegative,
-    /// Between −1 and that: cut to a whole number, 0.
+    /// Between −1 and that: cut to an integer, 0.
     NegativeFraction,
     /// NaN.
     Missing,
@@ -179,7 +179,7 @@ impl Codes {
     /// The most codes: a set of them takes 2 KiB.
     pub(super) const MOST: u32 = 1 << 14;
 
-    /// The bins that also tell these categories apart, ascending and below [`Self::MOST`].
+    /// The bins that also distinguish these categories, ascending and below [`Self::MOST`].
     pub(super) fn with(self, categories: &[u32]) -> Self {
         Self {
             known: categories

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use std::hash::Hash;
 
 use super::bins::Codes;
-use super::choice::Counts;
+use super::cost_model::Counts;
 use super::cut::{ALWAYS, Cut, Ordered, Packed};
 use super::ensemble::{Condition, Missing, Test, ZERO_THRESHOLD};
 
@@ -25,7 +25,7 @@ pub(super) enum Rule {
     Member,
 }
 
-/// In the order of their numbers; what is no rule's number is never made.
+/// In the order of their numbers; what is not a rule's number is never made.
 const RULES: [Rule; 8] = [
     Rule::MissingRight,
     Rule::ZeroAndMissingRight,

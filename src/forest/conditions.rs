@@ -5,13 +5,13 @@
 
 use std::ops::Range;
 
-use super::answers::Answers;
 use super::bins::{self, CHUNK_CUTS, Codes, Cuts, Oddity};
 use super::collector::{CategorySet, Collector, Question, Rule};
 use super::cut::ALWAYS;
 use super::ensemble::ZERO_THRESHOLD;
 use super::lane_number::LaneNumber;
 use super::lanes::Lanes;
+use super::leaf_lookup::ConditionBits;
 use super::slice::{self, ByteSet, Mask, Rows, Slice};
 
 /// The distinct conditions of a group of trees.
@@ -149,7 +149,7 @@ impl<T: LaneNumber> Conditions<T> {
     }
 
     /// Answers every condition for the row that lies so far behind the first.
-    pub(super) fn answer_one(&self, rows: Rows<'_, T>, row: usize, answers: &mut Answers) {
+    pub(super) fn answer_one(&self, rows: Rows<'_, T>, row: usize, answers: &mut ConditionBits) {
         answers.clear(self.count);
         for column in &self.numeric {
             column.answer_one(rows.values(column.feature)[row], answers);
@@ -196,7 +196,7 @@ impl<T: LaneNumber> Numeric<T> {
         let last = cuts.count().saturating_sub(1) as u16;
         let mut lists: Vec<List> = Vec::new();
         let (mut bound, mut before) = (0, questions[0]);
-        for (place, &question) in questions.iter().enumerate() {
+        for (index, &question) in questions.iter().enumerate() {
             let rule = question.rule();
             if rule != before.rule() {
                 bound = 0;
@@ -213,7 +213,7 @@ impl<T: LaneNumber> Numeric<T> {
                 lists.push(List {
                     rule,
                     first_cut: chunk * CHUNK_CUTS,
-                    first: first + place,
+                    first: first + index,
                     bounds: Vec::new(),
                 });
             }
@@ -246,7 +246,7 @@ impl<T: LaneNumber> Numeric<T> {
     }
 
     #[inline(always)]
-    fn answer_one(&self, value: T, answers: &mut Answers) {
+    fn answer_one(&self, value: T, answers: &mut ConditionBits) {
         let rank = bins::rank_one(value, &self.cuts);
         self.lists
             .iter()
@@ -359,7 +359,7 @@ impl Categorical {
     }
 
     #[inline(always)]
-    fn answer_one<T: LaneNumber>(&self, value: T, answers: &mut Answers) {
+    fn answer_one<T: LaneNumber>(&self, value: T, answers: &mut ConditionBits) {
         let bin = self.codes.bin(value);
         match &self.sets {
             Sets::Narrow(sets) => answers.extend(

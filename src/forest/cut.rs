@@ -21,7 +21,7 @@ pub(super) trait Ordered: Real {
     fn ceiling(value: f64) -> Self;
     /// The least number above this one.
     fn successor(self) -> Self;
-    /// A whole number that orders as the numbers do; NaN has none of meaning.
+    /// An integer that orders as the numbers do; NaN has none of meaning.
     fn order(self) -> u64;
     /// The number of this order.
     fn from_order(order: u64) -> Self;

@@ -23,10 +23,10 @@ pub enum Test {
     Less(f64),
     /// `value <= threshold` (LightGBM, CatBoost, scikit-learn).
     LessOrEqual(f64),
-    /// The value, cut to a whole number as LightGBM's cast does (−0.5 is 0), is one of these
+    /// The value, cut to an integer as LightGBM's cast does (−0.5 is 0), is one of these
     /// categories (ascending).
     In(Box<[u32]>),
-    /// The value, cut to a whole number, is not one of these categories (ascending); unknown ones
+    /// The value, cut to an integer, is not one of these categories (ascending); unknown ones
     /// go left too, and so does every value below 0, −0.5 among them (XGBoost's `InvalidCat`).
     NotIn(Box<[u32]>),
 }
@@ -146,7 +146,7 @@ pub struct Ensemble {
 /// LightGBM's `kZeroThreshold`: values this close to zero count as zero.
 pub const ZERO_THRESHOLD: f64 = 1e-35_f32 as f64;
 
-/// Codes at or above this are refused: XGBoost's own limit (2^24, the last whole number that f32
+/// Codes at or above this are refused: XGBoost's own limit (2^24, the last integer that f32
 /// counts to), and a cap on a set's memory.
 pub const CATEGORY_LIMIT: u32 = 1 << 24;
 
@@ -291,7 +291,7 @@ impl Frame {
     ///
     /// # Errors
     /// Fails if the base scores and biases do not fit each other, and for more features than can be
-    /// told apart.
+    /// distinguished.
     pub fn validate(&self) -> Result<()> {
         let margin_count = self.margin_count();
         if margin_count == 0 || !(self.bias.is_empty() || self.bias.len() == margin_count) {
@@ -340,7 +340,7 @@ impl LinearLeaf {
 
 impl Tree {
     /// Checks every index, shape and threshold, so that scoring can neither panic nor loop, and
-    /// tells what was met on the way.
+    /// shows what was met on the way.
     ///
     /// # Errors
     /// Names the tree, which is the one of number `index`, and the node that is wrong.

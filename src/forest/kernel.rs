@@ -7,16 +7,16 @@
 use std::iter;
 
 use super::Kernel;
-use super::choice::Plan;
 use super::compiled::Compiled;
+use super::cost_model::Plan;
 use super::ensemble::{Ensemble, Frame, Tree};
 use super::lane_number::LaneNumber;
-use super::planting::{Planter, Segment};
+use super::layout::{LayoutBuilder, Segment};
 use super::processor::Processor;
 use super::program::Outline;
 use super::slice::{Rows, SLICE, Slice};
 use super::sliced::Workspace;
-use crate::beside::ahead;
+use crate::background::ahead;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::model::{Model, OffsetRule, Scores, Wants, Worker};
@@ -97,13 +97,13 @@ impl Forest {
 #[cfg(test)]
 impl Forest {
     /// For each segment how many rows are few; none if its trees are walked.
-    pub(super) fn few_rows(&self) -> Vec<Option<usize>> {
+    pub(super) fn small_batch(&self) -> Vec<Option<usize>> {
         fn of<T: LaneNumber>(segments: &[Segment<T>]) -> Vec<Option<usize>> {
             segments
                 .iter()
                 .map(|segment| {
                     if let Segment::Sliced(group) = segment {
-                        Some(group.few_rows())
+                        Some(group.small_batch())
                     } else {
                         None
                     }
@@ -321,7 +321,7 @@ impl<T: LaneNumber> Engine<T> {
                 outline.weight() + tree.leaf_values.len()
             })
         };
-        let mut planter = Planter::new(frame, plan);
+        let mut planter = LayoutBuilder::new(frame, plan);
         let tree_count = ahead(checked, weigh, |trees| {
             let mut plant = |(outline, tree): (Outline, Tree)| planter.plant(tree, &outline);
             trees

@@ -1,6 +1,6 @@
 //! The kernel's steps with AVX-512 and GFNI: a mask is one register.
 //!
-//! Nothing is gathered: on processors that guard against reading other people's data (Downfall), 8
+//! Nothing is gathered: on processors that guard against reading other users's data (Downfall), 8
 //! gathered numbers took 40 cycles, and tables in registers a tenth of that.
 #![expect(
     unsafe_code,

@@ -228,10 +228,10 @@ fn add_double_of<const QUARTERS: usize>(
 /// The order of pairs of rows from which three steps of interleaving bring them back in order.
 static PAIRS_IN_ORDER: [u16; 32] = {
     let mut order = [0; 32];
-    let mut place = 0;
-    while place < 32 {
-        order[place] = (place % 8 * 4 + place / 8) as u16;
-        place += 1;
+    let mut index = 0;
+    while index < 32 {
+        order[index] = (index % 8 * 4 + index / 8) as u16;
+        index += 1;
     }
     order
 };

@@ -15,8 +15,8 @@
 //! The **walking** kernel ([`compiled`], [`walk`]) follows each row through the nodes; it does what
 //! the other cannot (linear leaves, sets of more than 16 384 categories, symmetric trees of more
 //! than 16 conditions) and what it does dearly (huge trees). Where the rows of a slice are few,
-//! each walks alone through what is laid out for slicing ([`few_rows`], [`answers`]). [`choice`]
-//! estimates what is cheaper, [`planting`] lays each tree out for it and gives the tree up.
+//! each walks alone through what is laid out for slicing ([`small_batch`], [`leaf_lookup`]). [`cost_model`]
+//! estimates what is cheaper, [`layout`] lays each tree out for it and gives the tree up.
 //!
 //! # What was tried, and what it gave
 //!
@@ -50,18 +50,14 @@
               was written for"
 )]
 
-mod answers;
 mod bins;
-mod choice;
 mod collector;
 mod compiled;
 mod conditions;
+mod cost_model;
 pub mod ctr;
 mod cut;
 pub mod ensemble;
-mod few_rows;
-#[cfg(test)]
-mod few_rows_tests;
 mod kernel;
 mod lane_number;
 mod lanes;
@@ -70,22 +66,26 @@ mod lanes_avx2;
 #[cfg(target_arch = "x86_64")]
 mod lanes_avx512;
 mod lanes_portable;
+mod layout;
+mod leaf_lookup;
 #[cfg(target_arch = "x86_64")]
 mod leaves_avx512;
-mod planting;
 mod processor;
 mod program;
 #[cfg(target_arch = "x86_64")]
 mod ranks_avx512;
 mod slice;
 mod sliced;
+mod small_batch;
+#[cfg(test)]
+mod small_batch_tests;
 mod steps;
 #[cfg(test)]
 mod tests;
 pub mod virtual_ensembles;
 mod walk;
 
-pub use choice::Kernel;
+pub use cost_model::Kernel;
 pub use ensemble::{
     Child, Condition, Ensemble, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree,
 };

@@ -17,7 +17,7 @@ use super::processor::Processor;
 use super::slice::NARROW_LEAVES;
 
 /// The deepest tree that is filled up.
-pub(super) const MOST_LEVELS: u32 = 8;
+pub(super) const MAX_LEVELS: u32 = 8;
 
 /// How a tree's leaf is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,18 +264,18 @@ impl<T: LaneNumber> Program<T> {
         let method = Method::Boundaries(leaf_count);
         let mut leaves = vec![0; 1 << method.planes()];
         let mut first = vec![0_u32; nodes.len()];
-        let mut place = |child: Child, position: u32, first: &mut [u32]| match child {
+        let mut slot = |child: Child, position: u32, first: &mut [u32]| match child {
             Child::Leaf(leaf) => leaves[(position ^ position >> 1) as usize] = leaf,
             Child::Node(node) => first[node as usize] = position,
         };
-        place(root, 0, &mut first);
+        slot(root, 0, &mut first);
         for &index in &outline.visit.preorder {
             let node = &nodes[index as usize];
             let above = first[index as usize];
             let middle = above + outline.count(node.left);
             let below = middle + outline.count(node.right) - 1;
-            place(node.left, above, &mut first);
-            place(node.right, middle, &mut first);
+            slot(node.left, above, &mut first);
+            slot(node.right, middle, &mut first);
             self.boundaries.push(Boundary::new(
                 numbers[index as usize] as u16,
                 above as u16,
@@ -388,7 +388,7 @@ fn count(leaf_counts: &[u32], child: Child) -> u32 {
 
 /// How many levels a branching tree is filled up to; none if boundaries are cheaper.
 pub(super) fn levels(outline: &Outline) -> Option<u32> {
-    (outline.visit.depth <= MOST_LEVELS
+    (outline.visit.depth <= MAX_LEVELS
         && (1 << outline.visit.depth) <= FILLING * (outline.visit.preorder.len() + 1))
         .then_some(outline.visit.depth)
 }

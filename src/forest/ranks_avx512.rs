@@ -85,12 +85,12 @@ fn load_single(numbers: &[f32]) -> __m512 {
 /// One of 64 numbers, by the low six bits of each place.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn one_of_64(table: [__m512; 4], place: __m512i) -> __m512 {
-    let lower = _mm512_permutex2var_ps(table[0], place, table[1]);
-    let higher = _mm512_permutex2var_ps(table[2], place, table[3]);
+fn one_of_64(table: [__m512; 4], index: __m512i) -> __m512 {
+    let lower = _mm512_permutex2var_ps(table[0], index, table[1]);
+    let higher = _mm512_permutex2var_ps(table[2], index, table[3]);
     _mm512_mask_mov_ps(
         lower,
-        _mm512_test_epi32_mask(place, _mm512_set1_epi32(32)),
+        _mm512_test_epi32_mask(index, _mm512_set1_epi32(32)),
         higher,
     )
 }
@@ -160,12 +160,12 @@ fn load_double(numbers: &[f64]) -> __m512d {
 /// One of 32 numbers, by the low five bits of each place.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn one_of_32(table: [__m512d; 4], place: __m512i) -> __m512d {
-    let lower = _mm512_permutex2var_pd(table[0], place, table[1]);
-    let higher = _mm512_permutex2var_pd(table[2], place, table[3]);
+fn one_of_32(table: [__m512d; 4], index: __m512i) -> __m512d {
+    let lower = _mm512_permutex2var_pd(table[0], index, table[1]);
+    let higher = _mm512_permutex2var_pd(table[2], index, table[3]);
     _mm512_mask_mov_pd(
         lower,
-        _mm512_test_epi64_mask(place, _mm512_set1_epi64(16)),
+        _mm512_test_epi64_mask(index, _mm512_set1_epi64(16)),
         higher,
     )
 }
@@ -173,7 +173,7 @@ fn one_of_32(table: [__m512d; 4], place: __m512i) -> __m512d {
 /// One of the 64 numbers from a register on, by the low six bits of each place.
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn one_of_64_doubles(table: &[__m512d; NODES / 8], first: usize, place: __m512i) -> __m512d {
+fn one_of_64_doubles(table: &[__m512d; NODES / 8], first: usize, index: __m512i) -> __m512d {
     let lower = one_of_32(
         [
             table[first],
@@ -181,7 +181,7 @@ fn one_of_64_doubles(table: &[__m512d; NODES / 8], first: usize, place: __m512i)
             table[first + 2],
             table[first + 3],
         ],
-        place,
+        index,
     );
     let higher = one_of_32(
         [
@@ -190,11 +190,11 @@ fn one_of_64_doubles(table: &[__m512d; NODES / 8], first: usize, place: __m512i)
             table[first + 6],
             table[first + 7],
         ],
-        place,
+        index,
     );
     _mm512_mask_mov_pd(
         lower,
-        _mm512_test_epi64_mask(place, _mm512_set1_epi64(32)),
+        _mm512_test_epi64_mask(index, _mm512_set1_epi64(32)),
         higher,
     )
 }

@@ -1,21 +1,21 @@
 //! The bit-sliced kernel: a group of trees, all rows of a slice at once, unless they are few: those
-//! go alone ([`few_rows`]).
+//! go alone ([`small_batch`]).
 //!
 //! For 512 rows it answers every distinct condition of the group as a mask, then runs each tree as
 //! bit logic on masks, turns the bits of the leaf numbers into bytes, looks the leaf values up and
 //! adds them, tree after tree, in the ensemble's order and precision. No step branches on a row's
 //! values.
 
-use super::choice::{Counts, MOST_CONDITIONS};
 use super::collector::Collector;
 use super::conditions::{Bins, Conditions};
+use super::cost_model::{Counts, MAX_CONDITIONS};
 use super::ensemble::{Shape, Tree};
-use super::few_rows::{self, Notes};
 use super::lane_number::LaneNumber;
 use super::lanes::{Lanes, Task};
 use super::processor::Processor;
 use super::program::{Boundary, Method, Outline, Program};
 use super::slice::{Mask, Masks, NARROW_LEAVES, Rows, SLICE, Slice};
+use super::small_batch::{self, Notes};
 
 /// Trees and the distinct conditions that they ask.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) struct Group<T> {
     pub(super) conditions: Conditions<T>,
     pub(super) program: Program<T>,
     /// So many rows of a slice, or fewer, are cheaper one by one.
-    few_rows: usize,
+    small_batch: usize,
 }
 
 /// Trees are added while their conditions fit.
@@ -63,8 +63,8 @@ impl<T: LaneNumber> Builder<T> {
                 .map(|condition| self.collector.number(condition))
                 .collect(),
         };
-        let is_welcome = judge(self.collector.counts()) && self.collector.len() <= MOST_CONDITIONS;
-        // Trees that are one leaf ask nothing: what is empty is told by trees, not by conditions.
+        let is_welcome = judge(self.collector.counts()) && self.collector.len() <= MAX_CONDITIONS;
+        // Trees that are one leaf ask nothing: what is empty is reported by trees, not by conditions.
         if !self.program.steps.is_empty() && !is_welcome {
             self.collector.truncate(before);
             return false;
@@ -75,7 +75,7 @@ impl<T: LaneNumber> Builder<T> {
     }
 
     /// The group of the trees so far, of which so many rows are few; the next tree begins another.
-    pub(super) fn finish(&mut self, few_rows: usize) -> Group<T> {
+    pub(super) fn finish(&mut self, small_batch: usize) -> Group<T> {
         let (conditions, indices) = Conditions::of(&self.collector);
         let mut program = self.program.take();
         program.finish(&indices);
@@ -83,7 +83,7 @@ impl<T: LaneNumber> Builder<T> {
         Group {
             conditions,
             program,
-            few_rows,
+            small_batch,
         }
     }
 
@@ -147,8 +147,8 @@ impl<T: LaneNumber> Group<T> {
 
     /// So many rows, or fewer, go alone.
     #[cfg(test)]
-    pub(super) fn few_rows(&self) -> usize {
-        self.few_rows
+    pub(super) fn small_batch(&self) -> usize {
+        self.small_batch
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -164,8 +164,8 @@ impl<T: LaneNumber> Group<T> {
         processor: Processor,
         workspace: &mut Workspace,
     ) {
-        if rows.count <= self.few_rows {
-            processor.run(few_rows::Addition {
+        if rows.count <= self.small_batch {
+            processor.run(small_batch::Addition {
                 group: self,
                 rows,
                 sums,
@@ -190,8 +190,8 @@ impl<T: LaneNumber> Group<T> {
         workspace: &mut Workspace,
         put: impl FnMut(usize, usize, u32),
     ) -> usize {
-        if rows.count <= self.few_rows {
-            few_rows::leaves(self, rows, &mut workspace.notes, put);
+        if rows.count <= self.small_batch {
+            small_batch::leaves(self, rows, &mut workspace.notes, put);
         } else {
             processor.run(Finding {
                 group: self,

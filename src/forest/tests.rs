@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 
-use super::choice::Plan;
+use super::cost_model::Plan;
 use super::ensemble::{
     Child, Condition, Ensemble, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree,
     ZERO_THRESHOLD,
@@ -19,9 +19,9 @@ const KERNELS: [Kernel; 7] = [
     Kernel::Sliced(Instructions::Portable),
     Kernel::Sliced(Instructions::Avx2),
     Kernel::Sliced(Instructions::Avx512),
-    Kernel::FewRows(Instructions::Portable),
-    Kernel::FewRows(Instructions::Avx2),
-    Kernel::FewRows(Instructions::Avx512),
+    Kernel::SmallBatch(Instructions::Portable),
+    Kernel::SmallBatch(Instructions::Avx2),
+    Kernel::SmallBatch(Instructions::Avx512),
 ];
 
 /// What a random ensemble looks like.
@@ -32,7 +32,7 @@ pub(super) struct Recipe {
     pub(super) feature_count: usize,
     pub(super) margin_count: usize,
     pub(super) tree_count: usize,
-    pub(super) most_leaves: usize,
+    pub(super) max_leaves: usize,
     /// Thresholds of a feature to choose from.
     pub(super) threshold_count: u64,
     /// Categories to choose from; 0 for none.
@@ -157,7 +157,7 @@ impl Maker {
     }
 
     fn symmetric(&mut self) -> (Shape, usize) {
-        let depth = self.below(u64::from(self.recipe.most_leaves.ilog2()) + 1) as usize;
+        let depth = self.below(u64::from(self.recipe.max_leaves.ilog2()) + 1) as usize;
         (
             Shape::Symmetric((0..depth).map(|_| self.condition()).collect()),
             1 << depth,
@@ -167,17 +167,17 @@ impl Maker {
     /// Splits a random leaf until there are enough; sometimes always the last one, which makes a
     /// chain.
     fn branching(&mut self) -> (Shape, usize) {
-        let leaf_count = 1 + self.below(self.recipe.most_leaves as u64) as usize;
+        let leaf_count = 1 + self.below(self.recipe.max_leaves as u64) as usize;
         let is_chain = self.below(4) == 0;
         let mut nodes: Vec<Node> = Vec::new();
         let mut leaves: Vec<Option<(usize, bool)>> = vec![None];
         while leaves.len() < leaf_count {
-            let place = if is_chain {
+            let slot = if is_chain {
                 leaves.len() - 1
             } else {
                 self.below(leaves.len() as u64) as usize
             };
-            let parent = leaves.swap_remove(place);
+            let parent = leaves.swap_remove(slot);
             let index = nodes.len() as u32;
             link(&mut nodes, parent, Child::Node(index));
             leaves.extend([Some((nodes.len(), true)), Some((nodes.len(), false))]);
@@ -397,22 +397,20 @@ fn recipes() -> impl Strategy<Value = Recipe> {
         1..1_100_usize,
     );
     (any::<u64>(), any::<bool>(), sizes, values).prop_map(
-        |(seed, is_single, (feature_count, margin_count, tree_count, most_leaves), values)| {
-            Recipe {
-                seed,
-                precision: if is_single {
-                    Precision::Single
-                } else {
-                    Precision::Double
-                },
-                feature_count,
-                margin_count,
-                tree_count,
-                most_leaves,
-                threshold_count: values.0,
-                category_count: values.1,
-                row_count: values.2,
-            }
+        |(seed, is_single, (feature_count, margin_count, tree_count, max_leaves), values)| Recipe {
+            seed,
+            precision: if is_single {
+                Precision::Single
+            } else {
+                Precision::Double
+            },
+            feature_count,
+            margin_count,
+            tree_count,
+            max_leaves,
+            threshold_count: values.0,
+            category_count: values.1,
+            row_count: values.2,
         },
     )
 }
@@ -423,7 +421,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     feature_count: 3,
     margin_count: 1,
     tree_count: 20,
-    most_leaves: 20,
+    max_leaves: 20,
     threshold_count: 100,
     category_count: 0,
     row_count: 600,
@@ -444,7 +442,7 @@ fn a_column_may_have_more_thresholds_than_a_byte_counts() {
             precision,
             feature_count: 1,
             tree_count: 40,
-            most_leaves: 200,
+            max_leaves: 200,
             threshold_count: 5_000,
             ..RECIPE
         });
@@ -531,7 +529,7 @@ fn many_features_and_many_conditions_make_several_groups() {
     every_kernel_agrees(Recipe {
         feature_count: 900,
         tree_count: 150,
-        most_leaves: 700,
+        max_leaves: 700,
         threshold_count: 3_000,
         row_count: 70,
         ..RECIPE
@@ -754,7 +752,7 @@ fn nothing_is_read_after_a_tree_that_is_broken() {
 }
 
 #[test]
-fn what_a_tree_that_comes_later_lacks_is_told_as_of_that_tree() {
+fn what_a_tree_that_comes_later_is_missing_is_reported_as_of_that_tree() {
     let frame = Frame {
         precision: Precision::Double,
         feature_count: 1,

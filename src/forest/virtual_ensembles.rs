@@ -145,9 +145,9 @@ impl Worker for EnsembleWorker<'_> {
         let (width, all) = (model.own_width(), model.margin_count());
         let whole = self.margins_of(&model.whole, block)?;
         let mut rows = vec![0.0; whole.len() / width * all];
-        let mut put = |values: &[f64], place: usize, scale: f64| {
+        let mut put = |values: &[f64], index: usize, scale: f64| {
             for (row, values) in rows.chunks_exact_mut(all).zip(values.chunks_exact(width)) {
-                row[place * width..(place + 1) * width]
+                row[index * width..(index + 1) * width]
                     .iter_mut()
                     .zip(values)
                     .for_each(|(out, value)| *out = value * scale);

@@ -49,9 +49,9 @@ const MARKS: [&str; 4] = [MODULES, WEIGHTS, INDEX, PICKLE];
 const LONGEST_CLASS: usize = 100;
 
 /// The most parts of weights, and the most modules.
-const MOST_PARTS: usize = 1 << 10;
+const MAX_PARTS: usize = 1 << 10;
 
-/// What transformers wrote beside the tokenizer, and sentence-transformers beside all.
+/// What transformers wrote alongside the tokenizer, and sentence-transformers alongside all.
 const TOKENIZER_SETTINGS: &str = "tokenizer_config.json";
 const SENTENCE_SETTINGS: &str = "config_sentence_transformers.json";
 
@@ -151,7 +151,7 @@ impl ModelFiles for Read<'_> {
 }
 
 /// Whether the directory is a text model's: its settings or its tokenizer lie there, and weights or
-/// modules beside them.
+/// modules alongside them.
 ///
 /// # Errors
 /// Fails if the directory cannot be read.
@@ -372,7 +372,7 @@ fn modules(files: &dyn ModelFiles) -> Result<Option<Vec<(String, PathBuf)>>> {
             .at_node(MODULES)
             .because(error)
     })?;
-    if list.len() > MOST_PARTS {
+    if list.len() > MAX_PARTS {
         return Err(broken("there are too many"));
     }
     let module = |value: &Json| {
@@ -504,7 +504,7 @@ fn weights(files: &dyn ModelFiles, encoder: &Path) -> Result<Option<WeightFiles>
     let mut names: Vec<&str> = map.values().filter_map(Json::as_str).collect();
     names.sort_unstable();
     names.dedup();
-    if names.len() > MOST_PARTS {
+    if names.len() > MAX_PARTS {
         return Err(Error::failed("the index names too many files").at_node(INDEX));
     }
     let one = |name: &&str| {

@@ -9,16 +9,16 @@ use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel};
 use crate::text::encoder::parts::TextOptions;
 
-/// How an importer reaches files beside the model's own; `storage` holds the functions.
+/// How an importer reaches files alongside the model's own; `storage` holds the functions.
 #[derive(Clone, Copy, Debug)]
-pub struct Beside {
+pub struct Sidecars {
     /// The bytes of a file.
     pub read: fn(&Path) -> Result<Vec<u8>>,
     /// The absolute path with every link followed, as `canonicalize` gives it.
     pub resolve: fn(&Path) -> Result<PathBuf>,
 }
 
-impl Beside {
+impl Sidecars {
     /// The bytes of a file in the directory or below.
     ///
     /// # Errors
@@ -50,7 +50,7 @@ fn outside(name: &Path) -> Error {
         "the model wants `{}`, which lies outside its directory",
         name.display()
     ))
-    .hint("export the model again with all of its data beside it")
+    .hint("export the model again with all of its data alongside it")
 }
 
 /// A model file, read whole.
@@ -60,8 +60,8 @@ pub struct Artefact {
     pub path: PathBuf,
     /// Its content.
     pub bytes: Vec<u8>,
-    /// How files beside it are read, if they may be.
-    pub beside: Option<Beside>,
+    /// How files alongside it are read, if they may be.
+    pub sidecars: Option<Sidecars>,
 }
 
 impl Artefact {
@@ -71,7 +71,7 @@ impl Artefact {
         Self {
             path: path.into(),
             bytes,
-            beside: None,
+            sidecars: None,
         }
     }
 
@@ -79,16 +79,16 @@ impl Artefact {
     ///
     /// # Errors
     /// A trust error for a name that leads out of the directory, by itself or through a link; a
-    /// contract error if nothing beside the model may be read.
-    pub fn read_beside(&self, name: &Path) -> Result<Vec<u8>> {
-        let beside = self.beside.ok_or_else(|| unreachable_from_here(name));
+    /// contract error if nothing alongside the model may be read.
+    pub fn read_sidecar(&self, name: &Path) -> Result<Vec<u8>> {
+        let sidecars = self.sidecars.ok_or_else(|| unreachable_from_here(name));
         let directory = self
             .path
             .parent()
             .filter(|parent| !parent.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
         check_plain(name)?;
-        beside?.read_within(directory, name)
+        sidecars?.read_within(directory, name)
     }
 
     /// The first bytes, enough to recognise any format by.
@@ -337,7 +337,7 @@ impl<T: FileImporter> Importer for T {
 #[must_use]
 pub fn with_parts(digest: Sha256, description: &Description) -> Sha256 {
     description
-        .beside
+        .sidecars
         .iter()
         .fold(digest, |digest, (name, sha256)| {
             digest.chain_update(name.as_bytes()).chain_update(sha256)

@@ -20,7 +20,7 @@ use crate::model::Description;
 /// The file's name in a model's directory.
 pub const MLMODEL: &str = "MLmodel";
 
-/// Written beside `MLmodel` when a registered model is downloaded.
+/// Written alongside `MLmodel` when a registered model is downloaded.
 const REGISTERED: &str = "registered_model_meta";
 
 /// The description of a logged model in a file store, in the directory above its `artifacts`.
@@ -159,7 +159,7 @@ impl Mlflow {
         let yaml = Yaml::parse(bytes)?;
         let Some(Yaml::Map(flavours)) = yaml.get("flavors") else {
             return Err(Error::contract(
-                "the file lists no `flavors`, so it is no MLflow model",
+                "the file lists no `flavors`, so it is not an MLflow model",
             ));
         };
         let find = |name: &&'static str| {

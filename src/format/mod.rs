@@ -21,8 +21,8 @@ mod wire;
 pub mod xgboost;
 
 pub use self::importer::{
-    Artefact, Beside, FileImporter, GraphFeatures, ImportOptions, Imported, Importer, LABELS,
-    ModelFiles, RowsAxis, SavedFrom, TreeSelection, has_extension, with_parts,
+    Artefact, FileImporter, GraphFeatures, ImportOptions, Imported, Importer, LABELS, ModelFiles,
+    RowsAxis, SavedFrom, Sidecars, TreeSelection, has_extension, with_parts,
 };
 use crate::error::{Error, Kind, Result};
 use crate::model::LoadedModel;
@@ -99,7 +99,7 @@ fn refusal(artefact: &Artefact) -> (Kind, String, String) {
     }
     match refusal::refused(artefact) {
         Some(refused) => (Kind::Trust, refused.message.into(), refused.hint.into()),
-        // The format has no magic number: without its end a file cannot be told from others.
+        // The format has no magic number: without its end a file cannot be distinguished from others.
         None if artefact
             .path
             .extension()
@@ -107,7 +107,7 @@ fn refusal(artefact: &Artefact) -> (Kind, String, String) {
         {
             (
                 Kind::Failed,
-                "the file is no whole ONNX model".into(),
+                "the file is not a complete ONNX model".into(),
                 "it is damaged or cut short, or a pointer of git-lfs instead of the file: copy or \
                  export it again"
                     .into(),
@@ -115,7 +115,7 @@ fn refusal(artefact: &Artefact) -> (Kind, String, String) {
         }
         None => (
             Kind::Contract,
-            "the file is no model that tallow knows".into(),
+            "the file is not a model that tallow knows".into(),
             format!("known formats: {}; {}", known.join(", "), refusal::EXPORT),
         ),
     }

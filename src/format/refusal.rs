@@ -130,11 +130,11 @@ mod tests {
             Some(TORCH_PICKLE.message),
             "the middle of a large file is missing"
         );
-        for place in 0..archive.len() {
-            message("m.pt", &archive[..place]);
+        for index in 0..archive.len() {
+            message("m.pt", &archive[..index]);
             for byte in [0, 0x7f, 0xff] {
                 let mut damaged = archive.clone();
-                damaged[place] = byte;
+                damaged[index] = byte;
                 message("m.pt", &damaged);
             }
         }

@@ -35,7 +35,7 @@ pub enum Answer {
 
 /// All columns that come of a graph.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+pub(super) struct ConditionBits {
     all: Vec<Answer>,
     /// The columns.
     pub(super) fields: Vec<Field>,
@@ -43,7 +43,7 @@ pub(super) struct Answers {
     is_open: Vec<bool>,
 }
 
-impl Answers {
+impl ConditionBits {
     /// These answers; `outline` are outputs such as a run gives, of whatever rows, and `longer`
     /// those of rows whose open axes are longer, in several ways.
     ///
@@ -140,7 +140,7 @@ pub(super) fn with_rows_first(
     axes: &[Option<usize>],
     batch: usize,
 ) -> Result<Vec<Value>> {
-    let placed =
+    let positioned =
         |(output, value): (usize, Value)| match (value, axes.get(output).copied().flatten()) {
             // What one row gives is its own, wherever an axis for rows may be.
             (Value::Tensor(tensor), _)
@@ -154,12 +154,12 @@ pub(super) fn with_rows_first(
             }
             (value, _) => Ok(value),
         };
-    let placed = outputs
+    let positioned = outputs
         .into_iter()
         .enumerate()
-        .map(placed)
+        .map(positioned)
         .collect::<Result<Vec<Value>>>()?;
-    by_row(placed, batch)
+    by_row(positioned, batch)
 }
 
 /// The outputs of a batch of so many rows, labels that lie side by side in one row, as skl2onnx

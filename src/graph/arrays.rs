@@ -23,7 +23,7 @@ pub fn row_length(tensor: &Tensor) -> usize {
     tensor.shape().iter().skip(1).product()
 }
 
-/// One column for each place of the lists, where there are as many places as columns wanted.
+/// One column for each place of the lists, where there are as many positions as columns needed.
 pub(super) fn spread(columns: Vec<ArrayRef>, count: usize) -> Result<Vec<ArrayRef>> {
     let [lists] = columns.as_slice() else {
         return Ok(columns);
@@ -34,14 +34,14 @@ pub(super) fn spread(columns: Vec<ArrayRef>, count: usize) -> Result<Vec<ArrayRe
     else {
         return Ok(columns);
     };
-    let place = |place: usize| {
+    let index = |index: usize| {
         let indices = UInt64Array::from_iter_values(
-            (0..lists.len()).map(|row| (lists.value_offset_at(row) + place) as u64),
+            (0..lists.len()).map(|row| (lists.value_offset_at(row) + index) as u64),
         );
         take(lists.values(), &indices, None)
             .map_err(|error| Error::internal("a list without its values").because(error))
     };
-    (0..count).map(place).collect()
+    (0..count).map(index).collect()
 }
 
 /// Rows of the columns, one after another.

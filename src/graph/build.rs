@@ -37,7 +37,7 @@ const FOLD_SHARE: u64 = 8;
 const FOLDED_BYTES: usize = 64 << 20;
 const FOLDED_SHARE: usize = 4;
 
-/// Constants larger than this many elements are made when they are wanted, not kept.
+/// Constants larger than this many elements are made when they are needed, not kept.
 const FOLD_ELEMENTS: usize = 1 << 22;
 
 /// A graph in the making.
@@ -86,7 +86,7 @@ impl Builder {
         self.value_count - 1
     }
 
-    /// Adds a node, whose constant inputs it is told, and gives the numbers of its outputs, one for
+    /// Adds a node, whose constant inputs it is reported, and gives the numbers of its outputs, one for
     /// each that `definition` lists.
     ///
     /// `inputs` are the node's inputs, then what its subgraphs capture.
@@ -113,7 +113,7 @@ impl Builder {
             || (0..least.min(count)).any(|position| !definition.inputs[position])
         {
             return Err(
-                Error::failed(format!("{count} inputs, or a wanted one is left out"))
+                Error::failed(format!("{count} inputs, or a required one is dropped"))
                     .at_node(label),
             );
         }
@@ -126,7 +126,7 @@ impl Builder {
             Build::Plain(build) => build(definition),
             Build::Packing(build) => {
                 let count = if self.room() > 0 { inputs.len() } else { 0 };
-                let constants = (0..count).map(|place| operands.constant(place).cloned());
+                let constants = (0..count).map(|index| operands.constant(index).cloned());
                 build(definition, &constants.collect::<Vec<_>>())
             }
         };
@@ -157,7 +157,7 @@ impl Builder {
         let outputs = ids
             .iter()
             .zip(&definition.outputs)
-            .map(|(id, wanted)| wanted.then_some(*id))
+            .map(|(id, expected)| expected.then_some(*id))
             .collect();
         let operands = Operands {
             ids: inputs,
@@ -184,7 +184,7 @@ impl Builder {
             takes_blocks: entry.takes_blocks,
             memory_bytes,
             family: entry.family,
-            beside: entry.beside,
+            row_mixing: entry.row_mixing,
         });
         Ok(ids)
     }
@@ -216,7 +216,7 @@ impl Builder {
     }
 
     /// The finished graph: chains of dense layers are one node each, and convolutions with what
-    /// follows them; nodes that nothing reads are left out, and every value's last reader may take
+    /// follows them; nodes that nothing reads are dropped, and every value's last reader may take
     /// it.
     #[must_use]
     pub fn finish(mut self, outputs: Vec<ValueId>) -> Graph {
@@ -238,15 +238,15 @@ impl Builder {
 }
 
 /// What a node makes of constants, in a share of the memory that there is: what takes more is made
-/// when it is wanted, or refused then.
+/// when it is needed, or refused then.
 fn folded(kernel: &Kernel, widening: Widening, values: Vec<Option<Value>>) -> Result<Vec<Value>> {
-    let given: usize = values
+    let provided: usize = values
         .iter()
         .flatten()
         .filter_map(|value| value.tensor().ok())
         .map(Tensor::byte_count)
         .sum();
-    let most = FOLD_BYTES.saturating_add(FOLD_SHARE.saturating_mul(given as u64));
+    let most = FOLD_BYTES.saturating_add(FOLD_SHARE.saturating_mul(provided as u64));
     memory::confined(most, || {
         run_widened(kernel, widening, values, &Fuel::new(FOLD_STEPS))
     })

@@ -79,7 +79,7 @@ fn real_text(value: f64, shown: &str) -> String {
 /// The tensor with its elements turned into another type.
 ///
 /// # Errors
-/// Fails for a text that is no number.
+/// Fails for a text that is not a number.
 pub(crate) fn cast(tensor: &Tensor, to: ElementType) -> Result<Tensor> {
     let makes_texts = to == ElementType::String && tensor.element_type() != ElementType::String;
     let content = if makes_texts {
@@ -176,7 +176,7 @@ fn parsed(values: &[Arc<str>], to: ElementType) -> Result<Data> {
     let number = |text: &Arc<str>| {
         text.trim()
             .parse::<f64>()
-            .map_err(|error| Error::failed(format!("`{text}` is no number")).because(error))
+            .map_err(|error| Error::failed(format!("`{text}` is not a number")).because(error))
     };
     Ok(convert(
         &values.iter().map(number).collect::<Result<Vec<f64>>>()?,

@@ -16,23 +16,23 @@ pub(crate) struct Entry {
     pub(super) since: i64,
     /// The last operator set that has the operator in this form.
     pub(super) until: i64,
-    /// The least and the greatest number of inputs.
+    /// The least and the largest number of inputs.
     pub(super) inputs: (usize, usize),
     /// What is done about narrow element types.
     pub(super) widening: Widening,
     /// Whether the first input may be a block of columns.
     pub(super) takes_blocks: bool,
     /// What the other rows of its first input are to a row, which is the same row of its outputs.
-    pub(super) beside: Beside,
+    pub(super) row_mixing: RowMixing,
     /// The family whose kernels do its work, if one does.
     pub(super) family: Option<&'static str>,
     /// Builds a kernel of a node.
     pub(super) build: Build,
 }
 
-/// What the rows beside a row are to a node.
+/// What the rows alongside a row are to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Beside {
+pub(super) enum RowMixing {
     /// Nothing, where the rows are the first axis of its input.
     Nothing,
     /// Not known.
@@ -83,7 +83,7 @@ impl Entry {
             inputs,
             widening: Widening::None,
             takes_blocks: false,
-            beside: Beside::Unknown,
+            row_mixing: RowMixing::Unknown,
             family: None,
             build,
         }
@@ -107,15 +107,15 @@ impl Entry {
         self
     }
 
-    /// Whatever stands beside a row.
+    /// Whatever stands alongside a row.
     pub(super) const fn by_row(mut self) -> Self {
-        self.beside = Beside::Nothing;
+        self.row_mixing = RowMixing::Nothing;
         self
     }
 
     /// Where the result for a row depends on all rows.
     pub(super) const fn by_all_rows(mut self) -> Self {
-        self.beside = Beside::Mixed;
+        self.row_mixing = RowMixing::Mixed;
         self
     }
 

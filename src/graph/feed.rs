@@ -43,7 +43,7 @@ impl Feed {
         {
             0 | 1 => Ok(()),
             open => Err(Error::contract(format!(
-                "an input of {open} axes whose length is open, beside that of the rows"
+                "an input of {open} axes whose length is open, alongside that of the rows"
             ))),
         }
     }

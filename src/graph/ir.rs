@@ -4,7 +4,7 @@
 //! Owns execution. A graph is made by [`super::build::Builder`] and never changes; many workers may
 //! run it at once.
 
-use super::entry::Beside;
+use super::entry::RowMixing;
 use super::fuel::{Fuel, UnseenCounts};
 use super::operator::{Body, Kernel};
 use super::pass::role::{ColumnRole, Joint, Role};
@@ -32,7 +32,7 @@ pub(super) struct Node {
     pub(super) outputs: Vec<Option<ValueId>>,
     /// What it can be in a chain of dense layers, until chains are formed.
     pub(super) role: Option<Role>,
-    /// What it can be beside a convolution, until they are joined.
+    /// What it can be alongside a convolution, until they are joined.
     pub(super) joint: Option<Joint>,
     /// What it does to columns, if nothing else.
     pub(super) column_role: Option<ColumnRole>,
@@ -42,8 +42,8 @@ pub(super) struct Node {
     pub(super) memory_bytes: usize,
     /// The family whose kernels do its work, if one does.
     pub(super) family: Option<&'static str>,
-    /// What the rows beside a row are to it.
-    pub(super) beside: Beside,
+    /// What the rows alongside a row are to it.
+    pub(super) row_mixing: RowMixing,
 }
 
 impl std::fmt::Debug for Node {
@@ -91,16 +91,20 @@ impl Graph {
         families
     }
 
-    /// Whether what it makes of a row depends on the rows beside it.
+    /// Whether what it makes of a row depends on the rows alongside it.
     #[must_use]
     pub fn mixes_rows(&self) -> bool {
-        self.nodes.iter().any(|node| node.beside == Beside::Mixed)
+        self.nodes
+            .iter()
+            .any(|node| node.row_mixing == RowMixing::Mixed)
     }
 
     /// Whether every node is known to make of a row what it would make of it alone, where the rows
     /// are the first axis of every input.
     pub(super) fn keeps_rows_apart(&self) -> bool {
-        self.nodes.iter().all(|node| node.beside == Beside::Nothing)
+        self.nodes
+            .iter()
+            .all(|node| node.row_mixing == RowMixing::Nothing)
     }
 
     /// The bytes of all constants and of packed matrices.
@@ -122,10 +126,10 @@ impl Graph {
     /// The output of this position, if no input decides it.
     #[must_use]
     pub fn constant_output(&self, position: usize) -> Option<&Value> {
-        let wanted = *self.outputs.get(position)?;
+        let expected = *self.outputs.get(position)?;
         self.constants
             .iter()
-            .find(|(id, _)| *id == wanted)
+            .find(|(id, _)| *id == expected)
             .map(|(_, value)| value)
     }
 
@@ -273,7 +277,7 @@ fn made_bytes(value: &Value, fuel: &Fuel) -> usize {
     }
 }
 
-/// The steps that a value counts as beside its node: large ones take longer to make, and to copy.
+/// The steps that a value counts as alongside its node: large ones take longer to make, and to copy.
 fn cost(value: &Value) -> u64 {
     match value {
         Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => {

@@ -40,7 +40,7 @@ pub(super) fn axes_of(axes: &[i64], rank: usize) -> Result<Vec<usize>> {
 
 /// A length or count that may not be negative.
 pub(super) fn length_of(value: i64) -> Result<usize> {
-    usize::try_from(value).map_err(|_| Error::failed(format!("{value} is no length")))
+    usize::try_from(value).map_err(|_| Error::failed(format!("{value} is not a length")))
 }
 
 /// The shape that these numbers give.

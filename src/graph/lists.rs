@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-/// A list of whole numbers, as narrow as they allow.
+/// A list of integers, as narrow as they allow.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the types say it")]
 pub enum IntegerList {
@@ -38,17 +38,17 @@ impl IntegerList {
 
     /// The number at this place, which there is.
     #[must_use]
-    pub fn get(&self, place: usize) -> i64 {
+    pub fn get(&self, index: usize) -> i64 {
         match self {
-            Self::Narrow(values) => values[place].into(),
-            Self::Short(values) => values[place].into(),
-            Self::Long(values) => values[place],
+            Self::Narrow(values) => values[index].into(),
+            Self::Short(values) => values[index].into(),
+            Self::Long(values) => values[index],
         }
     }
 
     /// All numbers in their order.
     pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
-        (0..self.len()).map(|place| self.get(place))
+        (0..self.len()).map(|index| self.get(index))
     }
 
     /// All numbers in their order.
@@ -125,17 +125,17 @@ impl FromIterator<i64> for IntegerList {
 pub struct TextList {
     /// The distinct texts.
     pub distinct: Vec<Arc<str>>,
-    /// For each text of the list its place among the distinct ones.
-    pub places: Arc<Vec<u32>>,
+    /// For each text of the list its index among the distinct ones.
+    pub indices: Arc<Vec<u32>>,
 }
 
 impl TextList {
     /// The texts in their order.
     #[must_use]
     pub fn to_vec(&self) -> Vec<Arc<str>> {
-        self.places
+        self.indices
             .iter()
-            .map(|place| self.distinct[*place as usize].clone())
+            .map(|index| self.distinct[*index as usize].clone())
             .collect()
     }
 }
@@ -144,7 +144,7 @@ impl FromIterator<Arc<str>> for TextList {
     fn from_iter<I: IntoIterator<Item = Arc<str>>>(texts: I) -> Self {
         let distinct: Vec<Arc<str>> = texts.into_iter().collect();
         Self {
-            places: Arc::new((0..distinct.len() as u32).collect()),
+            indices: Arc::new((0..distinct.len() as u32).collect()),
             distinct,
         }
     }

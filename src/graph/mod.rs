@@ -8,7 +8,7 @@
 //!
 //! candle-onnx gives wrong results and has no `ai.onnx.ml`. `rten` is pure Rust, fused and has
 //! AVX-512 kernels, but no `ai.onnx.ml` either, and turns doubles into single precision and 64-bit
-//! whole numbers into 32 bits. ONNX Runtime is C++. What a table needs (operators over columns,
+//! integers into 32 bits. ONNX Runtime is C++. What a table needs (operators over columns,
 //! texts, 64-bit integers, doubles) had to be written whichever engine ran the rest; the rest was
 //! decided by time. Processor seconds on one thread in November 2026 (Sapphire Rapids, shared
 //! machine, medians of three runs in turn, batches of 256 rows): of rten 0.27 with packed weights

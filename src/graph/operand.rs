@@ -15,27 +15,27 @@ pub(super) struct Operands<'a> {
 }
 
 impl Operands<'_> {
-    /// Whether the inputs are those that the node lists and no captures beside them.
+    /// Whether the inputs are those that the node lists and no captures alongside them.
     pub(super) fn are_all_listed(&self, node: &Definition) -> bool {
         self.ids.len() == node.inputs.len()
     }
 
     /// The value in this place, if it is given.
-    pub(super) fn id(&self, place: usize) -> Option<ValueId> {
-        self.ids.get(place).copied().flatten()
+    pub(super) fn id(&self, index: usize) -> Option<ValueId> {
+        self.ids.get(index).copied().flatten()
     }
 
     /// The tensor in this place, if it never changes.
-    pub(super) fn constant(&self, place: usize) -> Option<&Tensor> {
-        match self.constants.get(&self.id(place)?)? {
+    pub(super) fn constant(&self, index: usize) -> Option<&Tensor> {
+        match self.constants.get(&self.id(index)?)? {
             Value::Tensor(tensor) => Some(tensor),
             _ => None,
         }
     }
 
     /// The same, if it is in single precision.
-    pub(super) fn single(&self, place: usize) -> Option<Tensor> {
-        self.constant(place)
+    pub(super) fn single(&self, index: usize) -> Option<Tensor> {
+        self.constant(index)
             .filter(|tensor| tensor.values::<f32>().is_ok())
             .cloned()
     }

@@ -171,12 +171,13 @@ impl Definition {
             .unwrap_or_else(|| default.to_owned()))
     }
 
-    pub(super) fn wanted_int(&self, name: &str) -> Result<i64> {
-        self.find_int(name)?.ok_or_else(|| lacks(name))
+    pub(super) fn required_int(&self, name: &str) -> Result<i64> {
+        self.find_int(name)?.ok_or_else(|| missing_attribute(name))
     }
 
-    pub(super) fn wanted_graph(&self, name: &str) -> Result<Arc<Subgraph>> {
-        self.find_graph(name)?.ok_or_else(|| lacks(name))
+    pub(super) fn requested_graph(&self, name: &str) -> Result<Arc<Subgraph>> {
+        self.find_graph(name)?
+            .ok_or_else(|| missing_attribute(name))
     }
 
     /// One of a few words, as its position among them.
@@ -195,7 +196,7 @@ impl Definition {
         self.inputs.get(position).copied().unwrap_or(false)
     }
 
-    /// Whether the output of this position is wanted.
+    /// Whether the output of this position is needed.
     pub(super) fn has_output(&self, position: usize) -> bool {
         self.outputs.get(position).copied().unwrap_or(false)
     }
@@ -208,7 +209,7 @@ fn of_another_type(name: &str) -> Error {
 }
 
 /// The error for an attribute that the operator cannot do without.
-pub(super) fn lacks(name: &str) -> Error {
+pub(super) fn missing_attribute(name: &str) -> Error {
     Error::failed(format!("the attribute `{name}` is missing"))
 }
 
@@ -227,7 +228,7 @@ impl Call<'_> {
         self.optional(position)?.ok_or_else(|| missing(position))
     }
 
-    /// An input that may be left out.
+    /// An input that may be dropped.
     pub(super) fn optional(&self, position: usize) -> Result<Option<&Tensor>> {
         self.inputs
             .get(position)
@@ -268,7 +269,7 @@ impl Call<'_> {
             .collect()
     }
 
-    /// The whole numbers of an input, if it is given.
+    /// The integers of an input, if it is given.
     pub(super) fn integers(&self, position: usize) -> Result<Option<Vec<i64>>> {
         self.optional(position)?.map(Tensor::integers).transpose()
     }

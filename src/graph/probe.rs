@@ -114,7 +114,7 @@ pub(super) fn row_cost(model: &GraphModel) -> Option<Made> {
     Some(fuel.take_made().less(two))
 }
 
-/// Whether what the graph makes of a row depends on the rows beside it, as it does where the mean
+/// Whether what the graph makes of a row depends on the rows alongside it, as it does where the mean
 /// of a batch is taken: two rows together and each alone give other bits, or only each alone gives
 /// anything.
 pub(super) fn mixes_rows(model: &GraphModel) -> bool {
@@ -277,7 +277,7 @@ pub(super) fn changes_neighbours(model: &GraphModel) -> bool {
 /// Numbers between −1 and 1, spread by the golden ratio.
 fn varied(count: usize) -> Vec<f32> {
     (0..count as u32)
-        .map(|place| place.wrapping_mul(0x9e37_79b9) as f32 / (1_u32 << 31) as f32 - 1.0)
+        .map(|index| index.wrapping_mul(0x9e37_79b9) as f32 / (1_u32 << 31) as f32 - 1.0)
         .collect()
 }
 
@@ -292,7 +292,7 @@ fn inputs(model: &GraphModel, table: &Tensor) -> Result<Vec<Value>> {
         let tensor = elements(feed, &own)?;
         inputs.push(if takes_columns {
             let columns = (0..feed.column_count)
-                .map(|place| arrays::column(&movement::part(&tensor, 1, place, 1)?, 1, rows));
+                .map(|index| arrays::column(&movement::part(&tensor, 1, index, 1)?, 1, rows));
             Value::Columns(columns.collect::<Result<Vec<ArrayRef>>>()?)
         } else {
             Value::Tensor(feed.laid_out(tensor.reshaped(feed.shape(rows, length))?)?)

@@ -110,12 +110,12 @@ fn a_norm_whose_scale_goes_along_another_axis_is_that_of_the_definition() {
         let row = &rows[index / 3 * 3..index / 3 * 3 + 3];
         let mean = row.iter().sum::<f32>() / 3.0;
         let variance = row.iter().map(|value| (value - mean).powi(2)).sum::<f32>() / 3.0;
-        let wanted = (rows[index] - mean) / (variance + 1e-5).sqrt()
+        let expected = (rows[index] - mean) / (variance + 1e-5).sqrt()
             * [1.0, 10.0, 100.0][index / 3]
             + [0.0, 1.0, 2.0][index / 3];
         assert!(
-            (found - wanted).abs() < 1e-3,
-            "{found} where {wanted} is right"
+            (found - expected).abs() < 1e-3,
+            "{found} where {expected} is right"
         );
     }
 }

@@ -5,7 +5,7 @@
 use super::entry::{Entry, MICROSOFT, ML};
 use super::op;
 
-/// The greatest version of each domain that is known.
+/// The largest version of each domain that is known.
 const NEWEST: [(&str, i64); 3] = [("", 28), (ML, 5), (MICROSOFT, 1)];
 
 static FAMILIES: &[&[Entry]] = &[

@@ -10,7 +10,7 @@ use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field};
 
 use super::Graph;
-use super::answer::{Answer, Answers, with_rows_first};
+use super::answer::{Answer, ConditionBits, with_rows_first};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
 use super::fuel::Made;
@@ -30,11 +30,11 @@ use crate::outcome::Margins;
 const GROUP_ELEMENTS: usize = 1 << 20;
 
 /// Bytes that the largest value between two operators may have: about what the second-level cache
-/// holds, beside what it is made of.
+/// holds, alongside what it is made of.
 const VALUE_BYTES: usize = 1 << 20;
 
 /// Bytes that it may have so that an operator's own costs are shared by more rows.
-const MOST_VALUE_BYTES: usize = 1 << 26;
+const MAX_VALUE_BYTES: usize = 1 << 26;
 
 /// The part of the memory that is there for models which the values of one group of rows may take,
 /// as a divisor.
@@ -63,7 +63,7 @@ pub struct GraphModel {
     feeds: Vec<Feed>,
     /// For each input, whether the graph wants its columns as they are.
     takes_columns: Vec<bool>,
-    answers: Answers,
+    answers: ConditionBits,
     /// The number of rows that the graph insists on, if it does.
     pub(super) batch: Option<usize>,
     /// How long an open axis is where rows are made up.
@@ -108,7 +108,7 @@ impl GraphModel {
         } else {
             batch
         };
-        let (answers, output_axes) = (Answers::default(), vec![None; graph.outputs.len()]);
+        let (answers, output_axes) = (ConditionBits::default(), vec![None; graph.outputs.len()]);
         Ok(Self {
             graph,
             takes_columns,
@@ -129,7 +129,7 @@ impl GraphModel {
     /// Fails if an output is of no kind that a column can hold.
     pub fn answered(mut self, answers: Vec<Answer>, outline: &[Value]) -> Result<Self> {
         let longer = self.run_longer();
-        self.answers = Answers::new(answers, outline, &longer, self.batch)?;
+        self.answers = ConditionBits::new(answers, outline, &longer, self.batch)?;
         let has_rows_first = |feed: &Feed| !feed.row_shape.is_empty() && feed.rows_axis == Some(0);
         let are_apart = self.batch.is_none()
             && self.graph.keeps_rows_apart()
@@ -306,7 +306,7 @@ impl GraphModel {
         &self.answers.fields
     }
 
-    /// The rows that go through at once; a score must not depend on the rows beside it.
+    /// The rows that go through at once; a score must not depend on the rows alongside it.
     fn group_rows(&self) -> usize {
         if self.mixes_rows {
             return 1;
@@ -324,7 +324,7 @@ impl GraphModel {
             return most;
         };
         let in_cache = VALUE_BYTES / largest_bytes.max(1);
-        let in_memory = (MOST_VALUE_BYTES / largest_bytes.max(1)).max(1);
+        let in_memory = (MAX_VALUE_BYTES / largest_bytes.max(1)).max(1);
         let allowed = Pool::of_process().limit() / LIVE_SHARE / live_bytes.max(1) as u64;
         in_cache
             .max(FEWEST_ROWS.min(in_memory))
@@ -368,12 +368,12 @@ impl GraphModel {
             take(column, rows, None)
                 .map_err(|error| Error::internal("rows that are not there").because(error))
         };
-        let (mut parts, mut places) = (Vec::new(), vec![0; rows_of.values().map(Vec::len).sum()]);
-        let mut place = 0;
+        let (mut parts, mut indices) = (Vec::new(), vec![0; rows_of.values().map(Vec::len).sum()]);
+        let mut index = 0;
         for (lengths, rows) in rows_of {
             for row in &rows {
-                places[*row as usize] = place;
-                place += 1;
+                indices[*row as usize] = index;
+                index += 1;
             }
             let longest = lengths.iter().copied().max().unwrap_or(1).max(1);
             let rows = UInt64Array::from(rows);
@@ -392,10 +392,10 @@ impl GraphModel {
                 .unwrap_or(group_rows);
             parts.push(self.groups(&own, rows.len(), group_rows, unseen)?);
         }
-        let places = UInt64Array::from(places);
+        let indices = UInt64Array::from(indices);
         joined(&parts)?
             .iter()
-            .map(|column| picked(&places, column))
+            .map(|column| picked(&indices, column))
             .collect()
     }
 

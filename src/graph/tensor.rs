@@ -200,7 +200,7 @@ impl Tensor {
     pub fn values<T: Element>(&self) -> Result<&[T]> {
         T::slice(&self.data).ok_or_else(|| {
             Error::contract(format!(
-                "a tensor of `{}` where one of `{}` is wanted",
+                "a tensor of `{}` where one of `{}` is expected",
                 self.element_type().name(),
                 T::TYPE.name()
             ))
@@ -227,7 +227,7 @@ impl Tensor {
         self.data.element_bytes()
     }
 
-    /// Whole numbers of any integer type, as shapes, axes and indices are given.
+    /// Integers of any integer type, as shapes, axes and indices are given.
     ///
     /// # Errors
     /// Fails for other types.
@@ -245,7 +245,7 @@ impl Tensor {
         }
     }
 
-    /// The one whole number that it holds.
+    /// The one integer that it holds.
     ///
     /// # Errors
     /// Fails for other types and for no or several elements.
@@ -253,7 +253,7 @@ impl Tensor {
         match self.integers()?.as_slice() {
             [one] => Ok(*one),
             several => Err(Error::failed(format!(
-                "{} numbers where one is wanted",
+                "{} numbers where one is expected",
                 several.len()
             ))),
         }
@@ -290,7 +290,7 @@ impl Tensor {
     pub fn number(&self) -> Result<f64> {
         if self.len() != 1 {
             return Err(Error::failed(format!(
-                "{} numbers where one is wanted",
+                "{} numbers where one is expected",
                 self.len()
             )));
         }
@@ -315,19 +315,19 @@ impl Tensor {
         )
     }
 
-    /// The elements at these places; none stands for the type's zero.
+    /// The elements at these positions; none stands for the type's zero.
     ///
     /// # Errors
     /// Fails if the shape has another number of elements, or a place is outside the tensor.
     pub fn picked(
         &self,
-        places: &[Option<usize>],
+        indices: &[Option<usize>],
         fill: Option<&Self>,
         shape: Vec<usize>,
     ) -> Result<Self> {
         fn pick<T: Element>(
             values: &[T],
-            places: &[Option<usize>],
+            indices: &[Option<usize>],
             fill: Option<&Data>,
         ) -> Result<Data> {
             let zero = match fill {
@@ -337,19 +337,19 @@ impl Tensor {
                     .cloned()
                     .ok_or_else(|| Error::contract("the fill value is of another type"))?,
             };
-            let value = |place: &Option<usize>| match place {
+            let value = |index: &Option<usize>| match index {
                 None => Ok(zero.clone()),
-                Some(place) => values
-                    .get(*place)
+                Some(index) => values
+                    .get(*index)
                     .cloned()
                     .ok_or_else(|| Error::failed("elements outside the tensor are asked for")),
             };
             Ok(T::wrap(Arc::new(
-                places.iter().map(value).collect::<Result<Vec<T>>>()?,
+                indices.iter().map(value).collect::<Result<Vec<T>>>()?,
             )))
         }
-        memory::room_for(places.len().saturating_mul(self.element_bytes()))?;
-        let data = any!(&self.data, values => pick(values, places, fill.map(Tensor::data)))?;
+        memory::room_for(indices.len().saturating_mul(self.element_bytes()))?;
+        let data = any!(&self.data, values => pick(values, indices, fill.map(Tensor::data)))?;
         Self::from_data(shape, data)
     }
 }

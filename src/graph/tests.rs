@@ -81,12 +81,12 @@ fn perceptron() -> Sketch {
         sketch.constant(vec![33], noise(33, 5)),
         sketch.constant(vec![33, 3], noise(99, 6)),
     );
-    let turned = [
+    let transposed = [
         ("transB", Attribute::Int(1)),
         ("alpha", Attribute::Float(0.5)),
         ("beta", Attribute::Float(2.0)),
     ];
-    let mut last = sketch.node("", "Gemm", &[x, w1, b1], &turned);
+    let mut last = sketch.node("", "Gemm", &[x, w1, b1], &transposed);
     last = sketch.node("", "Relu", &[last], &[]);
     last = sketch.node("", "MatMul", &[last, w2], &[]);
     last = sketch.node("", "Add", &[b2, last], &[]);
@@ -102,21 +102,21 @@ fn a_chain_of_dense_layers_is_one_node_with_the_operators_numbers() {
     let (fused, plain) = (perceptron().fused(), perceptron().plain());
     assert_eq!(fused.node_count(), 1);
     let rows = Value::from(Tensor::new(vec![300, 9], noise(2700, 7)).unwrap());
-    let (found, wanted) = (
+    let (found, expected) = (
         fused.run(vec![rows.clone()]).unwrap(),
         plain.run(vec![rows]).unwrap(),
     );
-    let (found, wanted) = (found[0].tensor().unwrap(), wanted[0].tensor().unwrap());
-    assert_eq!(found.shape(), wanted.shape());
-    for (found, wanted) in found
+    let (found, expected) = (found[0].tensor().unwrap(), expected[0].tensor().unwrap());
+    assert_eq!(found.shape(), expected.shape());
+    for (found, expected) in found
         .values::<f32>()
         .unwrap()
         .iter()
-        .zip(wanted.values::<f32>().unwrap())
+        .zip(expected.values::<f32>().unwrap())
     {
         assert!(
-            (found - wanted).abs() < 1e-6,
-            "{found}, the operators give {wanted}"
+            (found - expected).abs() < 1e-6,
+            "{found}, the operators give {expected}"
         );
     }
 }
@@ -155,27 +155,27 @@ fn a_gelu_that_is_written_out_is_part_of_its_chain() {
         );
         assert_eq!((fused.node_count(), plain.node_count()), (1, 7));
         let rows = Value::from(Tensor::new(vec![50, 9], noise(450, 3)).unwrap());
-        let (found, wanted) = (
+        let (found, expected) = (
             fused.run(vec![rows.clone()]).unwrap(),
             plain.run(vec![rows]).unwrap(),
         );
-        let wanted = wanted[0]
+        let expected = expected[0]
             .tensor()
             .unwrap()
             .values::<f32>()
             .unwrap()
             .to_vec();
-        for (found, wanted) in found[0]
+        for (found, expected) in found[0]
             .tensor()
             .unwrap()
             .values::<f32>()
             .unwrap()
             .iter()
-            .zip(wanted)
+            .zip(expected)
         {
             assert!(
-                (found - wanted).abs() < 1e-5,
-                "{found}, the operators give {wanted}"
+                (found - expected).abs() < 1e-5,
+                "{found}, the operators give {expected}"
             );
         }
     }
@@ -196,10 +196,10 @@ fn a_row_of_a_chain_has_the_same_bits_alone_and_in_any_batch() {
     };
     let together = run(&values);
     let together = together[0].tensor().unwrap().values::<f32>().unwrap();
-    for (row, wanted) in values.chunks(9).zip(together.chunks(3)) {
+    for (row, expected) in values.chunks(9).zip(together.chunks(3)) {
         assert_eq!(
             run(row)[0].tensor().unwrap().values::<f32>().unwrap(),
-            wanted
+            expected
         );
     }
 }
@@ -253,7 +253,7 @@ fn a_value_that_others_read_ends_a_chain() {
     );
 }
 
-/// Two numbers imputed and scaled beside a text's indicators, summed by a linear model, as skl2onnx
+/// Two numbers imputed and scaled alongside a text's indicators, summed by a linear model, as skl2onnx
 /// writes it.
 fn pipeline(refuses_unknown: bool) -> Sketch {
     let mut sketch = Sketch::default();
@@ -376,15 +376,15 @@ fn columns_reach_a_linear_model_without_tensors_and_with_the_operators_numbers()
         )
         .unwrap(),
     ];
-    let wanted = pipeline(false)
+    let expected = pipeline(false)
         .plain()
         .run(tensors.map(Value::from).to_vec())
         .unwrap();
     let values = |found: &[Value]| found[0].tensor().unwrap().values::<f32>().unwrap().to_vec();
-    for (found, wanted) in values(&found).iter().zip(values(&wanted)) {
+    for (found, expected) in values(&found).iter().zip(values(&expected)) {
         assert!(
-            (found - wanted).abs() < 1e-5,
-            "{found}, the operators give {wanted}"
+            (found - expected).abs() < 1e-5,
+            "{found}, the operators give {expected}"
         );
     }
 }
@@ -450,8 +450,8 @@ fn outputs_are_named_without_a_row_that_an_encoder_would_refuse() {
 fn listed_trees(order: [usize; 6], leaves: [usize; 4]) -> Graph {
     let mut sketch = Sketch::default();
     let x = sketch.builder.input();
-    let ints = |all: [i64; 6]| Attribute::integers(order.iter().map(|place| all[*place]));
-    let votes = |all: [i64; 4]| Attribute::integers(leaves.iter().map(|place| all[*place]));
+    let ints = |all: [i64; 6]| Attribute::integers(order.iter().map(|index| all[*index]));
+    let votes = |all: [i64; 4]| Attribute::integers(leaves.iter().map(|index| all[*index]));
     let modes = ["BRANCH_LEQ", "LEAF", "LEAF", "BRANCH_LEQ", "LEAF", "LEAF"];
     let attributes = [
         ("nodes_treeids", ints([4, 4, 4, 9, 9, 9])),
@@ -461,14 +461,14 @@ fn listed_trees(order: [usize; 6], leaves: [usize; 4]) -> Graph {
         ("nodes_falsenodeids", ints([2, 0, 0, 5, 0, 0])),
         (
             "nodes_modes",
-            Attribute::Strings(order.iter().map(|place| Arc::from(modes[*place])).collect()),
+            Attribute::Strings(order.iter().map(|index| Arc::from(modes[*index])).collect()),
         ),
         (
             "nodes_values",
             Attribute::floats(
                 order
                     .iter()
-                    .map(|place| [0.5, 0.0, 0.0, 2.0, 0.0, 0.0][*place]),
+                    .map(|index| [0.5, 0.0, 0.0, 2.0, 0.0, 0.0][*index]),
             ),
         ),
         ("target_treeids", votes([4, 4, 9, 9])),
@@ -476,7 +476,7 @@ fn listed_trees(order: [usize; 6], leaves: [usize; 4]) -> Graph {
         ("target_ids", votes([0; 4])),
         (
             "target_weights",
-            Attribute::floats(leaves.iter().map(|place| [1.0, 2.0, 10.0, 20.0][*place])),
+            Attribute::floats(leaves.iter().map(|index| [1.0, 2.0, 10.0, 20.0][*index])),
         ),
     ];
     sketch.node("ai.onnx.ml", "TreeEnsembleRegressor", &[x], &attributes);
@@ -513,7 +513,7 @@ fn trees_mean_the_same_in_whatever_order_their_nodes_and_votes_are_listed() {
 }
 
 #[test]
-fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_beside_larger_ones() {
+fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_alongside_larger_ones() {
     let mut sketch = Sketch::default();
     let x = sketch.builder.input();
     let definition = Definition {
@@ -545,9 +545,9 @@ fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_beside_
         )
         .unwrap();
     let score = |rows: &[[f32; 2]]| {
-        let column = |place: usize| {
+        let column = |index: usize| {
             Arc::new(Float32Array::from_iter_values(
-                rows.iter().map(|row| row[place]),
+                rows.iter().map(|row| row[index]),
             )) as ArrayRef
         };
         let margins = model
@@ -562,18 +562,18 @@ fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_beside_
 }
 
 #[test]
-fn the_greatest_and_the_distinct_values_are_found_among_missing_ones() {
+fn the_largest_and_the_distinct_values_are_found_among_missing_ones() {
     let values: Vec<f32> = noise(300, 9)
         .into_iter()
         .enumerate()
-        .map(|(place, value)| if place % 3 == 0 { f32::NAN } else { value })
+        .map(|(index, value)| if index % 3 == 0 { f32::NAN } else { value })
         .collect();
     let distinct: std::collections::HashSet<u32> = values
         .iter()
         .filter(|value| !value.is_nan())
         .map(|value| value.to_bits())
         .collect();
-    for wants_greatest in [0, 1] {
+    for wants_max in [0, 1] {
         let mut sketch = Sketch::default();
         let x = sketch.builder.input();
         let count = sketch.builder.constant(Tensor::vector(vec![3_i64]).into());
@@ -581,7 +581,7 @@ fn the_greatest_and_the_distinct_values_are_found_among_missing_ones() {
             "",
             "TopK",
             &[x, count],
-            &[("largest", Attribute::Int(wants_greatest))],
+            &[("largest", Attribute::Int(wants_max))],
         );
         let found = sketch
             .fused()
@@ -590,7 +590,7 @@ fn the_greatest_and_the_distinct_values_are_found_among_missing_ones() {
         let found = found[0].tensor().unwrap().values::<f32>().unwrap().to_vec();
         let least = values.iter().copied().fold(f32::INFINITY, f32::min);
         assert!(
-            if wants_greatest == 1 {
+            if wants_max == 1 {
                 found.iter().all(|value| value.is_nan())
             } else {
                 found[0] == least

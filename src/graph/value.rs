@@ -48,7 +48,7 @@ impl Value {
             Self::Tensor(tensor) => Ok(tensor),
             Self::Optional(Some(inner)) => inner.tensor(),
             other => Err(Error::contract(format!(
-                "{} where a tensor is wanted",
+                "{} where a tensor is expected",
                 other.kind()
             ))),
         }
@@ -63,7 +63,7 @@ impl Value {
             Self::Tensor(tensor) => Ok(tensor),
             Self::Optional(Some(inner)) => inner.into_tensor(),
             other => Err(Error::contract(format!(
-                "{} where a tensor is wanted",
+                "{} where a tensor is expected",
                 other.kind()
             ))),
         }
@@ -120,10 +120,10 @@ impl From<Tensor> for Value {
 pub(super) fn by_rows(block: &Columns<f32>, width: usize) -> Vec<f32> {
     let mut values = vec![0.0; block.row_count() * width];
     for feature in 0..if block.row_count() == 0 { 0 } else { width } {
-        let places = values[feature..].iter_mut().step_by(width);
-        places
+        let indices = values[feature..].iter_mut().step_by(width);
+        indices
             .zip(block.column(feature))
-            .for_each(|(place, value)| *place = *value);
+            .for_each(|(index, value)| *index = *value);
     }
     values
 }

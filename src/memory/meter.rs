@@ -11,7 +11,7 @@ const STEP_BYTES: u64 = 1 << 20;
 
 /// What is temporary and smaller is not counted: a step has few of them, except a loop, which drops
 /// each soon.
-const LEAST_TEMPORARY: usize = 4 << 10;
+const MIN_TEMPORARY: usize = 4 << 10;
 
 /// What a thread has taken and what it uses of that.
 struct Meter {
@@ -165,7 +165,7 @@ pub fn room_for(bytes: usize) -> Result<()> {
 /// # Errors
 /// As [`charge`].
 pub fn temporary(bytes: usize) -> Result<()> {
-    if bytes < LEAST_TEMPORARY {
+    if bytes < MIN_TEMPORARY {
         return Ok(());
     }
     METER.with(|meter| match meter.temporary.get() {

@@ -32,7 +32,7 @@ struct Counters {
 
 static PROCESS: LazyLock<Pool> = LazyLock::new(|| Pool::new(default_limit()));
 
-/// The limit where nobody asked for one.
+/// The limit where no one asked for one.
 fn default_limit() -> u64 {
     machine_bytes().unwrap_or(UNKNOWN_MACHINE_BYTES) / 100 * DEFAULT_SHARE_PERCENT
 }

@@ -141,7 +141,7 @@ impl Curve {
     pub fn step(&mut self, score: f64, positives: u64, negatives: u64) {
         self.sweep_up_to(score);
         self.decide(score);
-        self.place(positives, negatives);
+        self.position(positives, negatives);
         self.gain(score, positives, negatives);
         self.group(positives, negatives);
         let above = self.positives - self.below[0];
@@ -211,7 +211,7 @@ impl Curve {
 
     /// A positive's placement is the number of negatives below it, a tie counted half; a negative's
     /// the number of positives below.
-    fn place(&mut self, positives: u64, negatives: u64) {
+    fn position(&mut self, positives: u64, negatives: u64) {
         let [positives_below, negatives_below] = self.below.map(u128::from);
         let of_positive = 2 * negatives_below + u128::from(negatives);
         let of_negative = 2 * positives_below + u128::from(positives);

@@ -25,7 +25,7 @@ const STATE: &str = "profile_state";
 /// The column that holds the names of the data's columns.
 const COLUMN: &str = "column";
 
-/// A profile as a table: what people read, and the state that is compared and merged.
+/// A profile as a table: what users read, and the state that is compared and merged.
 ///
 /// # Errors
 /// An internal error if the columns do not fit each other.

@@ -266,14 +266,15 @@ fn elements(column: &ArrayRef) -> ArrayRef {
         .slice(lists.offset() * width, lists.len() * width)
 }
 
-/// The values that are not missing: what lies behind a missing one is no score.
+/// The values that are not missing: what lies behind a missing one is not a score.
 fn present(column: &ArrayRef) -> Result<ArrayRef> {
     if column.null_count() == 0 {
         return Ok(column.clone());
     }
     let present = is_not_null(column).and_then(|present| filter(column, &present));
-    present
-        .map_err(|error| Error::internal("scores cannot be told from missing ones").because(error))
+    present.map_err(|error| {
+        Error::internal("scores cannot be distinguished from missing ones").because(error)
+    })
 }
 
 fn observe_labels(counts: &mut LabelCounts, column: &ArrayRef) -> Result<()> {

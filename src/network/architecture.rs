@@ -46,7 +46,7 @@ pub enum Layer {
     LayerNorm {
         /// The tensors' prefix.
         weights: Option<String>,
-        /// Whether there is a bias beside the weight.
+        /// Whether there is a bias alongside the weight.
         #[serde(default = "yes")]
         bias: bool,
         /// What is added to the variance.

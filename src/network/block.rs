@@ -14,7 +14,7 @@ pub(crate) struct Block {
     row_count: usize,
 }
 
-/// Blocks that nobody uses at the moment.
+/// Blocks that no one uses at the moment.
 #[derive(Debug, Default)]
 pub(crate) struct Pool(Vec<Block>);
 
@@ -74,9 +74,9 @@ impl Pool {
     pub(crate) fn take(&mut self, row_count: usize, width: usize) -> Block {
         let mut block = self.0.pop().unwrap_or_default();
         (block.stride, block.width, block.row_count) = (stride_of(width), width, row_count);
-        let wanted = row_count * block.stride;
-        if block.values.len() < wanted {
-            block.values.resize(wanted, 0.0);
+        let expected = row_count * block.stride;
+        if block.values.len() < expected {
+            block.values.resize(expected, 0.0);
         }
         block
     }
@@ -108,11 +108,11 @@ impl Pool {
             let sources: Vec<&[f32]> = (start..end)
                 .map(|feature| &columns.column(feature)[first_row..first_row + row_count])
                 .collect();
-            for (row, places) in block.values.chunks_mut(stride).take(row_count).enumerate() {
-                places[start..end]
+            for (row, indices) in block.values.chunks_mut(stride).take(row_count).enumerate() {
+                indices[start..end]
                     .iter_mut()
                     .zip(&sources)
-                    .for_each(|(place, source)| *place = source[row]);
+                    .for_each(|(location, source)| *location = source[row]);
             }
         }
         block

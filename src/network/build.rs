@@ -11,7 +11,7 @@ use crate::kernel::product::Dense;
 
 /// The widest row between two layers: a block of rows then takes 32 MiB at most, whatever a
 /// manifest claims.
-const MOST_WIDTH: usize = 1 << 16;
+const MAX_WIDTH: usize = 1 << 16;
 
 /// The steps of a network of `width` numbers a row, and the width of its result.
 pub(super) fn steps(
@@ -26,11 +26,11 @@ pub(super) fn steps(
 }
 
 fn check_width(width: usize) -> Result<()> {
-    if (1..=MOST_WIDTH).contains(&width) {
+    if (1..=MAX_WIDTH).contains(&width) {
         return Ok(());
     }
     Err(Error::contract(format!(
-        "a row of {width} numbers: tallow takes networks of 1 to {MOST_WIDTH} numbers a row"
+        "a row of {width} numbers: tallow takes networks of 1 to {MAX_WIDTH} numbers a row"
     )))
 }
 
@@ -41,17 +41,17 @@ struct Builder<'a, 'b> {
 }
 
 impl Builder<'_, '_> {
-    fn sequence(&mut self, layers: &[Layer], place: &str) -> Result<Vec<Step>> {
+    fn sequence(&mut self, layers: &[Layer], location: &str) -> Result<Vec<Step>> {
         let mut steps = Vec::with_capacity(layers.len());
         for (index, layer) in layers.iter().enumerate() {
-            let place = format!("{place}[{index}]");
-            self.layer(layer, &place, &mut steps)
-                .map_err(|error| error.at_node(format!("{place}, {}", layer.name())))?;
+            let location = format!("{location}[{index}]");
+            self.layer(layer, &location, &mut steps)
+                .map_err(|error| error.at_node(format!("{location}, {}", layer.name())))?;
         }
         Ok(steps)
     }
 
-    fn layer(&mut self, layer: &Layer, place: &str, steps: &mut Vec<Step>) -> Result<()> {
+    fn layer(&mut self, layer: &Layer, location: &str, steps: &mut Vec<Step>) -> Result<()> {
         match layer {
             Layer::Linear { weights, bias } => self.linear(weights, *bias, steps)?,
             Layer::BatchNorm {
@@ -65,7 +65,7 @@ impl Builder<'_, '_> {
                 epsilon,
             } => then(steps, self.layer_norm(weights.as_deref(), *bias, *epsilon)?),
             Layer::Residual { layers, shortcut } => {
-                steps.push(self.residual(layers, shortcut, place)?);
+                steps.push(self.residual(layers, shortcut, location)?);
             }
             Layer::Dropout { .. } => {}
             Layer::Relu {} => activate(steps, Activation::Relu),
@@ -129,7 +129,7 @@ impl Builder<'_, '_> {
             .collect();
         if let Some(at) = scale.iter().position(|value| !value.is_finite()) {
             return Err(Error::failed(format!(
-                "the tensor `{}` holds `{}` at position {at}, which is no variance",
+                "the tensor `{}` holds `{}` at position {at}, which is not a variance",
                 tensor(prefix, "running_var"),
                 variance[at]
             )));
@@ -157,11 +157,11 @@ impl Builder<'_, '_> {
         })
     }
 
-    fn residual(&mut self, layers: &[Layer], shortcut: &[Layer], place: &str) -> Result<Step> {
+    fn residual(&mut self, layers: &[Layer], shortcut: &[Layer], location: &str) -> Result<Step> {
         let start = self.width;
-        let branch = self.sequence(layers, &format!("{place}.layers"))?;
+        let branch = self.sequence(layers, &format!("{location}.layers"))?;
         let branch_width = std::mem::replace(&mut self.width, start);
-        let shortcut = self.sequence(shortcut, &format!("{place}.shortcut"))?;
+        let shortcut = self.sequence(shortcut, &format!("{location}.shortcut"))?;
         if branch_width == self.width {
             return Ok(Step::Residual { branch, shortcut });
         }
@@ -198,7 +198,7 @@ fn finite(value: f64, name: &str) -> Result<f32> {
         Ok(single)
     } else {
         Err(Error::contract(format!(
-            "`{name} = {value}` is no finite number"
+            "`{name} = {value}` is not a finite number"
         )))
     }
 }
@@ -209,7 +209,7 @@ fn check_epsilon(epsilon: f64) -> Result<f64> {
         Ok(epsilon)
     } else {
         Err(Error::contract(format!(
-            "`epsilon = {epsilon}` is no small positive number"
+            "`epsilon = {epsilon}` is not a small positive number"
         )))
     }
 }

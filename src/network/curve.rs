@@ -75,7 +75,7 @@ const SQRT_2_OVER_PI: f32 = 0.797_884_6;
 /// it is infinite, below −87 it stays there.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
-    /// Added to a number of some hundreds it leaves the nearest whole number in the last bits.
+    /// Added to a number of some hundreds it leaves the nearest integer in the last bits.
     const ROUNDER: f32 = 12_582_912.0;
     // What is above 0 of the first part has few digits, so that its product with n is exact.
     const LN_2_HIGH: f32 = 0.693_359_4;
@@ -135,10 +135,10 @@ mod tests {
         let mut all = arguments.clone();
         function(&mut all);
         for (argument, found) in arguments.iter().zip(&all) {
-            let wanted = exact(f64::from(*argument));
+            let expected = exact(f64::from(*argument));
             assert!(
-                (f64::from(*found) - wanted).abs() <= tolerance * wanted.abs().max(1.0),
-                "{argument}: {found}, exactly {wanted}"
+                (f64::from(*found) - expected).abs() <= tolerance * expected.abs().max(1.0),
+                "{argument}: {found}, exactly {expected}"
             );
             let mut alone = [*argument];
             function(&mut alone);

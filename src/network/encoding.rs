@@ -1,7 +1,7 @@
 //! How a feature enters a network: as a standardised number, as a row of an embedding table, or as
 //! one place of several.
 //!
-//! Owns the way from a feature's column to its places in the first layer's rows. A category arrives
+//! Owns the way from a feature's column to its positions in the first layer's rows. A category arrives
 //! as its code; a code that is none of the table's becomes NaN, for the contract decides about
 //! unseen values, not the network.
 
@@ -28,7 +28,7 @@ pub enum Encoding {
         /// (`torch.nn.Embedding`).
         weights: String,
     },
-    /// As many places as there are categories, all 0 but that of the code.
+    /// As many positions as there are categories, all 0 but that of the code.
     OneHot {
         /// The number of categories.
         categories: usize,
@@ -71,7 +71,7 @@ pub(super) fn features(encodings: &[Encoding], weights: &mut Weights<'_>) -> Res
                         .take(&tensor(prefix, "weight"), &[Extent::Any, Extent::Any])
                         .map_err(|error| error.at_node(format!("input {index}")))?;
                     let &[codes, width] = table.shape.as_slice() else {
-                        return Err(Error::internal("a table that is no matrix"));
+                        return Err(Error::internal("a table that is not a matrix"));
                     };
                     tables.insert(prefix, (table.values.into(), codes, width));
                 }
@@ -88,7 +88,7 @@ pub(super) fn features(encodings: &[Encoding], weights: &mut Weights<'_>) -> Res
 }
 
 impl Feature {
-    /// The number of places that it takes in a row.
+    /// The number of positions that it takes in a row.
     pub(super) fn width(&self) -> usize {
         match self {
             Self::Number { .. } => 1,
@@ -113,29 +113,29 @@ impl Feature {
         }
     }
 
-    /// Writes one value into its places.
-    pub(super) fn write(&self, value: f32, places: &mut [f32]) {
+    /// Writes one value into its positions.
+    pub(super) fn write(&self, value: f32, indices: &mut [f32]) {
         match self {
-            Self::Number { mean, scale } => places
+            Self::Number { mean, scale } => indices
                 .iter_mut()
-                .for_each(|place| *place = (value - mean) / scale),
+                .for_each(|location| *location = (value - mean) / scale),
             Self::Table {
                 values,
                 codes,
                 width,
             } => match code(value, *codes) {
-                Some(code) => places.copy_from_slice(&values[code * width..(code + 1) * width]),
-                None => places.fill(f32::NAN),
+                Some(code) => indices.copy_from_slice(&values[code * width..(code + 1) * width]),
+                None => indices.fill(f32::NAN),
             },
             Self::OneHot { categories } => match code(value, *categories) {
-                Some(code) => places[code] = 1.0,
-                None => places.fill(f32::NAN),
+                Some(code) => indices[code] = 1.0,
+                None => indices.fill(f32::NAN),
             },
         }
     }
 }
 
-/// The code that a number is, if it is a whole number below `count`.
+/// The code that a number is, if it is an integer below `count`.
 fn code(value: f32, count: usize) -> Option<usize> {
     let code = value as usize;
     // Adding 0 makes a negative zero the code 0.

@@ -32,14 +32,14 @@ use crate::kernel::product::Rows;
 use crate::model::{Model, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
-/// The greatest code that single precision holds exactly, and with it every smaller one.
-const MOST_CODES: usize = 1 << f32::MANTISSA_DIGITS;
+/// The largest code that single precision holds exactly, and with it every smaller one.
+const MAX_CODES: usize = 1 << f32::MANTISSA_DIGITS;
 
 /// A dense network, ready to score.
 #[derive(Debug)]
 pub struct Network {
     features: Vec<Feature>,
-    /// The places of all features together.
+    /// The positions of all features together.
     width: usize,
     steps: Vec<Step>,
     margin_count: usize,
@@ -62,10 +62,10 @@ impl Network {
         let features = encoding::features(encodings, &mut weights)?;
         if let Some(index) = features
             .iter()
-            .position(|feature| feature.codes().is_some_and(|codes| codes > MOST_CODES))
+            .position(|feature| feature.codes().is_some_and(|codes| codes > MAX_CODES))
         {
             return Err(
-                Error::contract(format!("an embedding of more than {MOST_CODES} codes"))
+                Error::contract(format!("an embedding of more than {MAX_CODES} codes"))
                     .at_node(format!("input {index}")),
             );
         }

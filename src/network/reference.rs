@@ -12,7 +12,7 @@ use candle_nn::{Activation, BatchNormConfig, Dropout, LayerNorm, LayerNormConfig
 use super::sample::{architecture, noise, plain, safetensors, score};
 use super::{Encoding, Layer, Network};
 
-/// The greatest difference, relative to the number, or to 1 if that is more.
+/// The largest difference, relative to the number, or to 1 if that is more.
 const TOLERANCE: f32 = 1e-6;
 
 /// (name, shape, values).
@@ -95,7 +95,7 @@ fn forward(layer: &Layer, all: &VarBuilder<'_>, rows: &Tensor) -> Result<Tensor>
     }
 }
 
-/// The first layer's rows: each feature's places side by side.
+/// The first layer's rows: each feature's positions side by side.
 fn entered(encodings: &[Encoding], weights: &VarBuilder<'_>, rows: &[Vec<f32>]) -> Result<Tensor> {
     let column = |index: usize| rows.iter().map(|row| row[index]).collect::<Vec<f32>>();
     let codes = |index: usize| {
@@ -105,7 +105,7 @@ fn entered(encodings: &[Encoding], weights: &VarBuilder<'_>, rows: &[Vec<f32>]) 
             &Device::Cpu,
         )
     };
-    let places = encodings
+    let indices = encodings
         .iter()
         .enumerate()
         .map(|(index, encoding)| match encoding {
@@ -123,7 +123,7 @@ fn entered(encodings: &[Encoding], weights: &VarBuilder<'_>, rows: &[Vec<f32>]) 
                 candle_nn::encoding::one_hot(codes(index)?, *categories, 1_f32, 0_f32)
             }
         });
-    Tensor::cat(&places.collect::<Result<Vec<_>>>()?, 1)
+    Tensor::cat(&indices.collect::<Result<Vec<_>>>()?, 1)
 }
 
 #[track_caller]
@@ -143,10 +143,10 @@ fn agree(layers: &str, encodings: &[Encoding], weights: &Weights<'_>, rows: &[Ve
         .and_then(|flat| flat.to_vec1())
         .unwrap();
     assert_eq!(own.len(), reference.len());
-    for (place, (own, reference)) in own.iter().zip(&reference).enumerate() {
+    for (location, (own, reference)) in own.iter().zip(&reference).enumerate() {
         assert!(
             (own - reference).abs() <= TOLERANCE * reference.abs().max(1.0),
-            "number {place}: {own}, candle-nn has {reference}"
+            "number {location}: {own}, candle-nn has {reference}"
         );
     }
 }
@@ -227,7 +227,7 @@ fn norms_agree() {
 }
 
 #[test]
-fn embeddings_one_hot_places_and_standardised_numbers_agree() {
+fn embeddings_one_hot_positions_and_standardised_numbers_agree() {
     let encodings = [
         Encoding::Embedding {
             weights: "city".into(),

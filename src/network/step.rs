@@ -10,7 +10,7 @@ use super::curve;
 use crate::kernel::product::{Dense, Rows};
 
 /// Rows that go through the network together: eight of the product's highest tiles. Their 512
-/// numbers each (224 KiB), twice, stay in the second-level cache beside the matrix.
+/// numbers each (224 KiB), twice, stay in the second-level cache alongside the matrix.
 pub(crate) const BLOCK_ROWS: usize = 112;
 
 /// One thing that happens to a block.

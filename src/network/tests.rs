@@ -46,13 +46,12 @@ fn one_layer(layer: &str, width: usize, row: Vec<f32>) -> Vec<f32> {
     score(&network, &[row]).unwrap()
 }
 
-fn close(found: &[f32], wanted: &[f64]) {
-    assert_eq!(found.len(), wanted.len());
-    let differs = found
-        .iter()
-        .zip(wanted)
-        .any(|(found, wanted)| (f64::from(*found) - wanted).abs() > 1e-6 * wanted.abs().max(1.0));
-    assert!(!differs, "found {found:?}, wanted {wanted:?}");
+fn close(found: &[f32], expected: &[f64]) {
+    assert_eq!(found.len(), expected.len());
+    let differs = found.iter().zip(expected).any(|(found, expected)| {
+        (f64::from(*found) - expected).abs() > 1e-6 * expected.abs().max(1.0)
+    });
+    assert!(!differs, "found {found:?}, expected {expected:?}");
 }
 
 #[test]
@@ -123,14 +122,14 @@ fn products_and_biases_are_those_of_the_definition() {
             .map(|(weight, value)| f64::from(*weight) * f64::from(*value))
             .sum::<f64>()
     };
-    let wanted: Vec<f64> = weight
+    let expected: Vec<f64> = weight
         .chunks(inner)
         .zip(&bias)
         .map(|(weights, bias)| dot(weights) + f64::from(*bias))
         .collect();
     close(
         &score(&network, std::slice::from_ref(&row)).unwrap(),
-        &wanted,
+        &expected,
     );
     assert_eq!(
         (network.margin_count(), network.parameter_count()),
@@ -378,7 +377,7 @@ fn absurd_sizes_are_refused_before_anything_is_allocated() {
     let empty = header(r#"{"0.weight":{"dtype":"F32","shape":[0,2],"data_offsets":[0,0]}}"#);
     assert_eq!(
         refused(TWO_LAYERS, 2, &empty).message(),
-        "the tensor `0.weight` has the shape [0, 2], wanted [any, 2]"
+        "the tensor `0.weight` has the shape [0, 2], expected [any, 2]"
     );
     let endless = [u64::MAX.to_le_bytes().as_slice(), b"{}"].concat();
     assert_eq!(
@@ -408,7 +407,7 @@ fn layers_and_tensors_that_do_not_fit_are_named() {
     );
     assert_eq!(
         missing.to_string(),
-        "the weights have no tensor `1.weight` (wanted [any, 2]) (layers[0], linear)"
+        "the weights have no tensor `1.weight` (expected [any, 2]) (layers[0], linear)"
     );
     assert_eq!(
         missing.hint_text(),
@@ -417,19 +416,19 @@ fn layers_and_tensors_that_do_not_fit_are_named() {
     let width = refused(TWO_LAYERS, 5, &file);
     assert_eq!(
         width.to_string(),
-        "the tensor `0.weight` has the shape [3, 2], wanted [any, 5] (layers[0], linear)"
+        "the tensor `0.weight` has the shape [3, 2], expected [any, 5] (layers[0], linear)"
     );
     let no_chain =
         "layers = [{ kind = \"linear\", weights = \"0\" }, { kind = \"linear\", weights = \"0\" }]";
     assert_eq!(
         refused(no_chain, 2, &file).to_string(),
-        "the tensor `0.weight` has the shape [3, 2], wanted [any, 3] (layers[1], linear)"
+        "the tensor `0.weight` has the shape [3, 2], expected [any, 3] (layers[1], linear)"
     );
     let no_bias =
         "layers = [{ kind = \"linear\", weights = \"0\" }, { kind = \"linear\", weights = \"3\" }]";
     assert_eq!(
         refused(no_bias, 2, &file).to_string(),
-        "the weights have no tensor `3.bias` (wanted [1]) (layers[1], linear)"
+        "the weights have no tensor `3.bias` (expected [1]) (layers[1], linear)"
     );
     let forgotten = "layers = [{ kind = \"linear\", weights = \"0\" }]";
     assert_eq!(
@@ -453,7 +452,7 @@ fn layers_and_tensors_that_do_not_fit_are_named() {
     let nested = "layers = [{ kind = \"residual\", layers = [{ kind = \"relu\" }, { kind = \
                   \"linear\", weights = \"9\" }] }]";
     assert_eq!(
-        refused(nested, 2, &file).place().node.as_deref(),
+        refused(nested, 2, &file).location().node.as_deref(),
         Some("layers[0].layers[1], linear")
     );
     let twice = safetensors(&[("0.weight", &[2, 2], noise(4, 1))]);
@@ -476,7 +475,7 @@ fn numbers_that_no_training_should_leave_are_refused() {
     let integers = raw(&[("0.weight", "I32", vec![1, 2], vec![0; 8])]);
     assert_eq!(
         refused(layers, 2, &integers).message(),
-        "the tensor `0.weight` is of type `I32`, wanted f16, bf16, f32 or f64"
+        "the tensor `0.weight` is of type `I32`, expected f16, bf16, f32 or f64"
     );
     let statistics = safetensors(&[
         ("0.running_mean", &[1], vec![0.0]),
@@ -489,6 +488,6 @@ fn numbers_that_no_training_should_leave_are_refused() {
     );
     assert_eq!(
         found.message(),
-        "the tensor `0.running_var` holds `-1` at position 0, which is no variance"
+        "the tensor `0.running_var` holds `-1` at position 0, which is not a variance"
     );
 }

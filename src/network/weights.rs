@@ -12,7 +12,7 @@ use candle_core::{DType, Device};
 use crate::count::listed;
 use crate::error::{Error, Result};
 
-/// Counters of training, which PyTorch keeps beside the weights and no evaluation reads.
+/// Counters of training, which PyTorch keeps alongside the weights and no evaluation reads.
 const TRAINING_ONLY: &str = "num_batches_tracked";
 
 /// A tensor in single precision, row-major.
@@ -54,8 +54,8 @@ impl<'a> Weights<'a> {
     }
 
     /// The tensor of this name in single precision; each tensor is given out once.
-    pub(super) fn take(&mut self, name: &str, wanted: &[Extent]) -> Result<Array> {
-        let shape = self.check(name, wanted)?;
+    pub(super) fn take(&mut self, name: &str, expected: &[Extent]) -> Result<Array> {
+        let shape = self.check(name, expected)?;
         if !self.taken.insert(name.to_owned()) {
             return Err(
                 Error::contract(format!("two layers read the tensor `{name}`"))
@@ -80,30 +80,30 @@ impl<'a> Weights<'a> {
         }
     }
 
-    fn check(&self, name: &str, wanted: &[Extent]) -> Result<Vec<usize>> {
+    fn check(&self, name: &str, expected: &[Extent]) -> Result<Vec<usize>> {
         let Ok(view) = self.file.get(name) else {
             return Err(Error::contract(format!(
-                "the weights have no tensor `{name}` (wanted {})",
-                shape_text(wanted)
+                "the weights have no tensor `{name}` (expected {})",
+                shape_text(expected)
             ))
             .hint(self.known()));
         };
         let found = view.shape();
-        let fits = found.len() == wanted.len()
+        let fits = found.len() == expected.len()
             && found
                 .iter()
-                .zip(wanted)
+                .zip(expected)
                 .all(|(&size, extent)| extent.admits(size));
         if !fits {
             return Err(Error::contract(format!(
-                "the tensor `{name}` has the shape {found:?}, wanted {}",
-                shape_text(wanted)
+                "the tensor `{name}` has the shape {found:?}, expected {}",
+                shape_text(expected)
             )));
         }
         match DType::try_from(view.dtype()) {
             Ok(DType::F16 | DType::BF16 | DType::F32 | DType::F64) => Ok(found.to_vec()),
             _ => Err(Error::contract(format!(
-                "the tensor `{name}` is of type `{:?}`, wanted f16, bf16, f32 or f64",
+                "the tensor `{name}` is of type `{:?}`, expected f16, bf16, f32 or f64",
                 view.dtype()
             ))),
         }
@@ -154,13 +154,13 @@ impl Extent {
     fn admits(self, size: usize) -> bool {
         match self {
             Self::Any => size > 0,
-            Self::Exactly(wanted) => size == wanted,
+            Self::Exactly(expected) => size == expected,
         }
     }
 }
 
-fn shape_text(wanted: &[Extent]) -> String {
-    let sizes: Vec<String> = wanted
+fn shape_text(expected: &[Extent]) -> String {
+    let sizes: Vec<String> = expected
         .iter()
         .map(|extent| match extent {
             Extent::Any => "any".to_owned(),

@@ -185,7 +185,7 @@ pub struct PartRecord {
     pub files: Vec<WrittenFile>,
     /// The file with its rejected rows, if there are any.
     pub rejected: Option<WrittenFile>,
-    /// The file with rows that were mended, if there are any.
+    /// The file with rows that were corrected, if there are any.
     #[serde(default)]
     pub corrections: Option<WrittenFile>,
     /// The file with what the observers saw of its rows, if there are any observers; parts of
@@ -223,7 +223,7 @@ pub struct Checkpoint {
     directory: PathBuf,
     /// Finished parts by number.
     pub parts: BTreeMap<u64, PartRecord>,
-    /// The files with mended rows of parts that are being made again.
+    /// The files with corrected rows of parts that are being made again.
     pub corrections: BTreeMap<u64, WrittenFile>,
 }
 
@@ -505,7 +505,7 @@ pub fn from_json<T: serde::de::DeserializeOwned>(
 /// Fails if it cannot be written.
 pub fn write_json(directory: &Path, name: impl AsRef<Path>, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::internal("a record that is no JSON").because(error))?;
+        .map_err(|error| Error::internal("a record that is not JSON").because(error))?;
     let mut file = PendingFile::create_below(directory, &name)?;
     file.write_all(&text)
         .and_then(|()| file.write_all(b"\n"))
@@ -524,7 +524,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flag_that_a_version_did_not_have_is_no_change_unless_it_is_given() {
+    fn a_flag_that_a_version_did_not_have_is_not_a_change_unless_it_is_given() {
         let absent = [json!(null), json!(false), json!([]), json!(0), json!("")];
         assert!(
             absent
@@ -532,8 +532,8 @@ mod tests {
                 .all(|value| !differs("--new", Some(value), None)
                     && !differs("--old", None, Some(value)))
         );
-        for given in [json!(1), json!(true), json!(["a"]), json!("x"), json!(0.5)] {
-            assert!(differs("--new", Some(&given), None), "{given}");
+        for provided in [json!(1), json!(true), json!(["a"]), json!("x"), json!(0.5)] {
+            assert!(differs("--new", Some(&provided), None), "{provided}");
         }
         assert!(
             differs("--limit", Some(&json!(0)), Some(&json!(null))),

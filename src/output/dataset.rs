@@ -102,7 +102,7 @@ impl DatasetOutput {
         self.checkpoint
     }
 
-    /// Ends the table of rejected rows of a part that will not be finished, so that people can look
+    /// Ends the table of rejected rows of a part that will not be finished, so that users can look
     /// at it; gives the directory where all such tables lie, if there is one.
     ///
     /// # Errors
@@ -184,14 +184,14 @@ impl Receiver for DatasetOutput {
                 .as_mut()
                 .map_or(Ok(()), |writer| writer.write(output));
         }
-        let at_place = |error: Error| error.at_path(&self.layout.directory);
+        let at_position = |error: Error| error.at_path(&self.layout.directory);
         self.layout
             .partitioning
             .split(output)
-            .map_err(at_place)?
+            .map_err(at_position)?
             .into_iter()
             .try_for_each(|(directory, rows)| self.sorted.push(directory, &rows))
-            .map_err(at_place)
+            .map_err(at_position)
     }
 
     fn reject(

@@ -18,7 +18,7 @@ use crate::table::output_format::OutputFormat;
 pub struct FileOutput {
     predictions: TableWriter,
     path: PathBuf,
-    /// None if rejected rows are not wanted.
+    /// None if rejected rows are not needed.
     quarantine: Option<Quarantine>,
     rejected_path: PathBuf,
     rejected: Option<TableWriter>,
@@ -114,11 +114,9 @@ impl FinishedFiles {
         for file in files.into_iter().flatten() {
             let path = file.path().to_owned();
             if let Err(error) = file.publish(overwrite) {
-                let given_back = if overwrite { Vec::new() } else { named };
-                // The first error is the one to tell.
-                given_back
-                    .iter()
-                    .for_each(|path: &PathBuf| _ = remove(path));
+                let returned = if overwrite { Vec::new() } else { named };
+                // The first error is the one to report.
+                returned.iter().for_each(|path: &PathBuf| _ = remove(path));
                 return Err(error);
             }
             named.push(path);

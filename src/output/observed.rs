@@ -135,7 +135,7 @@ fn stored(
         .collect())
 }
 
-/// The rows of the table: observer, version, state. A table that cannot be read tells nothing: what
+/// The rows of the table: observer, version, state. A table that cannot be read shows nothing: what
 /// it held is found out in another way.
 fn read(path: &Path) -> Option<Vec<(String, i64, Vec<u8>)>> {
     let dataset = Dataset::of_file(path).ok()?;

@@ -2,7 +2,7 @@
 //!
 //! Rows come in the input's order, and a file is written from its first row to its last. So they
 //! wait here until the part has all of them: in memory while they are few, then in a file that
-//! nobody else sees. What is written does not depend on which of them were put aside.
+//! no one else sees. What is written does not depend on which of them were put aside.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -22,13 +22,13 @@ use crate::table::chunk::declared;
 /// are to be met here too.
 pub const WAITING_BYTES: usize = if cfg!(test) { 64 } else { 16 << 20 };
 
-/// What a column of a batch takes beside its values: pointers, and the ends of what is allocated
+/// What a column of a batch takes alongside its values: pointers, and the ends of what is allocated
 /// for them.
 const ARRAY_BYTES: usize = 512;
 
 /// The most directories of one part. Each gets a file of its own, which is made durable on its own;
-/// whoever has more has taken an id for a partition.
-const MOST_PARTITIONS: usize = 10_000;
+/// anyone who has more has taken an id for a partition.
+const MAX_PARTITIONS: usize = 10_000;
 
 /// Rows by their directory.
 pub struct PartitionedRows {
@@ -37,7 +37,7 @@ pub struct PartitionedRows {
     directory: PathBuf,
     partitions: BTreeMap<String, Partition>,
     waiting_bytes: usize,
-    most_waiting_bytes: usize,
+    max_waiting_bytes: usize,
     spill: Option<SpillFile>,
 }
 
@@ -50,15 +50,15 @@ struct Partition {
 
 impl PartitionedRows {
     /// No rows yet; they will have the columns of `schema`, in its types, and are put aside in
-    /// `directory`, which need not be there yet, once `most_waiting_bytes` of them wait.
+    /// `directory`, which need not be there yet, once `max_waiting_bytes` of them wait.
     #[must_use]
-    pub fn new(schema: SchemaRef, directory: &Path, most_waiting_bytes: usize) -> Self {
+    pub fn new(schema: SchemaRef, directory: &Path, max_waiting_bytes: usize) -> Self {
         Self {
             schema,
             directory: directory.to_owned(),
             partitions: BTreeMap::new(),
             waiting_bytes: 0,
-            most_waiting_bytes,
+            max_waiting_bytes,
             spill: None,
         }
     }
@@ -68,8 +68,8 @@ impl PartitionedRows {
     /// # Errors
     /// Fails if there are too many directories, or if rows cannot be put aside.
     pub fn push(&mut self, directory: String, rows: &RecordBatch) -> Result<()> {
-        if self.partitions.len() == MOST_PARTITIONS && !self.partitions.contains_key(&directory) {
-            let error = Error::failed(format!("a part has more than {MOST_PARTITIONS} partitions"));
+        if self.partitions.len() == MAX_PARTITIONS && !self.partitions.contains_key(&directory) {
+            let error = Error::failed(format!("a part has more than {MAX_PARTITIONS} partitions"));
             return Err(error.hint(
                 "partition by columns with fewer values, or pass a lower `--rows-per-part`",
             ));
@@ -81,7 +81,7 @@ impl PartitionedRows {
             .or_default()
             .waiting
             .push(rows);
-        if self.waiting_bytes >= self.most_waiting_bytes {
+        if self.waiting_bytes >= self.max_waiting_bytes {
             self.put_aside()
         } else {
             Ok(())
@@ -166,14 +166,14 @@ mod tests {
 
     #[test]
     fn rows_come_back_by_directory_and_in_order_whether_they_were_put_aside_or_not() {
-        let place = tempfile::tempdir().unwrap();
+        let index = tempfile::tempdir().unwrap();
         let schema: SchemaRef = Arc::new(Schema::new(vec![
             Field::new("id", DataType::Int64, true),
             Field::new("text", DataType::Utf8, true),
         ]));
         for text_bytes in [0, 40_000] {
             let mut rows =
-                PartitionedRows::new(schema.clone(), &place.path().join("staged"), 1 << 20);
+                PartitionedRows::new(schema.clone(), &index.path().join("staged"), 1 << 20);
             let batch = |first: i64| {
                 let texts: StringViewArray = (first..first + 10)
                     .map(|id| (id % 5 != 0).then(|| format!("{id}{}", "x".repeat(text_bytes))))
@@ -203,17 +203,17 @@ mod tests {
             })
             .unwrap();
             for (day, found) in found.values().enumerate() {
-                let wanted: Vec<RecordBatch> = (0..100)
+                let requested: Vec<RecordBatch> = (0..100)
                     .filter(|number| number % 3 == day as i64)
                     .map(|number| batch(10 * number))
                     .collect();
-                let wanted: Vec<RecordBatch> = wanted
+                let requested: Vec<RecordBatch> = requested
                     .iter()
                     .map(|batch| declared(batch, &schema).unwrap())
                     .collect();
                 assert_eq!(
                     concat_batches(&schema, found).unwrap(),
-                    concat_batches(&schema, &wanted).unwrap()
+                    concat_batches(&schema, &requested).unwrap()
                 );
             }
             assert_eq!(found.len(), 3);

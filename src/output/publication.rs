@@ -50,7 +50,7 @@ pub struct Manifest {
     /// The directory that relative paths in the configuration begin at.
     #[serde(with = "crate::path_text")]
     pub working_directory: PathBuf,
-    /// The options of the run, as they were given, for a run that mends this one.
+    /// The options of the run, as they were given, for a run that corrects this one.
     #[serde(alias = "arguments")]
     pub request: Json,
     /// Rows of the input in each part.
@@ -61,7 +61,7 @@ pub struct Manifest {
     pub scheduler: BTreeMap<String, String>,
     /// All rows.
     pub ledger: RowCounts,
-    /// Files that could not be read and were left out, with the reason.
+    /// Files that could not be read and were dropped, with the reason.
     pub bad_files: BTreeMap<String, String>,
     /// The parts, in order.
     pub parts: Vec<PartRecord>,

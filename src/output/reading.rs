@@ -60,6 +60,6 @@ fn score(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     if score.null_count() == column.null_count() {
         Ok(score)
     } else {
-        Err(Error::failed("a score that was written is no number").at_column(field.name()))
+        Err(Error::failed("a score that was written is not a number").at_column(field.name()))
     }
 }

@@ -60,7 +60,7 @@ impl Networks<'_> {
             format: "safetensors".to_owned(),
             format_version: None,
             facts,
-            beside: Vec::new(),
+            sidecars: Vec::new(),
         };
         Ok(LoadedModel {
             model: Box::new(network),
@@ -266,7 +266,7 @@ pub(super) fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
                 "the manifest says `kind = \"code\"`, and the model reads a number",
             ));
         }
-        // A vocabulary of whole numbers is a list of codes already, and says which codes there are.
+        // A vocabulary of integers is a list of codes already, and says which codes there are.
         (Some(KindName::Code), None) if !is_code_list(&input.kind) => {
             input.kind = InputKind::CategoryCode;
         }
@@ -385,7 +385,7 @@ fn plain_task(margin_count: usize) -> Task {
 
 fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
     let found: Vec<Label> = names.iter().map(Label::from).collect();
-    let wanted = match task {
+    let expected = match task {
         Task::Binary { labels, .. } => match <[Label; 2]>::try_from(found.clone()) {
             Ok(found) => {
                 *labels = found;
@@ -412,7 +412,7 @@ fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
     Err(Error::contract(format!(
         "the manifest lists {} for {}",
         counted(found.len(), "label"),
-        counted(wanted, "class")
+        counted(expected, "class")
     )))
 }
 

@@ -39,7 +39,7 @@ pub(super) fn read_all(
         let bytes = (files.read)(&path)?;
         checked.push(check_bytes(entry, &bytes).map_err(|error| error.at_path(&path))?);
         model.get_or_insert(Artefact {
-            beside: files.beside,
+            sidecars: files.sidecars,
             ..Artefact::new(path, bytes)
         });
     }

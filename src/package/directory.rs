@@ -69,12 +69,12 @@ pub(super) fn find(
         };
     }
     let Some(first) = artefacts.first() else {
-        let is_beside = text.is_some() || is_text_model(Path::new(""))?;
+        let has_sidecar = text.is_some() || is_text_model(Path::new(""))?;
         let whole = ArtefactEntry {
             path: ".".into(),
             sha256: None,
         };
-        return Ok(is_beside.then(|| ModelDirectory {
+        return Ok(has_sidecar.then(|| ModelDirectory {
             path: PathBuf::new(),
             whole: Some(whole),
             listed: BTreeMap::new(),
@@ -89,7 +89,7 @@ pub(super) fn find(
     if (files.find)(&inside(directory, &first.path, files)?)?
         .is_some_and(|found| found.is_directory)
     {
-        // One with a digest was there once, so what it lacks now is a matter of trust.
+        // One with a digest was there once, so what it is missing now is a matter of trust.
         if text.is_none() && first.sha256.is_none() && !is_text_model(&plain(&first.path))? {
             return Err(Error::contract(format!(
                 "the artefact `{}` is a directory, and no text model's",
@@ -294,7 +294,7 @@ fn unlisted(path: &Path, model: &ModelDirectory) -> Error {
         &model.path
     };
     Error::trust(format!(
-        "the model reads `{}`, which the manifest does not list beside its other files",
+        "the model reads `{}`, which the manifest does not list alongside its other files",
         path.display()
     ))
     .hint(format!(

@@ -16,7 +16,7 @@ use crate::network::Architecture;
 use crate::outcome::Label;
 use crate::table::spelling::nearest;
 
-/// All that a manifest may say; what it leaves out comes from the artefact.
+/// All that a manifest may say; what it drops comes from the artefact.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -124,7 +124,7 @@ pub struct Golden {
     pub rows: PathBuf,
     /// A table of the answers, row by row, in columns named as the output's.
     pub expected: PathBuf,
-    /// The greatest difference of a number, relative to the number, or to 1 if that is more.
+    /// The largest difference of a number, relative to the number, or to 1 if that is more.
     #[serde(default = "tolerance")]
     pub tolerance: f64,
 }
@@ -204,7 +204,7 @@ pub struct InputEntry {
     pub categories: Option<Vec<Category>>,
     /// What to do with null.
     pub on_null: Option<Policy>,
-    /// What to do with a value outside the categories, or with text that is no number.
+    /// What to do with a value outside the categories, or with text that is not a number.
     pub on_unseen: Option<Policy>,
     /// Values that stand for a missing one, such as `-999` or `["unknown", -1]`.
     pub missing: Option<Sentinels>,
@@ -214,7 +214,7 @@ pub struct InputEntry {
     pub scale: Option<f64>,
     /// For networks: the prefix of the embedding table that the code is looked up in.
     pub embedding: Option<String>,
-    /// For networks: whether the category takes as many places as it has values.
+    /// For networks: whether the category takes as many positions as it has values.
     #[serde(default)]
     pub one_hot: bool,
     /// Whether a table without this column is refused; if not, the column counts as null in every
@@ -273,7 +273,7 @@ impl Sentinels {
 pub enum Category {
     /// True or false.
     Boolean(bool),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
     /// Any other number.
     Number(f64),
@@ -330,9 +330,9 @@ pub enum LinkName {
 
 /// A class's name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a label is a text or a whole number")]
+#[serde(untagged, expecting = "a label is a text or an integer")]
 pub enum LabelName {
-    /// A whole number.
+    /// An integer.
     Integer(i64),
     /// A text.
     Text(String),
@@ -351,11 +351,11 @@ impl Manifest {
     /// Parses and checks a manifest.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Contract`], with the line, for what is no TOML, an unknown key, a
+    /// [`crate::error::Kind::Contract`], with the line, for what is not TOML, an unknown key, a
     /// value of the wrong type, or a contradiction.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(bytes)
-            .map_err(|error| Error::contract("the manifest is no UTF-8 text").because(error))?;
+            .map_err(|error| Error::contract("the manifest is not UTF-8 text").because(error))?;
         let manifest: Self = toml::from_str(text).map_err(|error| {
             let refused = Error::contract(format!(
                 "cannot read the manifest: {}",
@@ -399,7 +399,7 @@ impl Manifest {
             .filter(|golden| !(golden.tolerance >= 0.0 && golden.tolerance.is_finite()))
         {
             return Err(Error::contract(format!(
-                "`tolerance = {}` of `[golden]` is no difference",
+                "`tolerance = {}` of `[golden]` is not a difference",
                 golden.tolerance
             )));
         }
@@ -439,7 +439,7 @@ impl InputEntry {
         }
         for (key, policy) in [("on_null", self.on_null), ("on_unseen", self.on_unseen)] {
             if matches!(policy, Some(Policy::Default(value)) if !value.is_finite()) {
-                return refuse(&format!("the default of `{key}` is no finite number"));
+                return refuse(&format!("the default of `{key}` is not a finite number"));
             }
         }
         if !self.required && matches!(self.on_null, None | Some(Policy::Error)) {
@@ -461,7 +461,7 @@ impl Outputs {
             .filter(|threshold| !(0.0..=1.0).contains(threshold))
         {
             return Err(Error::contract(format!(
-                "`threshold = {threshold}` is no probability"
+                "`threshold = {threshold}` is not a probability"
             )));
         }
         let labels: Vec<String> = self

@@ -1,7 +1,7 @@
 //! A model package: a directory with `tallow.toml` and the artefacts that it lists.
 //!
 //! Owns the way from the directory to a model: manifest, digests, import, and what the manifest
-//! adds to what the artefact says. It must not touch the disk: whoever opens a package passes
+//! adds to what the artefact says. It must not touch the disk: anyone who opens a package passes
 //! [`Files`].
 
 mod apply;
@@ -45,8 +45,8 @@ pub struct Files<'a> {
     pub resolve: &'a dyn Fn(&Path) -> Result<PathBuf>,
     /// What is known of a path; none if there is nothing of that name.
     pub find: &'a dyn Fn(&Path) -> Result<Option<Metadata>>,
-    /// What the model's importer may use to read files beside it.
-    pub beside: Option<format::Beside>,
+    /// What the model's importer may use to read files alongside it.
+    pub sidecars: Option<format::Sidecars>,
 }
 
 impl std::fmt::Debug for Files<'_> {
@@ -62,7 +62,7 @@ pub struct GoldenRows {
     pub rows: PathBuf,
     /// The answers.
     pub expected: PathBuf,
-    /// The greatest difference of a number, relative to the number, or to 1 if that is more.
+    /// The largest difference of a number, relative to the number, or to 1 if that is more.
     pub tolerance: f64,
 }
 

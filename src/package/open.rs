@@ -8,8 +8,8 @@ use std::path::{Component, Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::reading::{self, BESIDE, Found, ModelFolder, read_file};
-use crate::digest::{hexadecimal, taken_beside};
+use super::reading::{self, Found, ModelFolder, SIDECARS, read_file};
+use crate::digest::{hexadecimal, sidecar};
 use crate::error::{Error, Result};
 use crate::format::huggingface;
 use crate::format::mlflow::MLMODEL;
@@ -25,10 +25,10 @@ use crate::table::location::missing;
 
 /// How a package's files are read.
 const FILES: Files<'_> = Files {
-    read: &BESIDE.read,
-    resolve: &BESIDE.resolve,
+    read: &SIDECARS.read,
+    resolve: &SIDECARS.resolve,
     find: &|path| find(path),
-    beside: Some(BESIDE),
+    sidecars: Some(SIDECARS),
 };
 
 /// The manifest's name.
@@ -49,7 +49,7 @@ pub struct OpenedModel {
     pub name: String,
     /// Its version, where the manifest says so.
     pub version: Option<String>,
-    /// SHA-256 of the file, and of files beside it that hold parts of it; of a package, of its
+    /// SHA-256 of the file, and of files alongside it that hold parts of it; of a package, of its
     /// manifest and files.
     pub digest: String,
     /// Columns that the manifest derives.
@@ -58,7 +58,7 @@ pub struct OpenedModel {
     pub artefacts: Vec<CheckedArtefact>,
 }
 
-/// Which model it is: what reports, outputs and people are told of it.
+/// Which model it is: what reports, outputs and users are reported of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Its name: the manifest's, else the file's.
@@ -75,26 +75,26 @@ pub struct Identity {
     pub format_version: Option<String>,
     /// The family's name: `forest`, `linear`, `network`, …
     pub family: &'static str,
-    /// What else the format tells, in the order in which it should be shown.
+    /// What else the format shows, in the order in which it should be shown.
     pub further: Vec<(String, String)>,
 }
 
 impl Identity {
-    /// What else the format tells under this name.
+    /// What else the format shows under this name.
     #[must_use]
-    pub fn told(&self, name: &str) -> Option<&str> {
+    pub fn detail(&self, name: &str) -> Option<&str> {
         self.further
             .iter()
             .find(|(other, _)| other == name)
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value of a fact as a number, where it is a plain one that the format tells, such as a
+    /// The value of a fact as a number, where it is a plain one that the format shows, such as a
     /// count; names and versions stay texts.
     #[must_use]
     pub fn number(&self, name: &str) -> Option<f64> {
         const LONGEST: usize = 15;
-        let value = self.told(name).filter(|value| value.len() <= LONGEST)?;
+        let value = self.detail(name).filter(|value| value.len() <= LONGEST)?;
         let digits = value.strip_prefix('-').unwrap_or(value);
         let parts: Vec<&str> = digits.split('.').collect();
         let is_plain = parts.len() <= 2
@@ -166,7 +166,7 @@ impl OpenedModel {
             format,
             format_version,
             facts,
-            beside: _,
+            sidecars: _,
         } = self.loaded.description.clone();
         Identity {
             name: self.name.clone(),
@@ -207,7 +207,7 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     open_file(&only_model_in(path)?, path, options)
 }
 
-/// What is said where no model lies; a name of the hub, of an owner and a model, is told from a
+/// What is said where no model lies; a name of the hub, of an owner and a model, is distinguished from a
 /// path by its first part, which is not there either.
 fn missing_model(path: &Path) -> Result<Error> {
     let mut parts = path.components();
@@ -253,9 +253,9 @@ fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<Opened
         Found::Ends(ends) => return unrecognised(&ends),
     };
     // The one takes about as long as the other.
-    let (own, loaded) = taken_beside(&artefact.bytes, || import(&artefact, options))?;
+    let (own, loaded) = sidecar(&artefact.bytes, || import(&artefact, options))?;
     let loaded = loaded?;
-    let is_alone = loaded.description.beside.is_empty();
+    let is_alone = loaded.description.sidecars.is_empty();
     let digest = if is_alone {
         own.into()
     } else {

@@ -1,25 +1,25 @@
 //! Model files as bytes: known by their beginning before they are read, counted while they are
 //! held.
 //!
-//! Owns what is read of a file and when: of one that is no model, however large, no more than its
+//! Owns what is read of a file and when: of one that is not a model, however large, no more than its
 //! ends. Which bytes are a model is the importers' business.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::format::{Artefact, Beside, ModelFiles, may_be_model};
+use crate::format::{Artefact, ModelFiles, Sidecars, may_be_model};
 use crate::memory::{self, Reservation};
 use crate::storage::{self, SharedFile, canonical, read};
 
 /// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
 const MODEL_BYTES_LIMIT: u64 = 8 << 30;
 
-/// What is read at each end of a file that is no model, to say what it is.
+/// What is read at each end of a file that is not a model, to say what it is.
 const END_BYTES: u64 = 1 << 20;
 
 /// How files next to a model are read.
-pub(super) const BESIDE: Beside = Beside {
+pub(super) const SIDECARS: Sidecars = Sidecars {
     read: read_file,
     resolve: canonical,
 };
@@ -51,7 +51,7 @@ pub(super) fn find(path: PathBuf) -> Result<Found> {
     let bytes = read(&path, MODEL_BYTES_LIMIT)?;
     Ok(Found::Whole(
         Artefact {
-            beside: Some(BESIDE),
+            sidecars: Some(SIDECARS),
             ..Artefact::new(path, bytes)
         },
         reservation,
@@ -121,8 +121,8 @@ impl ModelFiles for ModelFolder<'_> {
 
     fn artefact(&self, name: &Path) -> Result<Artefact> {
         Ok(Artefact {
-            beside: Some(BESIDE),
-            ..Artefact::new(self.path.join(name), BESIDE.read_within(self.path, name)?)
+            sidecars: Some(SIDECARS),
+            ..Artefact::new(self.path.join(name), SIDECARS.read_within(self.path, name)?)
         })
     }
 
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_no_model_only_the_ends_are_read() {
+    fn of_what_is_not_a_model_only_the_ends_are_read() {
         for head in [
             &b""[..],
             b"PAR1",

@@ -72,7 +72,7 @@ fn open(manifest: &str) -> Result<(Package, LoadedModel)> {
             read: &read,
             resolve: &resolve,
             find: &find,
-            beside: None,
+            sidecars: None,
         },
         &ImportOptions::default(),
     )
@@ -153,7 +153,7 @@ fn codes_of_an_embedding_are_a_vocabulary_of_their_own() {
 #[test]
 fn a_manifest_that_is_wrong_is_refused_by_line_and_key() {
     let unknown = refused(&NETWORK.replace("mean = 40", "average = 40"));
-    assert_eq!(unknown.place().node.as_deref(), Some("line 15"));
+    assert_eq!(unknown.location().node.as_deref(), Some("line 15"));
     assert!(
         unknown.message().starts_with(
             "cannot read the manifest: unknown field `average`, expected one of `name`, `type`"
@@ -161,7 +161,7 @@ fn a_manifest_that_is_wrong_is_refused_by_line_and_key() {
         "{unknown}"
     );
     assert_eq!(
-        (unknown.kind(), unknown.place().path.as_deref()),
+        (unknown.kind(), unknown.location().path.as_deref()),
         (Kind::Contract, Some(Path::new("p/tallow.toml")))
     );
     let layer = refused(&NETWORK.replace("weights = \"0\"", "weight = \"0\""));
@@ -171,7 +171,7 @@ fn a_manifest_that_is_wrong_is_refused_by_line_and_key() {
             .contains("unknown field `weight`, expected `weights` or `bias`"),
         "{layer}"
     );
-    assert_eq!(layer.place().node.as_deref(), Some("line 23"));
+    assert_eq!(layer.location().node.as_deref(), Some("line 23"));
     let kind = refused(&NETWORK.replace("\"linear\"", "\"dense\""));
     assert!(
         kind.message()
@@ -185,18 +185,21 @@ fn a_manifest_that_is_wrong_is_refused_by_line_and_key() {
         ),
         "{policy}"
     );
-    assert_eq!(policy.place().node.as_deref(), Some("line 17"));
+    assert_eq!(policy.location().node.as_deref(), Some("line 17"));
     assert_eq!(
         refused("name = \"x\"\nname = \"y\"")
-            .place()
+            .location()
             .node
             .as_deref(),
         Some("line 2")
     );
-    assert_eq!(refused("name = ").place().node.as_deref(), Some("line 1"));
+    assert_eq!(
+        refused("name = ").location().node.as_deref(),
+        Some("line 1")
+    );
     assert_eq!(
         Manifest::parse(b"name = \"\xff\"").unwrap_err().message(),
-        "the manifest is no UTF-8 text"
+        "the manifest is not UTF-8 text"
     );
 }
 
@@ -229,7 +232,7 @@ fn contradictions_are_named() {
     );
     assert_eq!(
         message("default = 2", "default = nan"),
-        "the default of `on_unseen` is no finite number"
+        "the default of `on_unseen` is not a finite number"
     );
     assert_eq!(
         message("scale = 12.5", "scale = 0"),
@@ -245,7 +248,7 @@ fn contradictions_are_named() {
     );
     assert_eq!(
         message("threshold = 0.4", "threshold = 4"),
-        "`threshold = 4` is no probability"
+        "`threshold = 4` is not a probability"
     );
     assert_eq!(
         message("\"leaves\"", "\"leaves\", \"?\""),
@@ -349,7 +352,7 @@ fn a_link_out_of_the_package_is_not_followed() {
             read: &read,
             resolve: &resolve,
             find: &find,
-            beside: None,
+            sidecars: None,
         },
         &ImportOptions::default(),
     );
@@ -385,13 +388,13 @@ fn inputs_of_another_format_are_tightened_by_name() {
     let InputKind::Category(vocabulary) = &contract.inputs[1].kind else {
         panic!("a vocabulary")
     };
-    let wanted = [
+    let expected = [
         CategoryValue::Integer(1),
         CategoryValue::Number(2.5),
         CategoryValue::Boolean(true),
         CategoryValue::Text("x".into()),
     ];
-    assert_eq!(vocabulary.values, wanted);
+    assert_eq!(vocabulary.values, expected);
     let unknown = apply::inputs(
         &manifest("[[inputs]]\nname = \"c\"\n[[inputs]]\nname = \"a\"\n[[inputs]]\nname = \"d\""),
         &mut contract,

@@ -2,7 +2,7 @@
 //! come from.
 //!
 //! Owns the table `[text]`, whose keys are named as the flags, and what of the other tables a text
-//! model understands. Whoever runs the model may say otherwise: see [`TextOptions::over`].
+//! model understands. Anyone who runs the model may say otherwise: see [`TextOptions::over`].
 
 use std::path::Path;
 
@@ -144,7 +144,7 @@ pub(super) fn options(manifest: &Manifest) -> Result<TextOptions> {
         prompt_text,
         dimensions,
         normalizes: normalize,
-        most_tokens: max_tokens,
+        max_tokens: max_tokens,
         chunk,
         stride,
         aggregation,
@@ -173,7 +173,7 @@ fn task(name: TaskName) -> Result<TextTask> {
     }
 }
 
-/// An error over an option that the manifest says, and nobody who `asked` otherwise, told as one of
+/// An error over an option that the manifest says, and no one who `asked` otherwise, told as one of
 /// the manifest.
 pub(super) fn at_manifest(
     error: Error,
@@ -211,7 +211,7 @@ pub(super) fn at_manifest(
         (
             "--max-tokens",
             "max_tokens",
-            entry.max_tokens.is_some() && asked.most_tokens.is_none(),
+            entry.max_tokens.is_some() && asked.max_tokens.is_none(),
         ),
         (
             "--chunk",
@@ -279,7 +279,7 @@ pub(super) fn apply(
     if entries.is_empty() {
         return Ok(());
     }
-    // Whoever asks for another task, or for pairs, names columns as well.
+    // Anyone who asks for another task, or for pairs, names columns as well.
     let is_open = asked.task.is_some() || asked.has_pair;
     if entries.len() != contract.inputs.len() && !is_open {
         let (reads, lists) = (

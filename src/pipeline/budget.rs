@@ -13,9 +13,9 @@ use crate::pipeline::part::RowCounts;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Budget {
     /// The most rejected rows.
-    pub most_errors: Option<u64>,
+    pub max_errors: Option<u64>,
     /// The most rejected rows as a share of the rows read, 0 to 1.
-    pub most_error_rate: Option<f64>,
+    pub max_error_rate: Option<f64>,
     /// The rows to be read, where that is known before.
     pub row_count: Option<u64>,
     /// Whether the output is published all the same; the run fails in either case.
@@ -28,14 +28,11 @@ impl Budget {
     /// too.
     #[must_use]
     pub fn overrun(&self, rejected: u64, more: u64) -> Option<u64> {
-        let most_by_rate = self
-            .most_error_rate
+        let max_by_rate = self
+            .max_error_rate
             .zip(self.row_count)
             .map(|(rate, rows)| (rate * rows as f64).floor() as u64);
-        let most = [self.most_errors, most_by_rate]
-            .into_iter()
-            .flatten()
-            .min()?;
+        let most = [self.max_errors, max_by_rate].into_iter().flatten().min()?;
         (!self.publishes && rejected + more > most)
             .then(|| (most + 1).saturating_sub(rejected).min(more))
     }
@@ -50,7 +47,7 @@ impl Budget {
             rejected,
             filtered: _,
         } = *total;
-        let may_reject_all = self.most_error_rate.is_some_and(|rate| rate >= 1.0);
+        let may_reject_all = self.max_error_rate.is_some_and(|rate| rate >= 1.0);
         if scored == 0 && rejected > 0 && !may_reject_all {
             let message = format!(
                 "no row was scored: {} was rejected",
@@ -65,9 +62,9 @@ impl Budget {
                  names",
             ));
         }
-        let too_many = self.most_errors.is_some_and(|most| rejected > most);
+        let too_many = self.max_errors.is_some_and(|most| rejected > most);
         let too_large = self
-            .most_error_rate
+            .max_error_rate
             .is_some_and(|rate| rejected as f64 > rate * rows_in as f64);
         (too_many || too_large).then(|| self.exceeded(rejected, Some(rows_in)))
     }
@@ -86,9 +83,8 @@ impl Budget {
             "were"
         };
         let limits = [
-            self.most_errors
-                .map(|most| format!("`--max-errors {most}`")),
-            self.most_error_rate
+            self.max_errors.map(|most| format!("`--max-errors {most}`")),
+            self.max_error_rate
                 .map(|rate| format!("`--max-error-rate {rate}`")),
         ];
         let limits: Vec<String> = limits.into_iter().flatten().collect();
@@ -119,7 +115,7 @@ mod tests {
     #[test]
     fn a_run_that_rejects_every_row_fails_unless_that_was_allowed() {
         let budget = Budget {
-            most_errors: Some(9),
+            max_errors: Some(9),
             ..Budget::default()
         };
         assert_eq!(
@@ -132,7 +128,7 @@ mod tests {
         );
         assert!(
             Budget {
-                most_error_rate: Some(1.0),
+                max_error_rate: Some(1.0),
                 ..Budget::default()
             }
             .judge(&rows(5, 5))
@@ -147,7 +143,7 @@ mod tests {
     #[test]
     fn a_budget_of_rows_stops_at_the_first_row_too_many() {
         let budget = Budget {
-            most_errors: Some(3),
+            max_errors: Some(3),
             ..Budget::default()
         };
         assert_eq!(budget.overrun(1, 2), None);
@@ -159,7 +155,7 @@ mod tests {
     #[test]
     fn a_share_stops_a_run_only_when_no_further_row_could_save_it() {
         let unknown = Budget {
-            most_error_rate: Some(0.1),
+            max_error_rate: Some(0.1),
             ..Budget::default()
         };
         assert_eq!(unknown.overrun(0, 1_000), None);
@@ -177,7 +173,7 @@ mod tests {
     #[test]
     fn a_run_that_publishes_anyway_goes_on_to_its_end() {
         let budget = Budget {
-            most_errors: Some(0),
+            max_errors: Some(0),
             publishes: true,
             ..Budget::default()
         };

@@ -1,4 +1,4 @@
-//! Rows that stand in for rows of the input: what a person made of the rejected ones.
+//! Rows that stand in for rows of the input: what a user made of the rejected ones.
 //!
 //! Owns the replacement of rows in a batch that was just decoded. Where the rows come from is not
 //! known here.
@@ -16,38 +16,41 @@ pub struct Corrections {
     /// Columns and types as a job reads them.
     rows: RecordBatch,
     /// (file, row in it from 0) → row of `rows`.
-    places: BTreeMap<(usize, u64), usize>,
+    locations: BTreeMap<(usize, u64), usize>,
 }
 
 impl Corrections {
-    /// `places` are, for each of `rows`, the file's index and the row in it, from 0.
+    /// `locations` are, for each of `rows`, the file's index and the row in it, from 0.
     ///
     /// # Errors
     /// A contract error if two rows claim one place.
-    pub fn new(rows: RecordBatch, places: &[(usize, u64)]) -> Result<Self> {
+    pub fn new(rows: RecordBatch, locations: &[(usize, u64)]) -> Result<Self> {
         let mut known = BTreeMap::new();
-        for (index, place) in places.iter().enumerate() {
-            if known.insert(*place, index).is_some() {
+        for (index, position) in locations.iter().enumerate() {
+            if known.insert(*position, index).is_some() {
                 return Err(Error::contract(
                     "two corrected rows stand for the same row of the input",
                 )
-                .at_row(place.1 + 1));
+                .at_row(position.1 + 1));
             }
         }
         Ok(Self {
             rows,
-            places: known,
+            locations: known,
         })
     }
 
     /// The batch, which begins at row `first_row` of file `file`, with its corrected rows in their
-    /// places.
+    /// positions.
     ///
     /// # Errors
     /// An internal error if the columns differ.
     pub fn apply(&self, batch: RecordBatch, file: usize, first_row: u64) -> Result<RecordBatch> {
         let end = first_row + batch.num_rows() as u64;
-        let mut corrected = self.places.range((file, first_row)..(file, end)).peekable();
+        let mut corrected = self
+            .locations
+            .range((file, first_row)..(file, end))
+            .peekable();
         if corrected.peek().is_none() {
             return Ok(batch);
         }
@@ -75,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_replaced_in_their_file_and_place_only() {
+    fn rows_are_replaced_in_their_file_and_position_only() {
         let corrections =
             Corrections::new(batch(&[70, 80, 90]), &[(1, 12), (0, 11), (1, 20)]).unwrap();
         let values = |file, first_row| {

@@ -62,9 +62,9 @@ pub struct Finished {
     pub end_byte: Option<u64>,
     /// Rows read.
     pub rows_in: u64,
-    /// Rows that the filter left out.
+    /// Rows that the filter dropped.
     pub filtered: u64,
-    /// Rows that a policy left out, in order.
+    /// Rows that a policy dropped, in order.
     pub rejections: Vec<Rejection>,
     /// Those rows as they were read; none if there is none.
     pub rejected: Option<RecordBatch>,
@@ -97,7 +97,7 @@ impl Job {
 
     /// The rows that were not rejected, with the columns of the output, and the rejected ones, with
     /// the columns that were read; all in the types that they were read as.
-    fn part_ways(
+    fn split_rejected(
         &self,
         batch: &RecordBatch,
         scores: Vec<ArrayRef>,
@@ -153,7 +153,7 @@ pub(super) struct Decoded {
     rows_in: u64,
     /// The rows that the filter kept.
     batch: RecordBatch,
-    /// Their places among the portion's rows; none if all were kept.
+    /// Their positions among the portion's rows; none if all were kept.
     kept_rows: Option<Vec<u32>>,
     times: StageTimes,
 }
@@ -257,7 +257,7 @@ impl<'a> Work for PortionWork<'a> {
         let scored = times.measure(Stage::Finish, || self.job.arms.gather(blocks))?;
         let (output, rejected) = times.measure(Stage::Finish, || {
             self.job
-                .part_ways(&decoded.batch, scored.columns, &scored.rejections)
+                .split_rejected(&decoded.batch, scored.columns, &scored.rejections)
         })?;
         let portion = ScoredPortion {
             rows: &decoded.batch,

@@ -75,7 +75,7 @@ enum Turn<W: Work + ?Sized> {
 /// Does `work` on the items of `source` with `threads` workers and hands the results to `deliver`
 /// in the items' order.
 ///
-/// While `pressure` says so, nothing is begun beside what is in flight. Each worker is a rayon pool
+/// While `pressure` says so, nothing is begun alongside what is in flight. Each worker is a rayon pool
 /// of one thread, so that libraries which fork inside stay on their worker's core.
 ///
 /// # Errors
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_that_stays_short_stops_nobody() {
+    fn memory_that_stays_short_stops_no_one() {
         for threads in [1, 2, 7] {
             assert_eq!(
                 twice(threads, 50, u64::MAX).0,

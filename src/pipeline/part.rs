@@ -31,9 +31,9 @@ pub struct RowCounts {
     pub rows_in: u64,
     /// Rows with a prediction in the output.
     pub scored: u64,
-    /// Rows left out by a policy.
+    /// Rows dropped by a policy.
     pub rejected: u64,
-    /// Rows that `--where` left out.
+    /// Rows that `--where` dropped.
     pub filtered: u64,
 }
 
@@ -106,9 +106,9 @@ impl PartAccount {
                 |&(input, reason, _)| (input, reason),
             ) {
                 Ok(known) => self.reasons[known].2 += 1,
-                Err(place) => self
+                Err(index) => self
                     .reasons
-                    .insert(place, (rejection.input, rejection.reason, 1)),
+                    .insert(index, (rejection.input, rejection.reason, 1)),
             }
         }
         self.coercions

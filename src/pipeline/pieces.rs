@@ -1,4 +1,4 @@
-//! Work in three steps, of which the middle one is cut into pieces: whoever has nothing else to do
+//! Work in three steps, of which the middle one is cut into pieces: anyone who has nothing else to do
 //! takes the next piece.
 //!
 //! A file of one row group is one portion, decoded by one worker; without pieces the others would
@@ -89,7 +89,7 @@ impl<W: Work + ?Sized> Pieces<W> {
         }
     }
 
-    /// The pieces that nobody has begun.
+    /// The pieces that no one has begun.
     pub(super) fn left(&self) -> usize {
         self.count.saturating_sub(self.next.load(Ordering::Relaxed))
     }

@@ -224,11 +224,11 @@ impl Source<'_> {
                 });
                 continue;
             };
-            let most_rows = cutting.left.min(cutting.left_in_part);
-            let next = if most_rows == 0 {
+            let max_rows = cutting.left.min(cutting.left_in_part);
+            let next = if max_rows == 0 {
                 None
             } else {
-                cutting.portions.next_portion(most_rows)?
+                cutting.portions.next_portion(max_rows)?
             };
             let Some(portion) = next else {
                 self.current = None;

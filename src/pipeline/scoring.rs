@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
-use crate::feature::stand_in::{first_refused, row_alone, without_rejected};
+use crate::feature::substitute::{first_refused, row_alone, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::feature::{FeatureBlock, Precision};
 use crate::model::{LoadedModel, Scores, Wants, Worker};
@@ -48,7 +48,7 @@ pub struct Scoring {
     raw: bool,
 }
 
-/// A row that a policy leaves out.
+/// A row that a policy drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejection {
     /// The row in the batch, from 0.
@@ -316,10 +316,10 @@ impl Scorer<'_> {
             .enumerate()
             .find(|(row, rejected)| row != *rejected)
             .map_or(rejected.len(), |(row, _)| row);
-        let has_stand_ins = !rejected.is_empty()
+        let has_substitutes = !rejected.is_empty()
             && accepted < self.block.row_count()
             && unseen.iter().any(|count| *count > 0);
-        if let Some(row) = has_stand_ins
+        if let Some(row) = has_substitutes
             .then(|| row_alone(&self.block, accepted))
             .flatten()
         {
@@ -356,8 +356,8 @@ impl Scorer<'_> {
                 .collect();
             return Ok(scores);
         }
-        let stand_in = without_rejected(&self.block, rejected)?;
-        let block = stand_in.as_ref().unwrap_or(&self.block);
+        let substitute = without_rejected(&self.block, rejected)?;
+        let block = substitute.as_ref().unwrap_or(&self.block);
         let wants = Wants {
             offsets,
             leaves: false,

@@ -133,8 +133,8 @@ fn missing_values(
     sentinels: &Sentinels,
     kind: &InputKind,
 ) -> Result<BooleanArray> {
-    let decoded = |wanted| {
-        cast(column, &wanted)
+    let decoded = |expected| {
+        cast(column, &expected)
             .map_err(|error| Error::failed("cannot decode the column").because(error))
     };
     let value_type = if let DataType::Dictionary(_, value) = column.data_type() {

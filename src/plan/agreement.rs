@@ -10,52 +10,52 @@ use arrow::datatypes::{DataType, Float64Type};
 use crate::error::{Error, Result};
 use crate::table::cast::{is_number, is_text};
 
-/// The greatest difference of a number in two columns of as many rows, relative to the number, or
+/// The largest difference of a number in two columns of as many rows, relative to the number, or
 /// to 1 if that is more.
 ///
 /// # Errors
 /// A contract error, with the row counted from 1, where a number differs by more than `tolerance`,
 /// a text at all, or a list has another length; and for columns that hold other things.
-pub(super) fn difference(wanted: &ArrayRef, given: &ArrayRef, tolerance: f64) -> Result<f64> {
-    let rows: Vec<usize> = (0..wanted.len()).collect();
-    compare(wanted, given, &rows, tolerance)
+pub(super) fn difference(expected: &ArrayRef, actual: &ArrayRef, tolerance: f64) -> Result<f64> {
+    let rows: Vec<usize> = (0..expected.len()).collect();
+    compare(expected, actual, &rows, tolerance)
 }
 
 /// The difference of values that stand in these rows of the table.
-fn compare(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize], tolerance: f64) -> Result<f64> {
-    let (wanted_type, given_type) = (wanted.data_type(), given.data_type());
+fn compare(expected: &ArrayRef, actual: &ArrayRef, rows: &[usize], tolerance: f64) -> Result<f64> {
+    let (expected_type, actual_type) = (expected.data_type(), actual.data_type());
     let is_numeric = |data_type: &DataType| is_number(data_type) || *data_type == DataType::Null;
-    if is_numeric(wanted_type) && is_numeric(given_type) {
-        return compare_numbers(wanted, given, rows, tolerance);
+    if is_numeric(expected_type) && is_numeric(actual_type) {
+        return compare_numbers(expected, actual, rows, tolerance);
     }
     let other = || {
         Error::contract(format!(
-            "the model gives {given_type}, expected is {wanted_type}"
+            "the model gives {actual_type}, expected is {expected_type}"
         ))
     };
-    match (is_list(wanted_type), is_list(given_type)) {
-        (true, true) => return compare_lists(wanted, given, rows, tolerance),
+    match (is_list(expected_type), is_list(actual_type)) {
+        (true, true) => return compare_lists(expected, actual, rows, tolerance),
         (false, false) => {}
         _ => return Err(other()),
     }
-    if let (Some(wanted), Some(given)) = (wanted.as_struct_opt(), given.as_struct_opt()) {
-        let mut greatest = 0.0_f64;
-        for (field, wanted) in wanted.fields().iter().zip(wanted.columns()) {
+    if let (Some(expected), Some(actual)) = (expected.as_struct_opt(), actual.as_struct_opt()) {
+        let mut largest = 0.0_f64;
+        for (field, expected) in expected.fields().iter().zip(expected.columns()) {
             let missing = || {
                 Error::contract(format!(
                     "the golden rows expect `{}`, which the model's answers have not",
                     field.name()
                 ))
             };
-            let given = given.column_by_name(field.name()).ok_or_else(missing)?;
-            greatest = greatest.max(compare(wanted, given, rows, tolerance)?);
+            let actual = actual.column_by_name(field.name()).ok_or_else(missing)?;
+            largest = largest.max(compare(expected, actual, rows, tolerance)?);
         }
-        return Ok(greatest);
+        return Ok(largest);
     }
-    if is_text(wanted_type) != is_text(given_type) {
+    if is_text(expected_type) != is_text(actual_type) {
         return Err(other());
     }
-    compare_texts(wanted, given, rows)
+    compare_texts(expected, actual, rows)
 }
 
 fn is_list(data_type: &DataType) -> bool {
@@ -65,8 +65,8 @@ fn is_list(data_type: &DataType) -> bool {
     )
 }
 
-fn as_type(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
-    cast(array, wanted).map_err(|error| {
+fn as_type(array: &ArrayRef, expected: &DataType) -> Result<ArrayRef> {
+    cast(array, expected).map_err(|error| {
         Error::contract(format!(
             "golden answers of {} cannot be compared",
             array.data_type()
@@ -76,54 +76,54 @@ fn as_type(array: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
 }
 
 fn compare_numbers(
-    wanted: &ArrayRef,
-    given: &ArrayRef,
+    expected: &ArrayRef,
+    actual: &ArrayRef,
     rows: &[usize],
     tolerance: f64,
 ) -> Result<f64> {
-    let (wanted, given) = (
-        as_type(wanted, &DataType::Float64)?,
-        as_type(given, &DataType::Float64)?,
+    let (expected, actual) = (
+        as_type(expected, &DataType::Float64)?,
+        as_type(actual, &DataType::Float64)?,
     );
-    let value = |array: &ArrayRef, place: usize| {
-        if array.is_null(place) {
+    let value = |array: &ArrayRef, index: usize| {
+        if array.is_null(index) {
             f64::NAN
         } else {
-            array.as_primitive::<Float64Type>().value(place)
+            array.as_primitive::<Float64Type>().value(index)
         }
     };
-    let mut greatest = 0.0_f64;
-    for (place, row) in rows.iter().enumerate() {
-        let (wanted, given) = (value(&wanted, place), value(&given, place));
-        let is_same = wanted == given || wanted.is_nan() && given.is_nan();
+    let mut largest = 0.0_f64;
+    for (index, row) in rows.iter().enumerate() {
+        let (expected, actual) = (value(&expected, index), value(&actual, index));
+        let is_same = expected == actual || expected.is_nan() && actual.is_nan();
         let difference = if is_same {
             0.0
         } else {
-            (wanted - given).abs() / wanted.abs().max(1.0)
+            (expected - actual).abs() / expected.abs().max(1.0)
         };
         if difference > tolerance || difference.is_nan() {
-            return Err(differs(*row, &given.to_string(), &wanted.to_string()));
+            return Err(differs(*row, &actual.to_string(), &expected.to_string()));
         }
-        greatest = greatest.max(difference);
+        largest = largest.max(difference);
     }
-    Ok(greatest)
+    Ok(largest)
 }
 
-fn compare_texts(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize]) -> Result<f64> {
-    let (wanted, given) = (
-        as_type(wanted, &DataType::Utf8)?,
-        as_type(given, &DataType::Utf8)?,
+fn compare_texts(expected: &ArrayRef, actual: &ArrayRef, rows: &[usize]) -> Result<f64> {
+    let (expected, actual) = (
+        as_type(expected, &DataType::Utf8)?,
+        as_type(actual, &DataType::Utf8)?,
     );
-    let (wanted, given) = (wanted.as_string::<i32>(), given.as_string::<i32>());
-    let is_other = |place: &usize| {
-        wanted.is_null(*place) != given.is_null(*place)
-            || wanted.value(*place) != given.value(*place)
+    let (expected, actual) = (expected.as_string::<i32>(), actual.as_string::<i32>());
+    let is_other = |index: &usize| {
+        expected.is_null(*index) != actual.is_null(*index)
+            || expected.value(*index) != actual.value(*index)
     };
-    match (0..wanted.len()).find(is_other) {
-        Some(place) => Err(differs(
-            rows[place],
-            given.value(place),
-            wanted.value(place),
+    match (0..expected.len()).find(is_other) {
+        Some(index) => Err(differs(
+            rows[index],
+            actual.value(index),
+            expected.value(index),
         )),
         None => Ok(0.0),
     }
@@ -131,31 +131,31 @@ fn compare_texts(wanted: &ArrayRef, given: &ArrayRef, rows: &[usize]) -> Result<
 
 /// Lists of one length, value by value.
 fn compare_lists(
-    wanted: &ArrayRef,
-    given: &ArrayRef,
+    expected: &ArrayRef,
+    actual: &ArrayRef,
     rows: &[usize],
     tolerance: f64,
 ) -> Result<f64> {
-    let (wanted, given) = (entries(wanted)?, entries(given)?);
+    let (expected, actual) = (entries(expected)?, entries(actual)?);
     let mut inner = Vec::new();
-    for ((row, wanted), given) in rows.iter().zip(&wanted.lists).zip(&given.lists) {
-        match (wanted, given) {
+    for ((row, expected), actual) in rows.iter().zip(&expected.lists).zip(&actual.lists) {
+        match (expected, actual) {
             (None, None) => {}
-            (Some(wanted), Some(given)) if wanted.len() == given.len() => {
-                inner.extend(std::iter::repeat_n(*row, wanted.len()));
+            (Some(expected), Some(actual)) if expected.len() == actual.len() => {
+                inner.extend(std::iter::repeat_n(*row, expected.len()));
             }
             _ => {
-                let told = |list: &Option<ArrayRef>| {
+                let text = |list: &Option<ArrayRef>| {
                     list.as_ref().map_or_else(
                         || "nothing".to_owned(),
                         |list| format!("a list of {}", list.len()),
                     )
                 };
-                return Err(differs(*row, &told(given), &told(wanted)));
+                return Err(differs(*row, &text(actual), &text(expected)));
             }
         }
     }
-    compare(&wanted.joined()?, &given.joined()?, &inner, tolerance)
+    compare(&expected.joined()?, &actual.joined()?, &inner, tolerance)
 }
 
 /// The lists of a column; none for a missing one.
@@ -206,9 +206,9 @@ impl Entries {
     }
 }
 
-fn differs(row: usize, given: &str, wanted: &str) -> Error {
+fn differs(row: usize, actual: &str, expected: &str) -> Error {
     Error::contract(format!(
-        "the model does not give its golden rows' answers: `{given}`, expected `{wanted}`"
+        "the model does not give its golden rows' answers: `{actual}`, expected `{expected}`"
     ))
     .at_row(row as u64 + 1)
     .hint("the model, its manifest or the golden rows were changed: export the package again")
@@ -236,14 +236,14 @@ mod tests {
     #[test]
     fn lists_are_compared_value_by_value_and_named_by_their_row() {
         let vector = |a: f32, b: f32| Some(vec![Some(a), Some(b)]);
-        let wanted = lists(vec![
+        let expected = lists(vec![
             Some(vec![Some(1), Some(2)]),
             None,
             Some(vec![Some(3), Some(4)]),
         ]);
         assert!(
             (difference(
-                &wanted,
+                &expected,
                 &vectors(vec![vector(1.0, 2.0), None, vector(3.0, 4.5)]),
                 0.2
             )
@@ -253,28 +253,28 @@ mod tests {
                 < 1e-9
         );
         let refused = difference(
-            &wanted,
+            &expected,
             &vectors(vec![vector(1.0, 2.0), None, vector(3.0, 6.0)]),
             0.2,
         )
         .unwrap_err();
         assert_eq!(
             (
-                refused.place().row,
+                refused.location().row,
                 refused.message().ends_with("`6`, expected `4`")
             ),
             (Some(3), true),
             "{refused}"
         );
         let refused = difference(
-            &wanted,
+            &expected,
             &vectors(vec![vector(1.0, 2.0), vector(0.0, 0.0), None]),
             0.2,
         )
         .unwrap_err();
         assert_eq!(
             (
-                refused.place().row,
+                refused.location().row,
                 refused
                     .message()
                     .ends_with("`a list of 2`, expected `nothing`")
@@ -284,14 +284,14 @@ mod tests {
         );
         let longer = lists(vec![Some(vec![Some(1)]), None, None]);
         assert!(
-            difference(&longer, &wanted, 1.0)
+            difference(&longer, &expected, 1.0)
                 .unwrap_err()
                 .message()
                 .ends_with("`a list of 2`, expected `a list of 1`")
         );
         assert!(
             difference(
-                &wanted,
+                &expected,
                 &(Arc::new(Float32Array::from(vec![1.0; 3])) as ArrayRef),
                 1.0
             )

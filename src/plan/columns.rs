@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::list::all_items;
-use crate::contract::binding::{BoundInput, column_names, first_doubled};
+use crate::contract::binding::{BoundInput, column_names, first_duplicate};
 use crate::error::{Error, Result};
 use crate::pipeline::selection::Selection;
 use crate::request::work::Prediction;
@@ -45,7 +45,7 @@ pub(super) fn passthrough(
             .find(|name| widened.column_with_name(name).is_none())
         {
             Some(name) => Err(Error::contract(
-                "`--passthrough` names a column that the data lacks",
+                "`--passthrough` names a column that the data is missing",
             )
             .at_column(name)
             .hint(did_you_mean(
@@ -59,7 +59,7 @@ pub(super) fn passthrough(
 }
 
 /// Only the columns that something reads, in the table's order.
-pub(super) fn wanted_columns(
+pub(super) fn requested_columns(
     bound: &[BoundInput],
     along: &[String],
     selection: Option<&Selection>,
@@ -84,14 +84,14 @@ pub(super) fn wanted_columns(
         .chain(roots)
         .map(String::as_str)
         .collect();
-    let wanted = |name: &str| {
+    let expected = |name: &str| {
         names.contains(name) || selection.is_some_and(|selection| selection.reads(name))
     };
     Arc::new(Schema::new(
         schema
             .fields()
             .iter()
-            .filter(|field| wanted(field.name()))
+            .filter(|field| expected(field.name()))
             .cloned()
             .collect::<Vec<_>>(),
     ))
@@ -99,8 +99,8 @@ pub(super) fn wanted_columns(
 
 /// Names decide what is read, so a name that is read must be unique; columns that nothing reads may
 /// be called what they like.
-pub(super) fn refuse_doubled(schema: &Schema, dataset: &Dataset) -> Result<()> {
-    let Some(name) = first_doubled(schema.fields().iter().map(|field| field.name().as_str()))
+pub(super) fn refuse_duplicates(schema: &Schema, dataset: &Dataset) -> Result<()> {
+    let Some(name) = first_duplicate(schema.fields().iter().map(|field| field.name().as_str()))
     else {
         return Ok(());
     };
@@ -139,7 +139,7 @@ pub(super) fn output_schema(
         return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
     }
     let names = passthrough.iter().chain(outcome.iter().map(Field::name));
-    if let Some(name) = first_doubled(names.map(String::as_str)) {
+    if let Some(name) = first_duplicate(names.map(String::as_str)) {
         return Err(
             Error::contract("the output would have two columns of this name")
                 .at_column(name)

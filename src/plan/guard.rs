@@ -167,11 +167,11 @@ fn span(seconds: f64) -> String {
 /// The error budget of a run that reads `row_count` rows, if that is known.
 ///
 /// # Errors
-/// A usage error for a text that is no share.
+/// A usage error for a text that is not a share.
 pub fn budget(args: &Limits, row_count: Option<u64>) -> Result<Budget> {
     Ok(Budget {
-        most_errors: args.max_errors,
-        most_error_rate: args
+        max_errors: args.max_errors,
+        max_error_rate: args
             .max_error_rate
             .as_deref()
             .map(|text| share("--max-error-rate", text, true))

@@ -3,7 +3,7 @@
 //! What a run takes is added up from above: the process as it is once the model is read, what
 //! reading takes of each worker (which the files say, see [`Demand`]), the rows that wait for the
 //! writer. Nothing of it changes a byte of the output. The pipeline also looks at the resident size
-//! while it runs, and begins nothing new beside what is at work while that is near the ceiling.
+//! while it runs, and begins nothing new alongside what is at work while that is near the ceiling.
 //!
 //! What is planned here is what we choose. What a model, an expression or a file makes larger than
 //! planned is counted by [`crate::memory`], whose limit is [`before_rows`] until there is a plan
@@ -14,7 +14,7 @@ use arrow::datatypes::Schema;
 use crate::error::{Error, Result};
 use crate::pipeline::scoring::BLOCK_ROWS;
 use crate::process;
-use crate::statistics::quantile_sketch::{BUCKET_BYTES, MOST_BUCKETS};
+use crate::statistics::quantile_sketch::{BUCKET_BYTES, MAX_BUCKETS};
 use crate::table::chunk::chunk_bytes;
 use crate::table::dataset::Dataset;
 use crate::table::demand::Demand;
@@ -49,7 +49,7 @@ const ARRAY_BYTES: u64 = 256;
 /// A query's engine. Measured with 1 000 rows: 21 MiB.
 const QUERY_BYTES: u64 = 24 << 20;
 
-/// What a worker takes beside its portions and its block of features: its stack, the model's
+/// What a worker takes alongside its portions and its block of features: its stack, the model's
 /// scratch space, what the allocator keeps for its thread.
 const WORKER_BYTES: u64 = 6 << 20;
 
@@ -66,7 +66,7 @@ pub const RESIDENT_STEP: u64 = 4 << 20;
 /// The share of the ceiling at which nothing new is begun.
 const PRESSURE: f64 = 0.7;
 
-/// What a run takes beside its portions.
+/// What a run takes alongside its portions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Needs {
     /// What the process takes before its first row, the model included.
@@ -102,7 +102,7 @@ pub struct Allowance {
     pub threads: usize,
     /// The decoded size of a portion.
     pub portion_bytes: usize,
-    /// The resident size at which no further portion is begun beside others.
+    /// The resident size at which no further portion is begun alongside others.
     pub pressure_bytes: Option<u64>,
     /// What models, expressions and files may take during the run beyond what they hold now.
     pub foreign_bytes: Option<u64>,
@@ -116,7 +116,7 @@ pub fn before_rows(memory_bytes: u64) -> u64 {
         .next_multiple_of(RESIDENT_STEP);
     memory_bytes
         .saturating_sub(resident + WORKING_BYTES)
-        .max(LEAST_FOREIGN_BYTES)
+        .max(MIN_FOREIGN_BYTES)
 }
 
 /// Of what a plan leaves, models and expressions may hold so much at once, in hundredths: what they
@@ -124,7 +124,7 @@ pub fn before_rows(memory_bytes: u64) -> u64 {
 const SPARE_PERCENT: u64 = 50;
 
 /// With less no model could be opened, to say what would be enough.
-const LEAST_FOREIGN_BYTES: u64 = 32 << 20;
+const MIN_FOREIGN_BYTES: u64 = 32 << 20;
 
 impl Needs {
     /// What a run of `threads` workers takes at most that reads so.
@@ -138,7 +138,7 @@ impl Needs {
         let at_work =
             demand.portion_bytes * (u64::from(self.has_query) + u64::from(self.may_reject));
         let rows = demand.portion_rows.unwrap_or(0);
-        let counts = (rows.min(MOST_BUCKETS as u64) * BUCKET_BYTES as u64)
+        let counts = (rows.min(MAX_BUCKETS as u64) * BUCKET_BYTES as u64)
             .saturating_mul(self.score_column_count);
         let scores = rows
             .saturating_mul(self.score_row_bytes)
@@ -271,7 +271,7 @@ pub fn afford(
     }
     let ways = PORTION_BYTES.map(|bytes| ReadOptions {
         portion_bytes: bytes,
-        most_portion_bytes: bytes,
+        max_portion_bytes: bytes,
         ..options.clone()
     });
     match allow(
@@ -371,7 +371,7 @@ mod tests {
             ..NEEDS
         };
         let more = counted.estimate(1, demand) - NEEDS.estimate(1, demand);
-        let counts = (MOST_BUCKETS * BUCKET_BYTES) as u64;
+        let counts = (MAX_BUCKETS * BUCKET_BYTES) as u64;
         assert!((counts..2 * counts).contains(&more), "{more}");
     }
 

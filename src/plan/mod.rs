@@ -26,7 +26,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use serde_json::{Map, Value as Json};
 use sha2::{Digest, Sha256};
 
-use self::columns::{output_schema, passthrough, positions, refuse_doubled, wanted_columns};
+use self::columns::{output_schema, passthrough, positions, refuse_duplicates, requested_columns};
 use self::guard::{Guards, budget};
 use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
 use self::options::{
@@ -81,7 +81,7 @@ pub struct Plan {
     pub model: Identity,
     /// Which version of a registry's model it is, if it was named by one.
     pub model_version: Option<Resolved>,
-    /// Files that cannot be read and are left out, with the reason.
+    /// Files that cannot be read and are dropped, with the reason.
     pub bad_files: Vec<BadFile>,
     /// Files in directories that are not read, because their names do not end as those of tables
     /// do.
@@ -95,7 +95,7 @@ pub struct Plan {
     pub budget: Budget,
     /// The exit code of a run that has nothing to do.
     pub skip_code: Option<u8>,
-    /// Whether files that cannot be read to their end are left out.
+    /// Whether files that cannot be read to their end are dropped.
     is_skipping: bool,
     /// The options that show in the rows, by the names of their flags.
     configuration: BTreeMap<String, Json>,
@@ -146,7 +146,7 @@ impl Plan {
     /// and without limits.
     ///
     /// # Errors
-    /// Whatever does not fit, in the order a person would check it: model, files, columns,
+    /// Whatever does not fit, in the order a user would check it: model, files, columns,
     /// expressions, output columns.
     #[expect(
         clippy::too_many_lines,
@@ -251,7 +251,7 @@ impl Plan {
         let offset_rule = check_offset(&opened, &binding_options.offset)?;
         let bound = bind(contract, &wide, &dataset, &binding_options)?;
         check_missing_names(&bound, &missing.columns)?;
-        // A column of offsets is no feature: it comes along, and is in no order of training.
+        // A column of offsets is not a feature: it comes along, and is in no order of training.
         let read = &bound[..bound.len() - binding_options.offset.len()];
         let along = passthrough(outcome, read, &schema, &wide)?;
         let mut warnings = warnings(features, read, &opened.derived, &along, selection.as_ref());
@@ -274,9 +274,9 @@ impl Plan {
             &binding_options,
             &missing,
         ));
-        let wanted = wanted_columns(&bound, &along, selection.as_ref(), &schema);
-        refuse_doubled(&wanted, &dataset)?;
-        let read_schema = dataset.as_read(&wanted);
+        let requested = requested_columns(&bound, &along, selection.as_ref(), &schema);
+        refuse_duplicates(&requested, &dataset)?;
+        let read_schema = dataset.as_read(&requested);
         let batch_schema = widened(&selection, &read_schema);
         let configuration = identity::configuration(args)?;
         let name = Name::new(&configuration, &opened);
@@ -300,7 +300,8 @@ impl Plan {
             .showing_values(*show_values);
         let scoring = Scoring::new(Arc::new(opened.loaded), encoder, &batch_schema, outcome.raw)?
             .with_offsets(binding_options.offset.len());
-        let output_schema = output_schema(&along, &widened(&selection, &wanted), scoring.fields())?;
+        let output_schema =
+            output_schema(&along, &widened(&selection, &requested), scoring.fields())?;
         let needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
         let allowance = afford(
             memory,
@@ -317,13 +318,13 @@ impl Plan {
             portion_bytes: allowance.portion_bytes,
             ..dataset.options().clone()
         };
-        let most_portion_bytes = if memory.is_some() {
+        let max_portion_bytes = if memory.is_some() {
             allowance.portion_bytes
         } else {
-            options.most_portion_bytes
+            options.max_portion_bytes
         };
         dataset.set_options(ReadOptions {
-            most_portion_bytes,
+            max_portion_bytes,
             ..options
         });
         let arms = Arms::one(Arm {
@@ -333,7 +334,7 @@ impl Plan {
         let job = Job {
             output_schema,
             passthrough: positions(&along, &batch_schema)?,
-            table_schema: wanted,
+            table_schema: requested,
             observers: vec![Box::new(ScoreObserver::new(arms.fields()))],
             limit: rows.limit,
             rows_per_part: None,
@@ -419,7 +420,7 @@ impl Plan {
     /// Fails if no file is left.
     pub fn without(mut self, unreadable: Vec<(usize, BadFile)>) -> Result<Self> {
         if !unreadable.is_empty() {
-            self.own_dataset()?.leave_out(&unreadable)?;
+            self.own_dataset()?.remove_nodes(&unreadable)?;
             self.bad_files
                 .extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
             self.run_id = self.name.run_id(&self.job.dataset)?;
@@ -499,7 +500,7 @@ fn open_dataset(
     }
 }
 
-/// What the run takes beside its portions; the model and the footers are in memory by now.
+/// What the run takes alongside its portions; the model and the footers are in memory by now.
 fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool) -> Needs {
     let mut inputs = scoring.encoder().inputs().map(|bound| &bound.input);
     let row_bytes = |fields: &[FieldRef]| {
@@ -558,13 +559,13 @@ fn warnings(
 }
 
 /// What affinity and the container's quota allow, unless the user says otherwise.
-fn thread_count(wanted: Option<usize>) -> Result<usize> {
-    match wanted {
+fn thread_count(requested: Option<usize>) -> Result<usize> {
+    match requested {
         Some(0) => Err(Error::usage(
             "`--threads 0`: a run needs at least one thread",
         )),
-        Some(count) if count > MOST_THREADS => Err(Error::usage(format!(
-            "`--threads {count}` is more than the {MOST_THREADS} that make sense"
+        Some(count) if count > MAX_THREADS => Err(Error::usage(format!(
+            "`--threads {count}` is more than the {MAX_THREADS} that make sense"
         ))),
         Some(count) => Ok(count),
         None => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
@@ -572,7 +573,7 @@ fn thread_count(wanted: Option<usize>) -> Result<usize> {
 }
 
 /// More workers than the largest machines have cores.
-const MOST_THREADS: usize = 1024;
+const MAX_THREADS: usize = 1024;
 
 /// Bytes at each end of an input that enter the run's name.
 const FINGERPRINT_BYTES: u64 = 65_536;

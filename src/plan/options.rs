@@ -2,7 +2,7 @@
 
 use super::list::{all_items, assignment, items};
 use crate::contract::Policy;
-use crate::contract::binding::{BindingOptions, first_doubled};
+use crate::contract::binding::{BindingOptions, first_duplicate};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::missing::{DEFAULT_WORDS, MissingValues};
@@ -31,15 +31,15 @@ pub fn tree_selection(text: Option<&str>) -> Result<TreeSelection> {
 }
 
 pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) -> Result<()> {
-    let Some(wanted) = threshold else {
+    let Some(expected) = threshold else {
         return Ok(());
     };
-    if !(0.0..=1.0).contains(&wanted) {
+    if !(0.0..=1.0).contains(&expected) {
         return Err(Error::usage(format!(
-            "`--threshold {wanted}` is no probability"
+            "`--threshold {expected}` is not a probability"
         )));
     }
-    opened.loaded.outcome.task.set_threshold(wanted)
+    opened.loaded.outcome.task.set_threshold(expected)
 }
 
 /// Checks that the model can be read as virtual ensembles, if it is to be.
@@ -136,7 +136,7 @@ pub(super) fn binding_options(binding: &Binding) -> Result<BindingOptions> {
         _ => None,
     };
     let offset = all_items("--offset", offset)?;
-    if let Some(name) = first_doubled(offset.iter().map(String::as_str)) {
+    if let Some(name) = first_duplicate(offset.iter().map(String::as_str)) {
         return Err(Error::usage("`--offset` names a column twice").at_column(name));
     }
     let (on_null, on_unseen) = (
@@ -188,7 +188,7 @@ pub(super) fn graph_features(binding: &Binding) -> Result<Vec<GraphFeatures>> {
     }
     for one in &found {
         if let Some(name) =
-            first_doubled(one.columns.iter().map(String::as_str)).filter(|_| all.len() > 1)
+            first_duplicate(one.columns.iter().map(String::as_str)).filter(|_| all.len() > 1)
         {
             return Err(
                 Error::usage(format!("`--features {}=` names a column twice", one.input))
@@ -301,7 +301,7 @@ pub fn byte_size(flag: &str, text: &str) -> Result<u64> {
         ("", 1),
     ];
     let wrong = || {
-        Error::usage(format!("`{flag} {text}` is no size"))
+        Error::usage(format!("`{flag} {text}` is not a size"))
             .hint("write a number and a unit: `512MiB`, `1GiB`")
     };
     let lower = text.trim().to_ascii_lowercase();
@@ -324,7 +324,7 @@ pub fn byte_size(flag: &str, text: &str) -> Result<u64> {
 /// A usage error for anything else.
 pub fn share(flag: &str, text: &str, is_bounded: bool) -> Result<f64> {
     let wrong =
-        || Error::usage(format!("`{flag} {text}` is no share")).hint("write `1%` or `0.01`");
+        || Error::usage(format!("`{flag} {text}` is not a share")).hint("write `1%` or `0.01`");
     let (number, divisor) = text
         .strip_suffix('%')
         .map_or((text, 1.0), |number| (number, 100.0));
@@ -342,7 +342,7 @@ pub fn share(flag: &str, text: &str, is_bounded: bool) -> Result<f64> {
 /// A usage error for anything else.
 pub fn seconds(flag: &str, text: &str) -> Result<f64> {
     let wrong = || {
-        Error::usage(format!("`{flag} {text}` is no time span"))
+        Error::usage(format!("`{flag} {text}` is not a time span"))
             .hint("write a number and a unit: `26h`, `90m`, `2d`")
     };
     let (number, unit) = match text.char_indices().next_back() {
@@ -365,7 +365,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_shares_and_spans_are_read_as_people_write_them() {
+    fn sizes_shares_and_spans_are_read_as_users_write_them() {
         let size = |text| byte_size("--memory", text).ok();
         assert_eq!(
             [size("1GiB"), size("1.5 mib"), size("2kb"), size("7")],

@@ -167,13 +167,13 @@ fn column_types(texts: &[String], renames: &[(String, String)]) -> Result<Vec<(S
 /// The parts between commas that are not in parentheses.
 fn between_commas(text: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
-    for (place, character) in text.char_indices() {
+    for (position, character) in text.char_indices() {
         match character {
             '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),
             ',' if depth == 0 => {
-                parts.push(&text[start..place]);
-                start = place + 1;
+                parts.push(&text[start..position]);
+                start = position + 1;
             }
             _ => {}
         }
@@ -252,7 +252,7 @@ pub(super) fn without_effect(rows: &Rows, dataset: &Dataset) -> Result<Option<Er
             error.hint("leave it out of `--types`, or cast the column where the file is written")
         );
     }
-    let flags = rows.text.given();
+    let flags = rows.text.set_flags();
     let message = format!(
         "the data is not delimited text, so nothing reads {}",
         listed(&flags)

@@ -30,8 +30,8 @@ use crate::table::dataset::{Dataset, Position};
 pub struct Replay {
     /// The number of rows.
     pub row_count: usize,
-    /// The greatest difference of a number, relative to the number, or to 1 if that is more.
-    pub greatest_difference: f64,
+    /// The largest difference of a number, relative to the number, or to 1 if that is more.
+    pub max_difference: f64,
     /// The difference that the package allows.
     pub tolerance: f64,
 }
@@ -60,20 +60,20 @@ pub fn replay(args: &Work) -> Result<Option<Replay>> {
         );
         return Err(Error::contract(message).at_path(&golden.expected));
     }
-    let mut greatest_difference = 0.0_f64;
-    for (field, wanted) in expected.schema().fields().iter().zip(expected.columns()) {
-        let given = found.column_by_name(field.name()).ok_or_else(|| {
+    let mut max_difference = 0.0_f64;
+    for (field, expected) in expected.schema().fields().iter().zip(expected.columns()) {
+        let actual = found.column_by_name(field.name()).ok_or_else(|| {
             Error::contract("the golden rows expect a column that the model does not give")
                 .at_path(&golden.expected)
                 .at_column(field.name())
         })?;
-        let difference = difference(wanted, given, golden.tolerance)
+        let difference = difference(expected, actual, golden.tolerance)
             .map_err(|error| error.at_path(&golden.expected).at_column(field.name()))?;
-        greatest_difference = greatest_difference.max(difference);
+        max_difference = max_difference.max(difference);
     }
     Ok(Some(Replay {
         row_count: found.num_rows(),
-        greatest_difference,
+        max_difference,
         tolerance: golden.tolerance,
     }))
 }
@@ -105,7 +105,7 @@ fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
         ..TextModel::default()
     };
     let plan = Plan::bind(&own)?;
-    let mut answers = Answers {
+    let mut answers = ConditionBits {
         schema: plan.job.output_schema.clone(),
         batches: Vec::new(),
     };
@@ -122,12 +122,12 @@ fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
 }
 
 /// Keeps what comes out.
-struct Answers {
+struct ConditionBits {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
 }
 
-impl Receiver for Answers {
+impl Receiver for ConditionBits {
     fn write(&mut self, _part: u64, output: &RecordBatch) -> Result<()> {
         self.batches.push(output.clone());
         Ok(())

@@ -18,10 +18,10 @@ use crate::table::location::inside;
 use crate::table::name_index::NameIndex;
 use crate::table::output_format::OutputFormat;
 
-/// Rows of a part where nobody says otherwise: eight row groups of the output.
+/// Rows of a part where no one says otherwise: eight row groups of the output.
 const DEFAULT_ROWS_PER_PART: u64 = 1 << 20;
 
-/// What a run is expected to write for each row beside the columns that come along: a probability
+/// What a run is expected to write for each row alongside the columns that come along: a probability
 /// and a label, compressed.
 const SCORE_BYTES: f64 = 6.0;
 
@@ -43,11 +43,11 @@ pub struct Target {
     pub path: PathBuf,
     /// The format of the predictions.
     pub format: OutputFormat,
-    /// The report; none if none is wanted.
+    /// The report; none if none is needed.
     pub report: Option<PathBuf>,
     /// Whether the user named the report.
     pub is_report_named: bool,
-    /// The rejected rows: a file, or a directory in a data set; none if they are not wanted.
+    /// The rejected rows: a file, or a directory in a data set; none if they are not needed.
     pub rejected: Option<PathBuf>,
     /// Whether the user named the table of rejected rows.
     pub is_rejected_named: bool,
@@ -108,16 +108,16 @@ impl Target {
             )
             .hint("pass `--overwrite` to replace it"));
         }
-        let wanted = |named: &Option<PathBuf>, default: PathBuf| match named {
+        let expected = |named: &Option<PathBuf>, default: PathBuf| match named {
             Some(path) if path.as_os_str() == "none" => None,
             Some(path) => Some(path.clone()),
             None => Some(default),
         };
         let target = Self {
             format: output_format.map_or_else(|| format_of(output, is_dataset), Ok)?,
-            report: wanted(report, names::report(output, is_dataset)),
+            report: expected(report, names::report(output, is_dataset)),
             is_report_named: report.is_some(),
-            rejected: wanted(rejected, names::rejected(output, is_dataset)),
+            rejected: expected(rejected, names::rejected(output, is_dataset)),
             is_rejected_named: rejected.is_some(),
             partition_by: all_items("--partition-by", partition_by)?,
             overwrite: *overwrite,
@@ -220,7 +220,7 @@ impl Target {
         self.is_dataset() && self.report.is_some() && !self.is_report_named
     }
 
-    /// Where the report of a run that did not come to its end goes: beside the good one, which it
+    /// Where the report of a run that did not come to its end goes: alongside the good one, which it
     /// must not replace.
     #[must_use]
     pub fn unfinished_report(&self) -> Option<PathBuf> {
@@ -270,7 +270,7 @@ impl Target {
     }
 
     /// Checks that the run would not write over what it reads: neither a file of the data nor the
-    /// model nor anything beside it in its directory.
+    /// model nor anything alongside it in its directory.
     ///
     /// # Errors
     /// A usage error that names the file.
@@ -347,11 +347,11 @@ impl Target {
                     .at_column(name)
                     .hint("partition by columns of the data"),
             ),
-            None => Err(
-                Error::contract("`--partition-by` names a column that the output lacks")
-                    .at_column(name)
-                    .hint("add it with `--passthrough`"),
-            ),
+            None => Err(Error::contract(
+                "`--partition-by` names a column that the output is missing",
+            )
+            .at_column(name)
+            .hint("add it with `--passthrough`")),
         };
         let columns = self
             .partition_by
@@ -362,12 +362,12 @@ impl Target {
     }
 }
 
-/// Checks that the next run with the same `inputs` would not read the file at `path`, which people
-/// know as `told`.
+/// Checks that the next run with the same `inputs` would not read the file at `path`, which users
+/// know as `rendered`.
 ///
 /// # Errors
 /// A usage error that names the file and the input that it would be part of.
-pub fn refuse_inside(what: &str, path: &Path, told: &Path, inputs: &[PathBuf]) -> Result<()> {
+pub fn refuse_inside(what: &str, path: &Path, rendered: &Path, inputs: &[PathBuf]) -> Result<()> {
     let Some(input) = inside(path, inputs)? else {
         return Ok(());
     };
@@ -377,7 +377,7 @@ pub fn refuse_inside(what: &str, path: &Path, told: &Path, inputs: &[PathBuf]) -
     );
     let hint =
         "write it elsewhere, or under a name that begins with `_` or `.`, which readers pass over";
-    Err(Error::usage(message).at_path(told).hint(hint))
+    Err(Error::usage(message).at_path(rendered).hint(hint))
 }
 
 /// The width of a row of text, where nothing is known of it.

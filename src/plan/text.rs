@@ -79,7 +79,7 @@ pub(super) fn options(args: &TextModel, outcome: &Prediction) -> Result<TextOpti
         prompt_text: prompt_text.clone(),
         dimensions: *dimensions,
         normalizes: *normalize,
-        most_tokens: *max_tokens,
+        max_tokens: *max_tokens,
         chunk: *chunk,
         stride: *stride,
         aggregation,
@@ -123,10 +123,10 @@ pub(crate) fn columns(
     if contract.named && args.text.is_none() && args.text_pair.is_none() {
         return Ok(None);
     }
-    let packaged = |place: usize| {
+    let packaged = |index: usize| {
         contract
             .inputs
-            .get(place)
+            .get(index)
             .filter(|_| contract.named)
             .map(|input| input.name.clone())
     };
@@ -141,7 +141,7 @@ pub(crate) fn columns(
                 "`tallow inspect` lists the columns of a file",
             );
             return Err(Error::contract(format!(
-                "`{flag} {name}` names a column that the data lacks"
+                "`{flag} {name}` names a column that the data is missing"
             ))
             .hint(hint));
         }

@@ -1,4 +1,4 @@
-//! What a person should look at before trusting a run that can go on.
+//! What a user should look at before trusting a run that can go on.
 //!
 //! Owns the warnings of a plan. It must not know how they are shown.
 

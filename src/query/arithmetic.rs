@@ -1,6 +1,6 @@
-//! `+ - * / // %` and the sign: on whole numbers of 64 bits, decimals, floats and dates.
+//! `+ - * / // %` and the sign: on integers of 64 bits, decimals, floats and dates.
 //!
-//! Whole numbers and decimals that leave their range are a fault and never wrap; `/` divides as
+//! Integers and decimals that leave their range are a fault and never wrap; `/` divides as
 //! floats, `//` cuts towards 0, `%` has the sign of what is divided. It must not know expressions.
 
 use std::sync::Arc;
@@ -124,7 +124,7 @@ pub(super) fn aligned(left: &Value, right: &Value) -> Outcome<(ArrayRef, ArrayRe
     Ok((left.expanded(count)?, right.expanded(count)?))
 }
 
-/// Whole numbers divided; a division by 0 is a fault.
+/// Integers divided; a division by 0 is a fault.
 fn whole(left: &Value, right: &Value, divide: impl Fn(i64, i64) -> Option<i64>) -> Outcome<Value> {
     let (a, b) = aligned(left, right)?;
     let step = |a: i64, b: i64| match b {
@@ -220,7 +220,7 @@ fn of_floats(operator: Operator, left: &Value, right: &Value) -> Outcome<Value> 
         Operator::Subtract => numeric::sub(&*a, &*b)?,
         Operator::Multiply => numeric::mul(&*a, &*b)?,
         Operator::DivideWhole => {
-            let fault = Fault::new("`//` divides whole numbers");
+            let fault = Fault::new("`//` divides integers");
             return Err(fault.hint(
                 "write `FLOOR(a / b)` or `TRUNC(a / b)`: which one is meant shows for negative \
                  numbers",

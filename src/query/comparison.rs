@@ -163,11 +163,11 @@ fn among(value: &Value, items: &[&Value], row_count: usize) -> Outcome<BooleanAr
             has_null = true;
             continue;
         }
-        let place = if let Some(place) = sets
+        let index = if let Some(index) = sets
             .iter()
             .position(|(data_type, ..)| data_type == item.data_type())
         {
-            place
+            index
         } else {
             sets.push((
                 item.data_type().clone(),
@@ -176,7 +176,7 @@ fn among(value: &Value, items: &[&Value], row_count: usize) -> Outcome<BooleanAr
             ));
             sets.len() - 1
         };
-        sets[place].2.extend(key(&ordered(&item.array), 0));
+        sets[index].2.extend(key(&ordered(&item.array), 0));
     }
     let known = value.expanded(row_count)?;
     let answer = |row: usize| {

@@ -100,7 +100,7 @@ pub(super) fn convert(array: &ArrayRef, target: &DataType, tries: bool) -> Outco
     let each = |row: usize| cell(array, row);
     let rows = 0..array.len();
     match target {
-        DataType::Boolean => collect(rows, each, truth, tries, target)
+        DataType::Boolean => collect(rows, each, boolean, tries, target)
             .map(|values| Arc::new(BooleanArray::from(values)) as ArrayRef),
         DataType::Int8
         | DataType::Int16
@@ -231,7 +231,7 @@ fn limits(target: &DataType) -> (i128, i128) {
     clippy::needless_pass_by_value,
     reason = "a cell ends where it is converted"
 )]
-fn truth(value: Cell<'_>) -> Option<bool> {
+fn boolean(value: Cell<'_>) -> Option<bool> {
     match value {
         Cell::Boolean(value) => Some(value),
         Cell::Integer(value) | Cell::Decimal(value, _) => Some(value != 0),
@@ -298,7 +298,7 @@ fn whole_away(value: f64) -> Option<i128> {
 fn text_decimal(text: &str, scale: i8) -> Option<i128> {
     let text = text.trim();
     let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(place) => (&text[..place], text[place + 1..].parse::<i16>().ok()?),
+        Some(index) => (&text[..index], text[index + 1..].parse::<i16>().ok()?),
         None => (text, 0),
     };
     let (is_negative, mantissa) = match mantissa.strip_prefix('-') {
@@ -406,11 +406,11 @@ pub(super) fn text(value: &Cell<'_>) -> String {
         Cell::Boolean(value) => value.to_string(),
         Cell::Integer(value) => value.to_string(),
         Cell::Decimal(digits, scale) => {
-            let places = usize::try_from(*scale).unwrap_or(0);
-            let plain = format!("{:0width$}", digits.unsigned_abs(), width = places + 1);
-            let (whole, fraction) = plain.split_at(plain.len() - places);
+            let indices = usize::try_from(*scale).unwrap_or(0);
+            let plain = format!("{:0width$}", digits.unsigned_abs(), width = indices + 1);
+            let (whole, fraction) = plain.split_at(plain.len() - indices);
             let sign = if *digits < 0 { "-" } else { "" };
-            if places == 0 {
+            if indices == 0 {
                 format!("{sign}{whole}")
             } else {
                 format!("{sign}{whole}.{fraction}")

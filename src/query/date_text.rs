@@ -110,8 +110,8 @@ fn named_month(text: &str, short: impl Fn(&'static str) -> &'static str) -> Opti
         text.get(..name.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(name))
     };
-    let place = MONTHS.iter().position(|name| is_there(short(name)))?;
-    Some((place as i64 + 1, &text[short(MONTHS[place]).len()..]))
+    let index = MONTHS.iter().position(|name| is_there(short(name)))?;
+    Some((index as i64 + 1, &text[short(MONTHS[index]).len()..]))
 }
 
 /// A point in time as a text gives it.
@@ -185,10 +185,10 @@ fn without_zone(text: &str) -> Option<(&str, Option<i64>)> {
     if let Some(clock) = text.strip_suffix('Z') {
         return Some((clock, Some(0)));
     }
-    let Some(place) = text.find(['+', '-']) else {
+    let Some(index) = text.find(['+', '-']) else {
         return Some((text, None));
     };
-    let (clock, zone) = text.split_at(place);
+    let (clock, zone) = text.split_at(index);
     let (hours, minutes) = zone[1..].split_once(':')?;
     let lead = digits(hours, 2)? * 3_600 + digits(minutes, 2)? * 60;
     Some((

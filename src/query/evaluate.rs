@@ -80,7 +80,7 @@ fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
             .hint("add it to a date or a timestamp: `day + INTERVAL '1 day'`")),
         Node::Negate(inner) => negate(&evaluate(inner, rows)?),
         Node::Not(inner) => {
-            let value = truth(evaluate(inner, rows)?, "NOT")?;
+            let value = boolean(evaluate(inner, rows)?, "NOT")?;
             Ok(value.with(Arc::new(not(value.array.as_boolean())?)))
         }
         Node::Arithmetic(operator, left, right) => match (&**left, &**right) {
@@ -99,15 +99,15 @@ fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
         }
         Node::And(left, right) => {
             let (left, right) = (
-                truth(evaluate(left, rows)?, "AND")?,
-                truth(evaluate(right, rows)?, "AND")?,
+                boolean(evaluate(left, rows)?, "AND")?,
+                boolean(evaluate(right, rows)?, "AND")?,
             );
             both(left, right, rows.count, and_kleene)
         }
         Node::Or(left, right) => {
             let (left, right) = (
-                truth(evaluate(left, rows)?, "OR")?,
-                truth(evaluate(right, rows)?, "OR")?,
+                boolean(evaluate(left, rows)?, "OR")?,
+                boolean(evaluate(right, rows)?, "OR")?,
             );
             both(left, right, rows.count, or_kleene)
         }
@@ -115,9 +115,9 @@ fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
             let value = evaluate(inner, rows)?;
             Ok(value.with(Arc::new(nulls(&value.array)?)))
         }
-        Node::IsTruth(inner, wanted) => {
-            let value = truth(evaluate(inner, rows)?, "IS TRUE")?;
-            let is_it = |truth: Option<bool>| Some(truth == Some(*wanted));
+        Node::IsTruth(inner, expected) => {
+            let value = boolean(evaluate(inner, rows)?, "IS TRUE")?;
+            let is_it = |boolean: Option<bool>| Some(boolean == Some(*expected));
             Ok(value.with(Arc::new(
                 value
                     .array
@@ -186,16 +186,13 @@ fn nulls(array: &ArrayRef) -> Outcome<BooleanArray> {
     Ok(is_null(array)?)
 }
 
-/// A truth value, or a null of any type.
-fn truth(value: Value, what: &str) -> Outcome<Value> {
+/// A boolean, or a null of any type.
+fn boolean(value: Value, what: &str) -> Outcome<Value> {
     match value.data_type() {
         DataType::Boolean => Ok(value),
         DataType::Null => Ok(value.typed(&DataType::Boolean)),
         other => {
-            let fault = Fault::new(format!(
-                "{what} reads a {}, not a truth value",
-                name_of(other)
-            ));
+            let fault = Fault::new(format!("{what} reads a {}, not a boolean", name_of(other)));
             Err(fault.hint("compare it with something, such as `amount > 0`"))
         }
     }
@@ -278,21 +275,21 @@ fn case(
                     &evaluate(when, &rows.some(&positions, when)?)?,
                 )?
             }
-            None => truth(evaluate(when, &rows.some(&positions, when)?)?, "WHEN")?,
+            None => boolean(evaluate(when, &rows.some(&positions, when)?)?, "WHEN")?,
         };
         let condition = condition.expanded(open.len())?;
         let condition = condition.as_boolean();
-        let is_met = |place: usize| condition.is_valid(place) && condition.value(place);
+        let is_met = |index: usize| condition.is_valid(index) && condition.value(index);
         let met: Vec<u32> = open
             .iter()
             .enumerate()
-            .filter(|(place, _)| is_met(*place))
+            .filter(|(index, _)| is_met(*index))
             .map(|(_, row)| *row)
             .collect();
         open = open
             .iter()
             .enumerate()
-            .filter(|(place, _)| !is_met(*place))
+            .filter(|(index, _)| !is_met(*index))
             .map(|(_, row)| *row)
             .collect();
         let value = evaluate(then, &rows.some(&UInt32Array::from(met.clone()), then)?)?;
@@ -317,19 +314,19 @@ fn coalesce(nodes: &[Node], rows: &Rows) -> Outcome<Value> {
         let here: Vec<u32> = all
             .iter()
             .enumerate()
-            .filter(|(place, _)| !nulls.value(*place))
+            .filter(|(index, _)| !nulls.value(*index))
             .map(|(_, row)| *row)
             .collect();
         open = all
             .iter()
             .enumerate()
-            .filter(|(place, _)| nulls.value(*place))
+            .filter(|(index, _)| nulls.value(*index))
             .map(|(_, row)| *row)
             .collect();
-        let places: Vec<u32> = (0..all.len() as u32)
-            .filter(|place| !nulls.value(*place as usize))
+        let indices: Vec<u32> = (0..all.len() as u32)
+            .filter(|index| !nulls.value(*index as usize))
             .collect();
-        let array = taken(&array, &UInt32Array::from(places))?;
+        let array = taken(&array, &UInt32Array::from(indices))?;
         found.push(Branch {
             value: Value {
                 array,
@@ -353,14 +350,14 @@ fn coalesce(nodes: &[Node], rows: &Rows) -> Outcome<Value> {
 )]
 fn merged(branches: Vec<Branch>, row_count: usize, what: &str) -> Outcome<Value> {
     let data_type = shared_type(branches.iter().map(|branch| &branch.value), what)?;
-    let mut places = vec![(0, 0); row_count];
+    let mut indices = vec![(0, 0); row_count];
     let mut arrays = Vec::with_capacity(branches.len());
     for (number, branch) in branches.iter().enumerate() {
         arrays.push(convert(&branch.value.array, &data_type, false)?);
-        for (place, row) in branch.rows.iter().enumerate() {
-            places[*row as usize] = (number, if branch.value.is_constant { 0 } else { place });
+        for (index, row) in branch.rows.iter().enumerate() {
+            indices[*row as usize] = (number, if branch.value.is_constant { 0 } else { index });
         }
     }
     let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-    Ok(Value::rows(interleaved(&arrays, &places)?))
+    Ok(Value::rows(interleaved(&arrays, &indices)?))
 }

@@ -22,7 +22,7 @@ use crate::table::spelling::distance;
 const LONGEST_EXPRESSION: usize = 64 << 10;
 
 /// The most operators in one expression: each may nest one deeper.
-pub(super) const MOST_OPERATORS: usize = 200;
+pub(super) const MAX_OPERATORS: usize = 200;
 
 /// The stack of the short-lived thread that parses.
 const PARSER_STACK: usize = 64 << 20;
@@ -96,7 +96,7 @@ impl Expression {
             ));
             fault.hint.into_iter().fold(error, Error::hint)
         })?;
-        // A narrow whole number is computed with as a wide one.
+        // A narrow integer is computed with as a wide one.
         Ok(match &self.node {
             Node::Cast { target, .. } => target.clone(),
             _ => array.data_type().clone(),
@@ -114,12 +114,12 @@ impl Expression {
             } else {
                 self.first_fault(rows, 0, rows.count)
             };
-            let (fault, place) = row.map_or((fault, None), |(row, fault)| (fault, Some(row)));
+            let (fault, index) = row.map_or((fault, None), |(row, fault)| (fault, Some(row)));
             let error = Error::failed(format!(
                 "cannot compute the expression `{}`: {}",
                 self.text, fault.message
             ));
-            let error = place
+            let error = index
                 .into_iter()
                 .fold(error, |error, row| error.at_row(row as u64 + 1));
             fault.hint.into_iter().fold(error, Error::hint)
@@ -165,13 +165,13 @@ pub(super) fn as_promised(array: ArrayRef, data_type: &DataType) -> Result<Array
 }
 
 fn understood(text: &str) -> Result<Node> {
-    if text.len() > LONGEST_EXPRESSION || operator_count(text) > MOST_OPERATORS {
+    if text.len() > LONGEST_EXPRESSION || operator_count(text) > MAX_OPERATORS {
         let start: String = text.chars().take(40).collect();
         return Err(Error::usage(format!(
             "the expression that begins with `{start}` is too long"
         ))
         .hint(format!(
-            "at most {LONGEST_EXPRESSION} bytes and {MOST_OPERATORS} operators work; `IN (…)` \
+            "at most {LONGEST_EXPRESSION} bytes and {MAX_OPERATORS} operators work; `IN (…)` \
              counts as one"
         )));
     }
@@ -201,7 +201,7 @@ fn parsed_apart(text: &str) -> Result<std::result::Result<Node, Refusal>> {
     std::thread::scope(|scope| {
         let parser = std::thread::Builder::new()
             .stack_size(PARSER_STACK)
-            .spawn_scoped(scope, || parse(text, 2 * MOST_OPERATORS));
+            .spawn_scoped(scope, || parse(text, 2 * MAX_OPERATORS));
         let parser = parser.map_err(|error| {
             Error::failed("cannot start a thread to parse an expression").because(error)
         })?;

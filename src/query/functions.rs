@@ -75,7 +75,7 @@ const FUNCTIONS: &[Entry] = &[
     ("date_diff", &["datediff"], 3, 3),
 ];
 
-/// Functions that look at other rows, by the names that people use.
+/// Functions that look at other rows, by the names that users use.
 const AGGREGATES: &[&str] = &[
     "any_value",
     "approx_count_distinct",

@@ -97,9 +97,9 @@ impl MadeText {
         if needed <= capacity {
             return Ok(());
         }
-        let wanted = needed.max(capacity + capacity / 2).max(MIN_BYTES);
-        self.reserve(wanted)?;
-        self.values.reserve_exact(wanted - self.values.len());
+        let expected = needed.max(capacity + capacity / 2).max(MIN_BYTES);
+        self.reserve(expected)?;
+        self.values.reserve_exact(expected - self.values.len());
         Ok(())
     }
 
@@ -190,16 +190,16 @@ pub(super) fn taken(array: &ArrayRef, rows: &UInt32Array) -> Outcome<ArrayRef> {
 ///
 /// # Errors
 /// As [`counted`].
-pub(super) fn interleaved(arrays: &[&dyn Array], places: &[(usize, usize)]) -> Outcome<ArrayRef> {
+pub(super) fn interleaved(arrays: &[&dyn Array], indices: &[(usize, usize)]) -> Outcome<ArrayRef> {
     let texts: Vec<Option<&StringArray>> = arrays
         .iter()
         .map(|array| array.as_string_opt::<i32>())
         .collect();
-    let bytes = places
+    let bytes = indices
         .iter()
         .map(|(array, row)| texts[*array].map_or(0, |texts| length(texts, *row)))
         .sum();
-    counted(bytes, || Ok(interleave(arrays, places)?))
+    counted(bytes, || Ok(interleave(arrays, indices)?))
 }
 
 fn length(texts: &StringArray, row: usize) -> usize {

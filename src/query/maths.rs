@@ -212,60 +212,68 @@ fn tested(name: &str, value: &Value) -> Outcome<Value> {
     Ok(value.with(Arc::new(array)))
 }
 
-/// A number at so many places behind the point, or before it.
-fn round(value: &Value, places: Option<&Value>) -> Outcome<Value> {
+/// A number at so many positions behind the point, or before it.
+fn round(value: &Value, fraction_digits: Option<&Value>) -> Outcome<Value> {
     number("round", value)?;
     let none = Value::constant(Arc::new(Int64Array::from(vec![0])));
-    let places = places.unwrap_or(&none);
-    let places = match places.data_type() {
-        DataType::Int64 => places.clone(),
-        DataType::Null => places.typed(&DataType::Int64),
+    let fraction_digits = fraction_digits.unwrap_or(&none);
+    let fraction_digits = match fraction_digits.data_type() {
+        DataType::Int64 => fraction_digits.clone(),
+        DataType::Null => fraction_digits.typed(&DataType::Int64),
         other => {
             return Err(Fault::new(format!(
-                "`ROUND` takes a whole number of places, not {}",
+                "`ROUND` takes an integer of places, not {}",
                 name_of(other)
             )));
         }
     };
-    let is_constant = value.is_constant && places.is_constant;
+    let is_constant = value.is_constant && fraction_digits.is_constant;
     if let DataType::Decimal128(_, scale) = value.data_type()
-        && places.is_constant
+        && fraction_digits.is_constant
     {
-        let wanted = places
+        let expected = fraction_digits
             .array
             .as_primitive::<Int64Type>()
             .value(0)
             .clamp(-38, 38) as i8;
-        return rounded_decimals(value, *scale, wanted);
+        return rounded_decimals(value, *scale, expected);
     }
     let value = match value.data_type() {
         DataType::Decimal128(..) => doubles("round", value)?,
         _ => value.clone(),
     };
-    let (numbers, places) = aligned(&value, &places)?;
-    let places = places.as_primitive::<Int64Type>();
+    let (numbers, fraction_digits) = aligned(&value, &fraction_digits)?;
+    let fraction_digits = fraction_digits.as_primitive::<Int64Type>();
     let array: ArrayRef = match numbers.data_type() {
         DataType::Float32 => {
             let numbers = numbers.as_primitive::<Float32Type>();
-            let pairs = numbers.iter().zip(places);
+            let pairs = numbers.iter().zip(fraction_digits);
             Arc::new(
                 pairs
-                    .map(|(value, places)| Some(rounded(value?.into(), places?) as f32))
+                    .map(|(value, fraction_digits)| {
+                        Some(rounded(value?.into(), fraction_digits?) as f32)
+                    })
                     .collect::<Float32Array>(),
             )
         }
         DataType::Float64 => {
-            let pairs = numbers.as_primitive::<Float64Type>().iter().zip(places);
+            let pairs = numbers
+                .as_primitive::<Float64Type>()
+                .iter()
+                .zip(fraction_digits);
             Arc::new(
                 pairs
-                    .map(|(value, places)| Some(rounded(value?, places?)))
+                    .map(|(value, fraction_digits)| Some(rounded(value?, fraction_digits?)))
                     .collect::<Float64Array>(),
             )
         }
         DataType::Int64 => {
-            let pairs = numbers.as_primitive::<Int64Type>().iter().zip(places);
+            let pairs = numbers
+                .as_primitive::<Int64Type>()
+                .iter()
+                .zip(fraction_digits);
             let step = |pair: (Option<i64>, Option<i64>)| match pair {
-                (Some(value), Some(places)) => rounded_integer(value, places)
+                (Some(value), Some(fraction_digits)) => rounded_integer(value, fraction_digits)
                     .map(Some)
                     .ok_or_else(overflow),
                 _ => Ok(None),
@@ -281,28 +289,28 @@ fn round(value: &Value, places: Option<&Value>) -> Outcome<Value> {
     })
 }
 
-fn rounded(value: f64, places: i64) -> f64 {
-    let power = 10_f64.powi(places.unsigned_abs().min(400) as i32);
-    let found = if places < 0 {
+fn rounded(value: f64, fraction_digits: i64) -> f64 {
+    let power = 10_f64.powi(fraction_digits.unsigned_abs().min(400) as i32);
+    let found = if fraction_digits < 0 {
         (value / power).round() * power
     } else {
         (value * power).round() / power
     };
-    match (found.is_finite(), places < 0) {
+    match (found.is_finite(), fraction_digits < 0) {
         (true, _) => found,
         (false, true) if value.is_finite() => 0.0,
         _ => value,
     }
 }
 
-fn rounded_integer(value: i64, places: i64) -> Option<i64> {
-    if places >= 0 {
+fn rounded_integer(value: i64, fraction_digits: i64) -> Option<i64> {
+    if fraction_digits >= 0 {
         return Some(value);
     }
     let Some(power) = 10_i128.checked_pow(
-        u32::try_from(places.unsigned_abs())
+        u32::try_from(fraction_digits.unsigned_abs())
             .ok()
-            .filter(|places| *places < 38)?,
+            .filter(|fraction_digits| *fraction_digits < 38)?,
     ) else {
         return Some(0);
     };
@@ -315,14 +323,14 @@ fn rounded_integer(value: i64, places: i64) -> Option<i64> {
     i64::try_from(whole * power).ok()
 }
 
-fn rounded_decimals(value: &Value, scale: i8, places: i8) -> Outcome<Value> {
-    if places >= scale {
+fn rounded_decimals(value: &Value, scale: i8, fraction_digits: i8) -> Outcome<Value> {
+    if fraction_digits >= scale {
         return Ok(value.with(value.array.clone()));
     }
-    let kept = places.max(0);
+    let kept = fraction_digits.max(0);
     let step = |digits: i128| -> Option<i128> {
-        let whole = rescaled(digits, scale, places)?;
-        rescaled(whole, places, kept)
+        let whole = rescaled(digits, scale, fraction_digits)?;
+        rescaled(whole, fraction_digits, kept)
     };
     let digits = value.array.as_primitive::<Decimal128Type>();
     let values = digits
@@ -336,7 +344,7 @@ fn rounded_decimals(value: &Value, scale: i8, places: i8) -> Outcome<Value> {
     Ok(value.with(decimals(values, 38, kept)?))
 }
 
-/// The greatest or least of several values; null only where all are.
+/// The largest or least of several values; null only where all are.
 fn extreme(name: &str, arguments: &[Value], row_count: usize) -> Outcome<Value> {
     let data_type = shared_type(arguments.iter(), &name.to_uppercase())?;
     let how = if name == "greatest" {

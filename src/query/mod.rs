@@ -4,14 +4,14 @@
 //! not know models or files.
 //!
 //! **How it counts.** As `DuckDB` does; `data/golden/sql.py` compares thousands of expressions.
-//! Whole numbers are computed with in 64 bits, whatever their column's type, and decimals exactly;
+//! Integers are computed with in 64 bits, whatever their column's type, and decimals exactly;
 //! a result beyond their range stops the run at its row and never wraps. `/` divides as floats,
 //! `//` cuts towards 0, `%` has the sign of what is divided, halves are rounded away from 0. NaN
 //! equals NaN and is above every number. A comparison with null is null, and a filter that is null
 //! drops its row. `CASE` and `COALESCE` compute a branch only for the rows that come to it.
 //!
 //! **Where it is stricter.** Names of columns are case-exact. A text is read as a date, a timestamp
-//! or a number exactly or not at all. `//` is for whole numbers and decimals. There are no implicit
+//! or a number exactly or not at all. `//` is for integers and decimals. There are no implicit
 //! casts but those among numbers, from dates to timestamps, and of a text that stands in the
 //! expression.
 //!
@@ -270,7 +270,7 @@ impl Query {
             .hint("give the derived column another name"));
         }
         let expression = self.bind(&column.expression)?;
-        let found = expression.check(&self.rehearsal()?)?;
+        let found = expression.check(&self.empty_frame()?)?;
         if found == DataType::Null {
             return Err(Error::contract(format!(
                 "the expression `{}` is always null, without a type",
@@ -300,7 +300,7 @@ impl Query {
 
     fn filter_by(&mut self, text: &str) -> Result<()> {
         let filter = self.bind(text)?;
-        let verdict = filter.check(&self.rehearsal()?)?;
+        let verdict = filter.check(&self.empty_frame()?)?;
         if verdict != DataType::Boolean {
             return Err(Error::contract(format!(
                 "the filter `{text}` gives {}, not true or false",
@@ -335,7 +335,7 @@ impl Query {
     }
 
     /// No rows of every column that an expression may read so far.
-    fn rehearsal(&self) -> Result<Rows> {
+    fn empty_frame(&self) -> Result<Rows> {
         let empty = |name: &str| {
             self.schema
                 .field_with_name(name)
@@ -398,10 +398,10 @@ fn taken(rows: &Rows, verdicts: &BooleanArray) -> Result<Rows> {
 /// The number, among all rows of a batch, of the one that has this number among those that passed.
 fn row_of(kept: Option<&BooleanArray>, row: u64) -> u64 {
     let Some(kept) = kept else { return row };
-    let place = usize::try_from(row.saturating_sub(1))
+    let index = usize::try_from(row.saturating_sub(1))
         .ok()
-        .and_then(|place| kept.values().set_indices().nth(place));
-    place.map_or(row, |place| place as u64 + 1)
+        .and_then(|index| kept.values().set_indices().nth(index));
+    index.map_or(row, |index| index as u64 + 1)
 }
 
 /// Which rows pass; null does not.

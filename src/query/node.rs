@@ -79,7 +79,7 @@ pub(super) enum Node {
     And(Box<Node>, Box<Node>),
     Or(Box<Node>, Box<Node>),
     IsNull(Box<Node>),
-    /// Whether a truth value is this one; never null.
+    /// Whether a boolean is this one; never null.
     IsTruth(Box<Node>, bool),
     In(Box<Node>, Vec<Node>),
     Case {

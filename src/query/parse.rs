@@ -43,13 +43,13 @@ pub(super) fn unsupported<T>(what: impl Into<String>, hint: impl Into<String>) -
     })
 }
 
-/// Parses one expression; `most_depth` bounds how deep it may nest.
-pub(super) fn parse(text: &str, most_depth: usize) -> Parsed<Node> {
+/// Parses one expression; `max_depth` bounds how deep it may nest.
+pub(super) fn parse(text: &str, max_depth: usize) -> Parsed<Node> {
     let wrong = |error: sqlparser::parser::ParserError| {
         let text = error.to_string();
         Refusal::NotUnderstood(text.trim_start_matches("sql parser error: ").to_owned())
     };
-    let parser = Parser::new(&GenericDialect).with_recursion_limit(most_depth);
+    let parser = Parser::new(&GenericDialect).with_recursion_limit(max_depth);
     let mut parser = parser.try_with_sql(text).map_err(wrong)?;
     let tree = parser.parse_expr().map_err(wrong)?;
     match &parser.peek_token().token {
@@ -84,9 +84,9 @@ fn node(tree: &Expr) -> Parsed<Node> {
         Expr::UnaryOp { op, expr } => return unary(*op, expr),
         Expr::BinaryOp { left, op, right } => return binary(left, op, right),
         Expr::IsNull(inner) => Node::IsNull(boxed(inner)?),
-        Expr::IsUnknown(inner) => Node::IsNull(Box::new(truth(inner)?)),
+        Expr::IsUnknown(inner) => Node::IsNull(Box::new(boolean(inner)?)),
         Expr::IsNotNull(inner) => Node::Not(Box::new(Node::IsNull(boxed(inner)?))),
-        Expr::IsNotUnknown(inner) => Node::Not(Box::new(Node::IsNull(Box::new(truth(inner)?)))),
+        Expr::IsNotUnknown(inner) => Node::Not(Box::new(Node::IsNull(Box::new(boolean(inner)?)))),
         Expr::IsTrue(inner) => Node::IsTruth(boxed(inner)?, true),
         Expr::IsFalse(inner) => Node::IsTruth(boxed(inner)?, false),
         Expr::IsNotTrue(inner) => negated(Node::IsTruth(boxed(inner)?, true), true),
@@ -286,7 +286,7 @@ fn node(tree: &Expr) -> Parsed<Node> {
 }
 
 /// A part of which only the truth matters.
-fn truth(tree: &Expr) -> Parsed<Node> {
+fn boolean(tree: &Expr) -> Parsed<Node> {
     Ok(Node::Or(
         boxed(tree)?,
         Box::new(Node::Literal(Literal::Boolean(false))),
@@ -323,7 +323,7 @@ fn literal(value: &Value) -> Parsed<Literal> {
     })
 }
 
-/// Whole numbers of 64 bits, decimals of up to 38 digits, doubles for everything else: as SQL reads
+/// Integers of 64 bits, decimals of up to 38 digits, doubles for everything else: as SQL reads
 /// them.
 fn number(text: &str) -> Option<Literal> {
     if let Ok(value) = text.parse() {
@@ -426,7 +426,7 @@ fn unary(op: UnaryOperator, tree: &Expr) -> Parsed<Node> {
         UnaryOperator::Plus => node(tree),
         UnaryOperator::Not | UnaryOperator::BangNot => Ok(Node::Not(boxed(tree)?)),
         UnaryOperator::Minus => {
-            // The lowest whole number has no positive counterpart.
+            // The lowest integer has no positive counterpart.
             if let Expr::Value(value) = tree
                 && let Value::Number(digits, false) = &value.value
             {

@@ -13,7 +13,7 @@ use super::node::Pattern;
 use super::value::{Fault, Outcome, Value, name_of};
 
 /// The most memory that a compiled regular expression may take.
-const MOST_REGEX_BYTES: usize = 1 << 20;
+const MAX_REGEX_BYTES: usize = 1 << 20;
 
 /// Whether texts match patterns.
 pub(super) fn matches(
@@ -101,7 +101,7 @@ impl Matcher {
                 };
                 let built = RegexBuilder::new(&pattern)
                     .case_insensitive(folds_case)
-                    .size_limit(MOST_REGEX_BYTES)
+                    .size_limit(MAX_REGEX_BYTES)
                     .build();
                 built
                     .map(Self::Regex)
@@ -152,21 +152,21 @@ fn parts(pattern: &str, escape: Option<char>) -> Outcome<Vec<Part>> {
 /// Whether the whole text is like the pattern; goes back to the last `%` only, so its time is the
 /// product of both lengths at most.
 fn is_like(text: &[char], parts: &[Part]) -> bool {
-    let (mut place, mut part, mut retry) = (0, 0, None);
-    while place < text.len() {
+    let (mut index, mut part, mut retry) = (0, 0, None);
+    while index < text.len() {
         match parts.get(part) {
             Some(Part::AnyMany) => {
-                retry = Some((part + 1, place));
+                retry = Some((part + 1, index));
                 part += 1;
             }
-            Some(Part::AnyOne) => (place, part) = (place + 1, part + 1),
-            Some(Part::Letter(letter)) if *letter == text[place] => {
-                (place, part) = (place + 1, part + 1);
+            Some(Part::AnyOne) => (index, part) = (index + 1, part + 1),
+            Some(Part::Letter(letter)) if *letter == text[index] => {
+                (index, part) = (index + 1, part + 1);
             }
             _ => match &mut retry {
                 Some((behind, from)) => {
                     *from += 1;
-                    (part, place) = (*behind, *from);
+                    (part, index) = (*behind, *from);
                 }
                 None => return false,
             },

@@ -25,7 +25,7 @@ pub(super) fn call(name: &'static str, arguments: &[Value], row_count: usize) ->
             let columns = arguments
                 .iter()
                 .enumerate()
-                .map(|(place, value)| Column::new(name, place, value))
+                .map(|(slot, value)| Column::new(name, slot, value))
                 .collect::<Outcome<Vec<_>>>()?;
             apply(name, &columns, count)?
         }
@@ -37,34 +37,30 @@ pub(super) fn call(name: &'static str, arguments: &[Value], row_count: usize) ->
     })
 }
 
-/// An argument: texts or whole numbers, one for each row or a single one for all.
+/// An argument: texts or integers, one for each row or a single one for all.
 struct Column {
     array: ArrayRef,
     is_constant: bool,
 }
 
 impl Column {
-    fn new(name: &'static str, place: usize, value: &Value) -> Outcome<Self> {
+    fn new(name: &'static str, slot: usize, value: &Value) -> Outcome<Self> {
         let wants_number = match name {
-            "left" | "right" | "repeat" | "lpad" | "rpad" => place == 1,
-            "substring" => place >= 1,
-            "split_part" => place == 2,
+            "left" | "right" | "repeat" | "lpad" | "rpad" => slot == 1,
+            "substring" => slot >= 1,
+            "split_part" => slot == 2,
             _ => false,
         };
-        let wanted = if wants_number {
+        let expected = if wants_number {
             DataType::Int64
         } else {
             DataType::Utf8
         };
-        if *value.data_type() != wanted && *value.data_type() != DataType::Null {
-            let what = if wants_number {
-                "a whole number"
-            } else {
-                "a text"
-            };
+        if *value.data_type() != expected && *value.data_type() != DataType::Null {
+            let what = if wants_number { "an integer" } else { "a text" };
             let fault = Fault::new(format!(
                 "argument {} of `{}` is {what}, not {}",
-                place + 1,
+                slot + 1,
                 name.to_uppercase(),
                 name_of(value.data_type())
             ));
@@ -75,7 +71,7 @@ impl Column {
             }));
         }
         Ok(Self {
-            array: value.typed(&wanted).array,
+            array: value.typed(&expected).array,
             is_constant: value.is_constant,
         })
     }
@@ -103,7 +99,7 @@ impl Column {
 fn apply(name: &'static str, columns: &[Column], count: usize) -> Outcome<ArrayRef> {
     let is_null = |row: usize| columns.iter().any(|column| column.is_null(row));
     let rows = || (0..count).map(|row| (!is_null(row)).then_some(row));
-    let text = |place: usize, row: usize| columns[place].text(row);
+    let text = |slot: usize, row: usize| columns[slot].text(row);
     let tests = |test: fn(&str, &str) -> bool| -> Outcome<ArrayRef> {
         Ok(Arc::new(
             rows()
@@ -138,8 +134,8 @@ fn apply(name: &'static str, columns: &[Column], count: usize) -> Outcome<ArrayR
 /// One text.
 fn make(name: &'static str, columns: &[Column], row: usize) -> Outcome<String> {
     let text = columns[0].text(row);
-    let number = |place: usize| columns[place].number(row);
-    let other = |place: usize| columns.get(place).map_or(" ", |column| column.text(row));
+    let number = |slot: usize| columns[slot].number(row);
+    let other = |slot: usize| columns.get(slot).map_or(" ", |column| column.text(row));
     Ok(match name {
         "lower" => text
             .chars()
@@ -268,7 +264,7 @@ fn replaced(text: &str, from: &str, to: &str) -> Outcome<String> {
 fn part(text: &str, separator: &str, number: i64) -> String {
     let characters = || {
         text.char_indices()
-            .map(|(place, letter)| &text[place..place + letter.len_utf8()])
+            .map(|(slot, letter)| &text[slot..slot + letter.len_utf8()])
             .collect()
     };
     let parts: Vec<&str> = if separator.is_empty() {
@@ -276,22 +272,22 @@ fn part(text: &str, separator: &str, number: i64) -> String {
     } else {
         text.split(separator).collect()
     };
-    let place = if number > 0 {
+    let slot = if number > 0 {
         number - 1
     } else {
         parts.len() as i64 + number
     };
-    let found = usize::try_from(place)
+    let found = usize::try_from(slot)
         .ok()
         .filter(|_| number != 0)
-        .and_then(|place| parts.get(place));
+        .and_then(|slot| parts.get(slot));
     found.map_or_else(String::new, |part| (*part).to_owned())
 }
 
 /// The position of the first occurrence, 0 for none.
 fn position(text: &str, other: &str) -> i64 {
     text.find(other)
-        .map_or(0, |place| text[..place].chars().count() as i64 + 1)
+        .map_or(0, |slot| text[..slot].chars().count() as i64 + 1)
 }
 
 /// `||`, whose result is null if either side is, and the functions that pass over nulls.

@@ -4,7 +4,7 @@ use arrow::array::*;
 use arrow::datatypes::{Int32Type, TimeUnit};
 use proptest::prelude::*;
 
-use super::expression::MOST_OPERATORS;
+use super::expression::MAX_OPERATORS;
 use super::*;
 use crate::error::Kind;
 
@@ -248,7 +248,7 @@ fn what_looks_at_other_rows_is_refused_by_name() {
 }
 
 #[test]
-fn text_that_is_no_expression_is_a_usage_error_that_shows_it() {
+fn text_that_is_not_a_expression_is_a_usage_error_that_shows_it() {
     let long = vec!["age"; 5_000].join(" + ");
     for filter in [
         "age >",
@@ -277,7 +277,7 @@ fn names_and_types_that_do_not_fit_are_contract_errors() {
         (error.kind(), error.hint_text()),
         (Kind::Contract, Some("near names are `age`, `name`"))
     );
-    assert_eq!(error.place().column.as_deref(), Some("Age"));
+    assert_eq!(error.location().column.as_deref(), Some("Age"));
     for filter in [
         "age",
         "age + 1",
@@ -312,7 +312,7 @@ fn names_and_types_that_do_not_fit_are_contract_errors() {
     )]);
     let error = Query::new(Some("l IS NULL"), &[], &schema).unwrap_err();
     assert_eq!(
-        (error.kind(), error.place().column.as_deref()),
+        (error.kind(), error.location().column.as_deref()),
         (Kind::Contract, Some("l"))
     );
     let taken = [Derived {
@@ -578,11 +578,10 @@ fn copied_type(batch: &RecordBatch) -> DataType {
 
 #[test]
 fn the_longest_chain_that_is_let_through_fits_a_small_stack() {
-    let chain = vec!["1"; MOST_OPERATORS - 2].join("+") + " > age";
-    let words = vec!["ok"; MOST_OPERATORS / 2].join(" OR ");
-    let nots = "NOT ".repeat(MOST_OPERATORS - 1) + "ok";
-    let parentheses =
-        "(".repeat(MOST_OPERATORS / 2 - 1) + "ok" + &")".repeat(MOST_OPERATORS / 2 - 1);
+    let chain = vec!["1"; MAX_OPERATORS - 2].join("+") + " > age";
+    let words = vec!["ok"; MAX_OPERATORS / 2].join(" OR ");
+    let nots = "NOT ".repeat(MAX_OPERATORS - 1) + "ok";
+    let parentheses = "(".repeat(MAX_OPERATORS / 2 - 1) + "ok" + &")".repeat(MAX_OPERATORS / 2 - 1);
     let cases = "CASE WHEN ok THEN ok ELSE ".repeat(60) + "ok" + &" END".repeat(60);
     let list = format!(
         "age IN ({})",
@@ -699,18 +698,19 @@ fn golden_text(array: &ArrayRef) -> String {
 }
 
 /// The same text, or the same number but for the last bits of a function of reals.
-fn is_same(found: &str, wanted: &str, is_single: bool) -> bool {
-    let wanted = wanted
+fn is_same(found: &str, requested: &str, is_single: bool) -> bool {
+    let requested = requested
         .strip_prefix('-')
         .filter(|rest| *rest == "nan")
-        .unwrap_or(wanted);
-    if found == wanted {
+        .unwrap_or(requested);
+    if found == requested {
         return true;
     }
-    match (found.parse::<f64>(), wanted.parse::<f64>()) {
-        (Ok(found), Ok(wanted)) if is_single => found as f32 == wanted as f32,
-        (Ok(found), Ok(wanted)) => {
-            (found - wanted).abs() <= 1e-14 * wanted.abs() || found.is_nan() && wanted.is_nan()
+    match (found.parse::<f64>(), requested.parse::<f64>()) {
+        (Ok(found), Ok(requested)) if is_single => found as f32 == requested as f32,
+        (Ok(found), Ok(requested)) => {
+            (found - requested).abs() <= 1e-14 * requested.abs()
+                || found.is_nan() && requested.is_nan()
         }
         _ => false,
     }
@@ -719,7 +719,7 @@ fn is_same(found: &str, wanted: &str, is_single: bool) -> bool {
 /// Where the answer is another on purpose; each with its reason.
 const STRICTER: [(&str, &str); 1] = [(
     r"^(u|d) % (d|u|2\.5|0\.1)$",
-    "exact here; DuckDB computes with doubles beside HUGEINT",
+    "exact here; DuckDB computes with doubles alongside HUGEINT",
 )];
 
 #[test]
@@ -766,7 +766,7 @@ fn expressions_give_what_duckdb_gives() {
             }
         };
         for (row, batch) in rows.iter().enumerate() {
-            let wanted = if fields.len() == 2 {
+            let requested = if fields.len() == 2 {
                 fields[1]
             } else {
                 fields[row + 1]
@@ -778,9 +778,9 @@ fn expressions_give_what_duckdb_gives() {
                 Err(_) => "ERROR".to_owned(),
             };
             count += 1;
-            if !is_same(&found, wanted, is_single) {
+            if !is_same(&found, requested, is_single) {
                 wrong.push(format!(
-                    "{} (row {row}): {found}, DuckDB {wanted}",
+                    "{} (row {row}): {found}, DuckDB {requested}",
                     fields[0]
                 ));
                 break;
@@ -833,11 +833,11 @@ fn numbers_never_wrap_and_the_row_that_is_too_large_is_named() {
     ] {
         let error = value(expression).unwrap_err();
         assert!(
-            error.place().row.is_some() && error.hint_text().is_some(),
+            error.location().row.is_some() && error.hint_text().is_some(),
             "{expression}: {error}"
         );
     }
-    assert_eq!(value("b + 1").unwrap_err().place().row, Some(3));
+    assert_eq!(value("b + 1").unwrap_err().location().row, Some(3));
     assert_eq!(value("TRY(b + 1)").unwrap().null_count(), 1);
     assert_eq!(
         value("CAST(a AS SMALLINT)").unwrap().data_type(),
@@ -912,7 +912,7 @@ fn a_derived_column_is_computed_for_the_rows_that_pass() {
     assert_eq!(query.apply(&batch).unwrap().batch.num_rows(), 0);
     let query = Query::new(Some("age > 25"), &derived, &batch.schema()).unwrap();
     assert_eq!(
-        query.apply(&batch).unwrap_err().place().row,
+        query.apply(&batch).unwrap_err().location().row,
         Some(2),
         "the row's own number, not that among those that passed"
     );

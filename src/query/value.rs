@@ -1,8 +1,8 @@
 //! Values of an expression: arrays of a few types, one value for every row or one for all of them.
 //!
-//! Owns the types that expressions compute with and the way columns become them: whole numbers of
+//! Owns the types that expressions compute with and the way columns become them: integers of
 //! 64 bits (unsigned ones of 64 bits as decimals), floats of 32 and 64 bits, decimals of up to 38
-//! digits, truth values, text, dates, timestamps in microseconds or nanoseconds. It must not know
+//! digits, booleans, text, dates, timestamps in microseconds or nanoseconds. It must not know
 //! operators.
 
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use arrow::error::ArrowError;
 use super::made_text::{counted, taken, text_bytes};
 use super::node::Literal;
 
-/// Why a value cannot be computed. It never holds values of rows: those are nobody's business but
+/// Why a value cannot be computed. It never holds values of rows: those are no one's business but
 /// the data's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -68,9 +68,9 @@ pub(super) fn overflow() -> Fault {
         .hint("compute with `CAST(… AS DOUBLE)`, or write `TRY(…)` to get null there")
 }
 
-/// A whole number divided by 0.
+/// An integer divided by 0.
 pub(super) fn division_by_zero() -> Fault {
-    Fault::new("a whole number is divided by 0")
+    Fault::new("an integer is divided by 0")
         .hint("write `NULLIF(divisor, 0)`, or `TRY(…)` to get null there")
 }
 

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_is_told_from_a_path() {
+    fn a_reference_is_distinguished_from_a_path() {
         let digest = "a".repeat(64);
         for (text, model, selector) in [
             (

@@ -10,7 +10,7 @@ use crate::monitor::profile::{ColumnProfile, Profile};
 /// The section of drift.
 pub const SECTION: &str = "drift";
 
-/// The most columns that are listed for people; the report has them all.
+/// The most columns that are listed for users; the report has them all.
 const COLUMNS_SHOWN: usize = 20;
 
 /// A column of both tables, compared.
@@ -77,7 +77,7 @@ impl<'a> Comparison<'a> {
         share.into_iter().chain(columns).chain(others).collect()
     }
 
-    /// The same for people, the columns that changed most first.
+    /// The same for users, the columns that changed most first.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let drifted = self

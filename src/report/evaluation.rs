@@ -14,7 +14,7 @@ use crate::monitor::interval::Estimate;
 /// The section of metrics.
 pub const SECTION: &str = "evaluation";
 
-/// The most segments that are listed for people; the report has them all.
+/// The most segments that are listed for users; the report has them all.
 const SEGMENTS_SHOWN: usize = 20;
 
 /// The most classes whose confusion matrix is shown; the report has it for any number.
@@ -236,7 +236,7 @@ fn gains(gains: &[Gain], rows: u64, positives: u64) -> Vec<GainLine> {
         .collect()
 }
 
-/// The evaluation for people, line by line.
+/// The evaluation for users, line by line.
 #[must_use]
 pub fn lines(evaluation: &Evaluation) -> Vec<String> {
     let mut lines = vec![headline(evaluation)];

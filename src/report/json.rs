@@ -24,7 +24,7 @@ impl Renderer for JsonLine {
 }
 
 /// Facts as `{section: {subject: {metric: value}}}`; facts about the run as a whole lie directly in
-/// their section. Infinite and NaN numbers, which JSON lacks, are texts.
+/// their section. Infinite and NaN numbers, which JSON is missing, are texts.
 #[must_use]
 pub fn sections(facts: &[Fact]) -> Map<String, Json> {
     let mut sections = Map::new();
@@ -34,7 +34,7 @@ pub fn sections(facts: &[Fact]) -> Map<String, Json> {
                 .entry(fact.section.clone())
                 .or_insert_with(|| json!({})),
         );
-        let place = if fact.subject.is_empty() {
+        let location = if fact.subject.is_empty() {
             section
         } else {
             object(
@@ -43,7 +43,7 @@ pub fn sections(facts: &[Fact]) -> Map<String, Json> {
                     .or_insert_with(|| json!({})),
             )
         };
-        place.insert(fact.metric.clone(), value(&fact.value));
+        location.insert(fact.metric.clone(), value(&fact.value));
     }
     sections
 }
@@ -77,21 +77,21 @@ fn value(value: &Value) -> Json {
 pub fn failure(error: &Error) -> Map<String, Json> {
     let (heading, code) = error.kind().heading_and_code();
     let causes: Vec<String> = error.causes().map(ToString::to_string).collect();
-    let place = error.place();
-    let told = json!({
+    let location = error.location();
+    let rendered = json!({
         "kind": heading,
         "message": error.message(),
-        "path": place.path,
-        "row": place.row,
-        "column": place.column,
-        "node": place.node,
+        "path": location.path,
+        "row": location.row,
+        "column": location.column,
+        "node": location.node,
         "causes": causes,
         "hint": error.hint_text(),
     });
     [
         ("status", "failed".into()),
         ("exit_code", code.into()),
-        ("error", told),
+        ("error", rendered),
     ]
     .map(|(name, value): (&str, Json)| (name.to_owned(), value))
     .into_iter()

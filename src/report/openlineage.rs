@@ -113,7 +113,7 @@ pub struct RunLineage {
 }
 
 impl RunLineage {
-    /// The event at `time` (RFC 3339, UTC); `error` is what a person would be told.
+    /// The event at `time` (RFC 3339, UTC); `error` is what a user would be told.
     #[must_use]
     pub fn event(&self, event_type: EventType, time: &str, error: Option<&str>) -> Json {
         let dataset = |dataset: &LineageDataset, role: &Role| role.dataset(dataset);
@@ -150,7 +150,7 @@ impl RunLineage {
     }
 }
 
-/// What tells inputs from outputs in an event.
+/// What shows inputs from outputs in an event.
 struct Role {
     facets: &'static str,
     statistics: &'static str,

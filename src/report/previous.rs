@@ -31,7 +31,7 @@ impl PreviousRun {
     /// Reads a report; of several runs in one table, the last is taken.
     ///
     /// # Errors
-    /// Fails if the file is no report of a run.
+    /// Fails if the file is not a report of a run.
     pub fn read(path: &Path) -> Result<Self> {
         let report = StoredReport::read(path)?
             .pop()

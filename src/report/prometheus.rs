@@ -86,9 +86,9 @@ pub struct RunEnd {
     pub last_success: f64,
     /// Wall time.
     pub duration_seconds: f64,
-    /// Processor seconds of the process, where the system tells.
+    /// Processor seconds of the process, where the system reports it.
     pub processor_seconds: Option<f64>,
-    /// Peak resident size in bytes, where the system tells.
+    /// Peak resident size in bytes, where the system reports it.
     pub peak_memory_bytes: Option<u64>,
 }
 
@@ -191,7 +191,7 @@ fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
         ),
         (
             "tallow_files_skipped",
-            "Files that the last run could not read and left out.",
+            "Files that the last run could not read and dropped.",
             (!end.had_nothing_to_do).then_some(skipped),
         ),
         (
@@ -358,7 +358,7 @@ mod tests {
         # HELP tallow_rows_filtered Rows that the last run filtered out.
         # TYPE tallow_rows_filtered gauge
         tallow_rows_filtered{job="nightly",model="churn"} 0
-        # HELP tallow_files_skipped Files that the last run could not read and left out.
+        # HELP tallow_files_skipped Files that the last run could not read and dropped.
         # TYPE tallow_files_skipped gauge
         tallow_files_skipped{job="nightly",model="churn"} 1
         # HELP tallow_output_bytes Bytes of predictions that the last run published.
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_with_nothing_to_do_says_so_and_counts_no_rows() {
+    fn a_run_with_nothing_to_do_reports_it_and_counts_no_rows() {
         let end = RunEnd {
             exit_code: 99,
             had_nothing_to_do: true,

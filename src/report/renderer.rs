@@ -14,7 +14,7 @@ pub struct Report<'a> {
     pub head: Map<String, Json>,
     /// What was measured.
     pub facts: &'a [Fact],
-    /// How much of it is wanted.
+    /// How much of it is needed.
     pub detail: Detail,
 }
 

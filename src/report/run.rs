@@ -41,9 +41,9 @@ impl Status {
     }
 }
 
-/// What is known of a run beside the pipeline's counts.
+/// What is known of a run alongside the pipeline's counts.
 #[derive(Clone, Debug)]
-pub struct Circumstances {
+pub struct RunContext {
     /// The run's name: the same work has the same.
     pub run_id: String,
     /// The name of this attempt at it: a UUID of its own.
@@ -54,9 +54,9 @@ pub struct Circumstances {
     pub started_at: String,
     /// Wall time from start to the last byte written.
     pub wall: Duration,
-    /// Processor seconds of the whole process, where the system tells.
+    /// Processor seconds of the whole process, where the system reports it.
     pub processor_seconds: Option<f64>,
-    /// Peak resident size of the process in bytes, where the system tells.
+    /// Peak resident size of the process in bytes, where the system reports it.
     pub peak_memory_bytes: Option<u64>,
     /// Which model scored.
     pub model: Identity,
@@ -64,7 +64,7 @@ pub struct Circumstances {
     pub output: String,
     /// The output's size in bytes.
     pub output_bytes: u64,
-    /// Files that could not be read and were left out.
+    /// Files that could not be read and were dropped.
     pub bad_files: Vec<BadFile>,
     /// Files in directories that were not read, because their names do not end as those of tables
     /// do.
@@ -75,10 +75,10 @@ pub struct Circumstances {
 
 /// All facts of a run, section after section.
 #[must_use]
-pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
-    let mut facts = run_facts(circumstances);
+pub fn facts(job: &Job, outcomes: &Outcomes, context: &RunContext) -> Vec<Fact> {
+    let mut facts = run_facts(context);
     facts.extend(ledger_facts(job, outcomes));
-    facts.extend(circumstances.bad_files.iter().map(|file| {
+    facts.extend(context.bad_files.iter().map(|file| {
         Fact::text(
             "bad_files",
             file.path.display().to_string(),
@@ -86,7 +86,7 @@ pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> V
             &file.reason,
         )
     }));
-    facts.extend(circumstances.ignored.iter().map(|path| {
+    facts.extend(context.ignored.iter().map(|path| {
         Fact::text(
             "ignored_files",
             path.display().to_string(),
@@ -95,43 +95,31 @@ pub fn facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> V
         )
     }));
     facts.extend(
-        circumstances
+        context
             .scheduler
             .iter()
             .map(|(name, value)| Fact::text("scheduler", "", name, value)),
     );
     facts.extend(coercion_facts(job, outcomes));
-    facts.extend(
-        circumstances
-            .model
-            .named()
-            .into_iter()
-            .map(
-                |(metric, value)| match circumstances.model.number(&metric) {
-                    Some(number) => Fact::number("model", "", metric, number, ""),
-                    None => Fact::text("model", "", metric, value),
-                },
-            ),
-    );
-    facts.extend(performance_facts(job, outcomes, circumstances));
+    facts.extend(context.model.named().into_iter().map(|(metric, value)| {
+        match context.model.number(&metric) {
+            Some(number) => Fact::number("model", "", metric, number, ""),
+            None => Fact::text("model", "", metric, value),
+        }
+    }));
+    facts.extend(performance_facts(job, outcomes, context));
     facts.extend(outcomes.seen.get().map(scores::facts).into_iter().flatten());
     facts
 }
 
-fn run_facts(circumstances: &Circumstances) -> Vec<Fact> {
+fn run_facts(context: &RunContext) -> Vec<Fact> {
     vec![
-        Fact::text("run", "", "status", circumstances.status.name()),
+        Fact::text("run", "", "status", context.status.name()),
         Fact::text("run", "", "tool_version", env!("CARGO_PKG_VERSION")),
-        Fact::text("run", "", "invocation_id", &circumstances.invocation_id),
-        Fact::text("run", "", "started_at", &circumstances.started_at),
-        Fact::text("run", "", "output", &circumstances.output),
-        Fact::count(
-            "run",
-            "",
-            "output_bytes",
-            circumstances.output_bytes,
-            "bytes",
-        ),
+        Fact::text("run", "", "invocation_id", &context.invocation_id),
+        Fact::text("run", "", "started_at", &context.started_at),
+        Fact::text("run", "", "output", &context.output),
+        Fact::count("run", "", "output_bytes", context.output_bytes, "bytes"),
     ]
 }
 
@@ -206,8 +194,8 @@ fn coercion_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
         .collect()
 }
 
-fn performance_facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstances) -> Vec<Fact> {
-    let seconds = circumstances.wall.as_secs_f64();
+fn performance_facts(job: &Job, outcomes: &Outcomes, context: &RunContext) -> Vec<Fact> {
+    let seconds = context.wall.as_secs_f64();
     let rows = outcomes.rows_read() as f64;
     let mut facts = vec![
         Fact::count("performance", "", "threads", job.threads as u64, "threads"),
@@ -221,12 +209,12 @@ fn performance_facts(job: &Job, outcomes: &Outcomes, circumstances: &Circumstanc
         ),
     ];
     facts.extend(
-        circumstances
+        context
             .processor_seconds
             .map(|value| Fact::number("performance", "", "processor_seconds", value, "seconds")),
     );
     facts.extend(
-        circumstances
+        context
             .peak_memory_bytes
             .map(|value| Fact::count("performance", "", "peak_memory_bytes", value, "bytes")),
     );
@@ -261,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_given_twice_have_names_of_their_own() {
+    fn files_repeated_have_names_of_their_own() {
         let named = |paths: &[&str]| numbered(paths.iter().map(|&path| path.to_owned()));
         assert_eq!(named(&["a", "b", "a", "a"]), ["a", "b", "a (2)", "a (3)"]);
         assert_eq!(

@@ -30,15 +30,15 @@ pub fn is_report(found: &Schema) -> bool {
 }
 
 impl StoredReport {
-    /// Reads the reports of all runs in a file, in its order; people join them.
+    /// Reads the reports of all runs in a file, in its order; users join them.
     ///
     /// # Errors
-    /// Fails if the file is no report of a run.
+    /// Fails if the file is not a report of a run.
     pub fn read(path: &Path) -> Result<Vec<Self>> {
         let no_report = || {
-            Error::failed("the file is no report of a run")
+            Error::failed("the file is not a report of a run")
                 .at_path(path)
-                .hint("a report is what a run writes beside its output")
+                .hint("a report is what a run writes alongside its output")
         };
         let dataset = Dataset::of_file(path)?;
         let mut reports: Vec<Self> = Vec::new();

@@ -136,7 +136,7 @@ fn lines(report: &Report<'_>) -> Vec<Line> {
     );
     lines.extend(of_section(facts, "bad_files").map(|fact| {
         let text = format!("{}: {}", fact.subject, value_text(&fact.value));
-        line("left out", &text)
+        line("dropped", &text)
     }));
     let ignored = of_section(facts, "ignored_files").map(|fact| fact.subject.clone());
     lines.extend(ignored_text(&ignored.collect::<Vec<_>>()).map(|text| line("ignored", &text)));

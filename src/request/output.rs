@@ -69,7 +69,7 @@ pub enum OnBudget {
     Publish,
 }
 
-/// Who is told of the run, beside people.
+/// Notifications: metrics, lineage and logs.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Telemetry {

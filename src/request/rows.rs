@@ -84,7 +84,7 @@ impl Default for Dialect {
 impl Dialect {
     /// The flags that were given and say how delimited text is written.
     #[must_use]
-    pub fn given(&self) -> Vec<&'static str> {
+    pub fn set_flags(&self) -> Vec<&'static str> {
         let Self {
             delimiter,
             quote,
@@ -112,7 +112,7 @@ impl Dialect {
         ];
         flags
             .into_iter()
-            .filter_map(|(flag, is_given)| is_given.then_some(flag))
+            .filter_map(|(flag, is_set)| is_set.then_some(flag))
             .collect()
     }
 }

@@ -1,4 +1,4 @@
-//! Who started a run, as far as its environment tells.
+//! Who started a run, as far as its environment shows.
 //!
 //! The environment is read by the command line alone; this is what it found.
 

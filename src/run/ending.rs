@@ -6,7 +6,7 @@ use crate::error::Error;
 
 /// A run that did what there was to do.
 #[derive(Debug)]
-pub struct Ending {
+pub struct RunResult {
     /// The JSON object for standard output.
     pub object: Map<String, Json>,
     /// 0, unless another one was asked for.

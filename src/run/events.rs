@@ -1,20 +1,20 @@
 //! What happens in a run, for those who listen: the console, the metrics file, the lineage file.
 //!
 //! Owns the events and the audience that hears them. What a listener cannot write is a warning: the
-//! run's result stands. A run that a second signal or SIGKILL ends at once is heard of by nobody.
+//! run's result stands. A run that a second signal or SIGKILL ends at once is heard of by no one.
 
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Map, Value as Json};
 
 use super::Written;
-use super::ending::{Ending, Failure};
+use super::ending::{Failure, RunResult};
 use crate::error::{Error, Result};
 use crate::panics::caught;
 use crate::pipeline::Outcomes;
 use crate::plan::Plan;
 use crate::report::Fact;
-use crate::report::run::Circumstances;
+use crate::report::run::RunContext;
 
 /// How far the rows are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Account<'a> {
     /// What the report says.
     pub facts: &'a [Fact],
     /// How the run ended, when and where.
-    pub circumstances: &'a Circumstances,
+    pub context: &'a RunContext,
     /// What was written.
     pub written: &'a Written,
     /// The JSON object of the run.
@@ -82,7 +82,7 @@ pub trait Events: Sync {
     ///
     /// # Errors
     /// Fails if this cannot be passed on.
-    fn finished(&self, _ending: &Ending) -> Result<()> {
+    fn finished(&self, _ending: &RunResult) -> Result<()> {
         Ok(())
     }
 
@@ -119,8 +119,8 @@ impl<'a> Audience<'a> {
     pub fn watch(
         &self,
         invocation_id: &str,
-        work: impl FnOnce() -> Result<Ending, Failure>,
-    ) -> Result<Ending, Failure> {
+        work: impl FnOnce() -> Result<RunResult, Failure>,
+    ) -> Result<RunResult, Failure> {
         let caught = caught("tallow panicked", || Ok(work()));
         let mut result = caught.unwrap_or_else(|error| Err(error.into()));
         self.each(|listener| match &result {
@@ -150,9 +150,9 @@ impl<'a> Audience<'a> {
     }
 
     /// Each listener hears of it; what one cannot pass on becomes a warning.
-    fn each(&self, tell: impl Fn(&dyn Events) -> Result<()>) {
+    fn each(&self, print_text: impl Fn(&dyn Events) -> Result<()>) {
         for listener in &self.listeners {
-            if let Err(error) = tell(&**listener) {
+            if let Err(error) = print_text(&**listener) {
                 self.warn_at_end(error);
             }
         }
@@ -202,7 +202,7 @@ mod tests {
             self.0.lock().unwrap().push(warning.to_string());
         }
 
-        fn finished(&self, _ending: &Ending) -> Result<()> {
+        fn finished(&self, _ending: &RunResult) -> Result<()> {
             Err(Error::failed("cannot write the file"))
         }
 
@@ -214,8 +214,8 @@ mod tests {
         }
     }
 
-    fn ending() -> Ending {
-        Ending {
+    fn ending() -> RunResult {
+        RunResult {
             object: Map::new(),
             code: 0,
             was_idle: false,

@@ -34,7 +34,7 @@ pub(super) fn is_left_behind(target: &Target) -> Result<bool> {
 
 /// Whether a file is the report of a run that made an output of this name.
 fn is_report_of(report: &Path, output: &Path) -> bool {
-    // What cannot be read as a report is nobody's that this run knows.
+    // What cannot be read as a report is no one's that this run knows.
     PreviousRun::read(report)
         .is_ok_and(|previous| previous.output.file_name() == output.file_name())
 }
@@ -62,7 +62,7 @@ impl Run<'_> {
         Ok(true)
     }
 
-    /// Whether its report says so; or, where none is wanted, the file itself.
+    /// Whether its report says so; or, where none is needed, the file itself.
     fn was_made_by_this_run(&self, output_bytes: u64) -> Result<bool> {
         let Target {
             path,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::caller::Caller;
-use super::ending::{Ending, Failure};
+use super::ending::{Failure, RunResult};
 use super::events::{Account, Events};
 use super::telemetry::{absolute_path, foreign};
 use crate::error::{Error, Kind, Result};
@@ -172,7 +172,7 @@ impl Events for LineageFile {
         Ok(())
     }
 
-    fn finished(&self, _ending: &Ending) -> Result<()> {
+    fn finished(&self, _ending: &RunResult) -> Result<()> {
         self.end(None)
     }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::ending::{Ending, Failure};
+use super::ending::{Failure, RunResult};
 use super::events::{Account, Events};
 use super::telemetry::foreign;
 use crate::error::{Error, Result};
@@ -135,7 +135,7 @@ impl Events for MetricsFile {
         Ok(())
     }
 
-    fn finished(&self, ending: &Ending) -> Result<()> {
+    fn finished(&self, ending: &RunResult) -> Result<()> {
         self.publish(&End {
             code: ending.code,
             was_idle: ending.was_idle,

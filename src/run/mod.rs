@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value as Json};
 
 use self::caller::Caller;
-use self::ending::{Ending, Failure};
+use self::ending::{Failure, RunResult};
 use self::events::{Account, Audience, Events, Progress};
 use self::existing::is_left_behind;
 use crate::contract::Policy;
@@ -41,7 +41,7 @@ use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
 use crate::plan::target::Target;
 use crate::plan::{Plan, effect};
 use crate::process;
-use crate::report::run::{Circumstances, Status, facts};
+use crate::report::run::{RunContext, Status, facts};
 use crate::report::stored::StoredReport;
 use crate::report::{Fact, json};
 use crate::request::Request;
@@ -182,7 +182,10 @@ impl<'a> Run<'a> {
 
     /// Passes the plan on, asks the guards and does the work. A run that is stopped before its
     /// first row leaves a report too.
-    fn carry_out(&self, work: impl FnOnce() -> Result<Ending, Failure>) -> Result<Ending, Failure> {
+    fn carry_out(
+        &self,
+        work: impl FnOnce() -> Result<RunResult, Failure>,
+    ) -> Result<RunResult, Failure> {
         let plan = &self.plan;
         self.audience.planned(plan)?;
         plan.guards.before(
@@ -232,7 +235,7 @@ impl<'a> Run<'a> {
     }
 
     /// Ends a run that found nothing to `do` (`do with`, `correct in`) the output.
-    fn nothing_to_do(&self, doing: &str, because: &str) -> Ending {
+    fn nothing_to_do(&self, doing: &str, because: &str) -> RunResult {
         let output = self.target.path.display().to_string();
         self.audience
             .noted(&format!("nothing to {doing} `{output}`: {because}"));
@@ -243,7 +246,7 @@ impl<'a> Run<'a> {
             ("run_id", self.plan.run_id.clone().into()),
             ("output", output.into()),
         ];
-        Ending {
+        RunResult {
             object: object
                 .map(|(name, value)| (name.to_owned(), value))
                 .into_iter()
@@ -253,7 +256,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The table of rejected rows; none if they are not wanted or no policy rejects any.
+    /// The table of rejected rows; none if they are not needed or no policy rejects any.
     fn quarantine(&self) -> Result<Option<Quarantine>> {
         let mut inputs = self.plan.job.arms.inputs().map(|bound| &bound.input);
         let may_reject = inputs
@@ -338,12 +341,12 @@ impl<'a> Run<'a> {
         facts(
             &self.plan.job,
             outcomes,
-            &self.circumstances(status, output_bytes),
+            &self.context(status, output_bytes),
         )
     }
 
-    fn circumstances(&self, status: Status, output_bytes: u64) -> Circumstances {
-        Circumstances {
+    fn context(&self, status: Status, output_bytes: u64) -> RunContext {
+        RunContext {
             run_id: self.plan.run_id.clone(),
             invocation_id: self.caller.invocation_id.clone(),
             status,
@@ -367,7 +370,7 @@ impl<'a> Run<'a> {
         outcomes: &Outcomes,
         facts: &[Fact],
         written: &Written,
-    ) -> Result<Ending, Failure> {
+    ) -> Result<RunResult, Failure> {
         // All that was promised is there; what is older may stay.
         let _ = self.forget_earlier_files();
         let object = self.object(facts, written);
@@ -375,7 +378,7 @@ impl<'a> Run<'a> {
             plan: &self.plan,
             outcomes,
             facts,
-            circumstances: &self.circumstances(Status::Done, written.output_bytes),
+            context: &self.context(Status::Done, written.output_bytes),
             written,
             object: &object,
             is_published: true,
@@ -393,14 +396,14 @@ impl<'a> Run<'a> {
                 ..error.into()
             });
         }
-        Ok(Ending {
+        Ok(RunResult {
             object,
             code: 0,
             was_idle: false,
         })
     }
 
-    /// Ends a run that was told to stop while its results got their names: they have them, and the
+    /// Ends a run that was asked to stop while its results got their names: they have them, and the
     /// same command may give them again.
     fn stopped_too_late(&self, number: u8, object: Map<String, Json>) -> Failure {
         // The next run of the same name may give the names again.
@@ -456,7 +459,7 @@ impl<'a> Run<'a> {
             .target
             .unfinished_report()
             .filter(|path| status != Status::Failed && is_free(path));
-        // The run's own failure is the one to tell, not that of its report.
+        // The run's own failure is the one to report, not that of its report.
         let report = path
             .filter(|path| report::create(path, &self.plan.run_id, &facts).is_ok())
             .map(|path| path.display().to_string());
@@ -482,7 +485,7 @@ impl<'a> Run<'a> {
             plan: &self.plan,
             outcomes,
             facts: &facts,
-            circumstances: &self.circumstances(status, 0),
+            context: &self.context(status, 0),
             written: &written,
             object: &object,
             is_published: false,

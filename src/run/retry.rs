@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::caller::Caller;
-use super::ending::{Ending, Failure};
+use super::ending::{Failure, RunResult};
 use super::events::{Audience, Events};
 use super::score::into;
 use super::to_dataset::{Remake, ToDataset};
@@ -16,7 +16,7 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity, sha256_of};
-use crate::output::mended::MendedRows;
+use crate::output::corrected::CorrectedRows;
 use crate::output::names::{self, CORRECTIONS, REJECTED, earlier};
 use crate::output::publication::Manifest;
 use crate::output::quarantine;
@@ -54,7 +54,7 @@ pub fn retry(
     caller: &Caller,
     interrupt: &Interrupt,
     listener: Box<dyn Events + '_>,
-) -> Result<Ending, Failure> {
+) -> Result<RunResult, Failure> {
     let outputs = [("DIR", retry.directory.as_path())];
     let files = telemetry::open(&retry.telemetry, &outputs, &[], None, caller)?;
     let audience = Audience::new(std::iter::once(listener).chain(files).collect());
@@ -94,7 +94,7 @@ fn names_of(manifest: &Manifest, base: &Path) -> HashMap<PathBuf, PathBuf> {
         .collect()
 }
 
-fn correct(run: &Run, retry: &Retry) -> Result<Ending, Failure> {
+fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
     let (directory, job) = (&retry.directory, &run.plan().job);
     // Read again now that it is ours.
     let manifest = Manifest::find(directory)?
@@ -126,12 +126,12 @@ fn correct(run: &Run, retry: &Retry) -> Result<Ending, Failure> {
         resolve(&kept)?
     };
     let (before, now) = (
-        MendedRows::read(&kept, job, &files)?,
-        MendedRows::read(&changed, job, &files)?,
+        CorrectedRows::read(&kept, job, &files)?,
+        CorrectedRows::read(&changed, job, &files)?,
     );
     now.must_have_been_rejected(
         &before,
-        &MendedRows::places(&rejected.tables, &files)?,
+        &CorrectedRows::locations(&rejected.tables, &files)?,
         &rejected.open,
         &files,
     )?;
@@ -264,14 +264,14 @@ fn anchored_trust(base: &Path, trust: &TrustRequest) -> TrustRequest {
     }
 }
 
-/// Whether a file is the report that the manifest's own run wrote. Whoever made the manifest may
+/// Whether a file is the report that the manifest's own run wrote. Anyone who made the manifest may
 /// have named any file in it: one that is something else is not replaced, and the report goes into
 /// the data set.
 fn is_report_of(report: &Path, manifest: &Manifest) -> bool {
     PreviousRun::read(report).is_ok_and(|previous| previous.run_id == manifest.run_id)
 }
 
-/// What is said of a path that is no data set: of one file, its rejected rows are scored by
+/// What is said of a path that is not a data set: of one file, its rejected rows are scored by
 /// themselves.
 fn no_data_set(path: &Path) -> Error {
     let rejected = names::rejected(path, false);

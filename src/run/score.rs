@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::caller::Caller;
 use super::destination::{Begun, Destination};
-use super::ending::{Ending, Failure};
+use super::ending::{Failure, RunResult};
 use super::events::{Audience, Events};
 use super::to_dataset::ToDataset;
 use super::to_file::ToFile;
@@ -25,7 +25,7 @@ pub fn score(
     caller: &Caller,
     interrupt: &Interrupt,
     listener: Box<dyn Events + '_>,
-) -> Result<Ending, Failure> {
+) -> Result<RunResult, Failure> {
     let files = telemetry::open(
         &request.telemetry,
         &telemetry::named_outputs(&request.output),
@@ -47,7 +47,7 @@ pub fn score(
 }
 
 /// Scores what is left to do, and publishes.
-pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<Ending, Failure> {
+pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunResult, Failure> {
     let Some(Begun {
         input,
         mut outcomes,

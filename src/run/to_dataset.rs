@@ -97,7 +97,7 @@ impl<'a> ToDataset<'a> {
         if let Some(published) = &published {
             let changes = identity.changes_since(&published.identity);
             let is_same = changes.is_empty();
-            // Whoever starts over need not hear whether it is whole.
+            // Anyone who starts over need not hear whether it is whole.
             let may_stay = is_same && !target.restart;
             let damaged = if may_stay {
                 published.first_changed(directory, run.interrupt())?

@@ -157,7 +157,7 @@ impl Receiver for ToFile<'_> {
 }
 
 /// The report's file. That its name is taken, while the output's is not, is a surprise to
-/// whoever named only the output.
+/// anyone who named only the output.
 fn open_report(target: &Target) -> Result<Option<PendingFile>> {
     let Target {
         report,

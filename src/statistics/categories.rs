@@ -87,7 +87,7 @@ impl Categories {
 
     /// (text, count) of the most frequent categories; equal counts in the order of their texts.
     #[must_use]
-    pub fn most_frequent(&self, limit: usize) -> Vec<(&str, u64)> {
+    pub fn max_frequent(&self, limit: usize) -> Vec<(&str, u64)> {
         let mut all: Vec<(&str, u64)> = self.iter().map(|(_, text, count)| (text, count)).collect();
         all.sort_unstable_by(|left, right| right.1.cmp(&left.1).then(left.0.cmp(right.0)));
         all.truncate(limit);
@@ -192,7 +192,7 @@ mod tests {
     fn counts_are_exact_up_to_the_cap_and_of_the_kept_beyond() {
         let few = of((0..MAX_CATEGORIES).chain(0..10));
         assert!(few.is_exact());
-        assert_eq!(few.most_frequent(2), [("0", 2), ("1", 2)]);
+        assert_eq!(few.max_frequent(2), [("0", 2), ("1", 2)]);
         let many = of((0..20_000).chain(0..20_000));
         assert!(!many.is_exact());
         assert_eq!(many.iter().count(), MAX_CATEGORIES);
@@ -201,17 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn long_texts_are_told_apart_and_cut_between_characters() {
+    fn long_texts_are_distinguished_and_cut_between_characters() {
         let (one, other) = ("é".repeat(1000) + "a", "é".repeat(1000) + "b");
         let mut categories = Categories::default();
         [&one, &other, &one]
             .iter()
             .for_each(|text| categories.add(text, 1));
-        let counts: Vec<u64> = categories
-            .most_frequent(9)
-            .iter()
-            .map(|one| one.1)
-            .collect();
+        let counts: Vec<u64> = categories.max_frequent(9).iter().map(|one| one.1).collect();
         assert_eq!(counts, [2, 1]);
         assert!(
             categories

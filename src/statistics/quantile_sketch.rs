@@ -3,20 +3,20 @@
 //!
 //! Owns the bit-drop histogram. A number becomes a `u64` of the same order (sign flipped, negatives
 //! inverted), its bucket is the key without its lowest `dropped_bits` bits. Whenever there are more
-//! than [`MOST_BUCKETS`] buckets one more bit is dropped and pairs are joined. The number of
+//! than [`MAX_BUCKETS`] buckets one more bit is dropped and pairs are joined. The number of
 //! distinct keys only grows with the data, so the bits that end up dropped are the fewest with
 //! which the whole multiset fits: the state is a pure function of the values, whatever their order,
-//! their cut into batches or the tree of merges. Up to [`MOST_BUCKETS`] distinct values are kept
+//! their cut into batches or the tree of merges. Up to [`MAX_BUCKETS`] distinct values are kept
 //! exactly; smooth data of any scale lands within about 0.3 % of rank. Each bucket knows
-//! its least and greatest value, so that one value repeated often (such as zero) stays what it is.
+//! its least and largest value, so that one value repeated often (such as zero) stays what it is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::bytes::{Reader, Writer};
 
-/// The most buckets: some 256 KiB with the table's free places.
-pub const MOST_BUCKETS: usize = 4096;
+/// The most buckets: some 256 KiB with the table's free positions.
+pub const MAX_BUCKETS: usize = 4096;
 
 /// What a bucket takes at most: of the table's slots, half may be free.
 pub const BUCKET_BYTES: usize = 66;
@@ -26,7 +26,7 @@ pub const BUCKET_BYTES: usize = 66;
 struct Bucket {
     count: u64,
     least: u64,
-    greatest: u64,
+    largest: u64,
 }
 
 impl Bucket {
@@ -34,16 +34,16 @@ impl Bucket {
     fn join(&mut self, other: Self) {
         self.count += other.count;
         self.least = self.least.min(other.least);
-        self.greatest = self.greatest.max(other.greatest);
+        self.largest = self.largest.max(other.largest);
     }
 }
 
-/// A run of values: the least, the greatest, and how many there are.
+/// A run of values: the least, the largest, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Range {
     /// The least value.
     pub low: f64,
-    /// The greatest value.
+    /// The largest value.
     pub high: f64,
     /// The number of values.
     pub count: u64,
@@ -54,7 +54,7 @@ pub struct Range {
 pub struct SharedRange {
     /// The least value of both.
     pub low: f64,
-    /// The greatest value of both.
+    /// The largest value of both.
     pub high: f64,
     /// How many values either sketch has.
     pub counts: [u64; 2],
@@ -79,10 +79,10 @@ impl QuantileSketch {
             Bucket {
                 count: 1,
                 least: key,
-                greatest: key,
+                largest: key,
             },
         );
-        if self.buckets.len() > MOST_BUCKETS {
+        if self.buckets.len() > MAX_BUCKETS {
             self.fit();
         }
     }
@@ -111,7 +111,7 @@ impl QuantileSketch {
     pub fn is_exact(&self) -> bool {
         self.buckets
             .values()
-            .all(|bucket| bucket.least == bucket.greatest)
+            .all(|bucket| bucket.least == bucket.largest)
     }
 
     /// The buckets in rising order.
@@ -123,7 +123,7 @@ impl QuantileSketch {
             .into_iter()
             .map(|bucket| Range {
                 low: number(bucket.least),
-                high: number(bucket.greatest),
+                high: number(bucket.largest),
                 count: bucket.count,
             })
             .collect()
@@ -144,7 +144,7 @@ impl QuantileSketch {
             writer.integer(leading - next);
             writer.integer(bucket.count);
             writer.integer(bucket.least - (leading << self.dropped_bits));
-            writer.integer(bucket.greatest - bucket.least);
+            writer.integer(bucket.largest - bucket.least);
             next = leading + 1;
         }
     }
@@ -154,7 +154,7 @@ impl QuantileSketch {
         let dropped_bits = u32::try_from(reader.integer()?)
             .ok()
             .filter(|bits| *bits < 64)?;
-        let bucket_count = reader.length().filter(|count| *count <= MOST_BUCKETS)?;
+        let bucket_count = reader.length().filter(|count| *count <= MAX_BUCKETS)?;
         let mut sketch = Self {
             dropped_bits,
             ..Self::default()
@@ -165,9 +165,9 @@ impl QuantileSketch {
             let count = reader.count().filter(|count| *count > 0)?;
             let first = leading << dropped_bits;
             let least = first.checked_add(reader.integer()?)?;
-            let greatest = least.checked_add(reader.integer()?)?;
+            let largest = least.checked_add(reader.integer()?)?;
             let is_inside = |key: u64| key >> dropped_bits == leading && number(key).is_finite();
-            if !is_inside(least) || !is_inside(greatest) {
+            if !is_inside(least) || !is_inside(largest) {
                 return None;
             }
             sketch.count = sketch.count.checked_add(count)?;
@@ -176,7 +176,7 @@ impl QuantileSketch {
                 Bucket {
                     count,
                     least,
-                    greatest,
+                    largest,
                 },
             );
             next = leading.checked_add(1)?;
@@ -188,8 +188,8 @@ impl QuantileSketch {
     #[must_use]
     pub fn extremes(&self) -> Option<(f64, f64)> {
         let least = self.buckets.values().map(|bucket| bucket.least).min()?;
-        let greatest = self.buckets.values().map(|bucket| bucket.greatest).max()?;
-        Some((number(least), number(greatest)))
+        let largest = self.buckets.values().map(|bucket| bucket.largest).max()?;
+        Some((number(least), number(largest)))
     }
 
     /// The buckets of both sketches side by side, in rising order: each holds the values of both
@@ -210,14 +210,14 @@ impl QuantileSketch {
             .into_values()
             .map(|(bucket, counts)| SharedRange {
                 low: number(bucket.least),
-                high: number(bucket.greatest),
+                high: number(bucket.largest),
                 counts,
             })
             .collect()
     }
 
     fn fit(&mut self) {
-        while self.buckets.len() > MOST_BUCKETS {
+        while self.buckets.len() > MAX_BUCKETS {
             self.drop_bits(1);
         }
     }
@@ -258,7 +258,7 @@ fn number(key: u64) -> f64 {
     })
 }
 
-/// Spreads keys by one multiplication; keys come from data, but at most [`MOST_BUCKETS`] stand in
+/// Spreads keys by one multiplication; keys come from data, but at most [`MAX_BUCKETS`] stand in
 /// the table, which bounds what values that collide on purpose could cost.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeyHasher(u64);
@@ -322,7 +322,7 @@ mod tests {
         let few: Vec<f64> = (0..20_000).map(|row| f64::from(row % 4096)).collect();
         assert!(sketch(&few).is_exact());
         let many: Vec<f64> = (0..20_000).map(|row| f64::from(row).sin()).collect();
-        assert!(!sketch(&many).is_exact() && sketch(&many).buckets.len() <= MOST_BUCKETS);
+        assert!(!sketch(&many).is_exact() && sketch(&many).buckets.len() <= MAX_BUCKETS);
     }
 
     proptest! {

@@ -87,7 +87,7 @@ impl AppendFile {
             .and_then(|()| fault::before(&self.path))
             .and_then(|()| self.file.sync_data())
             .map_err(|error| {
-                // The first error is the one to tell.
+                // The first error is the one to report.
                 let _ = self.file.set_len(length);
                 cannot(error)
             })
@@ -147,7 +147,7 @@ mod tests {
         assert_eq!(
             AppendFile::open(&missing)
                 .unwrap_err()
-                .place()
+                .location()
                 .path
                 .as_ref(),
             Some(&missing)

@@ -11,7 +11,7 @@ use crate::error::Result;
 /// Makes a directory and those above it, unless they are there, and their names durable.
 ///
 /// # Errors
-/// Fails if something of that name is no directory or the file system refuses.
+/// Fails if something of that name is not a directory or the file system refuses.
 pub fn make_directory(path: &Path) -> Result<()> {
     const DOING: &str = "cannot make the directory";
     let is_missing =

@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_cannot_be_opened() {
+    fn what_is_not_a_file_cannot_be_opened() {
         let directory = tempfile::tempdir().unwrap();
         assert_eq!(
             SharedFile::open(directory.path()).unwrap_err().message(),

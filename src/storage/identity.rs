@@ -1,4 +1,4 @@
-//! Which file is which, and in which state: what tells that a file was replaced or written to since
+//! Which file is which, and in which state: what shows that a file was replaced or written to since
 //! it was opened.
 //!
 //! It must not know who reads the file.
@@ -62,7 +62,7 @@ impl Identity {
 }
 
 /// Checks that `path` still names the file that was read, in the state in which it was opened: else
-/// nobody knows which content was read.
+/// no one knows which content was read.
 ///
 /// # Errors
 /// Fails if the file was removed, replaced or written to; the message says which.

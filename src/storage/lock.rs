@@ -1,7 +1,7 @@
 //! One writer per output: a lock with its owner's name in it.
 //!
 //! The lock is the kernel's (`flock`), so it ends with its process, however that ends; what the
-//! file holds is for people. A file that nobody has locked was left behind by a run that was
+//! file holds is for users. A file that no one has locked was left behind by a run that was
 //! killed, and is taken over.
 
 use std::ffi::OsString;
@@ -19,7 +19,7 @@ use super::fault;
 use super::path::{directory_of, io_error};
 use crate::error::{Error, Kind, Result, shell_word};
 
-/// How an owner's name begins; a file that begins otherwise is no lock.
+/// How an owner's name begins; a file that begins otherwise is not a lock.
 const OWNER: &str = "process ";
 
 /// How often locking is tried again because the last owner removed the file in the same moment.
@@ -45,7 +45,7 @@ pub struct Lock {
 
 impl Lock {
     /// Takes the lock at `path`, in a directory that exists; `owner`, which begins with `process `,
-    /// is named to whoever comes next.
+    /// is named to anyone who comes next.
     ///
     /// # Errors
     /// [`Kind::Busy`] at once, with the owner's name, if another process holds it; fails if the
@@ -144,7 +144,7 @@ impl Lock {
         self.previous_note.as_deref()
     }
 
-    /// Leaves word of how far the owner came, in one line, for whoever finds the lock left behind.
+    /// Leaves word of how far the owner came, in one line, for anyone who finds the lock left behind.
     ///
     /// # Errors
     /// Fails if it cannot be written.
@@ -173,7 +173,7 @@ impl Drop for Lock {
         if self.is_left.load(Ordering::Relaxed) {
             return;
         }
-        // While it is still ours: nobody else's file can be of this name. One that cannot be
+        // While it is still ours: no one else's file can be of this name. One that cannot be
         // removed is taken over by the next run.
         if self.directory.has(&self.name, &self.file).unwrap_or(false) {
             let _ = fault::before(&self.path).and_then(|()| self.directory.remove(&self.name));
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_owner_is_told_who_the_first_is() {
+    fn the_second_owner_is_reported_who_the_first_is() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("lock");
         let first = Lock::acquire(&path, "process 1 since noon").unwrap();
@@ -302,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_lock_is_neither_emptied_nor_waited_for() {
+    fn what_is_not_a_lock_is_neither_emptied_nor_waited_for() {
         let directory = tempfile::tempdir().unwrap();
         let (path, precious) = (
             directory.path().join("set/state/lock"),

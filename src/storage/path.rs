@@ -100,7 +100,7 @@ pub fn canonical(path: &Path) -> Result<PathBuf> {
 /// The paths of all that is in a directory, sorted by name.
 ///
 /// # Errors
-/// Fails if it is no directory or may not be read.
+/// Fails if it is not a directory or may not be read.
 pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
     let entries = at(
         directory,

@@ -23,7 +23,7 @@ const CREATE_ATTEMPTS: usize = 8;
 /// The paths that this process is writing to.
 static OWN: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// A file being written beside its final name, which it takes only when it is whole. Dropped
+/// A file being written alongside its final name, which it takes only when it is whole. Dropped
 /// unpublished it is removed.
 ///
 /// Its name is `.tmp-<final name>-<process id>`: hidden from readers of directories. It is locked
@@ -56,7 +56,7 @@ impl PendingFile {
             Some(found) if found.is_directory => {}
             Some(_) => {
                 return Err(Error::failed(
-                    "cannot create the file: what should hold it is no directory",
+                    "cannot create the file: what should hold it is not a directory",
                 )
                 .at_path(path));
             }
@@ -100,7 +100,7 @@ impl PendingFile {
         temporary.push(std::process::id().to_string());
         let file =
             create_locked(&directory, &temporary, path).map_err(|error| error.at_path(path))?;
-        // Nobody may read the new bytes who could not read the old ones.
+        // No one may read the new bytes who could not read the old ones.
         let kept = directory.find(name).and_then(|replaced| {
             match replaced.filter(|entry| entry.metadata.is_file) {
                 Some(replaced) => set_permissions(&file, replaced.permissions),
@@ -165,7 +165,7 @@ impl PendingFile {
         };
         let result = self.publish_writer(writer, overwrite);
         if result.is_err() {
-            // The first error is the one to tell.
+            // The first error is the one to report.
             let _ = self.discard(&self.temporary);
         }
         self.forget();
@@ -207,7 +207,7 @@ impl PendingFile {
             .and_then(|()| self.directory.link(&self.temporary, &self.name))
         {
             Ok(()) => {
-                // The file has its name. What is left beside it is hidden, and swept away by the
+                // The file has its name. What is left alongside it is hidden, and swept away by the
                 // next run.
                 let _ = self.discard(&self.temporary);
                 Ok(())
@@ -263,7 +263,7 @@ impl Write for PendingFile {
 impl Drop for PendingFile {
     fn drop(&mut self) {
         if let Some(writer) = self.writer.take() {
-            // Nobody will read what is still buffered; a file that cannot be removed is swept away
+            // No one will read what is still buffered; a file that cannot be removed is swept away
             // by the next run.
             let _ = writer.into_parts();
             let _ = self.discard(&self.temporary);
@@ -309,7 +309,7 @@ fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
 }
 
 /// Removes what killed writers of the same final name left: files of the prefix and a process id
-/// that nobody has locked.
+/// that no one has locked.
 fn sweep(directory: &Directory, path: &Path, prefix: &OsStr) -> Result<()> {
     for path in list(path)? {
         let name = path.file_name().unwrap_or_default();
@@ -333,7 +333,7 @@ fn sweep(directory: &Directory, path: &Path, prefix: &OsStr) -> Result<()> {
 /// Creates and locks a file that did not exist, and makes sure that it still has its name
 /// afterwards: another run's [`sweep`] may come between the two.
 fn create_locked(directory: &Directory, name: &OsStr, path: &Path) -> Result<File> {
-    const DOING: &str = "cannot create a temporary file beside it";
+    const DOING: &str = "cannot create a temporary file alongside it";
     for _ in 0..CREATE_ATTEMPTS {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let file = match fault::before(path).and_then(|()| directory.open_file(name, flags)) {
@@ -345,7 +345,7 @@ fn create_locked(directory: &Directory, name: &OsStr, path: &Path) -> Result<Fil
         };
         match file.try_lock() {
             Err(fs::TryLockError::WouldBlock) => continue,
-            // Not every file system has locks; nobody can sweep there either.
+            // Not every file system has locks; no one can sweep there either.
             Ok(()) | Err(fs::TryLockError::Error(_)) => {}
         }
         if directory
@@ -469,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_no_destination_and_a_missing_one_is_not_made() {
+    fn a_directory_is_not_a_destination_and_a_missing_one_is_not_made() {
         let directory = tempfile::tempdir().unwrap();
         let error = PendingFile::create(directory.path(), true).unwrap_err();
         assert_eq!(error.message(), "cannot create the file: it is a directory");
@@ -506,7 +506,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_replaces_another_is_read_by_no_more_people() {
+    fn a_file_that_replaces_another_is_read_by_no_more_users() {
         use std::os::unix::fs::PermissionsExt;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out.csv");
@@ -547,7 +547,7 @@ mod tests {
     }
 
     #[test]
-    fn two_writers_of_one_name_are_told_apart() {
+    fn two_writers_of_one_name_are_distinguished() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("out.csv");
         let first = PendingFile::create(&path, false).unwrap();

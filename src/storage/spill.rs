@@ -102,7 +102,7 @@ mod tests {
         let mut file = SpillFile::create(directory.path()).unwrap();
         let extents = [b"one".as_slice(), b"", b"three"].map(|bytes| file.append(bytes).unwrap());
         assert_eq!(
-            [2, 0, 1].map(|place| file.read(extents[place]).unwrap()),
+            [2, 0, 1].map(|index| file.read(extents[index]).unwrap()),
             [b"three".to_vec(), b"one".to_vec(), Vec::new()]
         );
         assert!(list(directory.path()).unwrap().is_empty());

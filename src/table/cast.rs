@@ -173,21 +173,21 @@ fn is_binary(data_type: &DataType) -> bool {
 /// The column in another type, every value kept.
 ///
 /// # Errors
-/// Fails if a value does not fit the wanted type.
-pub fn cast_column(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
-    if column.data_type() == wanted {
+/// Fails if a value does not fit the needed type.
+pub fn cast_column(column: &ArrayRef, expected: &DataType) -> Result<ArrayRef> {
+    if column.data_type() == expected {
         return Ok(column.clone());
     }
-    if let Some(times) = int96::with_timestamps(column, wanted) {
+    if let Some(times) = int96::with_timestamps(column, expected) {
         return times;
     }
     let strict = CastOptions {
         safe: false,
         ..CastOptions::default()
     };
-    cast_with_options(column, wanted, &strict).map_err(|error| {
+    cast_with_options(column, expected, &strict).map_err(|error| {
         Error::contract(format!(
-            "a value of type {} does not fit {wanted}",
+            "a value of type {} does not fit {expected}",
             column.data_type()
         ))
         .because(error)

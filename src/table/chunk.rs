@@ -1,4 +1,4 @@
-//! Rows cut anew before they are encoded, at places that depend on the rows alone, so that neither
+//! Rows cut anew before they are encoded, at positions that depend on the rows alone, so that neither
 //! the size nor the order of the work shows in a single byte of a file.
 //!
 //! Columns that were read as views get the type that the table declares here, so that long texts
@@ -173,7 +173,7 @@ mod tests {
         let ids: ArrayRef = Arc::new((0..40_000).collect::<Int64Array>());
         let narrow = RecordBatch::try_from_iter([("id", ids.clone())]).unwrap();
         let wide =
-            RecordBatch::try_from_iter((0..100).map(|place| (place.to_string(), ids.clone())))
+            RecordBatch::try_from_iter((0..100).map(|index| (index.to_string(), ids.clone())))
                 .unwrap();
         let texts: ArrayRef = Arc::new(
             (0..40_000)

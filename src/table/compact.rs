@@ -10,10 +10,10 @@ use arrow::buffer::Buffer;
 use arrow::datatypes::{ByteViewType, DataType};
 
 /// Pages may be this many times as large as what is used of them.
-pub(super) const MOST_RETAINED: usize = 2;
+pub(super) const MAX_RETAINED: usize = 2;
 
 /// So little is never worth a copy.
-pub(super) const LEAST_RETAINED: usize = 4 << 10;
+pub(super) const MIN_RETAINED: usize = 4 << 10;
 
 /// The column, with its own copy of its texts where it uses little of the pages that they lie in.
 pub(super) fn compacted(column: ArrayRef) -> ArrayRef {
@@ -32,7 +32,7 @@ fn with_own_texts<T: ByteViewType + ?Sized>(
     array: &GenericByteViewArray<T>,
 ) -> Option<GenericByteViewArray<T>> {
     let retained: usize = array.data_buffers().iter().map(Buffer::len).sum();
-    (retained > LEAST_RETAINED && retained > MOST_RETAINED * array.total_buffer_bytes_used())
+    (retained > MIN_RETAINED && retained > MAX_RETAINED * array.total_buffer_bytes_used())
         .then(|| array.gc())
 }
 

@@ -187,7 +187,7 @@ impl Stream {
     }
 }
 
-/// What a file's uncompressed beginning looks like, as far as its first bytes tell; for recognising
+/// What a file's uncompressed beginning looks like, as far as its first bytes shows; for recognising
 /// formats only.
 #[must_use]
 pub fn peek(head: &[u8]) -> Vec<u8> {

@@ -157,7 +157,7 @@ fn read_names(
     fields
         .into_iter()
         .enumerate()
-        .map(|(place, field)| name(field, place + 1))
+        .map(|(index, field)| name(field, index + 1))
         .collect()
 }
 
@@ -315,8 +315,8 @@ impl CsvPortions {
 }
 
 impl Portions for CsvPortions {
-    fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>> {
-        let rows = usize::try_from(most_rows)
+    fn next_portion(&mut self, max_rows: u64) -> Option<Result<Portion>> {
+        let rows = usize::try_from(max_rows)
             .unwrap_or(usize::MAX)
             .clamp(1, self.limit.rows);
         let next = self
@@ -517,7 +517,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_is_said_with_its_place() {
+    fn what_is_wrong_with_a_file_is_said_with_its_position() {
         assert_eq!(
             message("e.csv", b""),
             "cannot read the file: it is empty (`e.csv`)"
@@ -561,7 +561,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_of_a_hundred_thousand_columns_is_no_burden() {
+    fn a_header_of_a_hundred_thousand_columns_is_not_a_burden() {
         let header: Vec<String> = (0..100_000).map(|number| format!("c{number}")).collect();
         let text = format!(
             "{}\n{}\n1,2\n",
@@ -636,7 +636,7 @@ mod tests {
             },
             "behind the quoted line end"
         );
-        // What is before that byte is never looked at: here it is a quote that nobody closes.
+        // What is before that byte is never looked at: here it is a quote that no one closes.
         let (broken_case, broken) = Case::new(
             "rows.csv",
             &[b"a,b\n\"".as_slice(), &[b'.'; 18], b"3,\n"].concat(),
@@ -655,7 +655,7 @@ mod tests {
         };
         assert!(
             rows_from(&broken, &broken_case.options, beyond).1.is_some(),
-            "a byte that the file has not is no place in it"
+            "a byte that the file has not is not a place in it"
         );
         let (case, path) = Case::new(
             "rows.csv.zst",
@@ -702,7 +702,7 @@ mod tests {
             }
             if damage {
                 prop_assert_eq!(&rows[..], &table[..rows.len()]);
-                prop_assert_eq!(error.unwrap().place().row, Some(table.len() as u64 + 1));
+                prop_assert_eq!(error.unwrap().location().row, Some(table.len() as u64 + 1));
             } else {
                 prop_assert_eq!(rows, table);
                 prop_assert!(error.is_none());

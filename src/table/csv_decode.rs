@@ -26,7 +26,7 @@ use super::csv_typed::Reading;
 pub struct Projection {
     path: Arc<Path>,
     dialect: Dialect,
-    /// Of each of the file's columns the place among the collected ones, if it is wanted.
+    /// Of each of the file's columns the place among the collected ones, if it is needed.
     slots: Vec<Option<usize>>,
     /// The names of the collected columns.
     names: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Of several columns of one name the first is meant; whoever binds names refuses such a file
+    /// Of several columns of one name the first is meant; anyone who binds names refuses such a file
     /// before.
     ///
     /// # Errors
@@ -50,9 +50,9 @@ impl Projection {
         requests: &[ColumnRequest],
         reading: Reading,
     ) -> Result<Self> {
-        let mut places: HashMap<&str, usize> = HashMap::with_capacity(names.len());
-        for (place, name) in names.iter().enumerate() {
-            places.entry(name).or_insert(place);
+        let mut indices: HashMap<&str, usize> = HashMap::with_capacity(names.len());
+        for (index, name) in names.iter().enumerate() {
+            indices.entry(name).or_insert(index);
         }
         let mut projection = Self {
             path,
@@ -73,9 +73,9 @@ impl Projection {
                     .at_path(&projection.path)
                     .at_column(&request.name));
             }
-            let slot = places
+            let slot = indices
                 .get(request.name.as_str())
-                .and_then(|place| projection.slots.get_mut(*place));
+                .and_then(|index| projection.slots.get_mut(*index));
             let missing = || {
                 Error::internal("a column was requested that the file does not have")
                     .at_column(&request.name)
@@ -124,7 +124,7 @@ impl Projection {
             .collect();
         let complete = self.read_records(piece, &mut columns);
         if let Err((row, error)) = complete {
-            // The first bad row is told, whatever is wrong with it and wherever the piece began.
+            // The first bad row is reported, whatever is wrong with it and wherever the piece began.
             let earlier = self
                 .first_invalid(&columns)
                 .filter(|(invalid, _)| *invalid < row);
@@ -166,7 +166,7 @@ impl Projection {
                 text if is_text(text) => built.push(cast(array, text).map_err(internal)?),
                 other => match self.reading.typed(array, other) {
                     Ok(typed) => built.push(typed),
-                    // The first bad row is told, whichever column it is in.
+                    // The first bad row is reported, whichever column it is in.
                     Err((row, error))
                         if unreadable.as_ref().is_none_or(|(first, _)| row < *first) =>
                     {
@@ -276,13 +276,13 @@ impl Projection {
 
     fn ragged(&self, found: usize, is_blank: bool, text: &[u8]) -> Error {
         let expected = counted(self.slots.len(), "field");
-        let told = if is_blank {
+        let rendered = if is_blank {
             "a blank line".to_owned()
         } else {
             found.to_string()
         };
         let error = Error::failed(format!(
-            "cannot read the row: expected {expected}, found {told}"
+            "cannot read the row: expected {expected}, found {rendered}"
         ));
         if is_blank {
             return error.hint(
@@ -414,11 +414,11 @@ mod tests {
     use super::*;
     use crate::table::ReadOptions;
 
-    fn projection(names: &[&str], wanted: &[(&str, DataType)]) -> Result<Projection> {
+    fn projection(names: &[&str], requested: &[(&str, DataType)]) -> Result<Projection> {
         let path: Arc<Path> = Path::new("rows.csv").into();
         let dialect = Dialect::new(&ReadOptions::default(), &path).unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let requests: Vec<_> = wanted
+        let requests: Vec<_> = requested
             .iter()
             .map(|(name, data_type)| ColumnRequest {
                 name: (*name).into(),
@@ -502,7 +502,7 @@ mod tests {
     fn a_value_cut_within_a_character_is_noticed_though_the_column_as_a_whole_is_utf8() {
         let one = projection(&["a"], &[("a", DataType::Utf8)]).unwrap();
         assert_eq!(
-            decode(&one, b"\xc3\n\xa9\n", 2).unwrap_err().place().row,
+            decode(&one, b"\xc3\n\xa9\n", 2).unwrap_err().location().row,
             Some(11)
         );
     }
@@ -561,7 +561,7 @@ mod tests {
         ] {
             let error = decode(&both, text, 2).unwrap_err();
             assert!(
-                error.message().contains("backslash") && error.place().row == Some(12),
+                error.message().contains("backslash") && error.location().row == Some(12),
                 "{error}"
             );
             assert!(

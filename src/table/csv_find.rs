@@ -26,8 +26,8 @@ pub fn find<const N: usize>(text: &[u8], start: usize, needles: [u8; N]) -> Opti
             return Some(start + index * 8 + hits.trailing_zeros() as usize / 8);
         }
     }
-    let place = tail.iter().position(|byte| needles.contains(byte))?;
-    Some(start + words.len() * 8 + place)
+    let slot = tail.iter().position(|byte| needles.contains(byte))?;
+    Some(start + words.len() * 8 + slot)
 }
 
 /// [`find`] for needles that are a few bytes apart: remembers what it found in the sixty-four bytes
@@ -108,18 +108,18 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_places_are_found_by_every_way(text in proptest::collection::vec(prop::sample::select(b"\n\x0b\x8a,-\xac\"a\0\x7f\xff".as_slice()), 0..300)) {
+        fn all_positions_are_found_by_every_way(text in proptest::collection::vec(prop::sample::select(b"\n\x0b\x8a,-\xac\"a\0\x7f\xff".as_slice()), 0..300)) {
             let needles = *b"\n,\"";
-            let expected: Vec<usize> = (0..text.len()).filter(|place| needles.contains(&text[*place])).collect();
+            let expected: Vec<usize> = (0..text.len()).filter(|slot| needles.contains(&text[*slot])).collect();
             let (mut found, mut start) = (Vec::new(), 0);
-            while let Some(place) = find(&text, start, needles) {
-                found.push(place);
-                start = place + 1;
+            while let Some(slot) = find(&text, start, needles) {
+                found.push(slot);
+                start = slot + 1;
             }
             prop_assert_eq!(&found, &expected);
             let mut finder = Finder::new(&text, needles);
             for start in 0..=text.len() {
-                let next = expected.iter().copied().find(|place| *place >= start);
+                let next = expected.iter().copied().find(|slot| *slot >= start);
                 prop_assert_eq!(finder.find(start), next.unwrap_or(text.len()));
             }
             let mut leaping = Finder::new(&text, needles);

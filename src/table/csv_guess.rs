@@ -47,20 +47,20 @@ pub(super) fn other_reading(
             ]
         })
         .collect();
-    let (place, dialect) = lines.by_ref().enumerate().find_map(|(place, line)| {
+    let (index, dialect) = lines.by_ref().enumerate().find_map(|(index, line)| {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         dialects
             .iter()
             .find(|dialect| has_names(**dialect, line))
-            .map(|dialect| (place, *dialect))
+            .map(|dialect| (index, *dialect))
     })?;
-    let before: Vec<&[u8]> = text.split(|byte| *byte == b'\n').take(place).collect();
-    let are_comments = place > 0 && before.iter().all(|line| line.starts_with(b"#"));
+    let before: Vec<&[u8]> = text.split(|byte| *byte == b'\n').take(index).collect();
+    let are_comments = index > 0 && before.iter().all(|line| line.starts_with(b"#"));
     let mut flags = Vec::new();
     if are_comments {
         flags.push("--comment '#'".to_owned());
-    } else if place as u64 != options.skipped_lines {
-        flags.push(format!("--skip-rows {place}"));
+    } else if index as u64 != options.skipped_lines {
+        flags.push(format!("--skip-rows {index}"));
     }
     if dialect.delimiter() != own.delimiter() {
         let byte = dialect.delimiter();
@@ -77,14 +77,14 @@ pub(super) fn other_reading(
     (!flags.is_empty()).then(|| {
         format!(
             "line {} of the file names them: pass `{}`",
-            place + 1,
+            index + 1,
             flags.join(" ")
         )
     })
 }
 
 /// Whether the beginning of a file is text whose lines have the same number of fields, more than
-/// one: what tells a table from any other text.
+/// one: what shows a table from any other text.
 #[must_use]
 pub fn looks_delimited(head: &[u8]) -> bool {
     let head = compression::peek(head);

@@ -12,7 +12,7 @@ use std::path::Path;
 use crate::error::{Error, Result, shell_word};
 
 use super::csv_find::{Finder, find};
-use super::csv_scan::Place;
+use super::csv_scan::State;
 use super::{Escape, ReadOptions};
 
 /// A quote that no byte of UTF-8 is: for text without quotes.
@@ -111,31 +111,31 @@ impl Dialect {
         text: &[u8],
         position: usize,
         in_quotes: &mut bool,
-        place: &mut Place,
+        state: &mut State,
     ) -> usize {
         let byte = text[position];
-        if *place == Place::Comment {
+        if *state == State::Comment {
             return 1;
         }
         if let Some(escaped) = self.escaped(text, position) {
-            *place = Place::Field;
+            *state = State::Field;
             return escaped.end - position;
         }
         if byte == self.quote && *in_quotes {
-            let is_doubled = text.get(position + 1) == Some(&self.quote);
-            *in_quotes = is_doubled;
-            return if is_doubled { 2 } else { 1 };
+            let is_duplicate = text.get(position + 1) == Some(&self.quote);
+            *in_quotes = is_duplicate;
+            return if is_duplicate { 2 } else { 1 };
         }
-        if *in_quotes || *place == Place::FieldStart && self.trim && self.is_blank(byte) {
+        if *in_quotes || *state == State::FieldStart && self.trim && self.is_blank(byte) {
             return 1;
         }
-        if byte == self.quote && *place == Place::FieldStart {
+        if byte == self.quote && *state == State::FieldStart {
             *in_quotes = true;
         }
-        *place = if byte == self.delimiter {
-            Place::FieldStart
+        *state = if byte == self.delimiter {
+            State::FieldStart
         } else {
-            Place::Field
+            State::Field
         };
         1
     }
@@ -240,7 +240,7 @@ impl Dialect {
         byte == self.quote
     }
 
-    /// Appends the value of the field that begins at `start` to `value`, where one is wanted, and
+    /// Appends the value of the field that begins at `start` to `value`, where one is needed, and
     /// returns where the field ends.
     #[must_use]
     pub fn read_field(
@@ -267,8 +267,8 @@ impl Dialect {
             position += 1;
             let mut doubles = false;
             while let Some(found) = find(text, position, [self.quote]) {
-                let is_doubled = text.get(found + 1) == Some(&self.quote);
-                let follows = text.get(found + if is_doubled { 2 } else { 1 });
+                let is_duplicate = text.get(found + 1) == Some(&self.quote);
+                let follows = text.get(found + if is_duplicate { 2 } else { 1 });
                 let ends = follows.is_none_or(|byte| self.ends_field(*byte));
                 let has_backslash = found > start + 1 && text[found - 1] == b'\\';
                 // `\"` before more text, or `\""` before a delimiter in a field that doubles no
@@ -276,12 +276,12 @@ impl Dialect {
                 is_suspicious |= self.escape == Escape::Unsaid
                     && has_backslash
                     && !doubles
-                    && ends == is_doubled;
-                doubles |= is_doubled && !has_backslash;
+                    && ends == is_duplicate;
+                doubles |= is_duplicate && !has_backslash;
                 // Of a doubled quote the first is kept and the second skipped.
-                keep(position, if is_doubled { found + 1 } else { found });
-                position = found + if is_doubled { 2 } else { 1 };
-                if !is_doubled {
+                keep(position, if is_duplicate { found + 1 } else { found });
+                position = found + if is_duplicate { 2 } else { 1 };
+                if !is_duplicate {
                     break;
                 }
             }
@@ -300,8 +300,8 @@ impl Dialect {
 
     /// [`Dialect::read_field`] where bytes are escaped or blanks dropped.
     fn read_intricate(self, text: &[u8], start: usize, value: Option<&mut Vec<u8>>) -> usize {
-        let mut unwanted = Vec::new();
-        let value = value.unwrap_or(&mut unwanted);
+        let mut unexpected = Vec::new();
+        let value = value.unwrap_or(&mut unexpected);
         let mut position = start;
         while self.trim && text.get(position).is_some_and(|byte| self.is_blank(*byte)) {
             position += 1;
@@ -683,12 +683,12 @@ mod tests {
             ["a.csv", "a.TSV", "a.tsv.gz", "tsv.csv", "a.tsv.csv", "a"].map(delimiter),
             *b",\t\t,,,"
         );
-        let given = ReadOptions {
+        let provided = ReadOptions {
             delimiter: Some(b';'),
             ..ReadOptions::default()
         };
         assert_eq!(
-            Dialect::new(&given, Path::new("a.tsv"))
+            Dialect::new(&provided, Path::new("a.tsv"))
                 .unwrap()
                 .delimiter(),
             b';'

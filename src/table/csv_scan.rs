@@ -15,12 +15,12 @@ pub struct Scanner {
     position: usize,
     in_quotes: bool,
     /// Only kept by [`Scanner::next_intricate_end`].
-    place: Place,
+    state: State,
 }
 
 /// Where in a record a scanner is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum State {
     /// Before a field's first byte that counts.
     FieldStart,
     /// Within a field.
@@ -38,7 +38,7 @@ impl Scanner {
             record_start: 0,
             position: 0,
             in_quotes: false,
-            place: Place::FieldStart,
+            state: State::FieldStart,
         }
     }
 
@@ -118,10 +118,10 @@ impl Scanner {
                     .then(|| self.end_record(text.len()));
             };
             if self.position == self.record_start {
-                self.place = if self.dialect.is_comment(Some(&byte)) {
-                    Place::Comment
+                self.state = if self.dialect.is_comment(Some(&byte)) {
+                    State::Comment
                 } else {
-                    Place::FieldStart
+                    State::FieldStart
                 };
             }
             // What this byte means may depend on the two after it.
@@ -135,14 +135,14 @@ impl Scanner {
             }
             self.position +=
                 self.dialect
-                    .step(text, self.position, &mut self.in_quotes, &mut self.place);
+                    .step(text, self.position, &mut self.in_quotes, &mut self.state);
         }
     }
 
     fn end_record(&mut self, end: usize) -> usize {
         self.record_start = end;
         self.position = end;
-        self.place = Place::FieldStart;
+        self.state = State::FieldStart;
         end
     }
 }

@@ -21,9 +21,9 @@ const TEXT_BYTES: usize = 1 << 20;
 
 /// What to do about columns that delimited text has no form for.
 const WRITE_PARQUET: &str = "write Parquet: give the file a name that does not end in `.csv`; a \
-                             column that only comes along can be left out with `--passthrough`";
+                             column that only comes along can be dropped with `--passthrough`";
 
-/// A nested type as people call it.
+/// A nested type as users call it.
 fn spelled(data_type: &DataType) -> &'static str {
     match data_type {
         DataType::Struct(_) => "structs",
@@ -121,15 +121,15 @@ impl<W: Write + Send> CsvSink<W> {
 
     fn write_lines(&mut self, batch: &RecordBatch) -> Result<()> {
         let columns: Vec<ArrayRef> = self.each(batch.columns(), |_, column| printable(column))?;
-        let values: Vec<Values> = self.each(&columns, |place, column| {
-            Values::new(column, self.schema.field(place))
+        let values: Vec<Values> = self.each(&columns, |index, column| {
+            Values::new(column, self.schema.field(index))
         })?;
         let mut lines = Lines::new(self.delimiter);
         for row in 0..batch.num_rows() {
-            for (place, values) in values.iter().enumerate() {
+            for (index, values) in values.iter().enumerate() {
                 values
                     .write(row, &mut lines.text)
-                    .map_err(|error| self.unprintable(place, error))?;
+                    .map_err(|error| self.unprintable(index, error))?;
                 lines.end_value();
             }
             lines.end_line();
@@ -149,17 +149,17 @@ impl<W: Write + Send> CsvSink<W> {
         columns
             .iter()
             .enumerate()
-            .map(|(place, column)| {
-                of(place, column).map_err(|error| self.unprintable(place, error))
+            .map(|(index, column)| {
+                of(index, column).map_err(|error| self.unprintable(index, error))
             })
             .collect()
     }
 
-    fn unprintable(&self, place: usize, error: ArrowError) -> Error {
+    fn unprintable(&self, index: usize, error: ArrowError) -> Error {
         let name = self
             .schema
             .fields()
-            .get(place)
+            .get(index)
             .map(|field| field.name().clone())
             .unwrap_or_default();
         Error::failed("cannot write a value as text")

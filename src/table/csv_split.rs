@@ -15,7 +15,7 @@ use crate::memory::{self, Reservation};
 use crate::storage::SharedFile;
 
 /// The longest record, in bytes: far above any real one (a field of 20 MB is let through), and far
-/// below what would hurt. It is what a quote that nobody closed runs into, and it keeps the 32-bit
+/// below what would hurt. It is what a quote that no one closed runs into, and it keeps the 32-bit
 /// offsets of a decoded text column from overflowing.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
 
@@ -97,7 +97,7 @@ impl Splitter {
     }
 
     /// Undoes a file's compression and passes over what is before its first record: a byte order
-    /// mark, skipped lines, and the line with which Excel is told the delimiter.
+    /// mark, skipped lines, and the line with which Excel is reported the delimiter.
     ///
     /// # Errors
     /// Fails if it cannot be read or is of another encoding.
@@ -214,7 +214,7 @@ impl Splitter {
         end + if is_pair { 2 } else { 1 }
     }
 
-    /// Takes the line `sep=;`, with which Excel is told the delimiter, and obeys it unless the user
+    /// Takes the line `sep=;`, with which Excel is reported the delimiter, and obeys it unless the user
     /// said another.
     fn read_separator(&mut self, is_delimiter_said: bool) {
         let Some(end) = find(&self.buffer, 0, [b'\n', b'\r']) else {
@@ -468,7 +468,7 @@ mod tests {
             );
             let error = error.unwrap();
             assert_eq!(
-                (error.place().row, error.message()),
+                (error.location().row, error.message()),
                 (
                     Some(3),
                     "cannot read the record: a quote in it is never closed"
@@ -504,7 +504,7 @@ mod tests {
             .collect();
         assert!(rows.starts_with(&read) && read.len() > rows.len() / 2);
         assert_eq!(
-            error.unwrap().place().row,
+            error.unwrap().location().row,
             Some(read.lines().count() as u64 + 1)
         );
     }

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn types_have_the_names_that_people_give_them() {
+    fn types_have_the_names_that_users_give_them() {
         assert_eq!(type_of("INT64"), Some(DataType::Int64));
         assert_eq!(type_of("decimal(18, 2)"), Some(DataType::Decimal128(18, 2)));
         assert_eq!(

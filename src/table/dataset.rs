@@ -45,8 +45,8 @@ pub struct DatasetFile {
 const MISNAMED: &str = "it is named as Parquet, but holds text";
 
 impl DatasetFile {
-    /// Whether it is text under the name of another format: beside files of that format it is not
-    /// what somebody wanted to write.
+    /// Whether it is text under the name of another format: alongside files of that format it is not
+    /// what somebody needed to write.
     fn is_misnamed(&self) -> bool {
         self.table.is_text()
             && self
@@ -72,7 +72,7 @@ pub struct Dataset {
     options: ReadOptions,
 }
 
-/// A file that cannot be read and is left out.
+/// A file that cannot be read and is dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadFile {
     /// Where it lies.
@@ -85,11 +85,11 @@ impl BadFile {
     /// The file at `path`, with the error that reading it gave.
     #[must_use]
     pub fn new(path: &Path, error: &Error) -> Self {
-        let place = error.place();
-        let row = place
+        let location = error.location();
+        let row = location
             .row
             .map_or(String::new(), |row| format!(", row {row}"));
-        let column = place
+        let column = location
             .column
             .as_ref()
             .map_or(String::new(), |column| format!(", column `{column}`"));
@@ -149,7 +149,7 @@ impl Dataset {
         Self::open(&[path.to_owned()], &[], &ReadOptions::default()).map(Arc::new)
     }
 
-    /// As [`Dataset::open`], without the files that cannot be opened, which are told apart.
+    /// As [`Dataset::open`], without the files that cannot be opened, which are distinguished.
     ///
     /// # Errors
     /// As [`Dataset::open`]; fails if no file can be opened.
@@ -197,7 +197,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Fails if no file is left.
-    pub fn leave_out(&mut self, unreadable: &[(usize, BadFile)]) -> Result<()> {
+    pub fn remove_nodes(&mut self, unreadable: &[(usize, BadFile)]) -> Result<()> {
         let mut index = 0;
         self.files.retain(|_| {
             index += 1;
@@ -205,7 +205,7 @@ impl Dataset {
                 .iter()
                 .all(|(left_out, _)| *left_out != index - 1)
         });
-        // Indices are others now; a column that is missing in a file is told again only where a
+        // Indices are others now; a column that is missing in a file is reported again only where a
         // model needs it, which was checked.
         self.partial.clear();
         match unreadable.first().filter(|_| self.files.is_empty()) {
@@ -394,7 +394,7 @@ impl Dataset {
         self.files.iter().map(|file| file.table.row_count()).sum()
     }
 
-    /// The first file that lacks the column of this (new) name, if any.
+    /// The first file that is missing the column of this (new) name, if any.
     #[must_use]
     pub fn file_without(&self, column: &str) -> Option<&Path> {
         self.partial
@@ -476,7 +476,7 @@ impl Dataset {
         self.options = options;
     }
 
-    /// For each column of `schema` what is asked of a file for it; nothing where the file lacks it.
+    /// For each column of `schema` what is asked of a file for it; nothing where the file is missing it.
     fn requests(&self, schema: &Schema, file: &DatasetFile) -> Vec<Option<ColumnRequest>> {
         let own = file.table.schema();
         let own = NameIndex::new(&own);
@@ -495,7 +495,7 @@ impl Dataset {
     }
 
     /// Cuts all files in order, from `start` on, into portions that deliver the columns of `schema`
-    /// (new names, types as read). A file that lacks a column delivers nulls.
+    /// (new names, types as read). A file that is missing a column delivers nulls.
     #[must_use]
     pub fn portions(self: &Arc<Self>, schema: &SchemaRef, start: Position) -> FilePortions {
         self.portions_at(schema, start, None)
@@ -582,7 +582,7 @@ fn open_file(
     }
     let format = format.ok_or_else(|| {
         let known: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-        Error::failed("the file is no table that tallow knows")
+        Error::failed("the file is not a table that tallow knows")
             .at_path(path)
             .hint(format!("known formats: {}", known.join(", ")))
     })?;

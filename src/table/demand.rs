@@ -5,7 +5,7 @@
 pub struct Demand {
     /// The largest portion once it is decoded, in bytes.
     pub portion_bytes: u64,
-    /// What decoding takes beside it: pages, compressed and not.
+    /// What decoding takes alongside it: pages, compressed and not.
     pub decoding_bytes: u64,
     /// Rows of the largest portion, where that is known.
     pub portion_rows: Option<u64>,

@@ -151,9 +151,9 @@ struct Decoded {
     has_ended: bool,
     /// Bytes that are not decoded yet.
     raw: Vec<u8>,
-    /// Decoded bytes, of which the first `given` were handed out.
+    /// Decoded bytes, of which the first `taken` were handed out.
     text: Vec<u8>,
-    given: usize,
+    taken: usize,
     /// Told once all text before it was handed out.
     failure: Option<Malformed>,
 }
@@ -169,7 +169,7 @@ impl Decoded {
             has_ended: false,
             raw,
             text,
-            given: 0,
+            taken: 0,
             failure: None,
         }
     }
@@ -177,7 +177,7 @@ impl Decoded {
     /// Decodes the next bytes.
     fn fill(&mut self) -> io::Result<()> {
         self.text.clear();
-        self.given = 0;
+        self.taken = 0;
         // A mark of byte order must be there as a whole before the first byte is decoded.
         let least = if self.has_begun { 1 } else { 4 };
         while self.raw.len() < least.max(BUFFER_BYTES / 2) && !self.has_ended {
@@ -249,7 +249,7 @@ impl Decoded {
 
 impl Read for Decoded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        while self.given == self.text.len() {
+        while self.taken == self.text.len() {
             if let Some(failure) = self.failure.take() {
                 self.has_ended = true;
                 self.raw.clear();
@@ -260,9 +260,9 @@ impl Read for Decoded {
             }
             self.fill()?;
         }
-        let count = buffer.len().min(self.text.len() - self.given);
-        buffer[..count].copy_from_slice(&self.text[self.given..self.given + count]);
-        self.given += count;
+        let count = buffer.len().min(self.text.len() - self.taken);
+        buffer[..count].copy_from_slice(&self.text[self.taken..self.taken + count]);
+        self.taken += count;
         Ok(count)
     }
 }

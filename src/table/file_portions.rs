@@ -21,7 +21,7 @@ pub struct FilePortion {
     pub portion: Portion,
 }
 
-/// A file being cut, and which of the wanted columns it has.
+/// A file being cut, and which of the needed columns it has.
 pub(super) struct Current {
     pub(super) portions: Box<dyn Portions>,
     pub(super) present: Arc<[bool]>,
@@ -55,11 +55,11 @@ impl FilePortions {
         }
     }
 
-    /// The next rows, at most `most_rows` of them, all of one file; none at the end.
+    /// The next rows, at most `max_rows` of them, all of one file; none at the end.
     ///
     /// # Errors
     /// Fails if a file cannot be opened again or cut further.
-    pub fn next_portion(&mut self, most_rows: u64) -> Result<Option<FilePortion>> {
+    pub fn next_portion(&mut self, max_rows: u64) -> Result<Option<FilePortion>> {
         while self.next.file < self.dataset.files.len() {
             if self.current.is_none() {
                 let start = Start {
@@ -75,7 +75,7 @@ impl FilePortions {
             let Some(Current { portions, present }) = &mut self.current else {
                 break;
             };
-            let portion = portions.next_portion(most_rows);
+            let portion = portions.next_portion(max_rows);
             if !matches!(portion, Some(Ok(_))) {
                 // Neither an end nor damage is what it seems in a file that is written to.
                 let DatasetFile { path, table, .. } = &self.dataset.files[self.next.file];
@@ -111,7 +111,7 @@ impl FilePortions {
     }
 }
 
-/// The batch with the data set's schema: nulls where the file lacks a column.
+/// The batch with the data set's schema: nulls where the file is missing a column.
 fn fill(batch: &RecordBatch, schema: &SchemaRef, present: &[bool]) -> Result<RecordBatch> {
     let mut delivered = batch.columns().iter();
     let columns = schema.fields().iter().zip(present).map(|(field, present)| {

@@ -50,7 +50,7 @@ pub struct ReadOptions {
     pub portion_bytes: usize,
     /// The memory that one decoded portion may take rather than share a page with others: each of
     /// them would decompress it anew.
-    pub most_portion_bytes: usize,
+    pub max_portion_bytes: usize,
     /// The most rows of a portion.
     pub portion_rows: usize,
 }
@@ -73,7 +73,7 @@ pub enum Escape {
 pub const DEFAULT_PORTION_BYTES: usize = 16 << 20;
 
 /// The decoded size that a portion may have where pages are as large as row groups.
-pub const MOST_PORTION_BYTES: usize = 64 << 20;
+pub const MAX_PORTION_BYTES: usize = 64 << 20;
 
 /// The most rows of a portion, for narrow tables.
 pub const DEFAULT_PORTION_ROWS: usize = 131_072;
@@ -94,7 +94,7 @@ impl Default for ReadOptions {
             text_columns: Vec::new(),
             has_header: true,
             portion_bytes: DEFAULT_PORTION_BYTES,
-            most_portion_bytes: MOST_PORTION_BYTES,
+            max_portion_bytes: MAX_PORTION_BYTES,
             portion_rows: DEFAULT_PORTION_ROWS,
         }
     }
@@ -174,9 +174,9 @@ pub struct Start {
 
 /// Cuts a file into portions, in row order, while they are asked for.
 pub trait Portions: Send {
-    /// The next rows, at least one and at most `most_rows` of them; none at the end of the file.
+    /// The next rows, at least one and at most `max_rows` of them; none at the end of the file.
     /// After an error there are no more.
-    fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>>;
+    fn next_portion(&mut self, max_rows: u64) -> Option<Result<Portion>>;
 }
 
 /// One file, opened: its schema is known, its rows are not read yet.

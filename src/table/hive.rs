@@ -17,11 +17,11 @@ use crate::error::{Error, Result};
 /// The directory of null.
 const DEFAULT_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// What Hive writes as `%XX`, beside control characters.
+/// What Hive writes as `%XX`, alongside control characters.
 const ENCODED: &[u8] = b"\"#%'*/:=?\\{[]^\x7f";
 
 /// The most bytes of a name in a directory, in all file systems of Linux.
-const MOST_NAME_BYTES: usize = 255;
+const MAX_NAME_BYTES: usize = 255;
 
 /// Which columns of a table decide a row's directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +58,7 @@ impl Partitioning {
     /// directory, whose name is empty without partitioning.
     ///
     /// # Errors
-    /// Fails if a value cannot be told as text, or is too long for the name of a directory.
+    /// Fails if a value cannot be determined as text, or is too long for the name of a directory.
     pub fn split(&self, batch: &RecordBatch) -> Result<Vec<(String, RecordBatch)>> {
         let internal = |error| Error::internal("cannot sort rows into directories").because(error);
         if self.columns.is_empty() {
@@ -90,7 +90,7 @@ impl Partitioning {
                     encoded(&value)
                 };
                 let own = format!("{}={value}", encoded(name));
-                if own.len() > MOST_NAME_BYTES {
+                if own.len() > MAX_NAME_BYTES {
                     return Err(too_long(name, own.len()));
                 }
                 if !directory.is_empty() {
@@ -114,7 +114,7 @@ impl Partitioning {
 fn too_long(column: &str, byte_count: usize) -> Error {
     let message = format!(
         "a value is too long for a partition: its directory's name would have {byte_count} bytes \
-         of {MOST_NAME_BYTES}"
+         of {MAX_NAME_BYTES}"
     );
     let hint = "partition by another column, or by a derived one that shortens it; `--where` can \
                 leave such rows out";
@@ -238,14 +238,14 @@ mod tests {
                 )
             })
             .collect();
-        let wanted = [
+        let expected = [
             ("day=__HIVE_DEFAULT_PARTITION__/n=7", vec![2, 4]),
             ("day=a%2Fb/n=7", vec![1, 5]),
             ("day=x y/n=7", vec![3]),
         ];
         assert_eq!(
             seen,
-            wanted.map(|(directory, rows)| (directory.to_owned(), rows))
+            expected.map(|(directory, rows)| (directory.to_owned(), rows))
         );
         assert_eq!(encoded(".."), "%2E%2E");
     }
@@ -271,7 +271,7 @@ mod tests {
                 error
                     .message()
                     .starts_with("a value is too long for a partition")
-                    && error.place().column.as_deref() == Some("day"),
+                    && error.location().column.as_deref() == Some("day"),
                 "{error}"
             );
         }

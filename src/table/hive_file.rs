@@ -27,7 +27,7 @@ pub type Partition = (String, Option<String>);
 /// What a column holds that directories give.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Integers as people write them: the column is one of integers.
+    /// Integers as users write them: the column is one of integers.
     Integers,
     /// Numbers in another spelling, such as `00` or `1.50`: the column is text, which a model may
     /// read as numbers.
@@ -250,7 +250,7 @@ impl TableFile for HiveFile {
     }
 }
 
-/// The portions of a file, with its constant columns in their places.
+/// The portions of a file, with its constant columns in their positions.
 struct HivePortions {
     portions: Box<dyn Portions>,
     /// For each requested column its value, if it is constant.
@@ -259,15 +259,15 @@ struct HivePortions {
     /// does.
     #[expect(
         clippy::option_option,
-        reason = "none is no value in the path, and one of null a null there"
+        reason = "none is not a value in the path, and one of null a null there"
     )]
     checked: Arc<[Option<Option<String>>]>,
     schema: SchemaRef,
 }
 
 impl Portions for HivePortions {
-    fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>> {
-        let portion = self.portions.next_portion(most_rows)?;
+    fn next_portion(&mut self, max_rows: u64) -> Option<Result<Portion>> {
+        let portion = self.portions.next_portion(max_rows)?;
         let (constants, checked, schema) = (
             Arc::clone(&self.constants),
             Arc::clone(&self.checked),
@@ -323,7 +323,7 @@ fn with_constants(
 /// which of them they take.
 #[expect(
     clippy::option_option,
-    reason = "none is no value in the path, and one of null a null there"
+    reason = "none is not a value in the path, and one of null a null there"
 )]
 fn check_values(
     batch: &RecordBatch,
@@ -390,7 +390,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_column_is_of_integers_only_if_every_value_is_one_as_people_write_it() {
+    fn a_column_is_of_integers_only_if_every_value_is_one_as_users_write_it() {
         let of = |values: &[Option<&str>]| {
             let partitions: Vec<Partition> = values
                 .iter()
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_of_the_file_must_say_what_its_directory_says() {
+    fn a_column_of_the_file_must_say_what_its_directory_states() {
         use arrow::array::{BooleanArray, Date32Array, DictionaryArray};
         let columns: [(ArrayRef, &str, Option<usize>); 8] = [
             (Arc::new(Int64Array::from(vec![7, 7, 8])), "07", Some(2)),

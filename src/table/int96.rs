@@ -79,9 +79,9 @@ impl Needs {
 }
 
 /// Whether a column of the first type is one of 12 bytes that the second type asks for as times.
-fn is_time(own: &DataType, wanted: &DataType) -> bool {
+fn is_time(own: &DataType, expected: &DataType) -> bool {
     matches!(
-        (own, wanted),
+        (own, expected),
         (
             DataType::FixedSizeBinary(INT96_BYTES),
             DataType::Timestamp(_, None)
@@ -90,18 +90,18 @@ fn is_time(own: &DataType, wanted: &DataType) -> bool {
 }
 
 /// Whether there are such times at some depth.
-fn has_times(own: &DataType, wanted: &DataType) -> bool {
-    match (own, wanted) {
-        (DataType::Struct(own), DataType::Struct(wanted)) => own
+fn has_times(own: &DataType, expected: &DataType) -> bool {
+    match (own, expected) {
+        (DataType::Struct(own), DataType::Struct(expected)) => own
             .iter()
-            .zip(wanted)
-            .any(|(own, wanted)| has_times(own.data_type(), wanted.data_type())),
-        (DataType::List(own), DataType::List(wanted))
-        | (DataType::LargeList(own), DataType::LargeList(wanted))
-        | (DataType::Map(own, _), DataType::Map(wanted, _)) => {
-            has_times(own.data_type(), wanted.data_type())
+            .zip(expected)
+            .any(|(own, expected)| has_times(own.data_type(), expected.data_type())),
+        (DataType::List(own), DataType::List(expected))
+        | (DataType::LargeList(own), DataType::LargeList(expected))
+        | (DataType::Map(own, _), DataType::Map(expected, _)) => {
+            has_times(own.data_type(), expected.data_type())
         }
-        _ => is_time(own, wanted),
+        _ => is_time(own, expected),
     }
 }
 
@@ -109,14 +109,14 @@ fn has_times(own: &DataType, wanted: &DataType) -> bool {
 ///
 /// # Errors
 /// Fails at a time that the unit cannot hold.
-pub(super) fn with_timestamps(column: &ArrayRef, wanted: &DataType) -> Option<Result<ArrayRef>> {
-    has_times(column.data_type(), wanted).then(|| converted(column, wanted))
+pub(super) fn with_timestamps(column: &ArrayRef, expected: &DataType) -> Option<Result<ArrayRef>> {
+    has_times(column.data_type(), expected).then(|| converted(column, expected))
 }
 
-fn converted(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef> {
+fn converted(column: &ArrayRef, expected: &DataType) -> Result<ArrayRef> {
     let odd = || Error::internal("a column is not of its own type");
     let wrong = |error| Error::internal("times that do not fit their lists").because(error);
-    match (column.data_type(), wanted) {
+    match (column.data_type(), expected) {
         (DataType::FixedSizeBinary(_), DataType::Timestamp(unit, None)) => {
             timestamps(column.as_fixed_size_binary_opt().ok_or_else(odd)?, *unit)
         }

@@ -101,7 +101,7 @@ impl Lakes {
     /// # Errors
     /// Names the table's kind and root, and what to type to export it.
     pub(super) fn refuse_directory(&mut self, directory: &Path) -> Result<()> {
-        // A directory that cannot be resolved is refused by whoever lists it.
+        // A directory that cannot be resolved is refused by anyone who lists it.
         let Ok(real) = canonical(directory) else {
             return Ok(());
         };

@@ -33,7 +33,7 @@ const MATCHING: MatchOptions = MatchOptions {
 ///   directories give their files. Names that start with `_` or `.` match only where the pattern
 ///   spells that character out; in names that are not UTF-8, `?` stands for a byte that is not.
 ///
-/// A file that several inputs name is given as often as it was named: whoever names a file twice
+/// A file that several inputs name is given as often as it was named: anyone who names a file twice
 /// gets its rows twice.
 ///
 /// # Errors
@@ -440,7 +440,7 @@ fn matches(pattern: &Path, path: &Path) -> Result<bool> {
         .split('/')
         .filter_map(|name| Pattern::new(name).ok())
         .collect();
-    let is_given = |above: &Path| {
+    let is_set = |above: &Path| {
         let rest_is_plain = below
             .strip_prefix(above)
             .is_ok_and(|rest| rest.iter().all(is_plain));
@@ -448,7 +448,7 @@ fn matches(pattern: &Path, path: &Path) -> Result<bool> {
             && above.iter().all(|name| is_spelt_out(name, &names))
             && whole.matches_with(&above.to_string_lossy(), MATCHING)
     };
-    Ok(below.ancestors().any(is_given))
+    Ok(below.ancestors().any(is_set))
 }
 
 fn is_plain(name: &OsStr) -> bool {
@@ -586,7 +586,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_that_exists_is_no_pattern() {
+    fn a_path_that_exists_is_not_a_pattern() {
         let root = tree(&["a[1].csv", "a1.csv", "[x"]);
         assert_eq!(
             resolved(&root, &["a[1].csv", "[x"]).unwrap(),
@@ -670,7 +670,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_leads_back_is_no_endless_walk() {
+    fn a_link_that_leads_back_is_not_a_endless_walk() {
         let root = tree(&["d/e/a.csv"]);
         std::os::unix::fs::symlink(root.path().join("d"), root.path().join("d/e/loop")).unwrap();
         assert!(

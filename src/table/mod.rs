@@ -57,7 +57,7 @@ use std::path::Path;
 pub(crate) use self::format::room_for_columns;
 pub use self::format::{
     ColumnRequest, DEFAULT_PORTION_BYTES, DEFAULT_PORTION_ROWS, Decode, Escape, Format,
-    FormatReader, FormatWriter, MOST_PORTION_BYTES, Portion, Portions, ReadOptions, Sink, Start,
+    FormatReader, FormatWriter, MAX_PORTION_BYTES, Portion, Portions, ReadOptions, Sink, Start,
     TableFile,
 };
 

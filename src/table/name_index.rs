@@ -10,27 +10,27 @@ use arrow::datatypes::{Field, Schema};
 pub struct NameIndex<'a> {
     schema: &'a Schema,
     /// The first position of each name, and how many columns have it.
-    places: HashMap<&'a str, (usize, usize)>,
+    indices: HashMap<&'a str, (usize, usize)>,
 }
 
 impl<'a> NameIndex<'a> {
     /// The index of `schema`.
     #[must_use]
     pub fn new(schema: &'a Schema) -> Self {
-        let mut places = HashMap::with_capacity(schema.fields().len());
+        let mut indices = HashMap::with_capacity(schema.fields().len());
         for (position, field) in schema.fields().iter().enumerate() {
-            places
+            indices
                 .entry(field.name().as_str())
                 .or_insert((position, 0))
                 .1 += 1;
         }
-        Self { schema, places }
+        Self { schema, indices }
     }
 
     /// The position of the first column of this name.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
-        self.places.get(name).map(|&(position, _)| position)
+        self.indices.get(name).map(|&(position, _)| position)
     }
 
     /// The first column of this name.
@@ -42,7 +42,7 @@ impl<'a> NameIndex<'a> {
 
     /// Whether more than one column has this name.
     #[must_use]
-    pub fn is_doubled(&self, name: &str) -> bool {
-        self.places.get(name).is_some_and(|&(_, count)| count > 1)
+    pub fn is_duplicate(&self, name: &str) -> bool {
+        self.indices.get(name).is_some_and(|&(_, count)| count > 1)
     }
 }

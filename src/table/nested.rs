@@ -1,7 +1,7 @@
 //! Fields inside struct columns by a path of names: `address.zip` is the field `zip` of the column
 //! `address`.
 //!
-//! A column that has the whole name comes first; whoever asks here has found none.
+//! A column that has the whole name comes first; anyone who asks here has found none.
 
 use arrow::array::{Array, ArrayRef, AsArray, make_array};
 use arrow::buffer::NullBuffer;

@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_other_places_are_written_with_a_point() {
+    fn numbers_of_other_positions_are_written_with_a_point() {
         let plain = |decimal, thousands, text| {
             NumberFormat::new(decimal, thousands)
                 .unwrap()
@@ -202,7 +202,7 @@ mod tests {
             "0,5", "1,234", "1,234.5", "1.234,5", "1 234", "abc", "", "1.5", "a,5",
         ]
         .map(other_format);
-        let has = |place: usize, flag: &str| flags[place].is_some_and(|text| text.contains(flag));
+        let has = |index: usize, flag: &str| flags[index].is_some_and(|text| text.contains(flag));
         assert!(
             has(0, "--decimal ,")
                 && has(1, "--thousands ,")

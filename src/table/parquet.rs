@@ -360,7 +360,7 @@ impl ChunkReader for Input {
             .is_none_or(|end| end > self.0.byte_count())
         {
             return Err(ParquetError::EOF(format!(
-                "{length} bytes wanted at {start} of {}",
+                "{length} bytes expected at {start} of {}",
                 self.0.byte_count()
             )));
         }
@@ -458,7 +458,7 @@ impl ParquetFile {
 }
 
 /// The pages without compression, and for each row the widths of its values: a dictionary's words
-/// may be few, their places are not. None for nested columns, whose rows have no width.
+/// may be few, their positions are not. None for nested columns, whose rows have no width.
 fn decoded_bytes(metadata: &ParquetMetaData, schema: &Schema) -> Option<u64> {
     let pages: i64 = metadata
         .row_groups()

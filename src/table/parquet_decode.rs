@@ -64,7 +64,7 @@ impl ParquetPortions {
 /// How large portions may be.
 pub(super) struct Cut {
     portion_bytes: usize,
-    most_portion_bytes: usize,
+    max_portion_bytes: usize,
     portion_rows: usize,
 }
 
@@ -72,13 +72,13 @@ impl Cut {
     pub(super) fn new(options: &ReadOptions) -> Self {
         let ReadOptions {
             portion_bytes,
-            most_portion_bytes,
+            max_portion_bytes,
             portion_rows,
             ..
         } = *options;
         Self {
             portion_bytes: portion_bytes.max(1),
-            most_portion_bytes: most_portion_bytes.max(1),
+            max_portion_bytes: max_portion_bytes.max(1),
             portion_rows: portion_rows.max(1),
         }
     }
@@ -88,22 +88,22 @@ impl Cut {
     /// they do not become too large: 100 columns of one page each, cut into four, took more
     /// than twice as long to read.
     fn parts(&self, bytes: usize, pages: usize) -> usize {
-        let wanted = bytes.div_ceil(self.portion_bytes);
+        let requested = bytes.div_ceil(self.portion_bytes);
         if pages > FEW_PAGES {
-            wanted
+            requested
         } else {
-            wanted.min(pages.max(bytes.div_ceil(self.most_portion_bytes)))
+            requested.min(pages.max(bytes.div_ceil(self.max_portion_bytes)))
         }
     }
 
-    /// Rows of each portion of a row group of which these column chunks are wanted, the same for
+    /// Rows of each portion of a row group of which these column chunks are needed, the same for
     /// all but the last.
     pub(super) fn step<'a>(
         &self,
         rows: usize,
-        wanted: impl Iterator<Item = &'a ColumnChunkMetaData>,
+        requested: impl Iterator<Item = &'a ColumnChunkMetaData>,
     ) -> usize {
-        let (bytes, largest) = wanted.fold((0_usize, 0), |(bytes, largest), column| {
+        let (bytes, largest) = requested.fold((0_usize, 0), |(bytes, largest), column| {
             let uncompressed = usize::try_from(column.uncompressed_size()).unwrap_or(0);
             (
                 bytes.saturating_add(decoded_bytes(column)),
@@ -120,7 +120,7 @@ impl Cut {
 }
 
 impl Portions for ParquetPortions {
-    fn next_portion(&mut self, most_rows: u64) -> Option<Result<Portion>> {
+    fn next_portion(&mut self, max_rows: u64) -> Option<Result<Portion>> {
         let group = loop {
             let group = self.decoder.row_group(self.row_group)?;
             if self.row < row_count(group) {
@@ -128,12 +128,12 @@ impl Portions for ParquetPortions {
             }
             (self.row_group, self.row) = (self.row_group + 1, 0);
         };
-        let most_rows = usize::try_from(most_rows).unwrap_or(usize::MAX).max(1);
+        let max_rows = usize::try_from(max_rows).unwrap_or(usize::MAX).max(1);
         let step = self.cut.step(
             row_count(group),
-            self.decoder.wanted(group).map(|(_, column)| column),
+            self.decoder.requested(group).map(|(_, column)| column),
         );
-        let rows = self.row..(self.row + step.min(most_rows)).min(row_count(group));
+        let rows = self.row..(self.row + step.min(max_rows)).min(row_count(group));
         let (decoder, row_group, count) =
             (Arc::clone(&self.decoder), self.row_group, rows.len() as u64);
         let first_row = self.first_row;
@@ -187,14 +187,14 @@ const FEW_PAGES: usize = 4;
 
 /// The most groups of columns that are read one after the other. Each is laid out anew for each
 /// portion, which walks all of the file's columns.
-const MOST_GROUPS: usize = 128;
+const MAX_GROUPS: usize = 128;
 
 /// All that a worker needs to decode any range of one file.
 #[derive(Debug)]
 pub(super) struct Decoder {
     pub(super) input: Input,
     pub(super) footer: ArrowReaderMetadata,
-    /// Groups of the wanted columns. While a column is read, its pages are in memory, a dictionary
+    /// Groups of the needed columns. While a column is read, its pages are in memory, a dictionary
     /// and a page of values, often 2 MiB and more; so only a few are read at once.
     pub(super) groups: Vec<ProjectionMask>,
     mask: ProjectionMask,
@@ -219,7 +219,7 @@ impl Decoder {
         let names = NameIndex::new(footer.schema());
         let root = |column: &ColumnRequest| {
             names.position(&column.name).ok_or_else(|| {
-                Error::internal("a column that the file lacks").at_column(&column.name)
+                Error::internal("a column that the file is missing").at_column(&column.name)
             })
         };
         let roots: Vec<usize> = columns.iter().map(root).collect::<Result<_>>()?;
@@ -237,7 +237,7 @@ impl Decoder {
             )
         };
         let groups = ascending
-            .chunks(ascending.len().div_ceil(MOST_GROUPS).max(1))
+            .chunks(ascending.len().div_ceil(MAX_GROUPS).max(1))
             .map(mask)
             .collect();
         let mask = mask(&ascending);
@@ -269,8 +269,8 @@ impl Decoder {
         })
     }
 
-    /// The column chunks of a row group that are wanted, each with its number among the leaves.
-    pub(super) fn wanted<'a>(
+    /// The column chunks of a row group that are needed, each with its number among the leaves.
+    pub(super) fn requested<'a>(
         &'a self,
         group: &'a RowGroupMetaData,
     ) -> impl Iterator<Item = (usize, &'a ColumnChunkMetaData)> {
@@ -352,7 +352,7 @@ impl Decoder {
         let schema = self.footer.parquet_schema();
         let group = self.row_group(row_group)?;
         let mut roots: Vec<usize> = self
-            .wanted(group)
+            .requested(group)
             .map(|(leaf, _)| schema.get_column_root_idx(leaf))
             .collect();
         roots.dedup();

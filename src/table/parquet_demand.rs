@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field};
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::ReadOptions;
-use super::compact::{LEAST_RETAINED, MOST_RETAINED};
+use super::compact::{MAX_RETAINED, MIN_RETAINED};
 use super::demand::Demand;
 use super::parquet_decode::{Cut, Decoder, row_count};
 use super::parquet_header::page_facts;
@@ -33,7 +33,7 @@ pub(super) fn demands(
         for (demand, options) in demands.iter_mut().zip(options) {
             let step = Cut::new(options).step(
                 row_count(group),
-                decoder.wanted(group).map(|(_, column)| column),
+                decoder.requested(group).map(|(_, column)| column),
             );
             *demand = std::mem::take(demand).then(facts.demand(step as u64));
         }
@@ -41,7 +41,7 @@ pub(super) fn demands(
     demands
 }
 
-/// A row group's wanted columns, in the groups that are read at once.
+/// A row group's needed columns, in the groups that are read at once.
 struct GroupFacts {
     rows: u64,
     reads: Vec<Vec<ColumnFacts>>,
@@ -77,7 +77,7 @@ impl GroupFacts {
         };
         let read = |mask: &parquet::arrow::ProjectionMask| {
             decoder
-                .wanted(group)
+                .requested(group)
                 .filter(|(leaf, _)| mask.leaf_included(*leaf))
                 .filter_map(|(leaf, column)| facts(leaf, column))
                 .collect()
@@ -174,7 +174,7 @@ impl ColumnFacts {
             ColumnKind::Fixed(width) => step * width + step / 8,
             ColumnKind::Text(mean) => {
                 let own = mean.map_or(u64::MAX, |mean| {
-                    (step * mean).saturating_mul(MOST_RETAINED as u64) + LEAST_RETAINED as u64
+                    (step * mean).saturating_mul(MAX_RETAINED as u64) + MIN_RETAINED as u64
                 });
                 step * VIEW_BYTES + pages.min(own)
             }
@@ -182,7 +182,7 @@ impl ColumnFacts {
         }
     }
 
-    /// What decoding them takes beside that: a page of numbers at a time, or all pages that views
+    /// What decoding them takes alongside that: a page of numbers at a time, or all pages that views
     /// lie in.
     fn passing(&self, step: u64, rows: u64) -> u64 {
         let (pages, growing) = match self.kind {

@@ -1,7 +1,7 @@
 //! A Parquet file's footer, checked before the reader beneath parses it, and put into words that
 //! the reader knows.
 //!
-//! That reader passes over lists of truth values one by one though not a byte of them is there,
+//! That reader passes over lists of booleans one by one though not a byte of them is there,
 //! reserves memory for as many children as a schema says it has, follows a schema to any depth on
 //! the stack, and reads the fields that it knows without looking at their type. A footer with
 //! fields or names of a later version of the format is written anew without them; what then cannot
@@ -85,7 +85,7 @@ const BOUNDING_BOX: Kind = Struct(&[
 ]);
 
 /// Type, encodings, path, codec, values, sizes, key-value pairs, offsets of pages, statistics,
-/// statistics of encodings, bloom filter, statistics of sizes, statistics of places.
+/// statistics of encodings, bloom filter, statistics of sizes, statistics of positions.
 const COLUMN_META_DATA: Kind = Struct(&[
     ChunkType(TYPES),
     List(&Enum(ENCODINGS)),
@@ -106,7 +106,7 @@ const COLUMN_META_DATA: Kind = Struct(&[
     Struct(&[BOUNDING_BOX, List(&Number)]),
 ]);
 
-/// File, offset, metadata, places of the page indexes.
+/// File, offset, metadata, positions of the page indexes.
 const COLUMN_CHUNK: Kind = Struct(&[
     Binary,
     Number,
@@ -309,15 +309,15 @@ mod tests {
                 unreadable: Vec::new()
             })
         );
-        // A list of truth values, a struct, a map, a logical type, a name of an annotation,
+        // A list of booleans, a struct, a map, a logical type, a name of an annotation,
         // columns' orders that are not known.
-        let truths = [0x09, 0x80, 0x02, 0x31, 1, 2, 1];
+        let booleans = [0x09, 0x80, 0x02, 0x31, 1, 2, 1];
         let later = [
             footer(&[0x0c, 0x80, 0x04, 0x15, 2, 0], &[], 0, &[], &[]),
             footer(&[0x6c, 0x0c, 80, 0, 0], &[], 0, &[], &[]),
             footer(&[0x25, 80], &[], 0, &[], &[]),
-            footer(&[], &truths, 0, &[], &[]),
-            footer(&[], &[], 0, &truths, &truths),
+            footer(&[], &booleans, 0, &[], &[]),
+            footer(&[], &[], 0, &booleans, &booleans),
             footer(
                 &[],
                 &[],
@@ -375,11 +375,11 @@ mod tests {
     #[test]
     fn values_of_a_type_that_is_not_known_are_refused() {
         let mut bytes = footer(&[], &[], 0, &[], &[]);
-        let place = bytes
+        let slot = bytes
             .windows(5)
             .position(|window| window == [0x15, 4, 0x25, 0, 0x18])
             .unwrap();
-        bytes[place + 1] = 18;
+        bytes[slot + 1] = 18;
         assert_eq!(
             checked(bytes).unwrap_err().to_string(),
             "column chunk 0 has values of type 2, its column of type 9"

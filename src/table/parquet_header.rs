@@ -1,6 +1,6 @@
 //! The headers of a Parquet file's pages, checked before the reader beneath parses them.
 //!
-//! That reader passes over lists of truth values one by one though not a byte of them is there, and
+//! That reader passes over lists of booleans one by one though not a byte of them is there, and
 //! reads the fields that it knows without looking at their type. Owns which fields those are. How
 //! records are walked is `thrift`'s, footers are `parquet_footer`'s.
 //!
@@ -22,7 +22,7 @@ const HEADER_BYTES: usize = 2048;
 
 /// The longest page header: two texts of the largest size that writers put in statistics are far
 /// below.
-const MOST_HEADER_BYTES: usize = 16 << 20;
+const MAX_HEADER_BYTES: usize = 16 << 20;
 
 /// Type, size, compressed size, checksum, then one of: data page, index page, dictionary page, data
 /// page of the second version.
@@ -59,10 +59,10 @@ pub(super) fn page_facts(file: FileReader) -> io::Result<PageFacts> {
     let damaged =
         |refusal: Refusal| io::Error::new(io::ErrorKind::InvalidData, refusal.to_string());
     let (numbers, inner) = leading_numbers(&reader.header).map_err(damaged)?;
-    let field = |wanted: i16| {
+    let field = |requested: i16| {
         numbers
             .iter()
-            .find(|(identifier, _)| *identifier == wanted)
+            .find(|(identifier, _)| *identifier == requested)
             .and_then(|(_, value)| u64::try_from(*value).ok())
     };
     Ok(PageFacts {
@@ -233,10 +233,10 @@ impl ChunkFacts {
 
 impl DataPage {
     fn new(identifier: i16, numbers: &[(i16, i64)]) -> Option<Self> {
-        let number = |wanted: i16| {
+        let number = |requested: i16| {
             numbers
                 .iter()
-                .find(|(own, _)| *own == wanted)
+                .find(|(own, _)| *own == requested)
                 .map_or(0, |(_, number)| *number)
         };
         match identifier {
@@ -328,10 +328,10 @@ impl PageChecks {
     /// Takes down what a header at byte `start` says.
     fn note(&self, start: u64, header: &[u8]) -> Result<(), Refusal> {
         let (numbers, inner) = leading_numbers(header)?;
-        let field = |wanted: i16| {
+        let field = |requested: i16| {
             numbers
                 .iter()
-                .find(|(identifier, _)| *identifier == wanted)
+                .find(|(identifier, _)| *identifier == requested)
                 .map(|(_, value)| *value)
         };
         let page_start = start.saturating_add(header.len() as u64);
@@ -411,11 +411,11 @@ impl HeaderReader {
                 format!("cannot read the page header: {text}"),
             )
         };
-        let mut wanted = HEADER_BYTES;
+        let mut requested = HEADER_BYTES;
         loop {
             self.file
                 .by_ref()
-                .take((wanted - self.header.len()) as u64)
+                .take((requested - self.header.len()) as u64)
                 .read_to_end(&mut self.header)?;
             match struct_length(&self.header, PAGE_HEADER) {
                 Ok(length) => {
@@ -426,13 +426,13 @@ impl HeaderReader {
                         .map_err(|refusal| damaged(refusal.to_string()));
                 }
                 Err(Refusal::CutOff)
-                    if self.header.len() == wanted && wanted < MOST_HEADER_BYTES =>
+                    if self.header.len() == requested && requested < MAX_HEADER_BYTES =>
                 {
-                    wanted *= 2;
+                    requested *= 2;
                 }
-                Err(Refusal::CutOff) if self.header.len() == wanted => {
+                Err(Refusal::CutOff) if self.header.len() == requested => {
                     return Err(damaged(format!(
-                        "it is longer than {MOST_HEADER_BYTES} bytes"
+                        "it is longer than {MAX_HEADER_BYTES} bytes"
                     )));
                 }
                 Err(Refusal::CutOff) => return Err(damaged("the file ends in it".to_owned())),
@@ -530,7 +530,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_encoded_as_its_column_chunk_says() {
+    fn a_page_is_encoded_as_its_column_chunk_states() {
         let chunk = ChunkFacts {
             encodings: 1 << 0 | 1 << 3 | 1 << 8,
             is_flat: true,
@@ -644,7 +644,7 @@ mod tests {
             "cannot read the page header: the file ends in it"
         );
         assert_eq!(
-            message(&header(MOST_HEADER_BYTES)),
+            message(&header(MAX_HEADER_BYTES)),
             "cannot read the page header: it is longer than 16777216 bytes"
         );
         let facts = |bytes: &[u8]| {

@@ -1,5 +1,5 @@
 //! Pages on their way into a file: each gets the checksum of its bytes, which the encoder
-//! underneath leaves out.
+//! underneath drops.
 //!
 //! Owns the store in which a column chunk's pages wait, the checksum in their headers, and what of
 //! the chunk's description moves with it. Source: `parquet.thrift` of Apache Parquet's format 2.12,

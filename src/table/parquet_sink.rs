@@ -278,7 +278,7 @@ fn encode(
 ) -> Result<Vec<CheckedChunk>, ParquetError> {
     let schema = Arc::new(Schema::new(vec![Arc::clone(field)]));
     // Encoders are made for the columns of a file, all of them at once; so each column gets a file
-    // of its own, which nobody keeps.
+    // of its own, which no one keeps.
     let root = Type::group_type_builder(OWN_ROOT)
         .with_fields(vec![Arc::clone(parquet)])
         .build()?;

@@ -1,5 +1,5 @@
 //! What rows take, in bytes: a function of their values and types alone, so that what is cut by it
-//! is cut at the same places in every run.
+//! is cut at the same positions in every run.
 
 use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, RecordBatch};
 use arrow::datatypes::DataType;
@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 /// What an element of a list counts at least; texts in lists are short.
 const ELEMENT_BYTES: usize = 8;
 
-/// What a text or a list counts beside its content: where it ends.
+/// What a text or a list counts alongside its content: where it ends.
 const OFFSET_BYTES: usize = 4;
 
 /// What the rows of a batch take.
@@ -99,7 +99,7 @@ fn add_sizes(column: &ArrayRef, sizes: &mut [usize]) -> bool {
                 .iter_mut()
                 .zip(lengths)
                 .for_each(|(sum, length)| *sum += length),
-            // What lies under a null is nobody's value, and may differ with the way it came.
+            // What lies under a null is no one's value, and may differ with the way it came.
             Some(nulls) => sizes
                 .iter_mut()
                 .zip(lengths)

@@ -3,7 +3,7 @@
 //! Owns how near is near enough to suggest. It must not know what the names are of.
 
 /// Letters by which a long name may differ and still be meant; a short one by a third of its own.
-const MOST_TYPING_ERRORS: usize = 2;
+const MAX_TYPING_ERRORS: usize = 2;
 
 /// The name most like this one, if any is like it: the same but for case and punctuation, or but
 /// for few letters.
@@ -11,7 +11,7 @@ pub(crate) fn nearest<'a>(
     name: &str,
     names: &(impl Iterator<Item = &'a str> + Clone),
 ) -> Option<&'a str> {
-    let most = MOST_TYPING_ERRORS.min(name.len() / 3);
+    let most = MAX_TYPING_ERRORS.min(name.len() / 3);
     let near = || {
         names
             .clone()

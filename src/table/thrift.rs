@@ -14,10 +14,10 @@ use std::fmt;
 pub(super) use super::thrift_kind::{Kind, code, is_known};
 
 /// Structs, lists and maps inside each other: the depth at which parsers give up, too.
-pub(super) const MOST_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// The deepest schema: what Apache Arrow's C++ reader takes, too.
-const MOST_SCHEMA_DEPTH: usize = 100;
+const MAX_SCHEMA_DEPTH: usize = 100;
 
 /// Bits of a number in a run of bytes; each byte holds seven.
 const NUMBER_BITS: u32 = 64;
@@ -49,7 +49,7 @@ pub(super) fn wrong<T>(text: impl Into<String>) -> Result<T, Refusal> {
 /// The length of the struct with these fields that `bytes` begin with.
 pub(super) fn struct_length(bytes: &[u8], fields: &'static [Kind]) -> Result<usize, Refusal> {
     let mut walk = Walk::new(bytes);
-    walk.fields(fields, MOST_DEPTH)?;
+    walk.fields(fields, MAX_DEPTH)?;
     Ok(walk.position)
 }
 
@@ -60,7 +60,7 @@ pub(super) fn has_unknown(bytes: &[u8], fields: &'static [Kind]) -> Result<bool,
         passes_others: true,
         ..Walk::new(bytes)
     };
-    walk.fields(fields, MOST_DEPTH)?;
+    walk.fields(fields, MAX_DEPTH)?;
     Ok(walk.has_unknown)
 }
 
@@ -92,7 +92,7 @@ pub(super) struct Walk<'a> {
     leaf_types: Vec<i8>,
     /// The column chunk at work, in its row group.
     chunk: usize,
-    /// Whether fields may have another type than their kind's, and lists of truth values be in
+    /// Whether fields may have another type than their kind's, and lists of booleans be in
     /// fields that are not known: no parser sees them.
     pub(super) passes_others: bool,
 }
@@ -298,7 +298,7 @@ impl Walk<'_> {
         })
     }
 
-    /// An element of a list or map, in which a truth value takes a byte.
+    /// An element of a list or map, in which a boolean takes a byte.
     fn element(&mut self, kind: Kind, code: u8, depth: usize) -> Result<(), Refusal> {
         if Kind::Truth.is(code) {
             self.pass(1)
@@ -315,12 +315,12 @@ impl Walk<'_> {
         )
     }
 
-    /// Parquet has no collections of truth values in its records, and parsers pass over their
+    /// Parquet has no collections of booleans in its records, and parsers pass over their
     /// elements without taking a byte for each.
     fn check_collection(&self, count: usize, codes: &[u8]) -> Result<(), Refusal> {
         if count > 0 && !self.passes_others && codes.iter().any(|code| Kind::Truth.is(*code)) {
             return wrong(format!(
-                "a list of {count} truth values, of which the format has none"
+                "a list of {count} booleans, of which the format has none"
             ));
         }
         if count > self.bytes.len() - self.position {
@@ -371,7 +371,7 @@ pub(super) fn deeper(depth: usize) -> Result<usize, Refusal> {
     depth.checked_sub(1).map_or_else(
         || {
             wrong(format!(
-                "records lie in each other more than {MOST_DEPTH} deep"
+                "records lie in each other more than {MAX_DEPTH} deep"
             ))
         },
         Ok,
@@ -400,8 +400,8 @@ fn check_tree(children: &[usize]) -> Result<(), Refusal> {
         if count > 0 {
             open.push(count);
         }
-        if open.len() > MOST_SCHEMA_DEPTH {
-            return wrong(format!("the schema is more than {MOST_SCHEMA_DEPTH} deep"));
+        if open.len() > MAX_SCHEMA_DEPTH {
+            return wrong(format!("the schema is more than {MAX_SCHEMA_DEPTH} deep"));
         }
     }
     Ok(())
@@ -456,15 +456,15 @@ mod tests {
     fn counts_that_nothing_stands_behind_are_refused() {
         let many = [0xff, 0xff, 0xff, 0xff, 0x07];
         let with = |head: &[u8], tail: &[u8]| [head, &many, tail].concat();
-        let truths = "a list of 2147483647 truth values, of which the format has none";
-        assert_eq!(refusal(&with(&[0x59, 0xf1], &[])), truths);
-        assert_eq!(refusal(&with(&[0x59, 0xf2], &[])), truths);
+        let booleans = "a list of 2147483647 booleans, of which the format has none";
+        assert_eq!(refusal(&with(&[0x59, 0xf1], &[])), booleans);
+        assert_eq!(refusal(&with(&[0x59, 0xf2], &[])), booleans);
         assert_eq!(
             refusal(&with(&[0x59, 0x19, 0xf2], &[])),
-            truths,
+            booleans,
             "also inside others"
         );
-        assert_eq!(refusal(&with(&[0x5b], &[0x12])), truths);
+        assert_eq!(refusal(&with(&[0x5b], &[0x12])), booleans);
         assert_eq!(
             refusal(&with(&[0x59, 0xf5], &[1, 2])),
             "it ends in the middle of a field"
@@ -500,11 +500,11 @@ mod tests {
         let nested =
             |depth: usize| [&[0x5c][..], &vec![0x1c; depth - 1], &vec![0; depth + 1]].concat();
         assert_eq!(
-            struct_length(&nested(MOST_DEPTH - 1), RECORD),
-            Ok(2 * MOST_DEPTH - 1)
+            struct_length(&nested(MAX_DEPTH - 1), RECORD),
+            Ok(2 * MAX_DEPTH - 1)
         );
         assert_eq!(
-            refusal(&nested(MOST_DEPTH)),
+            refusal(&nested(MAX_DEPTH)),
             "records lie in each other more than 64 deep"
         );
         assert_eq!(
@@ -514,7 +514,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_has_the_children_that_it_says_and_a_depth_that_can_be_followed() {
+    fn a_schema_has_the_children_that_it_states_and_a_depth_that_can_be_followed() {
         assert_eq!(check_tree(&[2, 1, 0, 0]), Ok(()));
         assert_eq!(check_tree(&[]), Ok(()));
         let text = |children: &[usize]| check_tree(children).unwrap_err().to_string();

@@ -1,16 +1,16 @@
 //! Records in Thrift's compact protocol as trees: read, changed and written again without the
-//! fields that nobody here knows.
+//! fields that no one here knows.
 //!
 //! Only footers of later versions of a format need it: a parser that knows fewer fields may stumble
 //! over them. Owns the tree and both ways. What is a field, and of which kind, is said by its
 //! user's tables; how a record is walked is `thrift`'s.
 
-use super::thrift::{Kind, MOST_DEPTH, Refusal, Walk, code, deeper, wrong};
+use super::thrift::{Kind, MAX_DEPTH, Refusal, Walk, code, deeper, wrong};
 
 /// A value of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value<'a> {
-    /// A truth value.
+    /// A boolean.
     Truth(bool),
     /// A byte.
     Byte(u8),
@@ -38,7 +38,7 @@ impl<'a> Fields<'a> {
     pub(super) fn read(bytes: &'a [u8], kinds: &'static [Kind]) -> Result<Self, Refusal> {
         let mut walk = Walk::new(bytes);
         walk.passes_others = true;
-        read_fields(&mut walk, kinds, MOST_DEPTH)
+        read_fields(&mut walk, kinds, MAX_DEPTH)
     }
 
     /// The field of this identifier.
@@ -289,7 +289,7 @@ fn read_list<'a>(walk: &mut Walk<'a>, element: Kind, depth: usize) -> Result<Val
     let (code, count) = walk.list_head(element)?;
     if Kind::Truth.is(code) && count > 0 {
         return wrong(format!(
-            "a list of {count} truth values, of which the format has none"
+            "a list of {count} booleans, of which the format has none"
         ));
     }
     let elements = (0..count)
@@ -330,7 +330,7 @@ mod tests {
         let mut written = Vec::new();
         fields.write(&mut written);
         assert_eq!(written, plain);
-        // Behind it fields 9 to 14: a list of three truth values, a map, a struct of a set, a UUID,
+        // Behind it fields 9 to 14: a list of three booleans, a map, a struct of a set, a UUID,
         // a false and a double.
         let later = [
             &[

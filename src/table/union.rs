@@ -15,7 +15,7 @@ use crate::error::{Error, Result, shell_word};
 /// The columns of all files together.
 pub(super) struct Unified {
     pub(super) columns: Vec<Field>,
-    /// Names of columns that not every file has, with the first file that lacks them.
+    /// Names of columns that not every file has, with the first file that is missing them.
     pub(super) partial: HashMap<String, usize>,
 }
 
@@ -65,11 +65,11 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
             }
         }
     }
-    // Where a file lacks a column its rows have nulls.
+    // Where a file is missing a column its rows have nulls.
     for met in met.values().filter(|met| met.count < files.len()) {
         columns[met.position].metadata_mut().remove(WHOLE);
     }
-    let lacks = |name: &String| {
+    let missing_attribute = |name: &String| {
         files
             .iter()
             .position(|file| file.table.schema().column_with_name(name).is_none())
@@ -77,7 +77,7 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
     let partial = met
         .iter()
         .filter(|(_, met)| met.count < files.len())
-        .filter_map(|(name, _)| Some((name.clone(), lacks(name)?)));
+        .filter_map(|(name, _)| Some((name.clone(), missing_attribute(name)?)));
     Ok(Unified {
         partial: partial.collect(),
         columns,
@@ -96,7 +96,7 @@ pub(super) fn rename(
         .find(|(from, _)| !known.contains(from.as_str()))
     {
         return Err(
-            Error::contract("`--rename` names a column that the data lacks")
+            Error::contract("`--rename` names a column that the data is missing")
                 .at_column(from)
                 .hint(did_you_mean(
                     from,

@@ -2,7 +2,7 @@
 //!
 //! Owns how values look: numbers in the shortest form that reads back as the same number of the
 //! same precision, dates, times, intervals and durations in ISO 8601, decimals with all their
-//! places, booleans as `true` and `false`, a UUID with its dashes, other binary values in
+//! positions, booleans as `true` and `false`, a UUID with its dashes, other binary values in
 //! hexadecimal, null as nothing, text as it is. It must not know where the text goes.
 
 use std::fmt::Write;

@@ -35,8 +35,8 @@ fn a_regex_takes_columns_in_the_order_of_the_data_and_warns_of_it() {
     let warning = "\
         warning: `--features '/^[ab]$/'` feeds the model in the order of the data: `b`, `a`\nhint: \
                    if that is the order of training, write it down: `--features b,a`\n";
-    let told = score(&room, "--features /^[ab]$/").ok();
-    assert!(told.stderr.starts_with(warning), "{told}");
+    let rendered = score(&room, "--features /^[ab]$/").ok();
+    assert!(rendered.stderr.starts_with(warning), "{rendered}");
     let checked = room
         .tallow("check --model good.json rows.csv --features /^[ab]$/")
         .ok();
@@ -52,7 +52,7 @@ fn a_regex_takes_columns_in_the_order_of_the_data_and_warns_of_it() {
             .ok()
             .stderr
             .contains("warning"),
-        "a warning is no summary"
+        "a warning is not a summary"
     );
     assert!(
         score(&room, "--features /^[ab]$/ -qq")
@@ -63,7 +63,7 @@ fn a_regex_takes_columns_in_the_order_of_the_data_and_warns_of_it() {
 }
 
 #[test]
-fn who_asks_for_more_is_told_which_column_feeds_which_feature() {
+fn who_asks_for_more_is_reported_which_column_feeds_which_feature() {
     let room = nameless_room("x,b,a\n1,0.9,0.1\n");
     let lines = "features of the model, and the columns that feed them\n  f0                       <- a \
          (Utf8)\n  f1                       <- b (Utf8)\n";
@@ -145,7 +145,7 @@ fn the_order_of_columns_does_not_matter() {
 fn a_missing_column_is_named_with_what_may_be_meant() {
     let run = score(&room("A,b\n0.1,0.9\n"), "").fails(3);
     insta::assert_snapshot!(run.stderr, @r"
-    contract error: the model needs the column `a`, which the data lacks (`rows.csv`)
+    contract error: the model needs the column `a`, which the data is missing (`rows.csv`)
     hint: the data has `A`: if that is meant, pass `--rename A=a`
     ");
     score(&room("A,b\n0.1,0.9\n"), "--rename A=a").ok();
@@ -157,7 +157,7 @@ fn a_missing_column_is_named_with_what_may_be_meant() {
 }
 
 #[test]
-fn a_file_of_another_delimiter_is_told_from_one_without_the_columns() {
+fn a_file_of_another_delimiter_is_distinguished_from_one_without_the_columns() {
     for (rows, flag) in [
         ("id;a;b\n1;0.1;0.9\n", "';'"),
         ("id\ta\tb\n1\t0.1\t0.9\n", "tab"),
@@ -231,7 +231,7 @@ fn policies_decide_about_missing_values() {
     let run = score(&room(rows), "--on-null nobody=reject").fails(2);
     assert!(
         run.stderr.contains(
-            "`--on-null` names `nobody`, which is no input of the model\nhint: `tallow check` \
+            "`--on-null` names `nobody`, which is not an input of the model\nhint: `tallow check` \
              shows"
         ),
         "{run}"
@@ -272,12 +272,12 @@ fn an_unseen_category_stops_the_run_where_the_library_would_unless_a_policy_lets
         ))
     };
     let run = score("").fails(1);
-    let told = format!(
+    let rendered = format!(
         "error: a category was never seen in training (`customers.csv`, row {row}, column \
          `contract`)"
     );
     assert!(
-        run.stderr.starts_with(&told) && run.stderr.contains("`--on-unseen contract=reject`"),
+        run.stderr.starts_with(&rendered) && run.stderr.contains("`--on-unseen contract=reject`"),
         "{run}"
     );
     assert!(!demo.path("out.parquet").exists());
@@ -295,7 +295,7 @@ fn an_unseen_category_stops_the_run_where_the_library_would_unless_a_policy_lets
 }
 
 #[test]
-fn expressions_that_do_not_fit_say_so() {
+fn expressions_that_do_not_fit_report_it() {
     let rows = room("a,b,c\n0.1,0.9,x\n");
     let with = |filter: &str| {
         rows.run([
@@ -440,7 +440,7 @@ fn a_run_never_writes_over_what_it_reads() {
 }
 
 #[test]
-fn names_given_twice_are_refused() {
+fn names_repeated_are_refused() {
     let room = room("id,a,b\n1,0.1,0.9\n");
     score(&room, "--passthrough id,id").fails(3);
     score(&room, "--features a,a").fails(2);
@@ -491,7 +491,7 @@ fn dictionaries_of_any_value_are_read() {
     use std::sync::Arc;
     let room = room("");
     let keys = || Int8Array::from(vec![Some(0), Some(1), None]);
-    let truth: ArrayRef = Arc::new(DictionaryArray::<Int8Type>::new(
+    let boolean: ArrayRef = Arc::new(DictionaryArray::<Int8Type>::new(
         keys(),
         Arc::new(BooleanArray::from(vec![true, false])),
     ));
@@ -502,7 +502,7 @@ fn dictionaries_of_any_value_are_read() {
     let b: ArrayRef = Arc::new(Float32Array::from(vec![0.1, 0.2, 0.3]));
     room.parquet(
         "in.parquet",
-        &RecordBatch::try_from_iter([("a", truth), ("price", prices), ("b", b)]).unwrap(),
+        &RecordBatch::try_from_iter([("a", boolean), ("price", prices), ("b", b)]).unwrap(),
         10,
     );
     room.tallow("score --model good.json in.parquet --output out.csv")
@@ -531,7 +531,7 @@ fn digits_that_the_model_cannot_hold_are_counted_as_rounded() {
         let count = |column: &str| run["coercions"][column]["rounded"].as_u64().unwrap_or(0);
         (count("a"), count("b"))
     };
-    // The model computes in single precision: 2^24 is held, the next whole number is not.
+    // The model computes in single precision: 2^24 is held, the next integer is not.
     let room = room(
         "a,b\n16777216,0.1\n16777217,1e30\n-9007199254740993,33554432\n16777217.5,\
          123456789012345678901234567890\n",
@@ -564,10 +564,10 @@ fn digits_that_the_model_cannot_hold_are_counted_as_rounded() {
 #[test]
 fn a_position_that_contradicts_a_name_is_warned_of() {
     let room = room("b,a\n0.9,0.1\n");
-    let told = score(&room, "--features b,a").ok();
+    let rendered = score(&room, "--features b,a").ok();
     let warning = "warning: `--features` feeds the model's features with columns of other names, \
                    by position: `a <- b`, `b <- a`\n";
-    assert!(told.stderr.starts_with(warning), "{told}");
+    assert!(rendered.stderr.starts_with(warning), "{rendered}");
     assert!(
         !score(&room, "--features a,b")
             .ok()
@@ -577,16 +577,16 @@ fn a_position_that_contradicts_a_name_is_warned_of() {
 }
 
 #[test]
-fn a_file_that_is_given_twice_is_warned_of() {
+fn a_file_that_is_repeated_is_warned_of() {
     let room = room("a,b\n0.1,0.9\n");
-    let told = room
+    let rendered = room
         .tallow("score --model good.json rows.csv ./rows.csv --output out.parquet")
         .ok();
     assert!(
-        told.stderr.starts_with(
+        rendered.stderr.starts_with(
             "warning: a file that is given more than once is scored as often: `./rows.csv`\n"
         ),
-        "{told}"
+        "{rendered}"
     );
 }
 

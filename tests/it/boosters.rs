@@ -23,12 +23,13 @@ fn case(name: &str, model: &str) -> Room {
 #[test]
 fn fewer_trees_than_there_are_show_in_summary_report_and_inspect() {
     let room = case("xgboost_3.2_estimator", "model.ubj");
-    let told = "6 of 10 (12 of 20 trees), up to the best iteration, as the estimator's `predict`";
+    let rendered =
+        "6 of 10 (12 of 20 trees), up to the best iteration, as the estimator's `predict`";
     let run = room
         .tallow("score --model model.ubj rows.parquet --output out.parquet --report report.parquet")
         .ok();
     assert!(
-        run.stderr.contains(&format!("rounds used  {told}")),
+        run.stderr.contains(&format!("rounds used  {rendered}")),
         "{run}"
     );
     let report: Json = serde_json::from_str(
@@ -38,7 +39,7 @@ fn fewer_trees_than_there_are_show_in_summary_report_and_inspect() {
             .stdout,
     )
     .unwrap();
-    assert!(report.to_string().contains(told), "{report}");
+    assert!(report.to_string().contains(rendered), "{report}");
     let inspected: Json =
         serde_json::from_str(&room.tallow("inspect model.ubj --format json").ok().stdout).unwrap();
     let facts = &inspected["facts"];
@@ -46,7 +47,7 @@ fn fewer_trees_than_there_are_show_in_summary_report_and_inspect() {
         [&facts["trees"], &facts["rounds"], &facts["best_iteration"]],
         [&Json::from(20), &Json::from(10), &Json::from(5)]
     );
-    assert_eq!(facts["rounds_used"], told);
+    assert_eq!(facts["rounds_used"], rendered);
     assert_eq!(facts["base_score"], 0.5025);
     assert_eq!(facts["format_version"], "3.2.0", "a version is a text");
     let run = room.tallow("inspect model.ubj --trees all").ok();
@@ -111,7 +112,7 @@ fn offsets_are_bound_by_name_and_checked() {
     let with_offset = table(&room.path("out.parquet"));
     assert!(
         with_offset.column_by_name("exposure 0").is_some(),
-        "a column of offsets is no feature, so it comes along"
+        "a column of offsets is not a feature, so it comes along"
     );
     score("").ok();
     assert_ne!(

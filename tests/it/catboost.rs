@@ -52,8 +52,8 @@ fn no_changed_byte_panics_or_hangs() {
             };
             let mut wild = bytes.clone();
             for _ in 0..=next() % 3 {
-                let place = 4 + next() % (wild.len() - 4);
-                wild[place] = [0, 1, 0x7f, 0x80, 0xff, next() as u8][next() % 6];
+                let index = 4 + next() % (wild.len() - 4);
+                wild[index] = [0, 1, 0x7f, 0x80, 0xff, next() as u8][next() % 6];
             }
             let Ok(loaded) = load(wild) else { continue };
             let columns = Columns::filled(3, loaded.model.feature_count(), 7.0);
@@ -102,16 +102,16 @@ fn unseen_categories_are_counted_and_rejected_when_asked() {
 /// Where a field of the flatbuffer's table at `start` lies.
 fn field(bytes: &[u8], start: usize, number: usize) -> usize {
     let fields = start - i32::from_le_bytes(bytes[start..start + 4].try_into().unwrap()) as usize;
-    let place = fields + 4 + 2 * number;
+    let index = fields + 4 + 2 * number;
     start
         + usize::from(u16::from_le_bytes(
-            bytes[place..place + 2].try_into().unwrap(),
+            bytes[index..index + 2].try_into().unwrap(),
         ))
 }
 
 /// Where an offset leads.
-fn followed(bytes: &[u8], place: usize) -> usize {
-    place + u32::from_le_bytes(bytes[place..place + 4].try_into().unwrap()) as usize
+fn followed(bytes: &[u8], index: usize) -> usize {
+    index + u32::from_le_bytes(bytes[index..index + 4].try_into().unwrap()) as usize
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn every_wild_number_has_its_message() {
     let buckets = vector(&simple, counts, 1);
     let used = (buckets..)
         .step_by(12)
-        .find(|&place| simple[place..place + 8] != [0xff; 8])
+        .find(|&index| simple[index..index + 8] != [0xff; 8])
         .unwrap();
     let core = followed(&simple, 8);
     let cases: [(&[u8], usize, [u8; 4], &str); 9] = [
@@ -187,9 +187,9 @@ fn every_wild_number_has_its_message() {
             "an offset leads out of the buffer",
         ),
     ];
-    for (bytes, place, value, expected) in cases {
+    for (bytes, index, value, expected) in cases {
         let mut wild = bytes.to_vec();
-        wild[place..place + 4].copy_from_slice(&value);
+        wild[index..index + 4].copy_from_slice(&value);
         let message = load(wild).map(|_| ()).unwrap_err().to_string();
         assert!(message.contains(expected), "{expected}: {message}");
     }

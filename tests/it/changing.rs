@@ -129,7 +129,7 @@ fn an_input_that_changes_ends_the_run_and_is_named_with_what_changed() {
         ("out.parquet", ".tmp-out"),
         ("out/", "out/_tallow/part-00000.json"),
     ] {
-        for (what, change, told) in &changes {
+        for (what, change, text) in &changes {
             let room = room();
             let rows = if output.ends_with('/') {
                 " --rows-per-part 5000"
@@ -142,12 +142,12 @@ fn an_input_that_changes_ends_the_run_and_is_named_with_what_changed() {
             );
             let (code, message) =
                 change_during(&room, &line, sign, &|| change(&room.path("rows.csv")));
-            let wanted = format!(
-                "error: the file changed while it was in use: {told} (`rows.csv`)\nhint: run \
+            let expected = format!(
+                "error: the file changed while it was in use: {text} (`rows.csv`)\nhint: run \
                  again once nothing writes"
             );
             assert!(
-                code == Some(1) && message.starts_with(&wanted),
+                code == Some(1) && message.starts_with(&expected),
                 "{what}, {output}: {code:?} {message}"
             );
             assert!(

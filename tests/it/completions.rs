@@ -36,7 +36,7 @@ fn tallow_and_every_verb_have_a_manual_page() {
 }
 
 #[test]
-fn help_of_every_verb_says_how_to_choose() {
+fn help_of_every_verb_explains_how_to_choose() {
     for verb in ["score", "inspect", "check", "completions"] {
         let run = Room::new().tallow(&format!("{verb} --help")).ok();
         assert!(
@@ -86,7 +86,7 @@ fn a_usage_error_in_json_holds_the_whole_message() {
 }
 
 #[test]
-fn a_usage_error_is_json_where_the_variable_asks_for_it_and_no_flag_says_otherwise() {
+fn a_usage_error_is_json_where_the_variable_asks_for_it_and_no_flag_states_otherwise() {
     let room = Room::new();
     let run = |flags: &[&str]| {
         room.command()

@@ -436,11 +436,11 @@ fn what_is_not_a_table_is_named_whatever_it_is_called() {
         ("rows.orc", b"ORC\0\0\0\0", "an ORC file"),
         ("rows.pkl", b"\x80\x04\x95\x10\0\0", "a pickle"),
     ];
-    for (name, bytes, told) in cases {
+    for (name, bytes, rendered) in cases {
         room.file(name, bytes);
         let run = score(&room, name, &[]).fails(1);
         assert!(
-            run.stderr.contains(told) && run.stderr.contains("hint: "),
+            run.stderr.contains(rendered) && run.stderr.contains("hint: "),
             "{name}: {run}"
         );
         let run = room.tallow(&format!("inspect {name}"));

@@ -128,11 +128,11 @@ fn a_data_set_on_a_full_disk_keeps_the_old_one_and_goes_on_when_there_is_space()
         &format!("SCRIPT=$(cat <<'END'\n{script}\nEND\n); {in_own_space}"),
     );
     assert_eq!(code, Some(0), "{message}");
-    let told = message
+    let text = message
         .lines()
         .find(|line| line.starts_with("error: cannot write the Parquet file (`out/set/"));
     assert!(
-        told.is_some() && message.contains("`)\n  caused by: ") && !message.contains("External"),
+        text.is_some() && message.contains("`)\n  caused by: ") && !message.contains("External"),
         "{message}"
     );
     assert!(
@@ -316,7 +316,7 @@ fn look_at_set(directory: &Path) -> bool {
     assert!(
         digests
             .iter()
-            .all(|(wanted, found)| found.as_deref() == Some(*wanted)),
+            .all(|(expected, found)| found.as_deref() == Some(*expected)),
         "`_SUCCESS`, and not what the manifest says"
     );
     true

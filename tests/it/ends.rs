@@ -150,29 +150,29 @@ fn a_damaged_manifest_is_replaced_on_request() {
 }
 
 #[test]
-fn an_object_that_nobody_can_read_is_no_success() {
+fn an_object_that_no_one_can_read_is_not_a_success() {
     let room = room();
     let line = "score --model good.json rows.csv --format json --overwrite";
-    let (code, told) = bash(&room, &format!("tallow {line} --output a.parquet >&-"));
+    let (code, text) = bash(&room, &format!("tallow {line} --output a.parquet >&-"));
     assert!(
         code == Some(1)
-            && told.contains("`--format json` has nowhere to go: standard output is closed"),
-        "{code:?} {told}"
+            && text.contains("`--format json` has nowhere to go: standard output is closed"),
+        "{code:?} {text}"
     );
     assert!(!room.path("a.parquet").exists(), "told before the work");
-    let (code, told) = bash(
+    let (code, text) = bash(
         &room,
         &format!("tallow {line} --output a.parquet | true; exit ${{PIPESTATUS[0]}}"),
     );
     assert!(
-        code == Some(1) && told.contains("its JSON object could not be written to standard output"),
-        "{code:?} {told}"
+        code == Some(1) && text.contains("its JSON object could not be written to standard output"),
+        "{code:?} {text}"
     );
     assert!(room.path("a.parquet").exists());
-    let (code, told) = bash(&room, "tallow inspect good.json >&-");
+    let (code, text) = bash(&room, "tallow inspect good.json >&-");
     assert!(
-        code == Some(1) && told.contains("cannot write to standard output: it is closed"),
-        "{code:?} {told}"
+        code == Some(1) && text.contains("cannot write to standard output: it is closed"),
+        "{code:?} {text}"
     );
     for line in [
         "tallow score --quiet --model good.json rows.csv --output b.parquet >&-",
@@ -199,18 +199,18 @@ fn a_limit_on_the_size_of_files_is_an_error_that_names_it() {
         let line = format!(
             "tallow score --quiet --model good.json many.csv --output {output} --passthrough id"
         );
-        let (code, told) = bash(
+        let (code, text) = bash(
             &room,
             &format!("(ulimit -f 8; {line}) 2>&1 | cat; exit ${{PIPESTATUS[0]}}"),
         );
         assert!(
-            code == Some(1) && told.starts_with("error: cannot write"),
-            "{output}: {code:?} {told}"
+            code == Some(1) && text.starts_with("error: cannot write"),
+            "{output}: {code:?} {text}"
         );
         assert!(
-            told.contains("File too large")
-                && told.contains("hint: raise the limit on the size of files (`ulimit -f`)"),
-            "{output}: {told}"
+            text.contains("File too large")
+                && text.contains("hint: raise the limit on the size of files (`ulimit -f`)"),
+            "{output}: {text}"
         );
         assert!(
             !room.path(output).join("_SUCCESS").exists() && !room.path(output).is_file(),
@@ -221,7 +221,7 @@ fn a_limit_on_the_size_of_files_is_an_error_that_names_it() {
 }
 
 #[test]
-fn files_that_replace_others_are_read_by_no_more_people() {
+fn files_that_replace_others_are_read_by_no_more_users() {
     let room = room();
     let set_mode = |name: &str| {
         std::fs::set_permissions(room.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -256,7 +256,7 @@ fn files_that_replace_others_are_read_by_no_more_people() {
 
 #[test]
 #[expect(clippy::format_collect, reason = "a few rows of a test")]
-fn a_run_that_is_told_to_stop_among_thousands_of_partitions_stops_there() {
+fn a_run_that_is_stopped_among_thousands_of_partitions_stops_there() {
     let room = room();
     let count = 6_000;
     room.file(
@@ -319,9 +319,9 @@ fn a_value_that_is_too_long_for_a_directory_is_refused_with_its_column() {
     let run = room
         .tallow("score --quiet --model good.json long.csv --output set/ --partition-by region")
         .fails(1);
-    let told = "error: a value is too long for a partition: its directory's name would have 307 \
+    let text = "error: a value is too long for a partition: its directory's name would have 307 \
                 bytes of 255 (`set/`, column `region`)\nhint: ";
-    assert!(run.stderr.starts_with(told), "{run}");
+    assert!(run.stderr.starts_with(text), "{run}");
 }
 
 #[test]
@@ -335,9 +335,9 @@ fn what_is_different_about_a_finished_data_set_is_named() {
     }
     let line = "score --quiet --model good.json days --output set/";
     room.tallow(line).ok();
-    let told = |further: &str| room.tallow(&format!("{line} {further}")).fails(1).stderr;
+    let text = |further: &str| room.tallow(&format!("{line} {further}")).fails(1).stderr;
     room.file("days/c.csv", "id,a,b\n3,0.5,0.5\n");
-    let message = told("");
+    let message = text("");
     assert!(
         message.starts_with(
             "error: the output exists already, and since it was made these changed: there is a \
@@ -347,7 +347,7 @@ fn what_is_different_about_a_finished_data_set_is_named() {
     );
     std::fs::remove_file(room.path("days/a.csv")).unwrap();
     room.file("days/b.csv", "id,a,b\n3,0.5,0.5\n");
-    let message = told("--threshold 0.4");
+    let message = text("--threshold 0.4");
     for change in [
         "`--threshold`, from null to 0.4",
         "there is a new input: `days/c.csv`",
@@ -360,14 +360,14 @@ fn what_is_different_about_a_finished_data_set_is_named() {
         room.file(&format!("days/d{day}.csv"), "id,a,b\n3,0.5,0.5\n");
     }
     assert!(
-        told("").contains("`days/d3.csv` and 5 more files"),
+        text("").contains("`days/d3.csv` and 5 more files"),
         "{}",
-        told("")
+        text("")
     );
 }
 
 #[test]
-fn retry_of_a_single_file_says_what_to_do_instead() {
+fn retry_of_a_single_file_explains_what_to_do_instead() {
     let room = room();
     room.tallow(FILE).ok();
     let run = room.tallow("retry out.parquet").fails(1);
@@ -395,7 +395,7 @@ fn a_command_that_can_never_work_is_not_busy() {
 }
 
 #[test]
-fn losses_are_reported_unless_only_errors_are_wanted() {
+fn losses_are_reported_unless_only_errors_are_requested() {
     let room = room();
     room.file("days/broken.parquet", "PAR1 and no more");
     let numbers = |values: [Option<f32>; 5]| {
@@ -416,12 +416,12 @@ fn losses_are_reported_unless_only_errors_are_wanted() {
     let line = "score --model good.json days --output out.parquet --overwrite --on-null a=reject \
                 --on-bad-file skip --metrics-file m.prom";
     let quiet = room.tallow(&format!("{line} --quiet")).ok();
-    let told = [
-        "warning: a file was left out: cannot read the Parquet footer (`days/broken.parquet`)\n",
+    let text = [
+        "warning: a file was dropped: cannot read the Parquet footer (`days/broken.parquet`)\n",
         "warning: 1 of 5 rows were rejected (`out.parquet`)\nhint: each with its reason, they are \
          in `out.rejected.pq`\n",
     ];
-    assert_eq!(quiet.stderr, told.concat(), "{quiet}");
+    assert_eq!(quiet.stderr, text.concat(), "{quiet}");
     for flags in ["-qq", "--quiet --quiet"] {
         assert_eq!(
             room.tallow(&format!("{line} {flags}")).ok().stderr,
@@ -431,7 +431,7 @@ fn losses_are_reported_unless_only_errors_are_wanted() {
     }
     let loud = room.tallow(line).ok();
     assert!(
-        loud.stderr.contains("left out") && !loud.stderr.contains("warning"),
+        loud.stderr.contains("dropped") && !loud.stderr.contains("warning"),
         "the summary says it: {loud}"
     );
     let metrics = std::fs::read_to_string(room.path("m.prom")).unwrap();
@@ -457,14 +457,14 @@ fn losses_are_reported_unless_only_errors_are_wanted() {
             .env("TALLOW_QUIET", value)
             .output()
             .unwrap();
-        let told = String::from_utf8(output.stderr).unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
         assert!(
-            told.lines()
+            text.lines()
                 .filter(|line| !line.starts_with("hint"))
                 .count()
                 >= lines
-                && (lines > 0 || told.is_empty()),
-            "{value}: {told}"
+                && (lines > 0 || text.is_empty()),
+            "{value}: {text}"
         );
     }
 }
@@ -525,7 +525,7 @@ fn a_run_without_a_scored_row_fails_or_warns() {
 }
 
 #[test]
-fn a_guard_that_compares_with_nothing_says_so() {
+fn a_guard_that_compares_with_nothing_reports_it() {
     let room = room();
     let score = |flags: &str| {
         room.tallow(&format!(

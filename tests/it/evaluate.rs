@@ -13,7 +13,7 @@ use tallow::table::sorted::DEFAULT_RUN_BYTES;
 
 use crate::harness::{Room, data, table};
 
-/// The cases that `data/golden/metrics.py` made, with the flags that they need beside the key.
+/// The cases that `data/golden/metrics.py` made, with the flags that they need alongside the key.
 const CASES: [(&str, &str); 4] = [
     ("binary", "--by region"),
     ("classes", ""),

@@ -126,7 +126,7 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
         ("--chunk=8", "parquet", [Refused; 4]),
         ("--text=text", "parquet", [Refused, Refused, Refused, Works]),
     ];
-    for (place, family) in FAMILIES.iter().enumerate() {
+    for (index, family) in FAMILIES.iter().enumerate() {
         let room = room(family);
         for (flag, format, fates) in &cases {
             if !room.path(&format!("rows.{format}")).exists() {
@@ -145,7 +145,7 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
             let run = room.run(line);
             assert_eq!(
                 fate(&run, flag.split('=').next().unwrap()),
-                fates[place],
+                fates[index],
                 "{family}, {format}, {flag}: {run}"
             );
             // The dry run says the same.
@@ -162,7 +162,7 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
             let run = room.run(line);
             assert_eq!(
                 fate(&run, flag.split('=').next().unwrap()),
-                fates[place],
+                fates[index],
                 "check, {family}, {format}, {flag}: {run}"
             );
         }

@@ -151,11 +151,11 @@ pub(crate) fn differences(case: &Case, expected: &RecordBatch, found: &RecordBat
             .map(|field| field.name().clone())
             .collect::<Vec<_>>()
     };
-    let (mut wanted, mut given) = (names(expected), names(found));
-    wanted.sort();
-    given.sort();
-    if wanted != given {
-        return vec![format!("columns {given:?}, expected {wanted:?}")];
+    let (mut requested, mut provided) = (names(expected), names(found));
+    requested.sort();
+    provided.sort();
+    if requested != provided {
+        return vec![format!("columns {provided:?}, expected {requested:?}")];
     }
     if expected.num_rows() != found.num_rows() {
         return vec![format!(
@@ -164,7 +164,7 @@ pub(crate) fn differences(case: &Case, expected: &RecordBatch, found: &RecordBat
             expected.num_rows()
         )];
     }
-    wanted
+    requested
         .iter()
         .filter_map(|name| difference(case, name, expected, found))
         .collect()
@@ -186,30 +186,32 @@ fn difference(
     expected: &RecordBatch,
     found: &RecordBatch,
 ) -> Option<String> {
-    let (wanted, given) = (column(expected, name), column(found, name));
-    if let (Some(wanted), Some(given)) = (wanted.as_list_opt::<i64>(), given.as_list_opt::<i64>())
-        && wanted.value_offsets() != given.value_offsets()
+    let (requested, provided) = (column(expected, name), column(found, name));
+    if let (Some(requested), Some(provided)) = (
+        requested.as_list_opt::<i64>(),
+        provided.as_list_opt::<i64>(),
+    ) && requested.value_offsets() != provided.value_offsets()
     {
         return Some(format!("`{name}` has lists of other lengths than expected"));
     }
-    let (wanted, given) = (&flat(wanted), &flat(given));
+    let (requested, provided) = (&flat(requested), &flat(provided));
     // pandas writes its texts with wide offsets.
-    let wanted = &match wanted.data_type() {
-        DataType::LargeUtf8 => cast(wanted, &DataType::Utf8).unwrap(),
-        _ => wanted.clone(),
+    let requested = &match requested.data_type() {
+        DataType::LargeUtf8 => cast(requested, &DataType::Utf8).unwrap(),
+        _ => requested.clone(),
     };
-    if wanted.data_type() != given.data_type() {
+    if requested.data_type() != provided.data_type() {
         return Some(format!(
             "`{name}` is {}, expected {}",
-            given.data_type(),
-            wanted.data_type()
+            provided.data_type(),
+            requested.data_type()
         ));
     }
-    if !matches!(wanted.data_type(), DataType::Float32 | DataType::Float64) {
-        let row = texts(wanted)
+    if !matches!(requested.data_type(), DataType::Float32 | DataType::Float64) {
+        let row = texts(requested)
             .into_iter()
-            .zip(texts(given))
-            .position(|(wanted, given)| wanted != given)?;
+            .zip(texts(provided))
+            .position(|(requested, provided)| requested != provided)?;
         return Some(format!("`{name}` differs first in row {row}"));
     }
     let tolerance = if name.starts_with("margin") {
@@ -217,17 +219,17 @@ fn difference(
     } else {
         case.tolerance
     };
-    let pairs = numbers(wanted).into_iter().zip(numbers(given));
-    let wrong = |(wanted, given): (f64, f64)| {
-        let both = wanted.is_nan() && given.is_nan()
-            || wanted.to_bits() == given.to_bits()
-            || wanted == given;
-        let near = (wanted - given).abs() <= tolerance * wanted.abs().max(1.0);
+    let pairs = numbers(requested).into_iter().zip(numbers(provided));
+    let wrong = |(requested, provided): (f64, f64)| {
+        let both = requested.is_nan() && provided.is_nan()
+            || requested.to_bits() == provided.to_bits()
+            || requested == provided;
+        let near = (requested - provided).abs() <= tolerance * requested.abs().max(1.0);
         !(both || near)
     };
-    let (row, (wanted, given)) = pairs.enumerate().find(|(_, pair)| wrong(*pair))?;
+    let (row, (requested, provided)) = pairs.enumerate().find(|(_, pair)| wrong(*pair))?;
     Some(format!(
-        "`{name}` row {row} is {given:e}, expected {wanted:e}"
+        "`{name}` row {row} is {provided:e}, expected {requested:e}"
     ))
 }
 
@@ -294,7 +296,7 @@ fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
 /// Libraries number leaves in their own ways: the same leaf is one for which both always say the
 /// same.
 #[test]
-fn every_row_reaches_the_leaf_that_its_library_says_in_every_tree() {
+fn every_row_reaches_the_leaf_that_its_library_states_in_every_tree() {
     let (mut checked, mut failures) = (0, Vec::new());
     for directory in cases()
         .into_iter()
@@ -372,11 +374,11 @@ fn every_format_has_a_golden_case() {
 }
 
 #[test]
-fn every_case_says_where_it_comes_from() {
+fn every_case_names_its_location_it_comes_from() {
     for case in cases() {
         assert!(
             case.join("ORIGIN.md").exists(),
-            "{} lacks ORIGIN.md",
+            "{} is missing ORIGIN.md",
             case.display()
         );
     }

@@ -31,11 +31,11 @@ fn a_threshold_labels_the_two_classes_of_a_graph_anew() {
         );
         score(&room, case, "--threshold 0.8").ok();
         let strict = texts(column(&room.table("out.parquet"), "prediction"));
-        let wanted: Vec<Option<String>> = probabilities
+        let expected: Vec<Option<String>> = probabilities
             .iter()
             .map(|one| Some(labels[usize::from(*one >= 0.8)].to_owned()))
             .collect();
-        assert_eq!(strict, wanted, "{case}");
+        assert_eq!(strict, expected, "{case}");
         assert_ne!(strict, own, "{case}");
     }
 }
@@ -60,7 +60,7 @@ fn what_a_graph_cannot_do_is_refused_with_the_reason() {
 }
 
 #[test]
-fn inspect_says_which_kernels_run_a_graph() {
+fn inspect_names_it_kernels_run_a_graph() {
     let room = Room::new();
     for (case, kernels) in [
         ("onnx_random_forest", "forest"),
@@ -110,7 +110,7 @@ fn the_digest_covers_external_data() {
 }
 
 #[test]
-fn text_that_is_no_table_is_told_from_one() {
+fn text_that_is_not_a_table_is_distinguished_from_one() {
     let room = Room::new();
     room.file("notes", "dear colleagues,\nthe model is ready.\n");
     let run = room.tallow("inspect notes").fails(3);

@@ -164,7 +164,7 @@ fn numbers_that_a_type_does_not_hold_stop_at_their_row_or_follow_the_policy() {
 }
 
 #[test]
-fn text_that_is_a_number_of_another_type_is_told_from_text_that_is_none() {
+fn text_that_is_a_number_of_another_type_is_distinguished_from_text_that_is_none() {
     let room = Room::new();
     room.file("rows.csv", "x\n12\n12.7\n");
     assert!(
@@ -234,7 +234,7 @@ fn a_graph_whose_rows_may_lie_along_several_axes_is_refused_with_the_flag_that_n
     let windows: Vec<Vec<f64>> = (0..5)
         .map(|row| {
             (0..6)
-                .map(|place| f64::from(row * 6 + place) / 10.0)
+                .map(|index| f64::from(row * 6 + index) / 10.0)
                 .collect()
         })
         .collect();

@@ -159,12 +159,16 @@ fn sparse(room: &Room, name: &str, head: &[u8], bytes: u64) {
 fn files_of_many_gigabytes_are_recognised_by_their_beginning() {
     let room = room();
     let zeros: [(&str, &[u8], &str); 4] = [
-        ("model.json", b"", "the file is no model that tallow knows"),
-        ("model.onnx", b"", "the file is no whole ONNX model"),
+        (
+            "model.json",
+            b"",
+            "the file is not a model that tallow knows",
+        ),
+        ("model.onnx", b"", "the file is not a complete ONNX model"),
         (
             "model.ubj",
             b"\x01\x02\x03",
-            "the file is no model that tallow knows",
+            "the file is not a model that tallow knows",
         ),
         (
             "folder/weights.bin",

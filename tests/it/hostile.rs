@@ -33,7 +33,7 @@ const MODELS: [(&str, i32, &str); 24] = [
     (
         "bomb.joblib",
         3,
-        "contract error: the file is no model that tallow knows (`bomb.joblib`)",
+        "contract error: the file is not a model that tallow knows (`bomb.joblib`)",
     ),
     (
         "cut.pkl",
@@ -64,7 +64,7 @@ const MODELS: [(&str, i32, &str); 24] = [
     (
         "not_a_model.json",
         3,
-        "contract error: the file is no model that tallow knows (`not_a_model.json`)",
+        "contract error: the file is not a model that tallow knows (`not_a_model.json`)",
     ),
     (
         "checkpoint.pt",
@@ -126,7 +126,7 @@ const MODELS: [(&str, i32, &str); 24] = [
     (
         "truncated.onnx",
         1,
-        "error: the file is no whole ONNX model (`truncated.onnx`)",
+        "error: the file is not a complete ONNX model (`truncated.onnx`)",
     ),
     (
         "truncated.ubj",
@@ -143,7 +143,7 @@ const MODELS: [(&str, i32, &str); 24] = [
     (
         "good.parquet",
         3,
-        "contract error: the file is no model that tallow knows (`good.parquet`)",
+        "contract error: the file is not a model that tallow knows (`good.parquet`)",
     ),
 ];
 
@@ -214,7 +214,7 @@ const TABLES: [(&str, i32, &str); 21] = [
     (
         "other_case.parquet",
         3,
-        "contract error: the model needs the column `b`, which the data lacks \
+        "contract error: the model needs the column `b`, which the data is missing \
          (`other_case.parquet`)",
     ),
     ("parquet_named.csv", 0, ""),
@@ -290,7 +290,7 @@ fn every_hostile_model_gets_its_message() {
 }
 
 #[test]
-fn a_directory_of_refused_files_says_which_and_how_to_export_instead() {
+fn a_directory_of_refused_files_names_it_and_how_to_export_instead() {
     let room = Room::new();
     room.file(
         "saved/saved_model.pb",
@@ -323,7 +323,7 @@ fn what_is_wrong_with_the_records_of_a_parquet_file_is_said_at_once() {
         ("footer_of_truths", "it ends in the middle of a field"),
         (
             "header_of_truths",
-            "cannot read the page header: a list of 2147483647 truth values, of which the format \
+            "cannot read the page header: a list of 2147483647 booleans, of which the format \
              has none",
         ),
         (
@@ -389,14 +389,14 @@ fn a_file_cut_anywhere_is_an_error_and_never_a_panic() {
 #[test]
 fn a_flipped_byte_never_panics() {
     let table = std::fs::read(data("hostile/good.parquet")).unwrap();
-    for place in (0..table.len()).step_by(17) {
+    for index in (0..table.len()).step_by(17) {
         let room = room_with(&["good.json"]);
         let mut spoiled = table.clone();
-        spoiled[place] ^= 0xff;
+        spoiled[index] ^= 0xff;
         room.file("spoiled.parquet", spoiled);
         let run =
             room.tallow("score --quiet --model good.json spoiled.parquet --output out.parquet");
-        assert!(matches!(run.code, 0 | 1 | 3), "byte {place}: {run}");
+        assert!(matches!(run.code, 0 | 1 | 3), "byte {index}: {run}");
     }
 }
 
@@ -498,7 +498,7 @@ fn output_and_report_need_names_of_their_own() {
 }
 
 #[test]
-fn a_report_whose_usual_name_is_taken_says_how_to_name_it() {
+fn a_report_whose_usual_name_is_taken_explains_how_to_name_it() {
     let room = room_with(&["good.json", "good.parquet"]);
     let score = |flags: &str| {
         room.tallow(&format!(

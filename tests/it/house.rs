@@ -7,7 +7,7 @@ use regex::Regex;
 use crate::harness::{data, root};
 
 /// Past this many lines of code (tests apart) a file holds two rooms.
-const MOST_LINES: usize = 660;
+const MAX_LINES: usize = 660;
 
 /// Names that say nothing.
 const EMPTY_NAMES: [&str; 7] = [
@@ -31,7 +31,7 @@ fn sources(folder: &str) -> Vec<PathBuf> {
     found
 }
 
-/// What a file compiles to outside tests, comments left out.
+/// What a file compiles to outside tests, comments dropped.
 fn code(path: &Path) -> String {
     let text = whole(path);
     text.lines()
@@ -82,9 +82,9 @@ fn every_file_opens_by_saying_what_it_owns() {
 #[test]
 fn no_file_outgrows_its_room() {
     assert_eq!(
-        offenders("src", |_, text| text.lines().count() > MOST_LINES),
+        offenders("src", |_, text| text.lines().count() > MAX_LINES),
         Vec::<PathBuf>::new(),
-        "more than {MOST_LINES} lines of code"
+        "more than {MAX_LINES} lines of code"
     );
 }
 
@@ -108,7 +108,7 @@ fn names_say_something_and_paths_stay_short() {
     );
 }
 
-/// (what, a pattern of code that does it, the places under `src` that may).
+/// (what, a pattern of code that does it, the positions under `src` that may).
 const RESERVED: [(&str, &str, &[&str]); 8] = [
     (
         "the file system",
@@ -125,7 +125,7 @@ const RESERVED: [(&str, &str, &[&str]); 8] = [
     (
         "threads",
         r"\bthread::(spawn|scope|Builder)|\bspawn_scoped\b|\brayon::",
-        &["beside.rs", "pipeline/", "query/expression.rs"],
+        &["alongside.rs", "pipeline/", "query/expression.rs"],
     ),
     (
         "standard output and error",
@@ -152,7 +152,7 @@ const RESERVED: [(&str, &str, &[&str]); 8] = [
 
 #[test]
 fn what_is_reserved_to_a_room_stays_in_it() {
-    for (what, pattern, places) in RESERVED {
+    for (what, pattern, indices) in RESERVED {
         let pattern = Regex::new(pattern).unwrap();
         let is_allowed = |path: &Path| {
             let within = path
@@ -160,24 +160,24 @@ fn what_is_reserved_to_a_room_stays_in_it() {
                 .unwrap()
                 .to_string_lossy()
                 .into_owned();
-            places.iter().any(|place| {
-                if place.ends_with('/') {
-                    within.starts_with(place)
+            indices.iter().any(|index| {
+                if index.ends_with('/') {
+                    within.starts_with(index)
                 } else {
-                    within == *place
+                    within == *index
                 }
             })
         };
         let outside = offenders("src", |path, _| {
             !is_allowed(path) && pattern.is_match(&code(path))
         });
-        assert_eq!(outside, Vec::<PathBuf>::new(), "{what} outside {places:?}");
+        assert_eq!(outside, Vec::<PathBuf>::new(), "{what} outside {indices:?}");
         let users = sources("src")
             .into_iter()
             .filter(|path| is_allowed(path) && pattern.is_match(&code(path)))
             .count();
         assert!(
-            users > 0 || places.is_empty(),
+            users > 0 || indices.is_empty(),
             "nobody uses {what} any more: is the rule still right?"
         );
     }

@@ -59,7 +59,7 @@ fn a_table_shows_its_columns_and_rows() {
 }
 
 #[test]
-fn a_report_tells_what_its_run_did() {
+fn a_report_reports_what_its_run_did() {
     let room = Room::new();
     let (model, customers) = (data("demo/churn"), data("demo/customers.csv"));
     let fixed = [
@@ -82,15 +82,15 @@ fn a_report_tells_what_its_run_did() {
             )
             .ok();
         let run = room.tallow(&format!("inspect {report}")).ok();
-        let told = score.stderr.lines().filter(|line| {
+        let rendered = score.stderr.lines().filter(|line| {
             ["  rows ", "  probability ", "  prediction "]
                 .iter()
                 .any(|label| line.starts_with(label))
         });
-        let told: Vec<String> = told
+        let rendered: Vec<String> = rendered
             .map(|line| format!("  {:16} {}", line[2..14].trim(), &line[15..]))
             .collect();
-        assert_eq!(told.len(), 3, "{score}");
+        assert_eq!(rendered.len(), 3, "{score}");
         let further = [
             "report\n  path             facts.",
             "  status           done\n",
@@ -98,7 +98,7 @@ fn a_report_tells_what_its_run_did() {
             " in `age`\n",
             "missing",
         ];
-        for part in told.iter().map(String::as_str).chain(further) {
+        for part in rendered.iter().map(String::as_str).chain(further) {
             assert!(run.stdout.contains(part), "{part}: {run}");
         }
         let json = room
@@ -207,7 +207,7 @@ fn every_golden_model_can_be_inspected() {
 }
 
 #[test]
-fn what_is_neither_says_so() {
+fn what_is_neither_reports_it() {
     let room = Room::new();
     room.file("nothing.bin", [0_u8; 64]);
     room.tallow("inspect nothing.bin").fails(3);

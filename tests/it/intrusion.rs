@@ -62,7 +62,7 @@ fn ends_soon(room: &Room, line: &str) -> Run {
 }
 
 #[test]
-fn a_lock_that_is_a_link_a_pipe_or_a_file_of_somebody_is_no_lock() {
+fn a_lock_that_is_a_link_a_pipe_or_a_file_of_somebody_is_not_a_lock() {
     type Case = (
         &'static str,
         &'static str,
@@ -85,14 +85,14 @@ fn a_lock_that_is_a_link_a_pipe_or_a_file_of_somebody_is_no_lock() {
         }),
     ];
     for (line, lock) in [(FILE, ".lock-out.parquet"), (SET, "set/_tallow/lock")] {
-        for (what, told, put) in cases {
+        for (what, text, put) in cases {
             let room = room();
             std::fs::create_dir_all(room.path("set/_tallow")).unwrap();
             put(&room.path(lock), &room.path("outside/precious.txt"));
             let run = ends_soon(&room, line).fails(1);
             assert!(
                 run.stderr.starts_with("error: cannot lock the output")
-                    && run.stderr.contains(told),
+                    && run.stderr.contains(text),
                 "{what}: {run}"
             );
             outside_is_as_it_was(&room);

@@ -1,4 +1,4 @@
-//! Runs that are told to stop at a certain moment: they say how far they came, and the same command
+//! Runs that are asked to stop at a certain moment: they say how far they came, and the same command
 //! goes on. Kills are swept in `sweeps/kills.rs`.
 
 use std::process::{Child, Command, Stdio};
@@ -36,7 +36,7 @@ fn wait_for(room: &Room, run: &mut Child, path: &str) {
     }
 }
 
-/// How a run ended: its code, the object that it printed, and what it told people.
+/// How a run ended: its code, the object that it printed, and what it told users.
 fn end(run: Child) -> (Option<i32>, serde_json::Value, String) {
     let output = run.wait_with_output().unwrap();
     let message = String::from_utf8(output.stderr).unwrap();
@@ -48,7 +48,7 @@ fn end(run: Child) -> (Option<i32>, serde_json::Value, String) {
 }
 
 #[test]
-fn a_data_set_that_is_told_to_stop_goes_on_after_its_last_finished_part() {
+fn a_data_set_that_is_stopped_goes_on_after_its_last_finished_part() {
     let room = room();
     let line = format!("{SCORE} --threads 1 --batch-rows 1").replace("--quiet ", "");
     room.tallow(&format!("{line} --output whole/")).ok();
@@ -56,9 +56,9 @@ fn a_data_set_that_is_told_to_stop_goes_on_after_its_last_finished_part() {
         let mut run = start(&room, &format!("{line} --format json --output out/"));
         wait_for(&room, &mut run, "out/_tallow/part-00002.json");
         send(&run, signal);
-        let (ended, told, message) = end(run);
+        let (ended, rendered, message) = end(run);
         assert_eq!(
-            (ended, &told["status"], &told["exit_code"]),
+            (ended, &rendered["status"], &rendered["exit_code"]),
             (Some(code), &"interrupted".into(), &code.into()),
             "{message}"
         );
@@ -85,7 +85,7 @@ fn a_data_set_that_is_told_to_stop_goes_on_after_its_last_finished_part() {
 }
 
 #[test]
-fn a_run_that_is_told_to_stop_while_it_publishes_ends_its_output_and_says_so() {
+fn a_run_that_is_stopped_while_it_publishes_ends_its_output_and_reports_it() {
     let room = room();
     let line = format!("{SCORE} --format json --output out/")
         .replace("--rows-per-part 1000", "--rows-per-part 20")
@@ -95,9 +95,9 @@ fn a_run_that_is_told_to_stop_while_it_publishes_ends_its_output_and_says_so() {
     ["-STOP", "-TERM", "-CONT"]
         .iter()
         .for_each(|signal| send(&run, signal));
-    let (code, told, message) = end(run);
+    let (code, rendered, message) = end(run);
     assert_eq!(
-        (code, &told["status"], &told["exit_code"]),
+        (code, &rendered["status"], &rendered["exit_code"]),
         (Some(143), &"done".into(), &143.into()),
         "{message}"
     );
@@ -110,18 +110,18 @@ fn a_run_that_is_told_to_stop_while_it_publishes_ends_its_output_and_says_so() {
 }
 
 #[test]
-fn a_run_that_is_told_to_stop_while_it_looks_for_broken_files_accounts_for_itself() {
+fn a_run_that_is_stopped_while_it_looks_for_broken_files_accounts_for_itself() {
     let room = room();
     room.file(
         "rows.csv",
         format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(400_000)),
     );
-    let told = "--metrics-file m.prom --lineage-file l.jsonl --format json";
+    let rendered = "--metrics-file m.prom --lineage-file l.jsonl --format json";
     let mut run = start(
         &room,
         &format!(
             "score --model good.json rows.csv --output out.parquet --threads 1 --batch-rows 4 \
-             --on-bad-file skip {told}"
+             --on-bad-file skip {rendered}"
         ),
     );
     wait_for(&room, &mut run, ".lock-out.parquet");
@@ -134,9 +134,9 @@ fn a_run_that_is_told_to_stop_while_it_looks_for_broken_files_accounts_for_itsel
         "it is scoring already"
     );
     send(&run, "-TERM");
-    let (code, told, message) = end(run);
+    let (code, rendered, message) = end(run);
     assert_eq!(
-        (code, &told["status"], &told["ledger"]["rows_in"]),
+        (code, &rendered["status"], &rendered["ledger"]["rows_in"]),
         (Some(143), &"interrupted".into(), &0.into()),
         "{message}"
     );

@@ -229,7 +229,7 @@ fn no_rows_in_gives_a_valid_empty_output() {
     }
 }
 
-/// Columns as pandas writes them into delimited text: truth values with a capital letter, whole
+/// Columns as pandas writes them into delimited text: booleans with a capital letter, whole
 /// numbers with a point once there were gaps.
 fn as_pandas_writes(column: &ArrayRef) -> Vec<String> {
     let texts = texts(column).into_iter().map(Option::unwrap_or_default);

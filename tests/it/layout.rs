@@ -2,7 +2,7 @@
 //! are still read.
 
 use crate::harness::{Room, column, data, table, texts};
-use crate::recovery::{SCORE, mend, room};
+use crate::recovery::{SCORE, correct, room};
 
 /// The paths of all files of a room's directory, sorted.
 fn all_files(room: &Room, directory: &str) -> Vec<String> {
@@ -91,7 +91,7 @@ fn patterns_over_a_data_set_match_predictions_alone() {
 }
 
 #[test]
-fn patterns_beside_single_files_match_predictions_alone() {
+fn patterns_alongside_single_files_match_predictions_alone() {
     let room = room();
     std::fs::create_dir(room.path("out")).unwrap();
     let score = SCORE.replace(" --rows-per-part 1000", "");
@@ -125,7 +125,7 @@ fn patterns_beside_single_files_match_predictions_alone() {
 }
 
 #[test]
-fn what_earlier_versions_wrote_beside_an_output_goes_when_that_is_replaced() {
+fn what_earlier_versions_wrote_alongside_an_output_goes_when_that_is_replaced() {
     let room = room();
     let score = SCORE.replace(" --rows-per-part 1000", "");
     room.tallow(&format!("{score} --output a.parquet")).ok();
@@ -247,7 +247,7 @@ fn a_data_set_of_the_earlier_layout_is_inspected_guarded_and_found_done() {
 }
 
 #[test]
-fn rows_of_a_data_set_of_the_earlier_layout_are_mended() {
+fn rows_of_a_data_set_of_the_earlier_layout_are_corrected() {
     let room = earlier_data_set();
     let rejected = |name: &str| table(&room.path(name)).num_rows();
     assert_eq!(
@@ -263,7 +263,7 @@ fn rows_of_a_data_set_of_the_earlier_layout_are_mended() {
         room.path("set/_tallow/rejected/part-00000.pq"),
     )
     .unwrap();
-    mend(&room, "set", "part-00000", 1);
+    correct(&room, "set", "part-00000", 1);
     std::fs::rename(
         room.path("set/_tallow/rejected/part-00000.pq"),
         room.path("set/_rejected/part-00000.parquet"),

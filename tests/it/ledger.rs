@@ -83,7 +83,7 @@ enum Fate {
     Fatal,
 }
 
-/// The rules, once more, as plainly as can be. Text that is no number cannot be in a Parquet file
+/// The rules, once more, as plainly as can be. Text that is not a number cannot be in a Parquet file
 /// of numbers: there it is null.
 fn fate(job: &Job, row: &Row) -> Fate {
     if job
@@ -279,9 +279,9 @@ fn check(job: &Job) {
     }
     let run = run.ok();
     let json = run.json();
-    let of = |wanted: Fate| {
+    let of = |expected: Fate| {
         (0..fates.len())
-            .filter(|&id| fates[id] == wanted)
+            .filter(|&id| fates[id] == expected)
             .collect::<Vec<usize>>()
     };
     let account = |json: &Json| {
@@ -303,8 +303,8 @@ fn check(job: &Job) {
     for (name, rows) in names.iter().zip(&job.files) {
         let ids: BTreeSet<usize> = (next..(next + rows.len()).min(fates.len())).collect();
         next = (next + rows.len()).min(fates.len());
-        let count = |wanted: Fate| of(wanted).iter().filter(|id| ids.contains(id)).count();
-        let wanted = [
+        let count = |expected: Fate| of(expected).iter().filter(|id| ids.contains(id)).count();
+        let expected = [
             ids.len(),
             count(Fate::Scored),
             count(Fate::Rejected),
@@ -312,7 +312,7 @@ fn check(job: &Job) {
         ];
         assert_eq!(
             account(&json["files"][name]),
-            wanted,
+            expected,
             "{name}: {job:?} {run}"
         );
     }

@@ -62,10 +62,10 @@ mod parquet;
 // Runs that are stopped from outside leave nothing for long.
 mod stopped;
 
-// Data sets that are interrupted, resumed, mended and guarded.
+// Data sets that are interrupted, resumed, corrected and guarded.
 mod recovery;
 
-// Data sets whose runs are told to stop at any moment.
+// Data sets whose runs are asked to stop at any moment.
 mod killed;
 
 // Models by name and by signature.
@@ -74,7 +74,7 @@ mod registry;
 // The same promises at many moments and settings: kills, determinism.
 mod sweeps;
 
-// What a run tells of itself: metrics, lineage, the log, the object on standard output, on failure
+// What a run shows of itself: metrics, lineage, the log, the object on standard output, on failure
 // too.
 mod observers;
 

@@ -26,12 +26,12 @@ fn number(row: usize, column: usize) -> f32 {
 /// The two features of the model, and further columns.
 fn table(rows: usize, further: impl IntoIterator<Item = (String, ArrayRef)>) -> RecordBatch {
     let features = ["a", "b"].into_iter().enumerate();
-    let features = features.map(|(place, name)| {
+    let features = features.map(|(index, name)| {
         (
             name.to_owned(),
             Arc::new(
                 (0..rows)
-                    .map(|row| number(row, place))
+                    .map(|row| number(row, index))
                     .collect::<Float32Array>(),
             ) as ArrayRef,
         )
@@ -71,7 +71,7 @@ fn one_row_group(room: &Room, batch: &RecordBatch, page_bytes: usize) {
         .set_data_page_row_count_limit(batch.num_rows().max(1))
         .set_write_batch_size(batch.num_rows().min(1_024))
         .set_compression(Compression::SNAPPY);
-    // A page of giant texts is as large as it is told, whatever repeats in them.
+    // A page of giant texts is as large as it is reported, whatever repeats in them.
     let properties = if page_bytes > MIB as usize {
         properties.set_dictionary_enabled(false)
     } else {
@@ -107,7 +107,7 @@ fn peak(room: &Room, line: &str) -> u64 {
     let mut seen = 0;
     while run.try_wait().unwrap().is_none() {
         let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let told = text
+        let rendered = text
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:"))
             .and_then(|kib| {
@@ -117,7 +117,7 @@ fn peak(room: &Room, line: &str) -> u64 {
                     .parse::<u64>()
                     .ok()
             });
-        seen = told.map_or(seen, |kib| kib * 1_024);
+        seen = rendered.map_or(seen, |kib| kib * 1_024);
         std::thread::sleep(Duration::from_millis(2));
     }
     let output = run.wait_with_output().unwrap();
@@ -126,8 +126,12 @@ fn peak(room: &Room, line: &str) -> u64 {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    seen.max(told["performance"]["peak_memory_bytes"].as_u64().unwrap())
+    let rendered: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    seen.max(
+        rendered["performance"]["peak_memory_bytes"]
+            .as_u64()
+            .unwrap(),
+    )
 }
 
 fn estimate(room: &Room, line: &str) -> u64 {
@@ -143,13 +147,13 @@ fn holds(room: &Room, input: &str, limit: u64, further: &str, output: &str) {
     let limits = format!("--memory {limit}MiB {further}");
     let estimate = estimate(room, &format!("{input} {limits}"));
     let peak = peak(room, &format!("{input} {limits} {output}"));
-    let told = format!(
+    let rendered = format!(
         "{input} {limits} {output}: peak {} MiB, expected {} MiB",
         peak / MIB,
         estimate / MIB
     );
-    assert!(peak <= limit * MIB, "{told}");
-    assert!(peak <= estimate && estimate <= limit * MIB, "{told}");
+    assert!(peak <= limit * MIB, "{rendered}");
+    assert!(peak <= estimate && estimate <= limit * MIB, "{rendered}");
 }
 
 #[test]
@@ -224,12 +228,12 @@ fn memory_holds_with_hundreds_of_columns_of_words_in_one_row_group() {
 }
 
 #[test]
-fn memory_holds_with_long_texts_in_giant_pages_or_says_what_would() {
+fn memory_holds_with_long_texts_in_giant_pages_or_explains_what_would() {
     let room = room();
     let rows = 800;
     let note = texts(rows, "note", |row| {
         let pieces = (0..10_000)
-            .map(|place| format!("{:010}", scattered(row, place / 100) % 10_000_000_000));
+            .map(|index| format!("{:010}", scattered(row, index / 100) % 10_000_000_000));
         pieces.collect::<Vec<_>>().concat()
     });
     one_row_group(&room, &table(rows, [note]), 48 << 20);
@@ -321,7 +325,7 @@ fn what_check_expects_of_usual_runs_is_what_they_take_or_up_to_three_times_that(
             estimate(&room, &line),
             peak(&room, &format!("{line} --output out.parquet")),
         );
-        let told = format!(
+        let rendered = format!(
             "{rows} rows, {further}: peak {} MiB, expected {} MiB",
             peak / MIB,
             estimate / MIB
@@ -330,7 +334,7 @@ fn what_check_expects_of_usual_runs_is_what_they_take_or_up_to_three_times_that(
         // and threads that are rarely busy at once take less than they may.
         assert!(
             peak <= estimate + estimate / 20 && estimate <= 3 * peak,
-            "{told}"
+            "{rendered}"
         );
     }
 }

@@ -135,19 +135,19 @@ fn categories_and_texts_have_sentinels_of_their_own() {
         std::fs::read(data("demo/churn/model.ubj")).unwrap(),
     );
     let customers = crate::harness::table(&data("demo/customers.parquet"));
-    let place = customers.schema().index_of("contract").unwrap();
+    let position = customers.schema().index_of("contract").unwrap();
     let write = |name: &str, change: fn(usize, Option<&str>) -> Option<String>| {
-        let texts = crate::harness::texts(customers.column(place));
+        let texts = crate::harness::texts(customers.column(position));
         let changed: StringArray = texts
             .iter()
             .enumerate()
             .map(|(row, text)| change(row, text.as_deref()))
             .collect();
         let mut columns = customers.columns().to_vec();
-        columns[place] = Arc::new(changed);
+        columns[position] = Arc::new(changed);
         let schema = customers.schema();
         let fields = schema.fields().iter().enumerate().map(|(index, field)| {
-            if index == place {
+            if index == position {
                 Arc::new(
                     field
                         .as_ref()

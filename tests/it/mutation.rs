@@ -1,7 +1,7 @@
 //! Mutations of bytes: a generator of its own, so that a seed makes the same file on every machine
 //! and in every year.
 
-/// `SplitMix64`: small, and good enough to choose places.
+/// `SplitMix64`: small, and good enough to choose positions.
 pub(crate) struct Generator(u64);
 
 impl Generator {
@@ -88,7 +88,7 @@ const BYTES: [&[u8]; 14] = [
     b"{",
 ];
 
-/// Changes `bytes` in one to four places; `donor` gives pieces of another file.
+/// Changes `bytes` in one to four positions; `donor` gives pieces of another file.
 pub(crate) fn mutate(random: &mut Generator, bytes: &mut Vec<u8>, donor: &[u8]) {
     for _ in 0..=random.below(4) {
         let is_text = std::str::from_utf8(bytes).is_ok();
@@ -106,13 +106,13 @@ pub(crate) fn mutate(random: &mut Generator, bytes: &mut Vec<u8>, donor: &[u8]) 
             8 => repeat(random, bytes),
             9 => step(random, bytes),
             10 => deepen(random, bytes),
-            _ => retell(random, bytes),
+            _ => garble_text(random, bytes),
         }
     }
 }
 
 /// A place in a file: anywhere, or near its end or beginning, where headers and footers are.
-fn place(random: &mut Generator, length: usize) -> usize {
+fn index(random: &mut Generator, length: usize) -> usize {
     match random.below(4) {
         0 => length - random.below(length.min(600) + 1),
         1 => random.below(length.min(100) + 1),
@@ -122,7 +122,7 @@ fn place(random: &mut Generator, length: usize) -> usize {
 }
 
 fn range(random: &mut Generator, length: usize) -> std::ops::Range<usize> {
-    let start = place(random, length);
+    let start = index(random, length);
     let most = if random.below(3) == 0 {
         length - start
     } else {
@@ -132,24 +132,24 @@ fn range(random: &mut Generator, length: usize) -> std::ops::Range<usize> {
 }
 
 fn flip(random: &mut Generator, bytes: &mut [u8]) {
-    let place = place(random, bytes.len());
-    if let Some(byte) = bytes.get_mut(place) {
+    let index = index(random, bytes.len());
+    if let Some(byte) = bytes.get_mut(index) {
         *byte ^= 1 << random.below(8);
     }
 }
 
 /// A neighbouring value: counts and offsets that are wrong by one.
 fn step(random: &mut Generator, bytes: &mut [u8]) {
-    let place = place(random, bytes.len());
-    if let Some(byte) = bytes.get_mut(place) {
+    let index = index(random, bytes.len());
+    if let Some(byte) = bytes.get_mut(index) {
         *byte = byte.wrapping_add(*random.pick(&[1, 2, 254, 255]));
     }
 }
 
 fn insert(random: &mut Generator, bytes: &mut Vec<u8>) {
-    let place = place(random, bytes.len());
+    let index = index(random, bytes.len());
     let new: Vec<u8> = (0..=random.below(8)).map(|_| random.next() as u8).collect();
-    bytes.splice(place..place, new);
+    bytes.splice(index..index, new);
 }
 
 fn remove(random: &mut Generator, bytes: &mut Vec<u8>) {
@@ -158,7 +158,7 @@ fn remove(random: &mut Generator, bytes: &mut Vec<u8>) {
 }
 
 fn swap(random: &mut Generator, bytes: &mut [u8]) {
-    let (left, right) = (place(random, bytes.len()), place(random, bytes.len()));
+    let (left, right) = (index(random, bytes.len()), index(random, bytes.len()));
     let (left, right) = (left.min(right), left.max(right));
     let length = random.below(64).min(right - left).min(bytes.len() - right);
     let (head, tail) = bytes.split_at_mut(right);
@@ -166,14 +166,14 @@ fn swap(random: &mut Generator, bytes: &mut [u8]) {
 }
 
 fn splice(random: &mut Generator, bytes: &mut Vec<u8>, donor: &[u8]) {
-    let (place, piece) = (place(random, bytes.len()), range(random, donor.len()));
-    bytes.splice(place..place, donor[piece].iter().copied());
+    let (index, piece) = (index(random, bytes.len()), range(random, donor.len()));
+    bytes.splice(index..index, donor[piece].iter().copied());
 }
 
 fn overwrite(random: &mut Generator, bytes: &mut Vec<u8>) {
-    let (place, new) = (place(random, bytes.len()), *random.pick(&BYTES));
-    let end = (place + new.len()).min(bytes.len());
-    bytes.splice(place..end, new.iter().copied());
+    let (index, new) = (index(random, bytes.len()), *random.pick(&BYTES));
+    let end = (index + new.len()).min(bytes.len());
+    bytes.splice(index..end, new.iter().copied());
 }
 
 fn repeat(random: &mut Generator, bytes: &mut Vec<u8>) {
@@ -185,15 +185,15 @@ fn repeat(random: &mut Generator, bytes: &mut Vec<u8>) {
 
 /// Brackets within brackets.
 fn deepen(random: &mut Generator, bytes: &mut Vec<u8>) {
-    let place = place(random, bytes.len());
+    let index = index(random, bytes.len());
     let piece = random
         .pick(&["[", "{\"a\":", "(", "[[a]]\n", "a.", "\"\"\"", "'''"])
         .repeat(1 + random.below(50_000));
-    bytes.splice(place..place, piece.into_bytes());
+    bytes.splice(index..index, piece.into_bytes());
 }
 
 /// Puts a token, or another token of the same text, in the place of one.
-fn retell(random: &mut Generator, bytes: &mut Vec<u8>) {
+fn garble_text(random: &mut Generator, bytes: &mut Vec<u8>) {
     let target = token(random, bytes);
     let new = if random.below(3) == 0 {
         bytes[token(random, bytes)].to_vec()
@@ -206,7 +206,7 @@ fn retell(random: &mut Generator, bytes: &mut Vec<u8>) {
 /// A run of characters that belong together, around or after a place.
 fn token(random: &mut Generator, bytes: &[u8]) -> std::ops::Range<usize> {
     let is_inside = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-._".contains(byte);
-    let start = place(random, bytes.len());
+    let start = index(random, bytes.len());
     let start = start + bytes[start..].iter().position(is_inside).unwrap_or(0);
     let start = start
         - bytes[..start]

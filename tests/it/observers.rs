@@ -1,4 +1,4 @@
-//! What a run tells of itself, however it ends: metrics, lineage, the log, and the object on
+//! What a run shows of itself, however it ends: metrics, lineage, the log, and the object on
 //! standard output.
 
 use std::os::unix::process::ExitStatusExt;
@@ -94,7 +94,7 @@ fn types(events: &[Json]) -> Vec<&str> {
 }
 
 #[test]
-fn metrics_tell_of_every_run_and_keep_the_time_of_the_last_success() {
+fn metrics_report_every_run_and_keep_the_time_of_the_last_success() {
     let room = room();
     room.tallow(&format!("{SCORE} --metrics-file m.prom")).ok();
     let success = metric(&room, "tallow_last_success_timestamp_seconds");
@@ -226,7 +226,7 @@ fn nothing_to_do_is_a_success() {
 }
 
 #[test]
-fn a_run_that_mends_is_told_of_as_any_other() {
+fn a_run_that_corrects_is_reported_as_any_other() {
     let room = room();
     room.tallow("score --quiet --model good.json rows.csv --output out/ --on-null a=reject")
         .ok();
@@ -274,18 +274,18 @@ fn a_run_that_mends_is_told_of_as_any_other() {
         ["in", "scored", "rejected"].map(|kind| metric(&room, &format!("tallow_rows_{kind}"))),
         [3.0, 3.0, 0.0]
     );
-    let told = [
+    let rendered = [
         events(&room, "events.jsonl"),
         events(&room, "elsewhere/e.jsonl"),
     ]
     .concat();
-    assert_eq!(types(&told), ["START", "COMPLETE", "START", "COMPLETE"]);
+    assert_eq!(types(&rendered), ["START", "COMPLETE", "START", "COMPLETE"]);
     assert_eq!(
-        (&told[1]["job"]["name"], &told[3]["job"]["name"]),
+        (&rendered[1]["job"]["name"], &rendered[3]["job"]["name"]),
         (&"mending".into(), &"good".into())
     );
     assert_eq!(
-        told[3]["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"],
+        rendered[3]["outputs"][0]["outputFacets"]["outputStatistics"]["rowCount"],
         3
     );
     room.tallow("retry gone --metrics-file m.prom").fails(1);
@@ -447,22 +447,22 @@ const COMPLETE: &str = r#"{
 }"#;
 
 #[test]
-fn lineage_tells_what_was_read_and_written() {
+fn lineage_reports_what_was_read_and_written() {
     let room = room();
     let mut command = room.command();
     command
         .envs(AIRFLOW)
         .args(format!("{SCORE} --lineage-file events.jsonl --job-name nightly_churn").split(' '));
     assert!(command.status().unwrap().success());
-    let told = events(&room, "events.jsonl");
-    assert_eq!(types(&told), ["START", "COMPLETE"]);
-    assert_eq!(told[0]["run"]["runId"], told[1]["run"]["runId"]);
-    assert!(told[0]["eventTime"].as_str() <= told[1]["eventTime"].as_str());
+    let rendered = events(&room, "events.jsonl");
+    assert_eq!(types(&rendered), ["START", "COMPLETE"]);
+    assert_eq!(rendered[0]["run"]["runId"], rendered[1]["run"]["runId"]);
+    assert!(rendered[0]["eventTime"].as_str() <= rendered[1]["eventTime"].as_str());
     let uuid = Regex::new("[0-9a-f]{8}-[0-9a-f]{4}-[78][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
         .unwrap();
     let time = Regex::new("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\\.[0-9]{3}Z").unwrap();
     let bytes = std::fs::metadata(room.path("out.parquet")).unwrap().len();
-    let rejected = &told[1]["outputs"][1];
+    let rejected = &rendered[1]["outputs"][1];
     assert!(
         rejected["name"]
             .as_str()
@@ -470,7 +470,7 @@ fn lineage_tells_what_was_read_and_written() {
             .ends_with("/out.rejected.pq")
             && rejected["outputFacets"]["outputStatistics"]["rowCount"] == 1
     );
-    let mut event = told[1].clone();
+    let mut event = rendered[1].clone();
     event["run"]["facets"]["tags"]["tags"][2]["value"] = "RUN".into();
     event["outputs"].as_array_mut().unwrap().truncate(1);
     assert_eq!(
@@ -489,15 +489,15 @@ fn lineage_tells_what_was_read_and_written() {
 }
 
 #[test]
-fn lineage_tells_how_runs_fail_and_where_they_begin() {
+fn lineage_reports_how_runs_fail_and_where_they_begin() {
     let room = room();
     let score =
         |further: &str| room.tallow(&format!("{SCORE} --lineage-file events.jsonl {further}"));
     score("--rename nobody=a").fails(3);
     score("--min-rows 9").fails(5);
     score("--max-errors 0").fails(4);
-    let told = events(&room, "events.jsonl");
-    assert_eq!(types(&told), ["START", "FAIL"].repeat(3));
+    let rendered = events(&room, "events.jsonl");
+    assert_eq!(types(&rendered), ["START", "FAIL"].repeat(3));
     let error = |event: &Json| {
         event["run"]["facets"]["errorMessage"]["message"]
             .as_str()
@@ -505,22 +505,23 @@ fn lineage_tells_how_runs_fail_and_where_they_begin() {
             .to_owned()
     };
     assert!(
-        error(&told[1]).contains("`nobody`") && told[1]["inputs"].as_array().unwrap().is_empty()
+        error(&rendered[1]).contains("`nobody`")
+            && rendered[1]["inputs"].as_array().unwrap().is_empty()
     );
     assert!(
-        error(&told[3]).contains("`--min-rows`")
-            && told[3]["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"] == 3
+        error(&rendered[3]).contains("`--min-rows`")
+            && rendered[3]["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"] == 3
     );
-    assert!(error(&told[5]).contains("`--max-errors 0`"));
+    assert!(error(&rendered[5]).contains("`--max-errors 0`"));
     assert_eq!(
-        told[5]["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"],
+        rendered[5]["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"],
         3
     );
     assert!(
-        told[5]["outputs"][0]["outputFacets"].is_null(),
+        rendered[5]["outputs"][0]["outputFacets"].is_null(),
         "nothing was published"
     );
-    let ids: std::collections::BTreeSet<String> = told
+    let ids: std::collections::BTreeSet<String> = rendered
         .iter()
         .map(|event| event["run"]["runId"].to_string())
         .collect();
@@ -535,7 +536,7 @@ fn the_same_work_has_one_name_and_every_attempt_at_it_another() {
     let attempts = [0, 1].map(|attempt| {
         let run = room.tallow(&format!("{line} --log-format json")).ok();
         let object = run.json();
-        let told = events(&room, "events.jsonl").split_off(2 * attempt);
+        let rendered = events(&room, "events.jsonl").split_off(2 * attempt);
         let manifest: Json =
             serde_json::from_str(&read(&room, "out/_tallow/manifest.json")).unwrap();
         let logged = entries(&run).pop().unwrap();
@@ -543,8 +544,8 @@ fn the_same_work_has_one_name_and_every_attempt_at_it_another() {
             &object["run"]["invocation_id"],
             &manifest["invocation_id"],
             &logged["invocation_id"],
-            &told[0]["run"]["runId"],
-            &told[1]["run"]["runId"],
+            &rendered[0]["run"]["runId"],
+            &rendered[1]["run"]["runId"],
         ] {
             assert_eq!(&object["invocation_id"], other);
         }
@@ -568,7 +569,7 @@ fn the_same_work_has_one_name_and_every_attempt_at_it_another() {
 }
 
 #[test]
-fn a_parent_that_the_scheduler_names_is_told() {
+fn a_parent_that_the_scheduler_names_is_reported() {
     let room = room();
     let parent = |variables: &[(&str, &str)]| {
         let mut command = room.command();
@@ -584,9 +585,9 @@ fn a_parent_that_the_scheduler_names_is_told() {
         serde_json::json!({"namespace": "prod", "name": "nightly.churn"})
     );
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
-    let given = format!("prod/nightly.score/{id}");
+    let provided = format!("prod/nightly.score/{id}");
     assert_eq!(
-        parent(&[AIRFLOW.as_slice(), &[("OPENLINEAGE_PARENT_ID", &given)]].concat())["run"]["runId"],
+        parent(&[AIRFLOW.as_slice(), &[("OPENLINEAGE_PARENT_ID", &provided)]].concat())["run"]["runId"],
         id
     );
 }
@@ -620,7 +621,7 @@ fn working(room: &Room) -> impl Fn() -> bool + '_ {
 }
 
 #[test]
-fn a_run_that_is_stopped_tells_of_it() {
+fn a_run_that_is_stopped_reports_it() {
     let room = long_room();
     let line = format!(
         "{SCORE} --threads 1 --batch-rows 16 --format json --log-format json --metrics-file \
@@ -671,7 +672,7 @@ fn a_run_that_is_stopped_tells_of_it() {
 }
 
 #[test]
-fn what_cannot_be_told_is_a_warning_and_the_result_stays() {
+fn what_cannot_be_reported_is_a_warning_and_the_result_stays() {
     let room = room();
     let run = room
         .tallow(&format!(
@@ -802,7 +803,7 @@ fn a_log_as_json_holds_an_object_in_every_line() {
     let mut error = entries(&run).pop().unwrap();
     (error["time"], error["run_id"], error["invocation_id"]) =
         ("TIME".into(), "RUN".into(), "UUID".into());
-    insta::assert_snapshot!(error, @r#"{"column":"a","exit_code":1,"hint":"mend the row, or let the run go on: `--on-null a=reject` leaves such rows out, `--on-null a=null` reads them as missing; `--missing` says which texts mean a missing value","invocation_id":"UUID","kind":"error","level":"error","message":"a value is missing","path":"rows.csv","row":2,"run_id":"RUN","time":"TIME"}"#);
+    insta::assert_snapshot!(error, @r#"{"column":"a","exit_code":1,"hint":"fix the row, or let the run go on: `--on-null a=reject` leaves such rows out, `--on-null a=null` reads them as missing; `--missing` says which texts mean a missing value","invocation_id":"UUID","kind":"error","level":"error","message":"a value is missing","path":"rows.csv","row":2,"run_id":"RUN","time":"TIME"}"#);
     let run = room
         .tallow("score --log-format=json --no-such-flag")
         .fails(2);
@@ -851,7 +852,7 @@ fn a_log_as_json_holds_an_object_in_every_line() {
 }
 
 #[test]
-fn what_airflow_says_is_in_the_report_the_json_line_and_the_manifest() {
+fn what_airflow_states_is_in_the_report_the_json_line_and_the_manifest() {
     let room = room();
     let score = |output: &str| -> Json {
         let line = format!("score --model good.json rows.csv --output {output} --format json");
@@ -975,7 +976,7 @@ fn the_last_line_of_a_failure_is_an_object_with_the_exit_code() {
 }
 
 #[test]
-fn a_run_that_finds_the_output_taken_says_so_in_all_its_files() {
+fn a_run_that_finds_the_output_taken_reports_it_in_all_its_files() {
     let room = long_room();
     let line = format!("{SCORE} --quiet --threads 1 --batch-rows 16");
     disturb(&room, &line, ".lock-out.parquet", |id| {
@@ -1001,7 +1002,7 @@ fn a_run_that_finds_the_output_taken_says_so_in_all_its_files() {
 }
 
 #[test]
-fn off_a_terminal_a_line_now_and_then_tells_how_far_a_run_came() {
+fn off_a_terminal_a_line_now_and_then_reports_how_far_a_run_came() {
     let room = Room::new();
     room.file(
         "good.json",
@@ -1021,15 +1022,15 @@ fn off_a_terminal_a_line_now_and_then_tells_how_far_a_run_came() {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    let told = lines("--progress-seconds 0");
+    let rendered = lines("--progress-seconds 0");
     assert_eq!(
-        told.len(),
+        rendered.len(),
         11,
-        "one for each batch, and one for none: {told:?}"
+        "one for each batch, and one for none: {rendered:?}"
     );
     assert!(
-        told[1].starts_with("100 rows, ") && told[10].starts_with("1,000 rows, "),
-        "{told:?}"
+        rendered[1].starts_with("100 rows, ") && rendered[10].starts_with("1,000 rows, "),
+        "{rendered:?}"
     );
     assert_eq!(lines(""), Vec::<String>::new(), "not within 30 seconds");
     assert_eq!(lines("--progress-seconds 0 --quiet"), Vec::<String>::new());

@@ -184,11 +184,11 @@ fn tensor_difference(expected: &Tensor, found: &Tensor) -> Option<String> {
         return (format!("{:?}", expected.data()) != format!("{:?}", found.data()))
             .then(|| format!("is {:?}, expected {:?}", found.data(), expected.data()));
     }
-    let (wanted, given) = (expected.doubles().unwrap(), found.doubles().unwrap());
+    let (requested, provided) = (expected.doubles().unwrap(), found.doubles().unwrap());
     let is_float = expected.element_type().is_float();
     let tolerance = relative(expected.element_type());
     // Where many numbers cancel out, what is left is as large as the last bit of the largest.
-    let largest = wanted
+    let largest = requested
         .iter()
         .copied()
         .filter(|value| value.is_finite())
@@ -198,12 +198,15 @@ fn tensor_difference(expected: &Tensor, found: &Tensor) -> Option<String> {
             || a.is_nan() && b.is_nan()
             || is_float && (a - b).abs() <= ABSOLUTE * largest + tolerance * a.abs()
     };
-    let place = wanted.iter().zip(&given).position(|(a, b)| !near(*a, *b))?;
+    let index = requested
+        .iter()
+        .zip(&provided)
+        .position(|(a, b)| !near(*a, *b))?;
     Some(format!(
-        "{} at {place} is {}, expected {}",
+        "{} at {index} is {}, expected {}",
         shape(found),
-        given[place],
-        wanted[place]
+        provided[index],
+        requested[index]
     ))
 }
 
@@ -215,7 +218,7 @@ fn scrambled(state: &mut u64) -> usize {
     (*state >> 33) as usize
 }
 
-/// Numbers that lengths, axes and places should not be.
+/// Numbers that lengths, axes and positions should not be.
 const EXTREMES: [i64; 8] = [0, -1, 1, i64::MIN, i64::MAX, 1 << 40, -(1 << 31), 1 << 28];
 
 /// The same value with some of its numbers extreme.
@@ -290,8 +293,8 @@ fn damage(case: &Path, state: &mut u64) {
     for turn in 0..MUTATIONS {
         let (began, mut damaged) = (*state, whole.clone());
         for _ in 0..=turn % 3 {
-            let place = scrambled(state) % damaged.len();
-            damaged[place] = if turn % 2 == 0 {
+            let index = scrambled(state) % damaged.len();
+            damaged[index] = if turn % 2 == 0 {
                 scrambled(state) as u8
             } else {
                 [0, 1, 2, 3, 127, 255][scrambled(state) % 6]
@@ -302,9 +305,9 @@ fn damage(case: &Path, state: &mut u64) {
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             if let Ok(opened) = open_graph(&damaged) {
                 let _ = opened.graph.run(inputs.clone());
-                let mut turned = inputs.clone();
-                turned.reverse();
-                let _ = opened.graph.run(turned);
+                let mut transposed = inputs.clone();
+                transposed.reverse();
+                let _ = opened.graph.run(transposed);
             }
             let _ = open_graph(&whole).unwrap().graph.run(distorted);
         }));

@@ -161,12 +161,12 @@ fn every_command_in_readme_and_guide_runs_and_prints_what_they_show() {
                 }
                 let command = command.replace("cargo run --release -- ", "tallow ");
                 let (printed, code) = shell(&room, &command);
-                let place = format!("{}: {command}", paper.display());
+                let index = format!("{}: {command}", paper.display());
                 if block.is("sh") {
-                    assert_eq!(code, Some(0), "{place}{printed}");
+                    assert_eq!(code, Some(0), "{index}{printed}");
                 } else {
                     let actual: Vec<&str> = printed.lines().collect();
-                    assert!(is_shown(&output, &actual), "{place}{printed}");
+                    assert!(is_shown(&output, &actual), "{index}{printed}");
                 }
             }
         }
@@ -189,20 +189,20 @@ fn blocks_that_no_test_runs_are_few_and_marked() {
     for paper in papers() {
         let text = std::fs::read_to_string(&paper).unwrap();
         for block in blocks(&text) {
-            let place = format!("{}: {:?}", paper.display(), block.lines);
+            let index = format!("{}: {:?}", paper.display(), block.lines);
             assert!(
                 !block.words.is_empty(),
-                "a block without a language: {place}"
+                "a block without a language: {index}"
             );
             let known = ["sh", "console", "text", "toml", "sql", "python"];
-            assert!(known.contains(&block.words[0].as_str()), "{place}");
+            assert!(known.contains(&block.words[0].as_str()), "{index}");
             let has_commands = block
                 .lines
                 .iter()
                 .any(|line| line.starts_with("$ ") || line.starts_with("tallow "));
             assert!(
                 !has_commands || block.is("sh") || block.is("console"),
-                "commands in a block that is not run: {place}"
+                "commands in a block that is not run: {index}"
             );
             unrun += usize::from(block.is("unrun"));
         }

@@ -23,7 +23,7 @@ use tallow::table::dataset::Dataset;
 
 use crate::harness::{Room, data};
 
-/// The columns' names and the rows' values; names inside lists are nobody's business.
+/// The columns' names and the rows' values; names inside lists are no one's business.
 fn rows(path: &Path) -> Result<String, Error> {
     let dataset = Dataset::of_file(path)?;
     let schema = dataset.as_read(&dataset.schema());

@@ -75,7 +75,7 @@ fn batches_of_any_size_and_threads_give_the_same_rows() {
 }
 
 #[test]
-fn a_rejected_row_is_null_and_says_why_and_the_others_stay() {
+fn a_rejected_row_is_null_and_explains_why_and_the_others_stay() {
     let mut options = PredictorOptions::default();
     options.binding.on_null = vec![("tenure_months".to_owned(), Policy::Reject)];
     let (predictor, rows) = (churn(options), customers().slice(0, 4));

@@ -1,4 +1,4 @@
-//! Data sets that are interrupted, resumed, mended and guarded: whatever happens, the rows are all
+//! Data sets that are interrupted, resumed, corrected and guarded: whatever happens, the rows are all
 //! there once.
 
 use std::collections::BTreeMap;
@@ -70,7 +70,7 @@ fn rows(first: usize, count: usize) -> RecordBatch {
 pub(crate) const SCORE: &str = "score --quiet --model good.json in-0.parquet in-1.parquet \
                                 in-2.parquet --on-null a=reject --rows-per-part 1000";
 
-/// Every file below a directory that readers see, by its path, but for what tells times.
+/// Every file below a directory that readers see, by its path, but for what shows times.
 pub(crate) fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut open = vec![directory.to_owned()];
@@ -110,7 +110,7 @@ fn ids(directory: &Path) -> Vec<i64> {
 }
 
 #[test]
-fn a_data_set_holds_every_row_once_and_says_so() {
+fn a_data_set_holds_every_row_once_and_reports_it() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let names: Vec<String> = files(&room.path("out")).into_keys().collect();
@@ -125,13 +125,13 @@ fn a_data_set_holds_every_row_once_and_says_so() {
         names.contains(&"_SUCCESS".to_owned())
             && names.contains(&"_tallow/rejected/part-00000.pq".to_owned())
     );
-    let wanted: Vec<i64> = (0..3 * ROWS as i64).filter(|id| id % 100 != 7).collect();
-    assert_eq!(ids(&room.path("out")), wanted);
+    let requested: Vec<i64> = (0..3 * ROWS as i64).filter(|id| id % 100 != 7).collect();
+    assert_eq!(ids(&room.path("out")), requested);
     let manifest: serde_json::Value =
         serde_json::from_slice(&std::fs::read(room.path("out/_tallow/manifest.json")).unwrap())
             .unwrap();
     assert_eq!(manifest["ledger"]["rows_in"], 3 * ROWS);
-    assert_eq!(manifest["ledger"]["scored"], wanted.len());
+    assert_eq!(manifest["ledger"]["scored"], requested.len());
     assert_eq!(manifest["inputs"][1]["path"], "in-1.parquet");
     let options = manifest["configuration"].as_object().unwrap();
     assert!(
@@ -192,7 +192,7 @@ fn threads_batches_and_memory_do_not_change_a_byte_of_a_data_set() {
             .for_each(|name| _ = facts.as_object_mut().unwrap().remove(*name));
         facts
     };
-    let told = facts("out", "--threads 1");
+    let rendered = facts("out", "--threads 1");
     let whole = files(&room.path("out"));
     for (number, further) in [
         "--threads 3 --batch-rows 61",
@@ -203,7 +203,7 @@ fn threads_batches_and_memory_do_not_change_a_byte_of_a_data_set() {
     .enumerate()
     {
         assert_eq!(
-            told,
+            rendered,
             facts(&format!("other-{number}"), further),
             "{further}"
         );
@@ -255,7 +255,7 @@ fn parts_of_so_many_bytes_have_about_so_many_and_the_same_rows_in_every_run() {
         .tallow(&format!("{line} --output x/").replace("20KB", "0"))
         .fails(2);
     assert!(
-        run.stderr.contains("`--bytes-per-part 0` is no size"),
+        run.stderr.contains("`--bytes-per-part 0` is not a size"),
         "{run}"
     );
 }
@@ -298,8 +298,8 @@ fn what_was_written_in_hive_directories_is_read_from_them() {
         "in-0.parquet",
         &format!("--output numbers/ --partition-by id {all} --limit 300"),
     );
-    let told = room.tallow("inspect numbers --format json").ok();
-    assert!(told.stdout.contains("Int64"), "{told}");
+    let rendered = room.tallow("inspect numbers --format json").ok();
+    assert!(rendered.stdout.contains("Int64"), "{rendered}");
     score(
         "numbers",
         "--output more.parquet --passthrough id,region --on-null a=null --where id<100",
@@ -313,7 +313,8 @@ fn what_was_written_in_hive_directories_is_read_from_them() {
         )
         .fails(3);
     assert!(
-        run.stderr.contains("names a column that the data lacks"),
+        run.stderr
+            .contains("names a column that the data is missing"),
         "{run}"
     );
 }
@@ -549,8 +550,8 @@ fn rows_are_corrected_from_any_directory() {
          --output out/ --report report.parquet",
     );
     let output = format!("{inside}/out");
-    mend(&room, &output, "part-00000", 5);
-    mend(&room, &output, "part-00001", 10);
+    correct(&room, &output, "part-00000", 5);
+    correct(&room, &output, "part-00001", 10);
     let run = room.tallow(&format!("retry {output} --format json")).ok();
     assert_eq!(run.json()["ledger"]["rejected"], 210 - 15, "{run}");
     assert_eq!(run.json()["files"]["in-0.parquet"]["rejected"], 70 - 15);
@@ -562,7 +563,7 @@ fn rows_are_corrected_from_any_directory() {
         vec![Some("in-0.parquet".to_owned()); 5],
         "as the first run called it"
     );
-    mend(&room, &output, "part-00000", 5);
+    correct(&room, &output, "part-00000", 5);
     within("retry out --quiet");
     let rejected = |part: &str| {
         room.path(&format!("{output}/_tallow/rejected/{part}.pq"))
@@ -570,7 +571,7 @@ fn rows_are_corrected_from_any_directory() {
     };
     assert!(!rejected("part-00000") && rejected("part-00002"));
     std::fs::rename(room.path(inside), room.path("gone")).unwrap();
-    mend(&room, "gone/out", "part-00002", 10);
+    correct(&room, "gone/out", "part-00002", 10);
     let run = room.tallow("retry gone/out").fails(1);
     assert!(
         run.stderr
@@ -815,7 +816,7 @@ fn a_broken_file_is_left_out_whole_and_accounted_for() {
             .contains("footer"),
         "{run}"
     );
-    assert!(run.stderr.contains("left out"), "{run}");
+    assert!(run.stderr.contains("dropped"), "{run}");
     let run = room
         .tallow("score --model good.json in-1.parquet --output one.parquet --on-bad-file skip")
         .fails(1);
@@ -855,7 +856,7 @@ fn text_under_the_name_of_another_format_is_a_broken_file() {
 }
 
 #[test]
-fn a_finished_data_set_that_lost_a_file_says_which() {
+fn a_finished_data_set_that_lost_a_file_names_it() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     std::fs::remove_file(room.path("out/part-00003.parquet")).unwrap();
@@ -879,7 +880,7 @@ fn a_finished_data_set_that_lost_a_file_says_which() {
 }
 
 #[test]
-fn a_run_that_could_not_be_laid_out_is_no_unfinished_run() {
+fn a_run_that_could_not_be_laid_out_is_not_a_unfinished_run() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/ --partition-by prediction"))
         .fails(2);
@@ -902,12 +903,12 @@ fn an_unfinished_data_set_is_inspected_as_what_it_is() {
 }
 
 #[test]
-fn in_mended_text_an_empty_field_is_null() {
+fn in_corrected_text_an_empty_field_is_null() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let rows = table(&room.path("out/_tallow/rejected/part-00000.pq"));
-    let told = ["id", "rejected_file", "rejected_row"].map(|name| texts(column(&rows, name)));
-    let value = |place: usize, row: usize| told[place][row].clone().unwrap();
+    let rendered = ["id", "rejected_file", "rejected_row"].map(|name| texts(column(&rows, name)));
+    let value = |index: usize, row: usize| rendered[index][row].clone().unwrap();
     let line = |row: usize| {
         format!(
             "{},north,0.25,,{},{}\n",
@@ -928,7 +929,7 @@ fn in_mended_text_an_empty_field_is_null() {
 }
 
 /// Gives the first `most` rejected rows of a part the value that they lack.
-pub(crate) fn mend(room: &Room, directory: &str, part: &str, most: usize) {
+pub(crate) fn correct(room: &Room, directory: &str, part: &str, most: usize) {
     let path = format!("{directory}/_tallow/rejected/{part}.pq");
     let rows = table(&room.path(&path));
     let a: Float32Array = (0..rows.num_rows())
@@ -955,7 +956,7 @@ pub(crate) fn mend(room: &Room, directory: &str, part: &str, most: usize) {
 }
 
 #[test]
-fn mended_rows_end_as_if_they_had_never_been_bad() {
+fn corrected_rows_end_as_if_they_had_never_been_bad() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let run = room.tallow("retry out").ok();
@@ -969,12 +970,12 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
         (0..3 * ROWS).filter(|id| id % 100 != 7).count()
     );
     let untouched = std::fs::read(room.path("out/part-00003.parquet")).unwrap();
-    // All rows of two parts are mended, then half of a third, then the other half.
-    let mend = |part: &str, most: usize| mend(&room, "out", part, most);
+    // All rows of two parts are corrected, then half of a third, then the other half.
+    let correct = |part: &str, most: usize| correct(&room, "out", part, most);
     ["part-00000", "part-00007"]
         .iter()
-        .for_each(|part| mend(part, 10));
-    mend("part-00005", 5);
+        .for_each(|part| correct(part, 10));
+    correct("part-00005", 5);
     let run = room.tallow("retry out --format json").ok();
     assert_eq!(run.json()["ledger"]["rejected"], 210 - 25, "{run}");
     assert!(
@@ -994,7 +995,7 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
                 .exists()
         })
     {
-        mend(&part, 10);
+        correct(&part, 10);
     }
     room.tallow("retry --quiet out").ok();
     let run = room.tallow("retry out").ok();
@@ -1042,7 +1043,7 @@ fn mended_rows_end_as_if_they_had_never_been_bad() {
 }
 
 #[test]
-fn mended_rows_are_told_apart_from_those_that_were_only_copied() {
+fn corrected_rows_are_distinguished_from_those_that_were_only_copied() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let copy = std::fs::read(room.path("out/_tallow/rejected/part-00007.pq")).unwrap();
@@ -1074,13 +1075,13 @@ fn mended_rows_are_told_apart_from_those_that_were_only_copied() {
 }
 
 #[test]
-fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
+fn corrected_rows_that_were_never_rejected_or_come_twice_are_refused() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
     let files_before = files(&room.path("out"));
     let rejected = table(&room.path("out/_tallow/rejected/part-00000.pq"));
     let row = texts(column(&rejected, "rejected_row"))[0].clone().unwrap();
-    let mended = |rows: &[&str]| {
+    let corrected = |rows: &[&str]| {
         let lines: String = rows
             .iter()
             .map(|row| format!("1,north,0.25,,in-0.parquet,{row}\n"))
@@ -1094,7 +1095,7 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
             .fails(3)
             .stderr
     };
-    let twice = mended(&[&row, &row]);
+    let twice = corrected(&[&row, &row]);
     assert!(
         twice.starts_with(&format!(
             "contract error: row corrected twice: in `mended.csv` (`in-0.parquet`, row {row})\n"
@@ -1102,7 +1103,7 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
         "{twice}"
     );
     for other in ["1", "999999"] {
-        let never = mended(&[&row, other]);
+        let never = corrected(&[&row, other]);
         assert!(
             never.starts_with(&format!(
                 "contract error: a corrected row was never rejected (`in-0.parquet`, row \
@@ -1115,15 +1116,15 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
         files(&room.path("out")) == files_before,
         "nothing was touched"
     );
-    // Without the part's table only the number of rows can be checked; what was mended before may
-    // be mended again.
+    // Without the part's table only the number of rows can be checked; what was corrected before may
+    // be corrected again.
     let row_numbers: Vec<String> = texts(column(&rejected, "rejected_row"))
         .into_iter()
         .flatten()
         .collect();
     std::fs::remove_file(room.path("out/_tallow/rejected/part-00000.pq")).unwrap();
     let all: Vec<&str> = row_numbers.iter().map(String::as_str).collect();
-    let more = mended(&[&all[..], &["999"]].concat());
+    let more = corrected(&[&all[..], &["999"]].concat());
     assert!(
         more.starts_with(
             "contract error: more rows were corrected than the 10 rows that were rejected there \
@@ -1145,10 +1146,10 @@ fn mended_rows_that_were_never_rejected_or_come_twice_are_refused() {
 }
 
 #[test]
-fn mended_rows_that_do_not_fit_are_refused() {
+fn corrected_rows_that_do_not_fit_are_refused() {
     let room = room();
     room.tallow(&format!("{SCORE} --output out/")).ok();
-    // `--mended` is the earlier name of the flag.
+    // `--corrected` is the earlier name of the flag.
     for flag in ["--corrected", "--mended"] {
         let bad = room
             .tallow(&format!("retry out {flag} in-0.parquet"))

@@ -299,7 +299,7 @@ fn a_model_that_must_be_signed_is_refused_before_it_is_parsed() {
 }
 
 #[test]
-fn what_cannot_be_signed_or_verified_says_what_to_type() {
+fn what_cannot_be_signed_or_verified_explains_what_to_type() {
     let room = registered();
     signed(&room);
     let (key, public) = (

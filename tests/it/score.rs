@@ -30,7 +30,7 @@ fn settled(run: &Run) -> String {
 }
 
 #[test]
-fn the_demo_tells_a_person_what_happened() {
+fn the_demo_reports_the_user_what_happened() {
     let run = demo()
         .tallow("score --model churn customers.parquet --output predictions.parquet")
         .ok();
@@ -199,7 +199,7 @@ fn the_ledger_balances_with_filters_limits_and_rejections() {
 }
 
 #[test]
-fn one_row_and_none_are_told_as_people_say_it() {
+fn one_row_and_none_are_reported_as_users_say_it() {
     let room = demo();
     let score = |flags: &[&str]| {
         let fixed = [
@@ -322,7 +322,7 @@ fn the_names_of_report_and_rejected_rows_say_their_format() {
 }
 
 #[test]
-fn a_file_given_twice_has_two_accounts() {
+fn a_file_repeated_has_two_accounts() {
     let room = demo();
     let json = room
         .tallow(
@@ -433,7 +433,7 @@ fn the_report_is_a_table_of_facts_and_agrees_with_the_json() {
 }
 
 #[test]
-fn the_footer_says_which_model_made_the_predictions() {
+fn the_footer_names_it_model_made_the_predictions() {
     let room = demo();
     room.tallow("score --model churn customers.parquet --output out.parquet")
         .ok();
@@ -456,7 +456,7 @@ fn the_footer_says_which_model_made_the_predictions() {
 }
 
 #[test]
-fn quiet_says_nothing_and_failures_are_json_too() {
+fn quiet_is_silent_and_failures_are_json_too() {
     let room = demo();
     let run = room
         .tallow("score --quiet --model churn customers.parquet --output out.parquet")
@@ -522,7 +522,7 @@ fn dictionaries_and_nested_columns_pass_through() {
 }
 
 #[test]
-fn the_report_of_an_output_that_was_removed_is_in_nobodys_way() {
+fn the_report_of_an_output_that_was_removed_is_in_no_ones_way() {
     let room = demo();
     let score = |output: &str| {
         room.tallow(&format!(
@@ -550,7 +550,7 @@ fn the_report_of_an_output_that_was_removed_is_in_nobodys_way() {
 }
 
 #[test]
-fn what_is_no_file_is_not_replaced_by_one() {
+fn what_is_not_a_file_is_not_replaced_by_one() {
     let room = demo();
     let socket = std::os::unix::net::UnixListener::bind(room.path("out.parquet")).unwrap();
     let run = room

@@ -62,7 +62,7 @@ fn room() -> Room {
         10,
     );
     room.parquet(
-        "lacks.parquet",
+        "is missing.parquet",
         &batch(vec![
             ("a", numbers()),
             ("B\u{1b}[31m\nerror: faked", numbers()),
@@ -126,7 +126,9 @@ fn errors_show_names_and_say_them_in_their_own_lines() {
                 .fails(3),
         );
         let run = room
-            .tallow(&format!("score --model good.json lacks.parquet {flags}"))
+            .tallow(&format!(
+                "score --model good.json is missing.parquet {flags}"
+            ))
             .fails(3);
         is_clean("a missing column", &run.stderr);
         let run = room.tallow(&format!("score --model good.json value.csv {flags}"));

@@ -134,7 +134,7 @@ fn modules_that_are_not_understood_are_refused_by_name() {
 }
 
 #[test]
-fn late_interaction_models_are_refused_whatever_tells_them() {
+fn late_interaction_models_are_refused_whatever_reports_them() {
     let room_of = || room("bert_mean");
     for (file, settings, part) in [
         (
@@ -587,12 +587,12 @@ fn rename(room: &Room, file: &str, from: &str, to: &str) {
     assert_eq!(from.len(), to.len());
     let path = room.path("model").join(file);
     let mut bytes = std::fs::read(&path).unwrap();
-    let places: Vec<usize> = (0..bytes.len() - from.len())
-        .filter(|place| bytes[*place..].starts_with(from.as_bytes()))
+    let indices: Vec<usize> = (0..bytes.len() - from.len())
+        .filter(|index| bytes[*index..].starts_with(from.as_bytes()))
         .collect();
-    assert!(!places.is_empty(), "{from} in {file}");
-    for place in places {
-        bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+    assert!(!indices.is_empty(), "{from} in {file}");
+    for index in indices {
+        bytes[index..index + to.len()].copy_from_slice(to.as_bytes());
     }
     room.file(&format!("model/{file}"), bytes);
 }

@@ -19,9 +19,9 @@ use tallow::package::open::open;
 use crate::harness::{Room, Run, column, data, numbers, texts};
 
 /// Least cosine between a vector and the library's.
-const LEAST_COSINE: f64 = 0.99999;
+const MIN_COSINE: f64 = 0.99999;
 
-/// The greatest difference of a logit or a probability.
+/// The largest difference of a logit or a probability.
 const TOLERANCE: f64 = 1e-4;
 
 fn json(path: &str) -> Json {
@@ -73,7 +73,7 @@ fn strings(values: impl IntoIterator<Item = Option<String>>) -> ArrayRef {
     Arc::new(values.into_iter().collect::<StringArray>())
 }
 
-/// A table of texts, with numbers beside them.
+/// A table of texts, with numbers alongside them.
 pub(crate) fn table_of(room: &Room, values: &[Option<&str>]) -> PathBuf {
     let ids: ArrayRef = Arc::new((0..values.len() as i64).collect::<Int64Array>());
     let batch = RecordBatch::try_from_iter([
@@ -97,7 +97,7 @@ fn golden_texts(room: &Room) {
     .unwrap();
     room.parquet("texts.parquet", &single, 1_000);
     let pairs = all["pairs"].as_array().unwrap();
-    let side = |place: usize| strings(pairs.iter().map(move |pair| text(&pair[place])));
+    let side = |index: usize| strings(pairs.iter().map(move |pair| text(&pair[index])));
     room.parquet(
         "pairs.parquet",
         &RecordBatch::try_from_iter([("text", side(0)), ("other", side(1))]).unwrap(),
@@ -125,43 +125,43 @@ fn difference(name: &str, found: &ArrayRef, expected: &Json) -> Option<String> {
         match name {
             "embedding" => {
                 let vector = numbers(&found.as_list::<i32>().value(row));
-                let wanted: Vec<f64> = expected
+                let requested: Vec<f64> = expected
                     .as_array()
                     .unwrap()
                     .iter()
                     .map(|value| value.as_f64().unwrap())
                     .collect();
                 // An empty text has no token, so a mean of nothing.
-                if wanted.iter().all(|value| *value == 0.0) {
-                    return (vector != wanted).then(|| format!("{vector:?}, expected only 0"));
+                if requested.iter().all(|value| *value == 0.0) {
+                    return (vector != requested).then(|| format!("{vector:?}, expected only 0"));
                 }
-                let cosine = if vector.len() == wanted.len() {
-                    cosine(&vector, &wanted)
+                let cosine = if vector.len() == requested.len() {
+                    cosine(&vector, &requested)
                 } else {
                     f64::NAN
                 };
                 let length =
                     |vector: &[f64]| vector.iter().map(|value| value * value).sum::<f64>().sqrt();
-                let is_near = cosine >= LEAST_COSINE
-                    && (length(&vector) / length(&wanted) - 1.0).abs() < TOLERANCE;
+                let is_near = cosine >= MIN_COSINE
+                    && (length(&vector) / length(&requested) - 1.0).abs() < TOLERANCE;
                 (!is_near).then(|| {
                     format!(
                         "cosine {cosine}, {} numbers, expected {}",
                         vector.len(),
-                        wanted.len()
+                        requested.len()
                     )
                 })
             }
             "entities" => entities_differ(&found.as_list::<i32>().value(row), expected),
             _ if expected.is_array() => {
                 let labels = texts(&found.as_list::<i32>().value(row));
-                let wanted: Vec<Option<String>> = expected
+                let requested: Vec<Option<String>> = expected
                     .as_array()
                     .unwrap()
                     .iter()
                     .map(|label| label.as_str().map(str::to_owned))
                     .collect();
-                (labels != wanted).then(|| format!("{labels:?}, expected {wanted:?}"))
+                (labels != requested).then(|| format!("{labels:?}, expected {requested:?}"))
             }
             _ if expected.is_string() => {
                 let label = texts(&found.slice(row, 1)).remove(0);
@@ -169,10 +169,10 @@ fn difference(name: &str, found: &ArrayRef, expected: &Json) -> Option<String> {
                     .then(|| format!("{label:?}, expected {expected}"))
             }
             _ => {
-                let (value, wanted) =
+                let (value, requested) =
                     (numbers(&found.slice(row, 1))[0], expected.as_f64().unwrap());
-                let is_near = (value - wanted).abs() <= TOLERANCE * wanted.abs().max(1.0);
-                (!is_near).then(|| format!("{value}, expected {wanted}"))
+                let is_near = (value - requested).abs() <= TOLERANCE * requested.abs().max(1.0);
+                (!is_near).then(|| format!("{value}, expected {requested}"))
             }
         }
     };
@@ -191,35 +191,35 @@ fn entities_differ(found: &ArrayRef, expected: &Json) -> Option<String> {
         part("start").as_primitive::<Int64Type>(),
         part("end").as_primitive::<Int64Type>(),
     );
-    let wanted = expected.as_array().unwrap();
-    if wanted.len() != found.len() {
+    let requested = expected.as_array().unwrap();
+    if requested.len() != found.len() {
         return Some(format!(
             "{} entities ({words:?}), expected {}",
             found.len(),
-            wanted.len()
+            requested.len()
         ));
     }
-    wanted.iter().enumerate().find_map(|(place, entity)| {
-        let same = words[place].as_deref() == entity["word"].as_str()
-            && labels[place].as_deref() == entity["entity_group"].as_str()
-            && Some(starts.value(place)) == entity["start"].as_i64()
-            && Some(ends.value(place)) == entity["end"].as_i64()
-            && (f64::from(scores.value(place)) - entity["score"].as_f64().unwrap()).abs()
+    requested.iter().enumerate().find_map(|(index, entity)| {
+        let same = words[index].as_deref() == entity["word"].as_str()
+            && labels[index].as_deref() == entity["entity_group"].as_str()
+            && Some(starts.value(index)) == entity["start"].as_i64()
+            && Some(ends.value(index)) == entity["end"].as_i64()
+            && (f64::from(scores.value(index)) - entity["score"].as_f64().unwrap()).abs()
                 <= TOLERANCE;
         (!same).then(|| {
             let found = (
-                &words[place],
-                &labels[place],
-                scores.value(place),
-                starts.value(place),
-                ends.value(place),
+                &words[index],
+                &labels[index],
+                scores.value(index),
+                starts.value(index),
+                ends.value(index),
             );
-            format!("entity {place} is {found:?}, expected {entity}")
+            format!("entity {index} is {found:?}, expected {entity}")
         })
     })
 }
 
-/// Where the golden cases' answers differ from their libraries', with these arguments beside the
+/// Where the golden cases' answers differ from their libraries', with these arguments alongside the
 /// cases' own.
 fn golden_differences(arguments: &[&str]) -> Vec<String> {
     let mut failures = Vec::new();
@@ -277,12 +277,12 @@ fn golden_differences(arguments: &[&str]) -> Vec<String> {
                 .iter()
                 .map(|field| field.name().clone())
                 .collect();
-            let mut wanted: Vec<String> = expected.keys().cloned().collect();
+            let mut requested: Vec<String> = expected.keys().cloned().collect();
             names.sort();
-            wanted.sort();
-            if names != wanted {
+            requested.sort();
+            if names != requested {
                 failures.push(format!(
-                    "{case} run {number}: columns {names:?}, expected {wanted:?}"
+                    "{case} run {number}: columns {names:?}, expected {requested:?}"
                 ));
                 continue;
             }
@@ -401,7 +401,7 @@ fn a_missing_text_gives_a_missing_answer_and_an_empty_one_the_models_own() {
         assert!(run.stderr.contains("  missing      text: 1\n"), "{run}");
         assert!(
             !run.stderr.contains("min 0,"),
-            "a missing answer is no 0: {run}"
+            "a missing answer is not a 0: {run}"
         );
         let found = room.table("out.parquet");
         let column = column(&found, name);
@@ -703,14 +703,14 @@ fn the_column_of_texts_is_found_or_asked_for() {
 }
 
 #[test]
-fn a_word_of_thousands_of_letters_moves_no_place_behind_it() {
+fn a_word_of_thousands_of_letters_moves_no_position_behind_it() {
     let room = Room::new();
     lay_out(&room, "bert_entities");
     table_of(&room, &[Some(&format!("{} fox", "x".repeat(5_000)))]);
     score(&room, "--aggregation none").ok();
     let found = room.table("out.parquet");
     let entities = column(&found, "entities").as_list::<i32>().value(0);
-    let place = |name: &str| {
+    let index = |name: &str| {
         entities
             .as_struct()
             .column_by_name(name)
@@ -721,9 +721,9 @@ fn a_word_of_thousands_of_letters_moves_no_place_behind_it() {
     };
     assert_eq!(
         (
-            place("start")[..2].to_vec(),
-            place("end")[0],
-            *place("end").last().unwrap()
+            index("start")[..2].to_vec(),
+            index("end")[0],
+            *index("end").last().unwrap()
         ),
         (vec![0, 5_001], 5_000, 5_004)
     );
@@ -753,7 +753,7 @@ fn answers_that_delimited_text_has_no_form_for_are_refused_before_the_run() {
 }
 
 /// Makes the second row of a table of two rows in a safetensors file what the first is.
-fn doubled_first_row(bytes: &[u8], name: &str) -> Vec<u8> {
+fn duplicate_first_row(bytes: &[u8], name: &str) -> Vec<u8> {
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: Json = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
     let [start, end] = [0, 1]
@@ -788,7 +788,7 @@ fn tokens_of_pairs_have_types_only_where_transformers_gives_them() {
     // With both types alike it does not matter which a token has.
     std::fs::write(
         model.join("model.safetensors"),
-        doubled_first_row(&weights, "bert.embeddings.token_type_embeddings.weight"),
+        duplicate_first_row(&weights, "bert.embeddings.token_type_embeddings.weight"),
     )
     .unwrap();
     let without_types = answer();
@@ -921,7 +921,7 @@ fn pairs_prompts_and_dimensions_that_do_not_fit_are_refused_by_name() {
 }
 
 #[test]
-fn inspect_and_check_tell_what_a_text_model_is() {
+fn inspect_and_check_report_what_a_text_model_is() {
     let room = Room::new();
     lay_out(&room, "bert_mean");
     table_of(&room, &[Some("hello")]);
@@ -954,7 +954,7 @@ fn inspect_and_check_tell_what_a_text_model_is() {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table of cases")]
-fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
+fn a_directory_that_is_not_a_complete_text_model_explains_what_is_missing() {
     const LAYERS: &str = "\"num_hidden_layers\": 2";
     let room = Room::new();
     table_of(&room, &[Some("hello")]);
@@ -998,7 +998,7 @@ fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
         (
             "\"hidden_size\": 32",
             "\"hidden_size\": 48",
-            "has the shape [32, 32], wanted [48, 48] and",
+            "has the shape [32, 32], expected [48, 48] and",
         ),
         (
             LAYERS,
@@ -1014,7 +1014,7 @@ fn a_directory_that_is_no_whole_text_model_says_what_is_missing() {
         (
             LAYERS,
             "\"num_hidden_layers\": 4000000000",
-            "wanted a whole number from 1 to 1024",
+            "expected an integer from 1 to 1024",
         ),
         (
             "\"num_attention_heads\": 4",
@@ -1107,12 +1107,12 @@ fn spoilt(bytes: &[u8], number: usize) -> Vec<u8> {
     }
     for _ in 0..=number % 3 {
         // Headers and settings are at the beginning.
-        let place = next(if number.is_multiple_of(2) {
+        let index = next(if number.is_multiple_of(2) {
             bytes.len()
         } else {
             bytes.len().min(3_000)
         });
-        spoilt[place] = [b'0', b'9', b'"', b'{', b'-', 0xff, b'e', b' '][next(8)];
+        spoilt[index] = [b'0', b'9', b'"', b'{', b'-', 0xff, b'e', b' '][next(8)];
     }
     spoilt
 }

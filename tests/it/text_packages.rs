@@ -234,7 +234,7 @@ fn a_package_names_its_columns_of_texts_and_their_policies() {
         .fails(3)
         .stderr;
     assert!(
-        refused.contains("the model needs the column `query`, which the data lacks"),
+        refused.contains("the model needs the column `query`, which the data is missing"),
         "{refused}"
     );
     manifest(
@@ -303,8 +303,8 @@ const fn files_read() -> [&'static str; 9] {
 /// A byte changed in the middle, where weights, words and settings lie.
 fn tampered(bytes: &[u8]) -> Vec<u8> {
     let mut changed = bytes.to_vec();
-    let place = bytes.len() / 2;
-    changed[place] ^= 1;
+    let index = bytes.len() / 2;
+    changed[index] ^= 1;
     changed
 }
 
@@ -463,7 +463,7 @@ fn nothing_outside_a_package_is_read() {
 }
 
 #[test]
-fn a_manifest_that_does_not_fit_a_text_model_says_where_and_what_instead() {
+fn a_manifest_that_does_not_fit_a_text_model_names_its_location_and_what_instead() {
     let room = Room::new();
     lay_out(&room, "bert_mean");
     table_of(&room, &TEXTS);
@@ -623,13 +623,13 @@ fn golden_vectors_and_entities_are_replayed() {
             .ok();
         assert!(run.stdout.contains("golden  5 rows agree"), "{case}: {run}");
         let expected = room.table("model/golden_expected.parquet");
-        let turned = expected.slice(0, 3);
-        let turned = arrow::compute::concat_batches(
+        let transposed = expected.slice(0, 3);
+        let transposed = arrow::compute::concat_batches(
             &expected.schema(),
-            [&turned, &expected.slice(4, 1), &expected.slice(3, 1)],
+            [&transposed, &expected.slice(4, 1), &expected.slice(3, 1)],
         )
         .unwrap();
-        room.parquet("model/golden_expected.parquet", &turned, 10);
+        room.parquet("model/golden_expected.parquet", &transposed, 10);
         let run = room.tallow("check --model model texts.parquet").fails(3);
         assert!(
             run.stderr

@@ -12,7 +12,7 @@ use crate::harness::{Room, column, data, numbers, table};
 fn rows() -> Vec<Vec<f32>> {
     let input = table(&data("golden/onnx_logistic_nameless/input.parquet"));
     let columns: Vec<Vec<f64>> = (0..6)
-        .map(|place| numbers(column(&input, &format!("x{place}"))))
+        .map(|index| numbers(column(&input, &format!("x{index}"))))
         .collect();
     (0..input.num_rows())
         .map(|row| columns.iter().map(|column| column[row] as f32).collect())
@@ -176,7 +176,7 @@ fn rows_of_different_lengths_keep_their_order_and_score_as_they_do_alone() {
         room.tallow(&line)
     };
     let lists: Vec<Option<Vec<i64>>> = (0..700_i64)
-        .map(|row| Some((0..=row * 7 % 23).map(|place| (row + place) % 50).collect()))
+        .map(|row| Some((0..=row * 7 % 23).map(|index| (row + index) % 50).collect()))
         .collect();
     room.parquet("all.parquet", &token_lists(&lists), 128);
     score("all.parquet", "").ok();

@@ -38,7 +38,7 @@ const NO_CATEGORY: u64 = 1 << 40;
 pub struct FloatPart {
     /// The feature's index.
     pub feature: usize,
-    /// The greatest value that is not greater.
+    /// The largest value that is not greater.
     pub threshold: f64,
     /// Where NaN goes; left is "no".
     pub missing: Missing,

@@ -84,27 +84,27 @@ impl Table {
         if self.slots.len() < slot_count(self.row_count) {
             self.grow()?;
         }
-        let mut homeless = self.place(slot);
+        let mut homeless = self.slot_index(slot);
         while let Some(slot) = homeless {
             self.grow()?;
-            homeless = self.place(slot);
+            homeless = self.slot_index(slot);
         }
         Ok(())
     }
 
     /// Puts a slot into one of its two, moving others to their other one; returns one for which
     /// there is no room.
-    fn place(&mut self, slot: Slot) -> Option<Slot> {
+    fn slot_index(&mut self, slot: Slot) -> Option<Slot> {
         let mut homeless = slot;
-        let mut place = self.places(slot.hash)[0];
+        let mut slot_index = self.slot_indices(slot.hash)[0];
         for _ in 0..MOVE_LIMIT {
-            let [first, second] = self.places(homeless.hash);
-            // Whoever was moved out of one goes to the other.
-            place = if place == first { second } else { first };
+            let [first, second] = self.slot_indices(homeless.hash);
+            // Anyone who was moved out of one goes to the other.
+            slot_index = if slot_index == first { second } else { first };
             if self.slots[first].row == UNKNOWN {
-                place = first;
+                slot_index = first;
             }
-            homeless = std::mem::replace(&mut self.slots[place], homeless);
+            homeless = std::mem::replace(&mut self.slots[slot_index], homeless);
             if homeless.row == UNKNOWN {
                 return None;
             }
@@ -123,7 +123,7 @@ impl Table {
             let old = std::mem::replace(&mut self.slots, unused(slot_count));
             self.shift = shift(slot_count);
             let mut used = old.iter().filter(|slot| slot.row != UNKNOWN);
-            if used.all(|slot| self.place(*slot).is_none()) {
+            if used.all(|slot| self.slot_index(*slot).is_none()) {
                 self.held = held;
                 return Ok(());
             }
@@ -132,15 +132,15 @@ impl Table {
     }
 
     #[inline(always)]
-    fn places(&self, hash: u64) -> [usize; 2] {
+    fn slot_indices(&self, hash: u64) -> [usize; 2] {
         SPREAD.map(|spread| (hash.wrapping_mul(spread) >> self.shift) as usize)
     }
 
     /// The row of a hash.
     #[inline(always)]
     pub(super) fn row(&self, hash: u64) -> u32 {
-        let rows = self.places(hash).map(|place| {
-            let slot = self.slots[place];
+        let rows = self.slot_indices(hash).map(|slot_index| {
+            let slot = self.slots[slot_index];
             if slot.hash == hash { slot.row } else { UNKNOWN }
         });
         // One of them is the unknown row, which is the first.

@@ -93,7 +93,7 @@ impl Statistics {
         };
         self.columns
             .iter()
-            .map(|place| place.map(position).transpose())
+            .map(|slot| slot.map(position).transpose())
             .collect()
     }
 

@@ -181,7 +181,7 @@ fn refuse_ambiguous(ctrs: &[Ctr], tables: &[CtrTable], info: &ModelInfo) -> Resu
     match tables.iter().zip(readers).find(|one| is_mixed(*one)) {
         Some((table, _)) => Err(Error::contract(format!(
             "CTRs of type {} count several targets, or several cuts of the target, which \
-             CatBoost's JSON does not tell apart",
+             CatBoost's JSON does not distinguish",
             table.kind.name()
         ))
         .hint("save the model as `.cbm`: `model.save_model(\"model.cbm\")`")),
@@ -312,7 +312,7 @@ fn questions(
 fn question(split: &Split, asked: &[Question]) -> Result<Question> {
     let incomplete = || {
         Error::failed(format!(
-            "a split of type `{}` lacks its feature or its value",
+            "a split of type `{}` is missing its feature or its value",
             split.kind
         ))
     };
@@ -419,12 +419,12 @@ impl Numbering<'_> {
                 right: Some(right),
                 ..
             } => {
-                let place = self.nodes.len();
+                let slot = self.nodes.len();
                 let question = question(split, self.asked)?;
                 self.nodes.push((question, Child::Leaf(0), Child::Leaf(0)));
                 let (left, right) = (self.number(left)?, self.number(right)?);
-                self.nodes[place] = (question, left, right);
-                Ok(Child::Node(number(place)?))
+                self.nodes[slot] = (question, left, right);
+                Ok(Child::Node(number(slot)?))
             }
             _ => Err(Error::failed(format!(
                 "node {} has neither a value nor a split with two branches",

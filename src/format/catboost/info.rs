@@ -173,7 +173,7 @@ impl ModelInfo {
     }
 }
 
-/// The value itself, or the JSON that its text holds; none for null and for text that is no JSON.
+/// The value itself, or the JSON that its text holds; none for null and for text that is not JSON.
 fn unfold(value: Option<&Value>) -> Option<Value> {
     match value? {
         Value::Null => None,

@@ -238,7 +238,7 @@ impl File {
     /// Reads the file.
     ///
     /// # Errors
-    /// Names the line and column where it is no JSON or not of CatBoost's shape. Nesting beyond 128
+    /// Names the line and column where it is not JSON or not of CatBoost's shape. Nesting beyond 128
     /// levels is refused, which also bounds the depth of every tree.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|error| {

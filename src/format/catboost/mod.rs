@@ -156,7 +156,7 @@ fn description(stored: &Stored, rounds: Rounds, used: UsedRounds) -> Description
         format: "catboost".to_owned(),
         format_version: stored.info.version(),
         facts,
-        beside: Vec::new(),
+        sidecars: Vec::new(),
     }
 }
 
@@ -167,7 +167,7 @@ enum Feature<'a> {
 }
 
 impl Feature<'_> {
-    fn given_name(&self) -> Option<&String> {
+    fn requested_name(&self) -> Option<&String> {
         match self {
             Self::Float(feature) => feature.name.as_ref(),
             Self::Categorical(feature) => feature.name.as_ref(),
@@ -177,7 +177,7 @@ impl Feature<'_> {
     /// A feature without a name is called by its position among all features, as CatBoost itself
     /// does.
     fn name(&self, flat: u32) -> String {
-        self.given_name()
+        self.requested_name()
             .map_or_else(|| flat.to_string(), Clone::clone)
     }
 }
@@ -187,13 +187,13 @@ fn features(stored: &Stored) -> Result<BTreeMap<u32, Feature<'_>>> {
     let floats = stored.floats.iter();
     let categories = stored.categories.iter();
     let mut features = BTreeMap::new();
-    for (place, feature) in floats
+    for (slot, feature) in floats
         .map(|feature| (feature.flat, Feature::Float(feature)))
         .chain(categories.map(|feature| (feature.flat, Feature::Categorical(feature))))
     {
-        if features.insert(place, feature).is_some() {
+        if features.insert(slot, feature).is_some() {
             return Err(Error::failed(format!(
-                "two features have the place {place} among all features"
+                "two features have the place {slot} among all features"
             ))
             .at_node("features_info"));
         }
@@ -206,7 +206,7 @@ fn contract(stored: &Stored, statistics: &Statistics) -> Result<(Contract, Posit
     let features = features(stored)?;
     let named = features
         .values()
-        .any(|feature| feature.given_name().is_some());
+        .any(|feature| feature.requested_name().is_some());
     if !named {
         refuse_gaps(&features)?;
     }
@@ -221,8 +221,8 @@ fn contract(stored: &Stored, statistics: &Statistics) -> Result<(Contract, Posit
         let repeated = match feature {
             Feature::Float(own) => {
                 inputs.push(Input::number(feature.name(flat)));
-                let place = (position, own.missing);
-                positions.floats.insert(own.index, place).is_some()
+                let slot = (position, own.missing);
+                positions.floats.insert(own.index, slot).is_some()
             }
             Feature::Categorical(own) => {
                 let asked = asked.get(&own.index);
@@ -248,8 +248,8 @@ fn contract(stored: &Stored, statistics: &Statistics) -> Result<(Contract, Posit
                     on_null: Policy::Error,
                     ..Input::of_kind(feature.name(flat), kind)
                 });
-                let place = (position, codes);
-                positions.categories.insert(own.index, place).is_some()
+                let slot = (position, codes);
+                positions.categories.insert(own.index, slot).is_some()
             }
         };
         if repeated {
@@ -266,13 +266,13 @@ fn contract(stored: &Stored, statistics: &Statistics) -> Result<(Contract, Posit
     Ok((contract, positions))
 }
 
-/// Without names only the order says which column is which, so no place may be left out.
+/// Without names only the order says which column is which, so no place may be dropped.
 fn refuse_gaps(features: &BTreeMap<u32, Feature>) -> Result<()> {
     let expected = 0..NAMELESS_LIMIT;
     match features
         .keys()
         .zip(expected)
-        .find(|(place, expected)| *place != expected)
+        .find(|(slot, expected)| *slot != expected)
     {
         Some((_, gap)) => Err(Error::contract(format!(
             "the model's features have no names and feature {gap} is not described"
@@ -472,7 +472,7 @@ mod tests {
         );
         assert!(
             refusal(&json.replace("[0, 2]", "[2, 2]"))
-                .contains("class `2` is no class's place, or comes twice")
+                .contains("class `2` is not a class's place, or comes twice")
         );
         assert!(refusal(&json.replace("[0, 2]", "[0, 1, 2]")).contains("3 classes for 2 outputs"));
     }
@@ -610,7 +610,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_ctr_says_where() {
+    fn a_broken_ctr_names_its_location() {
         let cases = [
             (
                 counts(),
@@ -620,7 +620,7 @@ mod tests {
             (
                 counts(),
                 CTR_SPLIT.replace(", \"split_index\": 2", ""),
-                "lacks its feature or its value (tree 0, split 0)",
+                "is missing its feature or its value (tree 0, split 0)",
             ),
             (
                 "{}".to_owned(),
@@ -676,7 +676,7 @@ mod tests {
     }
 
     #[test]
-    fn several_cuts_of_the_target_are_refused_in_json_which_does_not_tell_them_apart() {
+    fn several_cuts_of_the_target_are_refused_in_json_which_does_not_report_them_apart() {
         let json = counted(&counts(), CTR_SPLIT);
         let one = json
             .split("\"ctrs\": [")
@@ -693,13 +693,13 @@ mod tests {
         let several = twice.replace("\"RMSE\"", "\"MultiRMSE\"");
         let message = refusal(&several);
         assert!(
-            message.contains("which CatBoost's JSON does not tell apart"),
+            message.contains("which CatBoost's JSON does not distinguish"),
             "{message}"
         );
     }
 
     #[test]
-    fn a_broken_file_says_where() {
+    fn a_broken_file_names_its_location() {
         let cases = [
             (
                 "\"float_feature_index\": 0",
@@ -721,7 +721,7 @@ mod tests {
             (
                 "\"border\": 0.5",
                 "\"border\": null",
-                "lacks its feature or its value (tree 0, split 0)",
+                "is missing its feature or its value (tree 0, split 0)",
             ),
             (
                 "\"border\": 0.5",

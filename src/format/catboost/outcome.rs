@@ -17,7 +17,7 @@ const CLASS_LIMIT: usize = 1 << 16;
 /// What the margins mean, and which margin each of the `output_count` values of a leaf is added to.
 ///
 /// # Errors
-/// Refuses losses whose prediction is no single function of the margins, and classes that do not
+/// Refuses losses whose prediction is not a single function of the margins, and classes that do not
 /// fit the leaves.
 pub(super) fn outcome(info: &ModelInfo, output_count: usize) -> Result<(Outcome, Outputs)> {
     let (loss, parameters) = info.loss().unzip();
@@ -89,7 +89,7 @@ fn binary(classes: Option<&ClassParams>, info: &ModelInfo) -> Result<Task> {
         .at_node("binclass_probability_threshold"));
     }
     let margins = match classes {
-        Some(classes) => class_places(classes, 2)?,
+        Some(classes) => class_indices(classes, 2)?,
         None => vec![0, 1],
     };
     let labels = labels(classes, margins.iter().max().map_or(2, |&last| last + 1))?;
@@ -108,7 +108,7 @@ fn several(
     link: Link,
 ) -> Result<(Outcome, Outputs)> {
     let margins = match classes {
-        Some(classes) => class_places(classes, output_count)?,
+        Some(classes) => class_indices(classes, output_count)?,
         None => (0..output_count).collect(),
     };
     let labels = labels(classes, margins.iter().max().map_or(0, |&last| last + 1))?;
@@ -130,34 +130,34 @@ fn several(
 }
 
 /// The class of each output.
-fn class_places(classes: &ClassParams, output_count: usize) -> Result<Vec<usize>> {
+fn class_indices(classes: &ClassParams, output_count: usize) -> Result<Vec<usize>> {
     let broken = |message: String| Error::failed(message).at_node("class_params");
-    let Some(given) = classes
+    let Some(provided) = classes
         .class_to_label
         .as_deref()
-        .filter(|given| !given.is_empty())
+        .filter(|provided| !provided.is_empty())
     else {
         return Ok((0..output_count).collect());
     };
-    if given.len() != output_count {
+    if provided.len() != output_count {
         return Err(broken(format!(
             "{} classes for {output_count} outputs",
-            given.len()
+            provided.len()
         )));
     }
-    let mut places = Vec::with_capacity(given.len());
-    for &class in given {
+    let mut indices = Vec::with_capacity(provided.len());
+    for &class in provided {
         if class.fract() != 0.0
             || !(0.0..CLASS_LIMIT as f64).contains(&class)
-            || places.contains(&(class as usize))
+            || indices.contains(&(class as usize))
         {
             return Err(broken(format!(
-                "class `{class}` is no class's place, or comes twice"
+                "class `{class}` is not a class's place, or comes twice"
             )));
         }
-        places.push(class as usize);
+        indices.push(class as usize);
     }
-    Ok(places)
+    Ok(indices)
 }
 
 /// One label for each class: its name, or its place where classes have no names. All texts if any

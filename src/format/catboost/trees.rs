@@ -48,7 +48,7 @@ pub(super) fn asked_hashes(stored: &Stored) -> HashMap<u32, BTreeSet<u32>> {
     asked
 }
 
-/// The greatest `f64` that does not exceed `border` once it is rounded to `f32`, so that `value <=
+/// The largest `f64` that does not exceed `border` once it is rounded to `f32`, so that `value <=
 /// threshold` asks what CatBoost asks of the rounded value. It is the middle between the border and
 /// the next `f32`, or the `f64` below where the middle itself rounds up (to the even neighbour).
 pub(super) fn threshold(border: f32) -> f64 {
@@ -88,7 +88,7 @@ pub(super) fn ensemble(
 ) -> Result<Ensemble> {
     let translate = |(index, tree): (usize, Tree)| {
         outputs
-            .place(tree)
+            .position(tree)
             .map_err(|error| error.at_node(format!("tree {index}")))
     };
     let planted = stored.trees.iter().take(tree_count).enumerate();
@@ -114,7 +114,7 @@ pub(super) fn ensemble(
         .enumerate()
         .map(translate)
         .collect::<Result<Vec<Tree>>>()?;
-    let bias = outputs.place_bias(stored.bias.clone())?;
+    let bias = outputs.position_bias(stored.bias.clone())?;
     let frame = Frame {
         precision: Precision::Double,
         feature_count: positions.count,
@@ -171,14 +171,14 @@ impl Outputs {
     fn spread(&self, values: &[f64]) -> Vec<f64> {
         let mut spread = vec![0.0; self.total];
         for (&margin, &value) in self.margins.iter().zip(values) {
-            if let Some(place) = spread.get_mut(margin) {
-                *place = value;
+            if let Some(position) = spread.get_mut(margin) {
+                *position = value;
             }
         }
         spread
     }
 
-    fn place(&self, mut tree: Tree) -> Result<Tree> {
+    fn position(&self, mut tree: Tree) -> Result<Tree> {
         if !tree.leaf_values.len().is_multiple_of(self.count) {
             return Err(Error::failed(format!(
                 "{} leaf values for {} outputs a leaf",
@@ -201,7 +201,7 @@ impl Outputs {
         Ok(tree)
     }
 
-    fn place_bias(&self, bias: Vec<f64>) -> Result<Vec<f64>> {
+    fn position_bias(&self, bias: Vec<f64>) -> Result<Vec<f64>> {
         if bias.iter().all(|value| value.to_bits() == 0) {
             return Ok(Vec::new());
         }

@@ -3,7 +3,7 @@
 //!
 //! Owns the matching of `pandas_categorical` to features. The file lists the categories of every
 //! pandas column of type `category` in the order of the columns, but not which columns those were;
-//! where that cannot be told, the model is refused rather than scored with another column's codes.
+//! where that cannot be determined, the model is refused rather than scored with another column's codes.
 //! It must not know trees' meaning beyond which features are split by category.
 
 use std::collections::BTreeSet;
@@ -82,7 +82,7 @@ fn declared(text: &TextModel) -> Option<Vec<usize>> {
 ///
 /// Without the parameter, a feature of one value (`none`) may or may not have been categorical.
 /// Lists and features keep their order, so feature `f` gets list (categorical features before it +
-/// such features chosen before it); unless all choices agree, nobody knows.
+/// such features chosen before it); unless all choices agree, no one knows.
 fn matched<'a>(
     text: &'a TextModel,
     categorical: &BTreeSet<usize>,
@@ -140,12 +140,12 @@ fn matched<'a>(
 
 fn fits(text: &TextModel, feature: usize, list: &[CategoryValue]) -> Result<()> {
     let info = &text.feature_infos[feature];
-    let greatest = info
+    let largest = info
         .split(':')
         .filter_map(|code| code.parse::<i64>().ok())
         .max()
         .filter(|_| lists_codes(info));
-    if greatest.is_some_and(|code| code >= list.len() as i64) {
+    if largest.is_some_and(|code| code >= list.len() as i64) {
         return Err(ambiguous(
             text,
             &format!(
@@ -160,7 +160,7 @@ fn fits(text: &TextModel, feature: usize, list: &[CategoryValue]) -> Result<()> 
 fn ambiguous(text: &TextModel, why: &str) -> Error {
     let count = text.pandas_categories.len();
     Error::contract(format!(
-        "cannot tell which features the {count} lists of `pandas_categorical` belong to: {why}"
+        "cannot determine which features the {count} lists of `pandas_categorical` belong to: {why}"
     ))
     .hint(
         "train again with unordered pandas categories as the only categorical features, or with \

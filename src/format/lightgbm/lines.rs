@@ -92,7 +92,7 @@ pub(super) fn number<T: FromStr>(fields: &Fields<'_>, key: &str) -> Result<T> {
         .ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
     value.trim().parse().map_err(|_| {
         Error::failed(format!(
-            "`{key}` is `{value}`, which is no number that it may be"
+            "`{key}` is `{value}`, which is not a number that it may be"
         ))
     })
 }
@@ -103,7 +103,7 @@ pub(super) fn array<T: FromStr>(fields: &Fields<'_>, key: &str, count: usize) ->
         .ok_or_else(|| cut_off(&format!("its line `{key}`")))?;
     let values: Vec<T> = parse_all(value, count).ok_or_else(|| {
         Error::failed(format!(
-            "`{key}` holds something that is no number of its kind"
+            "`{key}` holds something that is not a number of its kind"
         ))
     })?;
     if values.len() == count {

@@ -96,7 +96,7 @@ impl Found {
     }
 }
 
-/// Trees are read one after the other and given up when they are planted. Those that are not wanted
+/// Trees are read one after the other and dropped when they are planted. Those that are not needed
 /// tell of the features too.
 fn forest(text: &TextModel, round_count: usize) -> Result<(Forest, Found)> {
     let width = text.trees_per_round;
@@ -113,17 +113,17 @@ fn forest(text: &TextModel, round_count: usize) -> Result<(Forest, Found)> {
     };
     let mut found = Found::default();
     let mut fields = text.trees.iter().enumerate();
-    let place = |index: usize| move |error: Error| error.at_node(format!("tree {index}"));
-    let wanted = fields.by_ref().take(round_count * width);
-    let trees = wanted.map(|(index, fields)| {
+    let slot = |index: usize| move |error: Error| error.at_node(format!("tree {index}"));
+    let requested = fields.by_ref().take(round_count * width);
+    let trees = requested.map(|(index, fields)| {
         found
             .read(fields)
             .and_then(|tree| tree_of(tree, index % width))
-            .map_err(place(index))
+            .map_err(slot(index))
     });
     let forest = Forest::new(&frame, trees)?.with_offsets(OffsetRule::Added);
     let is_linear = found.is_linear;
-    fields.try_for_each(|(index, fields)| found.read(fields).map(drop).map_err(place(index)))?;
+    fields.try_for_each(|(index, fields)| found.read(fields).map(drop).map_err(slot(index)))?;
     Ok((forest, Found { is_linear, ..found }))
 }
 
@@ -346,7 +346,7 @@ fn describe(text: &TextModel, rounds: Rounds, used: UsedRounds, is_linear: bool)
         format: "lightgbm".into(),
         format_version: Some(text.version.clone()),
         facts,
-        beside: Vec::new(),
+        sidecars: Vec::new(),
     }
 }
 
@@ -495,11 +495,11 @@ mod tests {
             "rounds_used".to_owned(),
             "1 of 2 (2 of 4 trees), as `--trees` asks".to_owned()
         )));
-        for wanted in [0, 3] {
-            let error = load(&text, TreeSelection::First(wanted)).unwrap_err();
+        for requested in [0, 3] {
+            let error = load(&text, TreeSelection::First(requested)).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("cannot use {wanted} boosting rounds of a model that has 2")
+                format!("cannot use {requested} boosting rounds of a model that has 2")
             );
         }
     }
@@ -533,7 +533,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_trees_are_refused_with_their_place() {
+    fn broken_trees_are_refused_with_their_position() {
         for (from, to, message) in [
             (
                 "right_child=1 -3",
@@ -628,13 +628,13 @@ mod tests {
             (&vocabulary.values[3], vocabulary.unseen_code.is_nan()),
             (&CategoryValue::Text("shop 3".into()), true)
         );
-        let message = "cannot tell which features the 1 lists of `pandas_categorical` belong to: \
+        let message = "cannot determine which features the 1 lists of `pandas_categorical` belong to: \
                        `shop` has more codes than its list has values";
         assert_eq!(
             kinds_with("[[1.5, true]]").unwrap_err().to_string(),
             message
         );
-        let message = "cannot tell which features the 2 lists of `pandas_categorical` belong to: \
+        let message = "cannot determine which features the 2 lists of `pandas_categorical` belong to: \
                        1 features are categorical";
         assert_eq!(
             kinds_with(&format!("[[{list}], [1]]"))

@@ -132,7 +132,7 @@ fn trees<'a>(lines: &mut Lines<'a>, tree_sizes: Option<&str>) -> Result<Vec<Fiel
         return Ok(trees);
     };
     let sizes: Vec<usize> = parse_all(sizes, trees.len())
-        .ok_or_else(|| Error::failed("`tree_sizes` holds something that is no size"))?;
+        .ok_or_else(|| Error::failed("`tree_sizes` holds something that is not a size"))?;
     if sizes.len() != trees.len() {
         return Err(Error::failed(format!(
             "`tree_sizes` announces {} trees, the file holds {}",
@@ -299,7 +299,7 @@ fn pandas_categories(json: &str) -> Result<Vec<Vec<CategoryValue>>> {
 fn category_value(value: serde_json::Value) -> Result<CategoryValue> {
     match value {
         serde_json::Value::String(text) => Ok(CategoryValue::Text(text)),
-        serde_json::Value::Bool(truth) => Ok(CategoryValue::Boolean(truth)),
+        serde_json::Value::Bool(boolean) => Ok(CategoryValue::Boolean(boolean)),
         serde_json::Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => Ok(CategoryValue::Integer(whole)),
             (None, Some(number)) => Ok(CategoryValue::Number(number)),
@@ -446,12 +446,12 @@ pub(super) mod tests {
             (
                 "threshold=0.5 0",
                 "threshold=0.5 x",
-                "`threshold` holds something that is no number of its kind",
+                "`threshold` holds something that is not a number of its kind",
             ),
             (
                 "split_feature=0 1",
                 "split_feature=0 -1",
-                "`split_feature` holds something that is no number of its kind",
+                "`split_feature` holds something that is not a number of its kind",
             ),
             (
                 "num_leaves=3",
@@ -462,7 +462,7 @@ pub(super) mod tests {
             (
                 "num_leaves=3",
                 "num_leaves=-3",
-                "`num_leaves` is `-3`, which is no number that it may be",
+                "`num_leaves` is `-3`, which is not a number that it may be",
             ),
             (
                 "num_cat=1",

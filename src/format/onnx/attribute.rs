@@ -35,16 +35,16 @@ pub(super) struct AttributeProto<'a> {
 #[derive(Debug, Default)]
 pub(super) struct StringList<'a> {
     pub(super) distinct: Vec<&'a [u8]>,
-    /// For each text of the list its place among the distinct ones.
-    pub(super) places: Arc<Vec<u32>>,
+    /// For each text of the list its index among the distinct ones.
+    pub(super) indices: Arc<Vec<u32>>,
 }
 
 impl<'a> StringList<'a> {
     /// All texts in their order.
     pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + '_ {
-        self.places
+        self.indices
             .iter()
-            .map(|place| self.distinct[*place as usize])
+            .map(|index| self.distinct[*index as usize])
     }
 }
 
@@ -135,7 +135,7 @@ fn read_ints(message: &mut Message, ints: &mut IntegerList) {
 #[derive(Default)]
 struct Strings<'a> {
     distinct: Vec<&'a [u8]>,
-    places: Vec<u32>,
+    indices: Vec<u32>,
     known: HashMap<&'a [u8], u32, ahash::RandomState>,
     /// The kinds of a tree's nodes are two that take turns.
     recent: [Option<(&'a [u8], u32)>; 2],
@@ -149,23 +149,23 @@ impl<'a> Strings<'a> {
             .flatten()
             .find(|(text, _)| *text == bytes)
             .copied();
-        let place = known.map_or_else(|| self.place(bytes), |(_, place)| place);
-        self.places.push(place);
+        let index = known.map_or_else(|| self.index(bytes), |(_, index)| index);
+        self.indices.push(index);
     }
 
-    fn place(&mut self, bytes: &'a [u8]) -> u32 {
-        let place = *self.known.entry(bytes).or_insert_with(|| {
+    fn index(&mut self, bytes: &'a [u8]) -> u32 {
+        let index = *self.known.entry(bytes).or_insert_with(|| {
             self.distinct.push(bytes);
             self.distinct.len() as u32 - 1
         });
-        self.recent = [Some((bytes, place)), self.recent[0]];
-        place
+        self.recent = [Some((bytes, index)), self.recent[0]];
+        index
     }
 
     fn finish(self) -> StringList<'a> {
         StringList {
             distinct: self.distinct,
-            places: Arc::new(self.places),
+            indices: Arc::new(self.indices),
         }
     }
 }

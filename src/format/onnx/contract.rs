@@ -8,7 +8,7 @@ use super::port::{Port, PortKind};
 use super::rows::InputRows;
 use super::schema::{Graph as GraphProto, Model as ModelProto, Node};
 use super::tensor::{External, decode, text};
-use crate::contract::binding::first_doubled;
+use crate::contract::binding::first_duplicate;
 use crate::contract::{
     ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, RowShape, Width,
 };
@@ -57,7 +57,13 @@ pub(super) fn inputs(
     {
         let (element, shape) = tensor_port(port)?;
         let plain = |name: String, width: Width, rest: &[Option<usize>]| {
-            input(name, element, width, rest, missing.is_told(&port.name))
+            input(
+                name,
+                element,
+                width,
+                rest,
+                missing.is_distinguished(&port.name),
+            )
         };
         if let Some(Some(rows)) = rows_axis.and_then(|axis| shape.get(axis)) {
             if batch.is_some_and(|known| known != *rows) {
@@ -115,7 +121,7 @@ pub(super) fn inputs(
                         names.len()
                     )));
                 }
-                None => (0..width).map(|place| format!("f{place}")).collect(),
+                None => (0..width).map(|index| format!("f{index}")).collect(),
             };
             is_named = names.is_some();
             vector = Some(Box::new(plain(
@@ -191,7 +197,7 @@ fn check_features(ports: &[Port], features: &[GraphFeatures]) -> Result<()> {
             &names,
             "`tallow inspect MODEL` lists the graph's inputs: `--features INPUT=a,b`",
         ))),
-        None => match first_doubled(features.iter().map(|one| one.input.as_str())) {
+        None => match first_duplicate(features.iter().map(|one| one.input.as_str())) {
             Some(input) => Err(Error::usage(format!(
                 "`--features` names the columns of the input `{input}` twice"
             ))),
@@ -266,7 +272,7 @@ fn tensor_port(port: &Port) -> Result<(ElementType, Vec<Option<usize>>)> {
             shape: None,
         } => Ok((*element, vec![None, None])),
         _ => Err(Error::contract(format!(
-            "the input `{}` is no tensor of a declared type",
+            "the input `{}` is not a tensor of a declared type",
             port.name
         ))),
     }
@@ -321,8 +327,8 @@ const KEEPING_APART: [&str; 28] = [
 
 /// Where missing values go in a graph.
 struct Missing<'a> {
-    /// Values that reach an operator which tells missing ones; none if that cannot be known.
-    told: Option<HashSet<&'a str>>,
+    /// Values that reach an operator which shows missing ones; none if that cannot be known.
+    rendered: Option<HashSet<&'a str>>,
     /// Values that any operator reads.
     read: HashSet<&'a str>,
 }
@@ -331,7 +337,7 @@ impl<'a> Missing<'a> {
     /// From the last node to the first: nodes stand in the order in which they run.
     fn of(model: &ModelProto<'a>) -> Self {
         let nodes = model.graph.as_ref().map_or(&[][..], |graph| &graph.nodes);
-        // An operand that is left out has no name.
+        // An operand that is dropped has no name.
         let named = |names: &[&'a str]| {
             names
                 .iter()
@@ -347,35 +353,41 @@ impl<'a> Missing<'a> {
                     .any(|attribute| attribute.graph.is_some())
             })
         {
-            return Self { told: None, read };
+            return Self {
+                rendered: None,
+                read,
+            };
         }
-        let mut told = HashSet::new();
+        let mut rendered = HashSet::new();
         for node in nodes.iter().rev() {
             let leads_on = || {
                 KEEPING_APART.contains(&node.operator)
                     && named(&node.outputs)
                         .iter()
-                        .any(|output| told.contains(output))
+                        .any(|output| rendered.contains(output))
             };
             if TELLING.contains(&node.operator) || leads_on() {
-                told.extend(named(&node.inputs));
+                rendered.extend(named(&node.inputs));
             }
         }
         Self {
-            told: Some(told),
+            rendered: Some(rendered),
             read,
         }
     }
 
     /// Whether the graph does something about missing values of this input, or nothing at all with
     /// it.
-    fn is_told(&self, name: &str) -> bool {
-        self.told.as_ref().is_none_or(|told| told.contains(name)) || !self.read.contains(name)
+    fn is_distinguished(&self, name: &str) -> bool {
+        self.rendered
+            .as_ref()
+            .is_none_or(|rendered| rendered.contains(name))
+            || !self.read.contains(name)
     }
 }
 
 /// Reals have NaN for a missing value, of which a graph of layers makes NaN; other types have none.
-/// Where a null would not be told from other values it stops the run unless the user says what to
+/// Where a null would not be distinguished from other values it stops the run unless the user says what to
 /// read instead.
 #[expect(
     clippy::unnecessary_wraps,
@@ -386,7 +398,7 @@ fn input(
     element: ElementType,
     width: Width,
     axes: &[Option<usize>],
-    is_told: bool,
+    is_distinguished: bool,
 ) -> Result<Input> {
     let element = match element {
         ElementType::Float => NativeElement::Float,
@@ -404,7 +416,7 @@ fn input(
         ElementType::Uint32 => NativeElement::Integer(ColumnType::Uint32),
         ElementType::Uint64 => NativeElement::Integer(ColumnType::Uint64),
     };
-    let on_null = if element.is_real() && is_told {
+    let on_null = if element.is_real() && is_distinguished {
         Policy::Null
     } else {
         Policy::Error
@@ -432,7 +444,7 @@ fn feature_names(model: &ModelProto) -> Result<Option<Vec<String>>> {
     };
     if pair.value.trim_start().starts_with('[') {
         let names = serde_json::from_str(pair.value).map_err(|error| {
-            Error::contract("`feature_names` of the metadata is no list of texts").because(error)
+            Error::contract("`feature_names` of the metadata is not a list of texts").because(error)
         })?;
         return Ok(Some(names));
     }
@@ -444,7 +456,7 @@ fn feature_names(model: &ModelProto) -> Result<Option<Vec<String>>> {
     ))
 }
 
-/// What one run's outputs are: (whether texts or whole numbers, one a row), (width).
+/// What one run's outputs are: (whether texts or integers, one a row), (width).
 struct Seen {
     is_label: bool,
     width: usize,
@@ -472,7 +484,7 @@ fn seen(value: &Value) -> Result<Seen> {
 }
 
 /// What comes out.
-pub(super) struct Answers {
+pub(super) struct ConditionBits {
     pub(super) answers: Vec<Answer>,
     /// The two classes, where the outputs are a label and the probabilities of two.
     pub(super) classes: Option<[Label; 2]>,
@@ -480,13 +492,17 @@ pub(super) struct Answers {
 
 /// What the outputs are called: a label and its probabilities as those of every other model, one
 /// number a row `prediction`, all else by its own name.
-pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> Result<Answers> {
+pub(super) fn answers(
+    graph: &GraphProto,
+    ports: &[Port],
+    outputs: &[Value],
+) -> Result<ConditionBits> {
     let all = outputs.iter().map(seen).collect::<Result<Vec<Seen>>>()?;
     let column = |output: usize, name: &str| Answer::Column {
         output,
         name: name.to_owned(),
     };
-    let plain = |answers: Vec<Answer>| Answers {
+    let plain = |answers: Vec<Answer>| ConditionBits {
         answers,
         classes: None,
     };
@@ -503,7 +519,7 @@ pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> 
             let known = class_names(graph, &ports[label].name, &outputs[scores], width)?;
             let is_known = known.is_some();
             let names =
-                known.unwrap_or_else(|| (0..width).map(|place| place.to_string()).collect());
+                known.unwrap_or_else(|| (0..width).map(|index| index.to_string()).collect());
             return Ok(match <[String; 2]>::try_from(names) {
                 Ok(names) => {
                     let is_text = outputs[label]
@@ -521,7 +537,7 @@ pub(super) fn answers(graph: &GraphProto, ports: &[Port], outputs: &[Value]) -> 
                         output: scores,
                         names: vec![String::new(), "probability".into()],
                     };
-                    Answers {
+                    ConditionBits {
                         answers: vec![probability, column(label, "prediction")],
                         classes: negative.zip(positive).map(<[Label; 2]>::from),
                     }
@@ -645,9 +661,9 @@ mod tests {
         }
     }
 
-    /// Whether missing values of `x` are told in a graph of these nodes, from the first to the
+    /// Whether missing values of `x` are reported in a graph of these nodes, from the first to the
     /// last.
-    fn is_told(nodes: Vec<Node>) -> bool {
+    fn is_distinguished(nodes: Vec<Node>) -> bool {
         let model = ModelProto {
             graph: Some(GraphProto {
                 nodes,
@@ -655,38 +671,38 @@ mod tests {
             }),
             ..ModelProto::default()
         };
-        Missing::of(&model).is_told("x")
+        Missing::of(&model).is_distinguished("x")
     }
 
     #[test]
-    fn missing_values_are_told_where_their_own_way_leads_to_something_that_tells_them() {
+    fn missing_values_are_reported_where_their_own_way_leads_to_something_that_reports_them() {
         let scaled = || node("Scaler", &["x"], &["scaled"]);
-        assert!(is_told(vec![
+        assert!(is_distinguished(vec![
             node("Imputer", &["x"], &["full"]),
             node("Gemm", &["full", "w"], &["y"])
         ]));
-        assert!(is_told(vec![
+        assert!(is_distinguished(vec![
             scaled(),
             node("Concat", &["scaled", "other"], &["all"]),
             node("TreeEnsembleRegressor", &["all"], &["y"])
         ]));
-        assert!(is_told(vec![
+        assert!(is_distinguished(vec![
             node("IsNaN", &["x"], &["gap"]),
             node("Where", &["gap", "zero", "x"], &["y"])
         ]));
         assert!(
-            is_told(vec![node("Relu", &["other"], &["y"])]),
+            is_distinguished(vec![node("Relu", &["other"], &["y"])]),
             "what nothing reads stops nothing"
         );
-        assert!(!is_told(vec![
+        assert!(!is_distinguished(vec![
             scaled(),
             node("LinearRegressor", &["scaled"], &["y"])
         ]));
-        assert!(!is_told(vec![
+        assert!(!is_distinguished(vec![
             node("Gemm", &["x", "w"], &["score"]),
             node("Greater", &["score", "half"], &["y"])
         ]));
-        assert!(!is_told(vec![
+        assert!(!is_distinguished(vec![
             node("LinearClassifier", &["x"], &["class"]),
             node("LabelEncoder", &["class"], &["y"])
         ]));
@@ -695,12 +711,12 @@ mod tests {
             node("Equal", &["shape", "one"], &["is_one"]),
             node("MatMul", &["x", "w"], &["y"]),
         ];
-        assert!(!is_told(shape));
+        assert!(!is_distinguished(shape));
         let left_out = vec![
             node("LSTM", &["x", "w", "r", "", ""], &["", "y"]),
             node("Imputer", &["", "other"], &["z"]),
         ];
-        assert!(!is_told(left_out));
+        assert!(!is_distinguished(left_out));
     }
 
     #[test]
@@ -714,6 +730,6 @@ mod tests {
             functions: vec![crate::format::onnx::schema::Function::default()],
             ..ModelProto::default()
         };
-        assert!(Missing::of(&model).is_told("x"));
+        assert!(Missing::of(&model).is_distinguished("x"));
     }
 }

@@ -64,7 +64,7 @@ struct Translator<'m, 'a> {
     scopes: Vec<Scope<'a>>,
     node_count: usize,
     function_depth: usize,
-    /// (operator, version, node) of the ones that are not known; they are left out, so that all
+    /// (operator, version, node) of the ones that are not known; they are dropped, so that all
     /// can be named.
     unknown: BTreeSet<(String, String)>,
 }
@@ -265,7 +265,7 @@ impl<'a> Translator<'_, 'a> {
             ));
             return Ok(self.define(node, None));
         }
-        let wanted = |name: &&'a str| {
+        let expected = |name: &&'a str| {
             if name.is_empty() {
                 Ok(None)
             } else {
@@ -275,7 +275,7 @@ impl<'a> Translator<'_, 'a> {
         let resolved = node
             .inputs
             .iter()
-            .map(wanted)
+            .map(expected)
             .collect::<Result<Vec<Option<ValueId>>>>();
         let mut inputs = match resolved {
             Ok(inputs) => inputs,
@@ -302,7 +302,7 @@ impl<'a> Translator<'_, 'a> {
         Ok(())
     }
 
-    /// Gives the node's outputs their numbers; without numbers, names that nobody knows, so that
+    /// Gives the node's outputs their numbers; without numbers, names that no one knows, so that
     /// later errors are not about them.
     fn define(&mut self, node: &Node<'a>, outputs: Option<&[ValueId]>) {
         for (position, name) in node
@@ -396,7 +396,7 @@ impl<'a> Translator<'_, 'a> {
         Ok(named)
     }
 
-    /// The attribute's value; none if it refers to one that the function's caller left out.
+    /// The attribute's value; none if it refers to one that the function's caller dropped.
     fn attribute(
         &mut self,
         attribute: &AttributeProto<'a>,
@@ -462,7 +462,7 @@ fn texts(list: &StringList) -> Result<TextList> {
         .collect::<Result<_>>()?;
     Ok(TextList {
         distinct,
-        places: Arc::clone(&list.places),
+        indices: Arc::clone(&list.indices),
     })
 }
 

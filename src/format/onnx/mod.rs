@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use self::contract::{Answers, Inputs, answers, inputs};
+use self::contract::{ConditionBits, Inputs, answers, inputs};
 use self::graph::{plain_domain, translate};
 use self::outline::{agrees, declared};
 pub use self::port::{Port, PortKind, read_value};
@@ -37,8 +37,8 @@ use crate::outcome::{Finished, Link, Outcome, Task};
 const KNOWN_FIELDS: [u64; 12] = [1, 2, 3, 4, 5, 6, 7, 8, 14, 20, 25, 26];
 
 /// The longest open axis that is tried, and how many lengths are.
-const MOST_SAMPLE: usize = 1 << 16;
-const MOST_TRIALS: usize = 64;
+const MAX_SAMPLE: usize = 1 << 16;
+const MAX_TRIALS: usize = 64;
 
 /// A graph with its inputs and outputs.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ fn ports(graph: &GraphProto) -> Result<(Vec<Port>, Vec<Port>)> {
         .sparse_initializers
         .iter()
         .map(SparseTensorProto::name);
-    let given: std::collections::HashSet<&str> = graph
+    let initialised: std::collections::HashSet<&str> = graph
         .initializers
         .iter()
         .map(|tensor| tensor.name)
@@ -96,7 +96,7 @@ fn ports(graph: &GraphProto) -> Result<(Vec<Port>, Vec<Port>)> {
     let inputs = graph
         .inputs
         .iter()
-        .filter(|input| !given.contains(input.name))
+        .filter(|input| !initialised.contains(input.name))
         .map(Port::of)
         .collect::<Result<Vec<Port>>>()?;
     let outputs = graph
@@ -164,9 +164,9 @@ impl FileImporter for Onnx {
         let external = External::new(Some(artefact));
         match load(&model, graph, &external, options) {
             Ok((model, contract, outcome)) => {
-                description.beside = external.digests();
+                description.sidecars = external.digests();
                 let names: Vec<&str> = description
-                    .beside
+                    .sidecars
                     .iter()
                     .map(|(name, _)| name.as_str())
                     .collect();
@@ -210,7 +210,7 @@ fn load(
     let Sampled { runner, outline } = sampled(runner, graph, &output_ports)?;
     // Where rows go through one by one, no trial run shows which axis counts them.
     let goes_alone = runner.batch() == Some(1);
-    let Answers { answers, classes } = answers(graph, &output_ports, &outline)?;
+    let ConditionBits { answers, classes } = answers(graph, &output_ports, &outline)?;
     let runner = runner.answered(answers, &outline)?;
     let doubtful = input_ports
         .iter()
@@ -248,9 +248,9 @@ fn sampled(runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Sam
         .flat_map(|tensor| tensor.dims.iter())
         .filter_map(|length| usize::try_from(*length).ok());
     let lengths: BTreeSet<usize> = lengths
-        .filter(|length| (1..=MOST_SAMPLE).contains(length))
+        .filter(|length| (1..=MAX_SAMPLE).contains(length))
         .collect();
-    let mut runner = runner.sampled(lengths.into_iter().take(MOST_TRIALS));
+    let mut runner = runner.sampled(lengths.into_iter().take(MAX_TRIALS));
     // An output that does not grow with the rows is what one row gives.
     if !runner.find_output_axes() {
         runner = runner.alone();
@@ -351,7 +351,7 @@ fn describe(model: &ModelProto, graph: &GraphProto) -> Description {
         format: "onnx".into(),
         format_version: Some(model.ir_version.to_string()),
         facts,
-        beside: Vec::new(),
+        sidecars: Vec::new(),
     }
 }
 

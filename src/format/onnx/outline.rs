@@ -92,11 +92,11 @@ fn one_agrees(value: &Value, port: &Port, axis: usize) -> bool {
             Err(_) => return false,
         },
     };
-    let wanted = match &port.kind {
+    let expected = match &port.kind {
         PortKind::Tensor {
             shape: Some(shape), ..
         } => others(shape, axis).product::<Option<usize>>(),
         _ => None,
     };
-    row_length(tensor) > 0 && wanted.is_none_or(|wanted| wanted == row_length(tensor))
+    row_length(tensor) > 0 && expected.is_none_or(|expected| expected == row_length(tensor))
 }

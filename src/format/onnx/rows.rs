@@ -2,7 +2,7 @@
 //! by what inputs and outputs share.
 //!
 //! Owns the reading of axis names. PyTorch's sequence layers put time first and rows second; a file
-//! that does not tell the two apart is in doubt, which trial runs or the user settle. It must not
+//! that does not distinguish the two is in doubt, which trial runs or the user settle. It must not
 //! know tables.
 
 use std::collections::BTreeSet;
@@ -223,9 +223,9 @@ fn by_name(axes: &[Axis], answers: &[Vec<Axis>]) -> Option<InputRows> {
     if axes.is_empty() {
         return Some(InputRows::certain(None));
     }
-    let of = |wanted: Meaning| {
+    let of = |expected: Meaning| {
         (0..axes.len())
-            .filter(|axis| meaning(axes[*axis].name) == wanted)
+            .filter(|axis| meaning(axes[*axis].name) == expected)
             .collect::<Vec<usize>>()
     };
     if let [axis] = of(Meaning::Batch).as_slice() {

@@ -5,7 +5,7 @@
 //! `onnx.proto`, IR version 14.
 
 use super::attribute::{AttributeProto, UNREAD};
-use crate::beside::each;
+use crate::background::each;
 use crate::error::Result;
 use crate::format::wire::protobuf::{Message, Wire};
 

@@ -1,4 +1,4 @@
-//! `TensorProto` to tensor: raw bytes, typed fields, and external data beside the model.
+//! `TensorProto` to tensor: raw bytes, typed fields, and external data alongside the model.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::format::Artefact;
 use crate::graph::tensor::{Data, Element, ElementType, Tensor, shape_count};
 use crate::memory::{self, Reservation};
 
-/// Files beside a model, each read once.
+/// Files alongside a model, each read once.
 pub(super) struct External<'a> {
     artefact: Option<&'a Artefact>,
     files: std::cell::RefCell<std::collections::HashMap<String, Arc<Vec<u8>>>>,
@@ -56,7 +56,7 @@ impl<'a> External<'a> {
         let artefact = self.artefact.ok_or_else(|| {
             Error::contract(format!("the model's data are in another file, `{name}`"))
         })?;
-        let bytes = Arc::new(artefact.read_beside(Path::new(name))?);
+        let bytes = Arc::new(artefact.read_sidecar(Path::new(name))?);
         self.held.borrow_mut().push(memory::reserve(
             bytes.len() as u64,
             "the model's data file",
@@ -95,8 +95,11 @@ const SPARSE_LEAST: usize = 1 << 20;
 /// # Errors
 /// As [`decode`]; also for indices outside the shape, and for a shape that is too large.
 pub(super) fn decode_sparse(sparse: &SparseTensorProto, external: &External) -> Result<Tensor> {
-    let lacks = |what: &str| Error::failed(format!("a sparse tensor without {what}"));
-    let values_of = sparse.values.as_ref().ok_or_else(|| lacks("values"))?;
+    let missing_attribute = |what: &str| Error::failed(format!("a sparse tensor without {what}"));
+    let values_of = sparse
+        .values
+        .as_ref()
+        .ok_or_else(|| missing_attribute("values"))?;
     let values = decode(values_of, external)?;
     let dense = dense(sparse, &values, external);
     dense.map_err(|error| {
@@ -133,7 +136,7 @@ fn dense(sparse: &SparseTensorProto, values: &Tensor, external: &External) -> Re
         .map(|indices| decode(indices, external))
         .transpose()?;
     let outside = || Error::failed("an index of a sparse tensor is outside its shape");
-    let places: Vec<usize> = match indices {
+    let positions: Vec<usize> = match indices {
         None if values.is_empty() => Vec::new(),
         None => return Err(Error::failed("a sparse tensor without indices")),
         Some(indices) => {
@@ -141,10 +144,10 @@ fn dense(sparse: &SparseTensorProto, values: &Tensor, external: &External) -> Re
             match *indices.shape() {
                 [_] => numbers
                     .into_iter()
-                    .map(|place| {
-                        usize::try_from(place)
+                    .map(|position| {
+                        usize::try_from(position)
                             .ok()
-                            .filter(|place| *place < count)
+                            .filter(|position| *position < count)
                             .ok_or_else(outside)
                     })
                     .collect(),
@@ -154,12 +157,12 @@ fn dense(sparse: &SparseTensorProto, values: &Tensor, external: &External) -> Re
                         index
                             .iter()
                             .zip(&shape)
-                            .try_fold(0, |place, (index, length)| {
+                            .try_fold(0, |position, (index, length)| {
                                 let index = usize::try_from(*index)
                                     .ok()
                                     .filter(|index| index < length)
                                     .ok_or_else(outside)?;
-                                Ok(place * length + index)
+                                Ok(position * length + index)
                             })
                     })
                     .collect(),
@@ -171,18 +174,18 @@ fn dense(sparse: &SparseTensorProto, values: &Tensor, external: &External) -> Re
             }?
         }
     };
-    if places.len() != values.len() {
+    if positions.len() != values.len() {
         return Err(Error::failed(format!(
             "{} indices for {} values of a sparse tensor",
-            places.len(),
+            positions.len(),
             values.len()
         )));
     }
     let mut from = vec![None; count];
-    places
+    positions
         .into_iter()
         .enumerate()
-        .for_each(|(value, place)| from[place] = Some(value));
+        .for_each(|(value, position)| from[position] = Some(value));
     values.picked(&from, None, shape)
 }
 
@@ -231,7 +234,7 @@ fn external_range(
     let number = |key: &str| {
         entry(key).map(|text| {
             text.parse::<usize>().map_err(|_| {
-                Error::failed(format!("`{key} = {text}` of external data is no number"))
+                Error::failed(format!("`{key} = {text}` of external data is not a number"))
             })
         })
     };

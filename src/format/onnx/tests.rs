@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::{Onnx, open_graph};
 use crate::error::Kind;
 use crate::format::wire::protobuf::{Budget, Message, Wire};
-use crate::format::{Artefact, Beside, FileImporter, ImportOptions};
+use crate::format::{Artefact, FileImporter, ImportOptions, Sidecars};
 use crate::graph::{Tensor, Value};
 
 fn varint(mut value: u64) -> Vec<u8> {
@@ -268,13 +268,13 @@ fn what_is_not_supported_is_named_with_its_node_and_can_still_be_looked_at() {
 }
 
 #[test]
-fn external_data_are_read_beside_the_model_and_nowhere_else() {
+fn external_data_are_read_alongside_the_model_and_nowhere_else() {
     let raw: Vec<u8> = [0.0_f32, 2.0, 3.0]
         .iter()
         .flat_map(|value| value.to_le_bytes())
         .collect();
     assert_eq!(raw.len(), 12);
-    let beside = Beside {
+    let sidecars = Sidecars {
         read: |_| {
             Ok([0.0_f32, 2.0, 3.0]
                 .iter()
@@ -292,7 +292,7 @@ fn external_data_are_read_beside_the_model_and_nowhere_else() {
     let import = |location: &str| {
         Onnx.import(
             &Artefact {
-                beside: Some(beside),
+                sidecars: Some(sidecars),
                 ..Artefact::new("/m/m.onnx", external(location))
             },
             &ImportOptions::default(),
@@ -395,11 +395,11 @@ fn every_wire_type_is_read() {
 
 proptest! {
     #[test]
-    fn mutated_models_never_panic(place in 0_usize..400, byte: u8, second in 0_usize..400, other: u8) {
+    fn mutated_models_never_panic(index in 0_usize..400, byte: u8, second in 0_usize..400, other: u8) {
         for operator in ["Mul", "MatMul", "Concat", "Gather", "Pad", "Reshape", "Conv"] {
             let mut file = model(operator);
             let length = file.len();
-            file[place % length] = byte;
+            file[index % length] = byte;
             file[second % length] = other;
             let artefact = Artefact::new("m.onnx", file);
             let _ = Onnx.recognises(&artefact);

@@ -1,4 +1,4 @@
-//! What people are shown of a Python file: its classes, versions and columns.
+//! What users are shown of a Python file: its classes, versions and columns.
 //!
 //! Owns the walk from the saved object down to its parts, which stops at nothing it does not know.
 //! It must not know what any class computes.
@@ -302,6 +302,6 @@ pub(crate) fn describe(document: &Document) -> Description {
         format: document.kind.into(),
         format_version: library_version(document).map(|version| format!("scikit-learn {version}")),
         facts,
-        beside: Vec::new(),
+        sidecars: Vec::new(),
     }
 }

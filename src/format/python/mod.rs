@@ -13,12 +13,12 @@
 //! | [`skops`], [`npy`] | skops files to the same records |
 //! | [`record`], [`numpy`] | the one record type: values by index, arrays as slices of the file |
 //! | [`trust`] | calls that no model needs |
-//! | [`describe`], [`import`] | what people are shown of a file, and how it is opened |
+//! | [`describe`], [`import`] | what users are shown of a file, and how it is opened |
 //!
 //! The flow is container → machine or skops → [`record::Arena`] → description and translation.
 //! Memory is bounded by the file: every opcode costs at least a byte, lengths are compared with the
 //! bytes that are left, what is inflated is counted as it grows, and values that are written out
-//! anew take no more than the file twice. Sharing is by index and never expanded here; whoever
+//! anew take no more than the file twice. Sharing is by index and never expanded here; anyone who
 //! walks the records marks what was visited.
 
 pub(crate) mod archive;

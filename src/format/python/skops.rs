@@ -1,7 +1,7 @@
 //! skops files: a ZIP archive of a JSON tree and arrays, translated to the records of pickles.
 //!
 //! Owns the kinds of nodes. Source: `skops.io._general`, `_numpy`, `_scipy` and `_sklearn` of skops
-//! 0.6 to 0.15. A node that stands in several places is translated once.
+//! 0.6 to 0.15. A node that stands in several positions is translated once.
 
 use std::collections::HashMap;
 

@@ -590,7 +590,7 @@ fn archive(entries: &[(&str, &[u8])], claim: u32, overlap: u32) -> Vec<u8> {
         directory.extend(name.as_bytes());
     }
     let count = (entries.len() as u16).to_le_bytes();
-    let place = (bytes.len() as u32).to_le_bytes();
+    let location = (bytes.len() as u32).to_le_bytes();
     let size = (directory.len() as u32).to_le_bytes();
     bytes.extend(
         [
@@ -599,7 +599,7 @@ fn archive(entries: &[(&str, &[u8])], claim: u32, overlap: u32) -> Vec<u8> {
             &count,
             &count,
             &size,
-            &place,
+            &location,
             &[0, 0],
         ]
         .concat(),

@@ -1,7 +1,7 @@
 //! Which calls a file would make if Python loaded it, and which of them no model needs.
 //!
 //! Owns the lists of names. Nothing is ever called here; a file whose calls lead outside the known
-//! libraries is refused all the same, by the names, as a service to whoever would load it in
+//! libraries is refused all the same, by the names, as a service to anyone who would load it in
 //! Python. Objects of unknown classes are no calls: they become an error where something reads
 //! them.
 

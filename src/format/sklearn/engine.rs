@@ -9,7 +9,7 @@ use crate::outcome::Margins;
 
 /// What is done to a row's margins at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(super) enum RunResult {
     None,
     /// One margin becomes two, of either sign.
     BothSides,
@@ -24,7 +24,7 @@ pub(super) enum Engine {
     Linear {
         intercepts: Vec<f64>,
         coefficients: Vec<f64>,
-        ending: Ending,
+        ending: RunResult,
     },
     /// Trees; `rounds` rounds columns to f32 first, and the sums are divided at the end.
     Forest {
@@ -112,16 +112,16 @@ fn linear(
     }
 }
 
-fn end(ending: Ending, margins: &mut Vec<f64>, width: usize) {
+fn end(ending: RunResult, margins: &mut Vec<f64>, width: usize) {
     match ending {
-        Ending::None => {}
-        Ending::BothSides => {
+        RunResult::None => {}
+        RunResult::BothSides => {
             *margins = margins
                 .iter()
                 .flat_map(|margin| [-margin, *margin])
                 .collect();
         }
-        Ending::EachAlone => {
+        RunResult::EachAlone => {
             for row in margins.chunks_exact_mut(width) {
                 row.iter_mut()
                     .for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
@@ -151,7 +151,7 @@ impl Model for Columnar {
     fn margin_count(&self) -> usize {
         match &self.engine {
             Engine::Linear {
-                ending: Ending::BothSides,
+                ending: RunResult::BothSides,
                 ..
             } => 2,
             Engine::Linear { intercepts, .. } => intercepts.len(),

@@ -4,7 +4,7 @@
 //! `predict_proba`, `decision_function` and `predict` methods of scikit-learn 0.24 to 1.9.
 
 use super::column::{Column, Inputs};
-use super::engine::{Columnar, Ending, Engine};
+use super::engine::{Columnar, Engine, RunResult};
 use super::object::{Matrix, Object, reals};
 use super::transformer::{numbers, steps, transform};
 use super::tree::{of_estimator, of_predictor};
@@ -295,7 +295,7 @@ fn coefficients(object: &Object, count: usize) -> Result<(Matrix, Vec<f64>)> {
     Ok((matrix, intercepts))
 }
 
-fn linear(object: &Object, count: usize, ending: Ending) -> Result<(Engine, usize)> {
+fn linear(object: &Object, count: usize, ending: RunResult) -> Result<(Engine, usize)> {
     let (matrix, intercepts) = coefficients(object, count)?;
     let rows = matrix.rows;
     Ok((
@@ -309,7 +309,7 @@ fn linear(object: &Object, count: usize, ending: Ending) -> Result<(Engine, usiz
 }
 
 fn regression(object: &Object, count: usize, link: Link) -> Result<Fitted> {
-    let (engine, outputs) = linear(object, count, Ending::None)?;
+    let (engine, outputs) = linear(object, count, RunResult::None)?;
     let task = match outputs {
         1 => Task::Value,
         _ => Task::Values((0..outputs).map(|output| output.to_string()).collect()),
@@ -351,9 +351,9 @@ fn classification(object: &Object, count: usize, odds: Odds) -> Result<Fitted> {
     let labels = labels(object)?;
     let two = labels.len() == 2;
     let ending = match odds {
-        Odds::None if two => Ending::BothSides,
-        Odds::EachAlone if !two => Ending::EachAlone,
-        _ => Ending::None,
+        Odds::None if two => RunResult::BothSides,
+        Odds::EachAlone if !two => RunResult::EachAlone,
+        _ => RunResult::None,
     };
     let (engine, rows) = linear(object, count, ending)?;
     if rows != if two { 1 } else { labels.len() } {

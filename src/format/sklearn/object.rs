@@ -68,7 +68,7 @@ impl<'a> Object<'a> {
     }
 
     /// The place and class of the object in messages.
-    fn place(&self) -> String {
+    fn location(&self) -> String {
         let class = class_name(self.arena, self.id);
         let class = class.unwrap_or_else(|| kind_of(self.arena, self.id));
         if self.path.is_empty() {
@@ -80,16 +80,16 @@ impl<'a> Object<'a> {
 
     /// The error for an object of a class that is not known.
     pub(super) fn unknown(&self) -> Error {
-        Error::contract(format!("{} is not supported", self.place())).hint(EXPORT)
+        Error::contract(format!("{} is not supported", self.location())).hint(EXPORT)
     }
 
     /// The error for an object that is known but not so.
     pub(super) fn refuse(&self, message: &str) -> Error {
-        Error::contract(format!("{}: {message}", self.place())).hint(EXPORT)
+        Error::contract(format!("{}: {message}", self.location())).hint(EXPORT)
     }
 
     fn broken(&self, name: &str, expected: &str) -> Error {
-        Error::failed(format!("{}: `{name}` is not {expected}", self.place())).hint(
+        Error::failed(format!("{}: `{name}` is not {expected}", self.location())).hint(
             "save the fitted estimator again; an estimator that was never fitted has no such \
                    attribute",
         )

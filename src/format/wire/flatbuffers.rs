@@ -195,14 +195,14 @@ impl<'a> Table<'a> {
         let (bytes, target) = (self.bytes, self.target(number)?);
         let elements = self.bytes(number, 4)?;
         let first = target.map_or(0, |start| start + 4);
-        let places = (0..elements.len() / 4).map(move |index| first + 4 * index);
-        Ok(places.map(move |place| followed(bytes, place)))
+        let indices = (0..elements.len() / 4).map(move |index| first + 4 * index);
+        Ok(indices.map(move |position| followed(bytes, position)))
     }
 }
 
-fn followed(bytes: &[u8], place: usize) -> Result<usize> {
-    let offset = value::<u32>(bytes, place)? as usize;
-    place.checked_add(offset).ok_or_else(broken)
+fn followed(bytes: &[u8], position: usize) -> Result<usize> {
+    let offset = value::<u32>(bytes, position)? as usize;
+    position.checked_add(offset).ok_or_else(broken)
 }
 
 fn vector<'a>(bytes: &'a [u8], start: usize, width: usize, budget: &Budget) -> Result<&'a [u8]> {
@@ -216,9 +216,9 @@ fn vector<'a>(bytes: &'a [u8], start: usize, width: usize, budget: &Budget) -> R
     Ok(vector)
 }
 
-fn value<T: Fixed>(bytes: &[u8], place: usize) -> Result<T> {
+fn value<T: Fixed>(bytes: &[u8], position: usize) -> Result<T> {
     bytes
-        .get(place..)
+        .get(position..)
         .and_then(|rest| rest.get(..T::WIDTH))
         .map(T::read)
         .ok_or_else(broken)
@@ -271,10 +271,10 @@ mod tests {
             Ok(())
         };
         assert!((0..bytes.len()).all(|length| read(&bytes[..length]).is_err()));
-        for place in 0..bytes.len() {
+        for position in 0..bytes.len() {
             for byte in [0, 1, 0x7f, 0x80, 0xff] {
                 let mut wild = bytes.clone();
-                wild[place] = byte;
+                wild[position] = byte;
                 let _either = read(&wild);
             }
         }

@@ -217,7 +217,7 @@ impl<'a> Reader<'a> {
         let float = if known { token.parse().ok() } else { None };
         float.map(Value::Float).ok_or_else(|| {
             Error::failed(format!(
-                "cannot read the JSON: `{}` before byte {} is no number",
+                "cannot read the JSON: `{}` before byte {} is not a number",
                 short(token),
                 self.position
             ))
@@ -320,7 +320,7 @@ mod tests {
                 "expected `,` or `}` at byte 6, but the file ends",
             ),
             ("{\"a\" 1}", "expected `:` at byte 5, but there is `1`"),
-            ("[1-2]", "`1-2` before byte 4 is no number"),
+            ("[1-2]", "`1-2` before byte 4 is not a number"),
             ("[inf]", "expected a value at byte 1, but there is `i`"),
             (
                 "{} x",

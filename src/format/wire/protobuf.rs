@@ -146,9 +146,9 @@ impl<'a> Message<'a> {
 
     /// No fewer than the fields under this key that follow; none if the next one is another.
     pub(crate) fn most(&self, key: Key) -> usize {
-        let least_bytes = if key.kind == Kind::Fixed32 { 5 } else { 2 };
+        let min_bytes = if key.kind == Kind::Fixed32 { 5 } else { 2 };
         if self.rest.first() == Some(&key.byte) {
-            self.rest.len() / least_bytes
+            self.rest.len() / min_bytes
         } else {
             0
         }
@@ -255,7 +255,7 @@ impl<'a> Wire<'a> {
         Ok(message)
     }
 
-    /// A whole number.
+    /// An integer.
     pub(crate) fn integer(self) -> Result<i64> {
         if let Self::Varint(value) = self {
             Ok(value as i64)
@@ -273,7 +273,7 @@ impl<'a> Wire<'a> {
         }
     }
 
-    /// Whole numbers, packed or one by one, added to those before.
+    /// Integers, packed or one by one, added to those before.
     pub(crate) fn integers(self, to: &mut Vec<i64>) -> Result<()> {
         match self {
             Self::Varint(value) => to.push(value as i64),
@@ -322,15 +322,15 @@ impl<'a> Wire<'a> {
 #[inline]
 fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0;
-    for (place, &byte) in bytes.iter().take(10).enumerate() {
-        value |= u64::from(byte & 0x7F) << (7 * place);
+    for (index, &byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7F) << (7 * index);
         if byte < 0x80 {
-            return Some((value, &bytes[place + 1..]));
+            return Some((value, &bytes[index + 1..]));
         }
     }
     None
 }
 
 fn broken() -> Error {
-    Error::failed("the file is cut short or is no protocol buffer")
+    Error::failed("the file is cut short or is not a protocol buffer")
 }

@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
             b'L' => i64::from_be_bytes(self.fixed()?),
             _ => {
                 return Err(self.broken(&format!(
-                    "`{}` is no type of a whole number",
+                    "`{}` is not a type of an integer",
                     marker.escape_ascii()
                 )));
             }
@@ -251,7 +251,7 @@ mod tests {
             ),
             (b"Si\xff", "a count of -1"),
             (b"[$Z#i\x01", "a list of type `Z`"),
-            (b"H", "`H` is no type of a whole number"),
+            (b"H", "`H` is not a type of an integer"),
             (b"ZZ", "bytes after the end"),
         ] {
             let error = read(bytes, &[]).expect_err(expected);

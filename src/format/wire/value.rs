@@ -21,7 +21,7 @@ pub(crate) enum Value {
     Float(f32),
     Text(String),
     List(Vec<Value>),
-    /// A list of whole numbers only.
+    /// A list of integers only.
     Integers(Vec<i64>),
     /// The same of 32 bits.
     Words(Vec<i32>),
@@ -144,7 +144,7 @@ impl Object {
         self.list(key)?.into_iter().map(object).collect()
     }
 
-    /// Whole numbers; booleans count as 0 and 1, as old files write directions so.
+    /// Integers; booleans count as 0 and 1, as old files write directions so.
     pub(crate) fn integers(&mut self, key: &str) -> Result<Vec<i64>> {
         integers(key, self.need(key)?)
     }
@@ -159,8 +159,8 @@ impl Object {
         }
     }
 
-    /// The same as truth values.
-    pub(crate) fn truths(&mut self, key: &str) -> Result<Vec<bool>> {
+    /// The same as booleans.
+    pub(crate) fn booleans(&mut self, key: &str) -> Result<Vec<bool>> {
         match self.need(key)? {
             Value::Bytes(values) => Ok(values.into_iter().map(|value| value != 0).collect()),
             other => Ok(integers(key, other)?
@@ -182,7 +182,7 @@ impl Object {
             Some(Value::Text(text)) => text,
             Some(Value::Integer(number)) => number.to_string(),
             Some(Value::Boolean(flag)) => u8::from(flag).to_string(),
-            // Some writers know no whole numbers.
+            // Some writers know not integers.
             Some(Value::Float(number)) => number.to_string(),
             Some(other) => return Err(wrong(key, "a number as text", other.what())),
         };
@@ -223,7 +223,7 @@ fn whole(value: f32) -> Option<i64> {
 }
 
 fn integers(key: &str, list: Value) -> Result<Vec<i64>> {
-    let fraction = || wrong(key, "a list of whole numbers", "a fraction");
+    let fraction = || wrong(key, "a list of integers", "a fraction");
     let integer = |value| match value {
         Value::Boolean(value) => Ok(i64::from(value)),
         Value::Integer(value) => Ok(value),
@@ -231,8 +231,8 @@ fn integers(key: &str, list: Value) -> Result<Vec<i64>> {
         Value::Text(text) => text
             .trim()
             .parse()
-            .map_err(|_| wrong(key, "a list of whole numbers", "a text")),
-        other => Err(wrong(key, "a list of whole numbers", other.what())),
+            .map_err(|_| wrong(key, "a list of integers", "a text")),
+        other => Err(wrong(key, "a list of integers", other.what())),
     };
     match list {
         Value::Integers(values) => Ok(values),
@@ -243,7 +243,7 @@ fn integers(key: &str, list: Value) -> Result<Vec<i64>> {
             .map(|value| whole(value).ok_or_else(fraction))
             .collect(),
         Value::List(values) => values.into_iter().map(integer).collect(),
-        other => Err(wrong(key, "a list of whole numbers", other.what())),
+        other => Err(wrong(key, "a list of integers", other.what())),
     }
 }
 
@@ -252,8 +252,8 @@ pub(crate) fn short(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-fn wrong(key: &str, wanted: &str, found: &str) -> Error {
+fn wrong(key: &str, expected: &str, found: &str) -> Error {
     Error::failed(format!(
-        "the field `{key}` should hold {wanted}, not {found}"
+        "the field `{key}` should hold {expected}, not {found}"
     ))
 }

@@ -7,10 +7,10 @@
 use crate::error::{Error, Result};
 
 /// Lines of a file that is read; real ones have some dozens.
-const MOST_LINES: usize = 100_000;
+const MAX_LINES: usize = 100_000;
 
 /// Maps and lists inside one another.
-const MOST_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 64;
 
 /// A value; scalars are the text that they stand for.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,9 +48,9 @@ impl Yaml {
     /// A contract error with the line for what `MLflow` does not write.
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         let text = std::str::from_utf8(bytes)
-            .map_err(|error| Error::contract("the file is no UTF-8 text").because(error))?;
-        if text.lines().take(MOST_LINES + 1).count() > MOST_LINES {
-            return Err(Error::contract(format!("more than {MOST_LINES} lines")));
+            .map_err(|error| Error::contract("the file is not UTF-8 text").because(error))?;
+        if text.lines().take(MAX_LINES + 1).count() > MAX_LINES {
+            return Err(Error::contract(format!("more than {MAX_LINES} lines")));
         }
         let mut lines = Vec::new();
         for (number, line) in (1..).zip(text.lines()) {
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
             return Ok(Yaml::Null);
         };
         self.depth += 1;
-        if self.depth > MOST_DEPTH {
+        if self.depth > MAX_DEPTH {
             return Err(refused(first.number, "too many maps inside one another"));
         }
         let value = if is_item(first.text) {
@@ -294,7 +294,7 @@ fn key(text: &str) -> Option<(String, &str)> {
 }
 
 fn without_comment(text: &str) -> &str {
-    text.find(" #").map_or(text, |place| &text[..place]).trim()
+    text.find(" #").map_or(text, |index| &text[..index]).trim()
 }
 
 fn plain(text: &str) -> Yaml {
@@ -308,15 +308,15 @@ fn plain(text: &str) -> Yaml {
 /// The place of the quote that closes.
 fn closing(text: &str, quote: u8) -> Option<usize> {
     let bytes = text.as_bytes();
-    let mut place = 0;
-    while place < bytes.len() {
-        match bytes[place] {
-            b'\\' if quote == b'"' => place += 2,
-            byte if byte == quote && quote == b'\'' && bytes.get(place + 1) == Some(&quote) => {
-                place += 2;
+    let mut index = 0;
+    while index < bytes.len() {
+        match bytes[index] {
+            b'\\' if quote == b'"' => index += 2,
+            byte if byte == quote && quote == b'\'' && bytes.get(index + 1) == Some(&quote) => {
+                index += 2;
             }
-            byte if byte == quote => return Some(place),
-            _ => place += 1,
+            byte if byte == quote => return Some(index),
+            _ => index += 1,
         }
     }
     None
@@ -375,7 +375,7 @@ mod tests {
         ] {
             let error = Yaml::parse(text.as_bytes()).unwrap_err();
             assert_eq!(
-                error.place().node.as_deref(),
+                error.location().node.as_deref(),
                 Some(format!("line {line}").as_str()),
                 "{text}: {error}"
             );

@@ -103,7 +103,7 @@ mod tests {
 
     /// The first is what xgboost 1.0.2 wrote, shortened; the second what 3.2 writes.
     #[test]
-    fn old_estimators_tell_their_labels_and_their_missing_value() {
+    fn old_estimators_report_their_labels_and_their_missing_value() {
         let text = r#"{"n_estimators": 30, "max_depth": null, "missing": -999, "kwargs": {}, "classes_": ["no", "yes"], "n_classes_": 2}"#;
         let old = Estimator::parse(text);
         assert_eq!(old.missing, Some(-999.0));

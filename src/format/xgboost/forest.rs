@@ -131,7 +131,7 @@ impl StoredTree {
                 .map(|(_, codes)| codes.as_slice());
             let condition = self
                 .condition(node, set)
-                .map_err(|error| error.at_node(place(index, node)))?;
+                .map_err(|error| error.at_node(location(index, node)))?;
             if let Test::NotIn(codes) = &condition.test {
                 set_bytes += codes.last().map_or(0, |&code| code as usize / 8 + 8);
             }
@@ -186,7 +186,7 @@ impl StoredTree {
             if std::mem::replace(&mut reached[node], true) {
                 return Err(
                     Error::failed("the node is reached twice: the tree has a cycle")
-                        .at_node(place(tree, node)),
+                        .at_node(location(tree, node)),
                 );
             }
             if self.left[node] == NO_CHILD {
@@ -198,7 +198,7 @@ impl StoredTree {
                     Error::failed(format!(
                         "a child of the node is not among the {count} nodes"
                     ))
-                    .at_node(place(tree, node))
+                    .at_node(location(tree, node))
                 })?);
             }
         }
@@ -257,7 +257,7 @@ impl StoredTree {
             let vector =
                 start.and_then(|start| values.get(start..start.checked_add(self.leaf_width)?));
             vector.ok_or_else(|| {
-                Error::failed("the leaf's values are not in the file").at_node(place(tree, leaf))
+                Error::failed("the leaf's values are not in the file").at_node(location(tree, leaf))
             })
         });
         Ok(vectors
@@ -269,7 +269,7 @@ impl StoredTree {
     }
 }
 
-fn place(tree: usize, node: usize) -> String {
+fn location(tree: usize, node: usize) -> String {
     format!("tree {tree}, node {node}")
 }
 

@@ -223,7 +223,7 @@ fn best_iteration(file: &File) -> Result<Option<usize>> {
     };
     text.parse().map(Some).map_err(|_| {
         Error::failed(format!(
-            "the attribute `best_iteration` holds `{text}`, which is no round"
+            "the attribute `best_iteration` holds `{text}`, which is not a round"
         ))
     })
 }
@@ -439,7 +439,7 @@ fn describe(file: &File, margin_count: usize) -> Description {
         format: "xgboost".to_owned(),
         format_version: (!version.is_empty()).then(|| version.join(".")),
         facts,
-        beside: Vec::new(),
+        sidecars: Vec::new(),
     }
 }
 

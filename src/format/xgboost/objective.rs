@@ -68,7 +68,7 @@ impl Objective {
                 (Intercept::Mean, Link::Exponential, Answer::Value)
             }
             "multi:softprob" => (Intercept::Margin, Link::Softmax, Answer::Probabilities),
-            // The class is that of the greatest margin; rounding a softmax could only blur it.
+            // The class is that of the largest margin; rounding a softmax could only blur it.
             "multi:softmax" => (Intercept::Margin, Link::Identity, Answer::Class),
             other => {
                 let error =

@@ -163,7 +163,7 @@ fn attributes(object: Object) -> Vec<(String, String)> {
 fn base_score(text: &str) -> Result<Vec<f32>> {
     let broken = || {
         Error::failed(format!(
-            "the field `base_score` holds `{}`, which is no finite number",
+            "the field `base_score` holds `{}`, which is not a finite number",
             short(text)
         ))
     };
@@ -247,13 +247,13 @@ impl Forest {
 }
 
 fn in_order_of_their_ids(objects: Vec<Object>) -> Result<Vec<Tree>> {
-    let mut places: Vec<Option<Tree>> = objects.iter().map(|_| None).collect();
+    let mut indices: Vec<Option<Tree>> = objects.iter().map(|_| None).collect();
     for (position, mut object) in objects.into_iter().enumerate() {
         let at = |error: Error| error.at_node(format!("tree {position}"));
         let id = object.parameter("id").map_err(at)?.unwrap_or(position);
         let tree = Tree::new(object).map_err(at)?;
-        match places.get_mut(id) {
-            Some(place @ None) => *place = Some(tree),
+        match indices.get_mut(id) {
+            Some(index @ None) => *index = Some(tree),
             _ => {
                 return Err(at(Error::failed(format!(
                     "the field `id` holds {id}, which is taken or too large"
@@ -261,7 +261,7 @@ fn in_order_of_their_ids(objects: Vec<Object>) -> Result<Vec<Tree>> {
             }
         }
     }
-    Ok(places.into_iter().flatten().collect())
+    Ok(indices.into_iter().flatten().collect())
 }
 
 impl Tree {
@@ -272,7 +272,7 @@ impl Tree {
             right: tree.words("right_children")?,
             feature: tree.words("split_indices")?,
             condition: tree.floats("split_conditions")?,
-            default_left: tree.truths("default_left")?,
+            default_left: tree.booleans("default_left")?,
             leaf_width: parameters.parameter("size_leaf_vector")?.unwrap_or(1),
             base_weights: tree.floats("base_weights")?,
             leaf_weights: if tree.has("leaf_weights") {
@@ -353,7 +353,7 @@ fn node_categories(tree: &mut Object) -> Result<Vec<(usize, Vec<i64>)>> {
     segments.collect()
 }
 
-/// `cats.enc`: for each feature the categories as text (offsets into bytes) or as whole numbers;
+/// `cats.enc`: for each feature the categories as text (offsets into bytes) or as integers;
 /// empty for numeric features.
 fn categories(mut cats: Object) -> Result<Vec<StoredCategories>> {
     let columns = cats.objects("enc")?.into_iter().enumerate();

@@ -48,7 +48,7 @@ fn margins(model: &dyn Model, rows: &[&[f32]]) -> Vec<f32> {
 }
 
 #[test]
-fn trees_are_walked_and_added_as_the_file_says() {
+fn trees_are_walked_and_added_as_the_file_states() {
     let loaded = load_bytes(MODEL.as_bytes(), TreeSelection::All).expect("a sound model");
     let rows: &[&[f32]] = &[
         &[0.4, 1.0],
@@ -78,10 +78,10 @@ fn the_best_iteration_is_taken_where_it_is_asked_for_and_shown() {
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.as_str())
     };
-    let told = "1 of 2, up to the best iteration, as `--trees best` asks";
+    let rendered = "1 of 2, up to the best iteration, as `--trees best` asks";
     assert_eq!(
         (fact("best_iteration"), fact("rounds_used")),
-        (Some("0"), Some(told))
+        (Some("0"), Some(rendered))
     );
     let error = load_bytes(MODEL.as_bytes(), TreeSelection::First(3)).expect_err("too many");
     assert_eq!(
@@ -177,7 +177,7 @@ fn numbers_are_read_as_texts_and_texts_as_numbers() {
     assert!(
         error
             .message()
-            .contains("should hold a list of whole numbers, not a fraction"),
+            .contains("should hold a list of integers, not a fraction"),
         "{error}"
     );
 }
@@ -211,7 +211,7 @@ fn stored_categories_become_a_vocabulary_that_refuses_others() {
     let error =
         load_bytes(shifted.as_bytes(), TreeSelection::All).expect_err("letters outside ASCII");
     assert_eq!(
-        (error.kind(), error.place().column.as_deref()),
+        (error.kind(), error.location().column.as_deref()),
         (Kind::Contract, Some("c"))
     );
     // The bytes of `ü!a`, of which the last is lost.
@@ -384,7 +384,7 @@ fn broken_models_name_what_is_wrong() {
         (
             r#""base_score":"1E2""#,
             r#""base_score":"nan""#,
-            "the field `base_score` holds `nan`, which is no finite number",
+            "the field `base_score` holds `nan`, which is not a finite number",
         ),
         (
             r#""base_score":"1E2""#,
@@ -394,7 +394,7 @@ fn broken_models_name_what_is_wrong() {
         (
             r#""best_iteration":"0""#,
             r#""best_iteration":"x""#,
-            "the attribute `best_iteration` holds `x`, which is no round",
+            "the attribute `best_iteration` holds `x`, which is not a round",
         ),
         (
             "reg:squarederror",

@@ -31,7 +31,7 @@ struct Attention {
     scale: Option<f64>,
     cap: f64,
     is_causal: bool,
-    /// The most places before and behind a query that it looks at.
+    /// The most positions before and behind a query that it looks at.
     window: [Option<i64>; 2],
     shown: Shown,
 }
@@ -74,15 +74,15 @@ fn attention(node: &Definition) -> Result<Built> {
     })
 }
 
-/// Batch × heads × places × width, of a tensor whose heads may lie side by side.
+/// Batch × heads × positions × width, of a tensor whose heads may lie side by side.
 pub(crate) fn by_heads(tensor: &Tensor, heads: Option<usize>) -> Result<Tensor> {
     match (tensor.shape(), heads) {
         ([_, _, _, _], _) => Ok(tensor.clone()),
-        (&[batch, places, width], Some(heads)) if heads > 0 && width.is_multiple_of(heads) => {
+        (&[batch, indices, width], Some(heads)) if heads > 0 && width.is_multiple_of(heads) => {
             transposed(
                 &tensor
                     .clone()
-                    .reshaped(vec![batch, places, heads, width / heads])?,
+                    .reshaped(vec![batch, indices, heads, width / heads])?,
                 &[0, 2, 1, 3],
             )
         }
@@ -96,7 +96,7 @@ pub(crate) fn by_heads(tensor: &Tensor, heads: Option<usize>) -> Result<Tensor> 
 pub(crate) fn four(tensor: &Tensor) -> Result<[usize; 4]> {
     <[usize; 4]>::try_from(tensor.shape()).map_err(|_| {
         Error::failed(format!(
-            "a tensor of shape {:?} where four axes are wanted",
+            "a tensor of shape {:?} where four axes are expected",
             tensor.shape()
         ))
     })
@@ -154,7 +154,7 @@ impl Attention {
                 .map(|one| one.multiply(T::from_double(scale)))
                 .collect())
         };
-        let (query, turned) = (scaled(&query)?, scaled(&transposed(&key, &[0, 1, 3, 2])?)?);
+        let (query, oriented) = (scaled(&query)?, scaled(&transposed(&key, &[0, 1, 3, 2])?)?);
         let all = value.values::<T>()?;
         let mut out = vec![T::zero(); room_of::<T>(&[batch, heads, queries, value_width])?];
         let mut shown = vec![T::zero(); room_of::<T>(&[batch, heads, queries, keys])?];
@@ -172,7 +172,7 @@ impl Attention {
                 valid: valid.unwrap_or(i64::MAX),
             };
             let mut scores = vec![T::zero(); cells];
-            let factor = &turned[own * width * keys..(own + 1) * width * keys];
+            let factor = &oriented[own * width * keys..(own + 1) * width * keys];
             T::multiply_matrices(
                 &query[head * query_cells..(head + 1) * query_cells],
                 factor,

@@ -7,7 +7,7 @@
 use crate::error::{Error, Result};
 use crate::graph::cast::cast;
 use crate::graph::layout::length_of;
-use crate::graph::operator::{Definition, lacks};
+use crate::graph::operator::{Definition, missing_attribute};
 use crate::graph::tensor::{Tensor, element_count};
 
 /// How a matrix lies in blocks.
@@ -21,7 +21,12 @@ pub(crate) struct BlockLayout {
 
 impl BlockLayout {
     pub(crate) fn of(node: &Definition) -> Result<Self> {
-        let size = |name: &str| length_of(node.find_int(name)?.ok_or_else(|| lacks(name))?);
+        let size = |name: &str| {
+            length_of(
+                node.find_int(name)?
+                    .ok_or_else(|| missing_attribute(name))?,
+            )
+        };
         let (rows, columns, block) = (size("K")?, size("N")?, size("block_size")?);
         let bits = length_of(node.int("bits", 4)?)?;
         if !matches!(bits, 2 | 4 | 8) {
@@ -49,9 +54,9 @@ impl BlockLayout {
 }
 
 /// Numbers of so many bits, the lowest bits of a byte first.
-fn number(bytes: &[u8], place: usize, bits: usize) -> u8 {
+fn number(bytes: &[u8], index: usize, bits: usize) -> u8 {
     let per_byte = 8 / bits;
-    bytes[place / per_byte] >> (place % per_byte * bits) & ((1_u16 << bits) - 1) as u8
+    bytes[index / per_byte] >> (index % per_byte * bits) & ((1_u16 << bits) - 1) as u8
 }
 
 /// The matrix as reals, rows × columns, in the scales' type.

@@ -1,4 +1,4 @@
-//! The place of a category among those that an encoder knows: texts or whole numbers of a whole
+//! The place of a category among those that an encoder knows: texts or integers of a whole
 //! column at once.
 
 use std::collections::HashMap;
@@ -36,9 +36,9 @@ impl TextIndex {
             slots: vec![UNKNOWN; (texts.len() * 2).next_power_of_two().max(2)],
             texts,
         };
-        for place in 0..index.texts.len() {
-            let slot = index.slot(&index.texts[place]);
-            index.slots[slot] = place as u32;
+        for position in 0..index.texts.len() {
+            let slot = index.slot(&index.texts[position]);
+            index.slots[slot] = position as u32;
         }
         index
     }
@@ -102,7 +102,7 @@ impl Categories {
     }
 
     /// The place of every value of a column, [`UNKNOWN`] where it is none of the categories.
-    pub(crate) fn places(&self, column: &ArrayRef) -> Result<Vec<u32>> {
+    pub(crate) fn codes(&self, column: &ArrayRef) -> Result<Vec<u32>> {
         match (self, column.data_type()) {
             (Self::Texts(index), DataType::Utf8View) => {
                 let texts = column.as_string_view();
@@ -138,8 +138,8 @@ mod tests {
             .map(|length| Arc::from("ab".repeat(length) + "x"))
             .collect();
         let index = TextIndex::new(texts.clone());
-        for (place, text) in texts.iter().enumerate() {
-            assert_eq!(index.find(text), place as u32);
+        for (position, text) in texts.iter().enumerate() {
+            assert_eq!(index.find(text), position as u32);
             assert_eq!(index.find(&format!("{text}y")), UNKNOWN);
         }
         assert_eq!(index.find(""), UNKNOWN);

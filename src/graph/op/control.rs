@@ -66,8 +66,8 @@ fn is_true(tensor: &Tensor) -> Result<bool> {
 
 fn condition(node: &Definition) -> Result<Built> {
     let (yes, no) = (
-        node.wanted_graph("then_branch")?,
-        node.wanted_graph("else_branch")?,
+        node.requested_graph("then_branch")?,
+        node.requested_graph("else_branch")?,
     );
     several(move |call| {
         let branch = if is_true(call.tensor(0)?)? { &yes } else { &no };
@@ -78,7 +78,7 @@ fn condition(node: &Definition) -> Result<Built> {
 /// Inputs: the number of turns, the condition, the carried values. Outputs: the carried values,
 /// then each turn's results stacked.
 fn repeat(node: &Definition) -> Result<Built> {
-    let body = node.wanted_graph("body")?;
+    let body = node.requested_graph("body")?;
     let carried_count = node.inputs.len().saturating_sub(2);
     if body.input_count != carried_count + 2 {
         return Err(Error::failed(format!(
@@ -164,8 +164,8 @@ fn stack_up(tensors: &[Tensor], axis: i64, is_reverse: bool) -> Result<Tensor> {
 /// Inputs: states, then tensors that are walked along an axis. Outputs: the last states, then each
 /// step's results stacked.
 fn scan(node: &Definition) -> Result<Built> {
-    let body = node.wanted_graph("body")?;
-    let walked_count = length_of(node.wanted_int("num_scan_inputs")?)?;
+    let body = node.requested_graph("body")?;
+    let walked_count = length_of(node.required_int("num_scan_inputs")?)?;
     let state_count = node
         .inputs
         .len()
@@ -204,9 +204,9 @@ fn scan(node: &Definition) -> Result<Built> {
             .map(|position| call.value(position).cloned())
             .collect::<Result<Vec<Value>>>()?;
         let mut slices: Vec<Vec<Tensor>> = Vec::with_capacity(walked_count);
-        for place in 0..walked_count {
-            let mut steps = unstacked(call.tensor(state_count + place)?, in_axes[place])?;
-            if in_directions[place] == 1 {
+        for slot in 0..walked_count {
+            let mut steps = unstacked(call.tensor(state_count + slot)?, in_axes[slot])?;
+            if in_directions[slot] == 1 {
                 steps.reverse();
             }
             slices.push(steps);
@@ -253,7 +253,7 @@ fn sequence(value: &Value) -> Result<&Vec<Value>> {
         Value::Sequence(values) => Ok(values),
         Value::Optional(Some(inner)) => sequence(inner),
         other => Err(Error::contract(format!(
-            "{} where a sequence is wanted",
+            "{} where a sequence is expected",
             other.kind()
         ))),
     }
@@ -261,7 +261,7 @@ fn sequence(value: &Value) -> Result<&Vec<Value>> {
 
 /// A place in a sequence, counted from the end where it is negative; one past the end is allowed
 /// for what is inserted.
-fn place(call: &Call, position: usize, length: usize, past: usize) -> Result<Option<usize>> {
+fn slot(call: &Call, position: usize, length: usize, past: usize) -> Result<Option<usize>> {
     let Some(index) = call.optional(position)?.map(Tensor::integer).transpose()? else {
         return Ok(None);
     };
@@ -280,15 +280,14 @@ fn place(call: &Call, position: usize, length: usize, past: usize) -> Result<Opt
 
 fn sequence_at(call: &mut Call) -> Result<Vec<Value>> {
     let values = sequence(call.value(0)?)?;
-    let place =
-        place(call, 1, values.len(), 0)?.ok_or_else(|| Error::failed("no place is given"))?;
-    Ok(vec![values[place].clone()])
+    let slot = slot(call, 1, values.len(), 0)?.ok_or_else(|| Error::failed("no place is given"))?;
+    Ok(vec![values[slot].clone()])
 }
 
 fn sequence_insert(call: &mut Call) -> Result<Vec<Value>> {
     let mut values = sequence(call.value(0)?)?.clone();
-    let place = place(call, 2, values.len(), 1)?.unwrap_or(values.len());
-    values.insert(place, call.take_value(1)?);
+    let slot = slot(call, 2, values.len(), 1)?.unwrap_or(values.len());
+    values.insert(slot, call.take_value(1)?);
     Ok(vec![Value::Sequence(values)])
 }
 
@@ -297,15 +296,15 @@ fn sequence_erase(call: &mut Call) -> Result<Vec<Value>> {
     if values.is_empty() {
         return Err(Error::failed("an empty sequence has nothing to erase"));
     }
-    let place = place(call, 1, values.len(), 0)?.unwrap_or(values.len() - 1);
-    values.remove(place);
+    let slot = slot(call, 1, values.len(), 0)?.unwrap_or(values.len() - 1);
+    values.remove(slot);
     Ok(vec![Value::Sequence(values)])
 }
 
 /// Runs its body once for each value of the first sequence; tensors among the other inputs are the
 /// same every time.
 fn sequence_map(node: &Definition) -> Result<Built> {
-    let body: Arc<Subgraph> = node.wanted_graph("body")?;
+    let body: Arc<Subgraph> = node.requested_graph("body")?;
     let count = node.inputs.len();
     several(move |call| {
         let length = sequence(call.value(0)?)?.len();
@@ -333,11 +332,11 @@ fn split_to_sequence(node: &Definition) -> Result<Built> {
     let (axis, keeps) = (node.int("axis", 0)?, node.flag("keepdims", true)?);
     several(move |call| {
         let data = call.tensor(0)?;
-        let place = axis_of(axis, data.rank())?;
-        let length = data.shape()[place];
+        let slot = axis_of(axis, data.rank())?;
+        let length = data.shape()[slot];
         let parts = match call.optional(1)? {
             None if !keeps => unstacked(data, axis)?,
-            None => split_into(data, place, &vec![1; length])?,
+            None => split_into(data, slot, &vec![1; length])?,
             Some(split) if split.rank() == 0 => {
                 let size = length_of(split.integer()?)?;
                 if size == 0 {
@@ -346,11 +345,11 @@ fn split_to_sequence(node: &Definition) -> Result<Built> {
                 let lengths: Vec<usize> = (0..length.div_ceil(size))
                     .map(|index| size.min(length - index * size))
                     .collect();
-                split_into(data, place, &lengths)?
+                split_into(data, slot, &lengths)?
             }
             Some(split) => split_into(
                 data,
-                place,
+                slot,
                 &split
                     .integers()?
                     .into_iter()
@@ -365,7 +364,7 @@ fn split_to_sequence(node: &Definition) -> Result<Built> {
 }
 
 fn concat_from_sequence(node: &Definition) -> Result<Built> {
-    let (axis, is_new) = (node.wanted_int("axis")?, node.flag("new_axis", false)?);
+    let (axis, is_new) = (node.required_int("axis")?, node.flag("new_axis", false)?);
     single(move |call| {
         let tensors = sequence(call.value(0)?)?
             .iter()

@@ -30,25 +30,27 @@ fn cast_to(node: &Definition) -> Result<Built> {
             "casts of operator sets below 6 are not supported",
         ));
     };
-    let wanted = ElementType::from_code(code.ok_or_else(|| crate::graph::operator::lacks("to"))?)?;
+    let expected = ElementType::from_code(
+        code.ok_or_else(|| crate::graph::operator::missing_attribute("to"))?,
+    )?;
     single(move |call| {
-        if call.tensor(0)?.element_type() == wanted {
+        if call.tensor(0)?.element_type() == expected {
             return call.take(0);
         }
-        cast(call.tensor(0)?, wanted)
+        cast(call.tensor(0)?, expected)
     })
 }
 
 /// The same bits as elements of another type of the same width.
 fn bit_cast(node: &Definition) -> Result<Built> {
-    let wanted = ElementType::from_code(node.wanted_int("to")?)?;
+    let expected = ElementType::from_code(node.required_int("to")?)?;
     single(move |call| {
         let tensor = call.tensor(0)?;
         memory::temporary(tensor.len().saturating_mul(3 * size_of::<u64>()))?;
         let bits = bits(tensor)?;
         let width = bits.first().map_or(0, |(width, _)| *width);
         let bits: Vec<u64> = bits.into_iter().map(|(_, bits)| bits).collect();
-        let (data, wide) = from_bits(&bits, wanted)?;
+        let (data, wide) = from_bits(&bits, expected)?;
         if width != 0 && width != wide {
             return Err(Error::failed("the two types have different widths"));
         }

@@ -53,7 +53,7 @@ fn convolution(node: &Definition) -> Result<Built> {
 
 /// Rows of the last axis in a band of one place of the first: each has entries of its own in
 /// tables. Films have some thousand.
-const MOST_BAND_ROWS: usize = 1 << 20;
+const MAX_BAND_ROWS: usize = 1 << 20;
 
 /// Filters in single precision, packed for the kernel.
 pub(crate) struct Packed {
@@ -105,7 +105,7 @@ impl Packed {
 
     /// The shape of the results, and the axes that the filters slide along.
     fn axes(&self, data: &Tensor, sliding: &Sliding) -> Result<(Vec<usize>, Vec<Axis>)> {
-        let (&[images, channels, ref places @ ..], &[filters, group_channels, ref kernel @ ..]) =
+        let (&[images, channels, ref offsets @ ..], &[filters, group_channels, ref kernel @ ..]) =
             (data.shape(), self.shape.as_slice())
         else {
             return Err(Error::failed("a convolution of tensors without channels"));
@@ -116,7 +116,7 @@ impl Packed {
                 self.groups
             )));
         }
-        let window = sliding.over(places, kernel)?;
+        let window = sliding.over(offsets, kernel)?;
         let axis = |axis: usize| Axis {
             input: window.input[axis],
             output: window.output[axis],
@@ -127,13 +127,13 @@ impl Packed {
         };
         // An axis of one place in front says nothing, and would keep the kernel from going band by
         // band along the next.
-        let says_nothing =
+        let is_silent =
             |axis: &Axis| (axis.input, axis.output, axis.kernel, axis.before) == (1, 1, 1, 0);
-        let all: Vec<Axis> = (0..places.len()).map(axis).collect();
+        let all: Vec<Axis> = (0..offsets.len()).map(axis).collect();
         let silent = all
             .iter()
             .take(all.len().saturating_sub(1))
-            .take_while(|axis| says_nothing(axis))
+            .take_while(|axis| is_silent(axis))
             .count();
         let axes = all[silent..].to_vec();
         let rows = axes
@@ -145,10 +145,10 @@ impl Packed {
             .try_fold(1_usize, |rows, axis| {
                 rows.checked_mul(axis.input.max(axis.output).max(1))
             });
-        if rows.is_none_or(|rows| rows > MOST_BAND_ROWS) {
+        if rows.is_none_or(|rows| rows > MAX_BAND_ROWS) {
             return Err(Error::contract(format!(
-                "a convolution over images of shape {places:?}, of which a band has more than \
-                 {MOST_BAND_ROWS} rows"
+                "a convolution over images of shape {offsets:?}, of which a band has more than \
+                 {MAX_BAND_ROWS} rows"
             )));
         }
         let shape = [&[images, filters], window.output.as_slice()].concat();
@@ -160,7 +160,7 @@ impl Packed {
         self.axes(data, sliding).map(|(shape, _)| shape)
     }
 
-    /// Images × channels × places.
+    /// Images × channels × positions.
     pub(crate) fn run(
         &self,
         data: &Tensor,
@@ -176,7 +176,7 @@ impl Packed {
     }
 }
 
-/// Images × channels × places by filters × channels of a group × window.
+/// Images × channels × positions by filters × channels of a group × window.
 pub(crate) fn convolved<T: Factor>(
     data: &Tensor,
     values: &[T],
@@ -185,7 +185,7 @@ pub(crate) fn convolved<T: Factor>(
     sliding: &Sliding,
     groups: usize,
 ) -> Result<Tensor> {
-    let (&[images, channels, ref places @ ..], &[filters, group_channels, ref kernel @ ..]) =
+    let (&[images, channels, ref offsets @ ..], &[filters, group_channels, ref kernel @ ..]) =
         (data.shape(), weights.shape())
     else {
         return Err(Error::failed("a convolution of tensors without channels"));
@@ -195,9 +195,9 @@ pub(crate) fn convolved<T: Factor>(
             "{channels} channels and {filters} filters in {groups} groups of {group_channels}"
         )));
     }
-    let window = sliding.over(places, kernel)?;
-    let (weights, map) = (weights.values::<T>()?, window.places());
-    let (size, input_size, rows) = (window.output_size(), product(places), filters / groups);
+    let window = sliding.over(offsets, kernel)?;
+    let (weights, map) = (weights.values::<T>()?, window.offsets());
+    let (size, input_size, rows) = (window.output_size(), product(offsets), filters / groups);
     let depth = group_channels * window.kernel_size();
     let mut columns = vec![T::zero(); room_of::<T>(&[depth, size])?];
     let shape = [&[images, filters], window.output.as_slice()].concat();
@@ -209,11 +209,11 @@ pub(crate) fn convolved<T: Factor>(
                 [(image * channels + group * group_channels + channel) * input_size..]
                 [..input_size];
             let target = &mut columns[channel * map.len()..(channel + 1) * map.len()];
-            target.iter_mut().zip(&map).for_each(|(to, &place)| {
-                *to = if place == OUTSIDE {
+            target.iter_mut().zip(&map).for_each(|(to, &index)| {
+                *to = if index == OUTSIDE {
                     T::zero()
                 } else {
-                    source[place]
+                    source[index]
                 }
             });
         }
@@ -241,27 +241,33 @@ pub(crate) fn add_bias<T: Number>(
     }
     out.chunks_exact_mut(size.max(1))
         .enumerate()
-        .for_each(|(place, chunk)| {
+        .for_each(|(index, chunk)| {
             chunk
                 .iter_mut()
-                .for_each(|value| *value = value.add(bias[place % filters]));
+                .for_each(|value| *value = value.add(bias[index % filters]));
         });
     Ok(())
 }
 
 fn transposed_convolution(node: &Definition) -> Result<Built> {
     let (sliding, groups) = (Sliding::of(node)?, group_count(node)?);
-    let (more, wanted) = (
+    let (more, expected) = (
         node.find_ints("output_padding")?,
         node.find_ints("output_shape")?,
     );
     single(move |call| {
         let (data, weights, bias) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
-        let (&[_, _, ref places @ ..], &[_, _, ref kernel @ ..]) = (data.shape(), weights.shape())
+        let (&[_, _, ref offsets @ ..], &[_, _, ref kernel @ ..]) = (data.shape(), weights.shape())
         else {
             return Err(Error::failed("a convolution of tensors without channels"));
         };
-        let window = spread_window(&sliding, places, kernel, more.as_deref(), wanted.as_deref())?;
+        let window = spread_window(
+            &sliding,
+            offsets,
+            kernel,
+            more.as_deref(),
+            expected.as_deref(),
+        )?;
         match data.data() {
             Data::Float(values) => spread::<f32>(data, values, weights, bias, &window, groups),
             Data::Double(values) => spread::<f64>(data, values, weights, bias, &window, groups),
@@ -273,18 +279,21 @@ fn transposed_convolution(node: &Definition) -> Result<Built> {
 /// The window that slides over the output and stands at each place of the input once.
 fn spread_window(
     sliding: &Sliding,
-    places: &[usize],
+    offsets: &[usize],
     kernel: &[usize],
     more: Option<&[i64]>,
-    wanted: Option<&[i64]>,
+    expected: Option<&[i64]>,
 ) -> Result<Window> {
-    let rank = places.len();
+    let rank = offsets.len();
     let (strides, dilations, mut pads) = sliding.parameters(rank)?;
     let more = more.map_or_else(|| vec![0; rank], <[i64]>::to_vec);
-    let wanted = wanted.map(|wanted| wanted[wanted.len().saturating_sub(rank)..].to_vec());
+    let expected =
+        expected.map(|expected| expected[expected.len().saturating_sub(rank)..].to_vec());
     if kernel.len() != rank
         || more.len() != rank
-        || wanted.as_ref().is_some_and(|wanted| wanted.len() != rank)
+        || expected
+            .as_ref()
+            .is_some_and(|expected| expected.len() != rank)
     {
         return Err(Error::failed(format!(
             "parameters that are not for {rank} axes"
@@ -295,14 +304,14 @@ fn spread_window(
         let extent = (kernel[axis].max(1) - 1)
             .saturating_mul(dilations[axis])
             .saturating_add(1);
-        let full = (places[axis].max(1) - 1)
+        let full = (offsets[axis].max(1) - 1)
             .saturating_mul(strides[axis])
             .saturating_add(extent) as i64;
         let full = full.saturating_add(more[axis]);
         let is_same = matches!(sliding.padding, Padding::Upper | Padding::Lower);
-        let length = match &wanted {
-            Some(wanted) => Some(wanted[axis]),
-            None if is_same => Some(places[axis].saturating_mul(strides[axis]) as i64),
+        let length = match &expected {
+            Some(expected) => Some(expected[axis]),
+            None if is_same => Some(offsets[axis].saturating_mul(strides[axis]) as i64),
             None => None,
         };
         if let Some(length) = length {
@@ -320,14 +329,14 @@ fn spread_window(
         input.push(length_of(own)?);
     }
     element_count(&input)?;
-    element_count(&[element_count(places)?, element_count(kernel)?])?;
+    element_count(&[element_count(offsets)?, element_count(kernel)?])?;
     Ok(Window {
         input,
         kernel: kernel.to_vec(),
         strides,
         dilations,
         pads,
-        output: places.to_vec(),
+        output: offsets.to_vec(),
     })
 }
 
@@ -346,7 +355,7 @@ fn spread<T: Factor>(
             weights.shape()
         )));
     }
-    let (map, own) = (window.places(), channels / groups);
+    let (map, own) = (window.offsets(), channels / groups);
     let (size, input_size, kernel) = (
         window.output_size(),
         product(&window.input),
@@ -354,11 +363,11 @@ fn spread<T: Factor>(
     );
     let rows = filters * kernel;
     // Channels × (filters × window) turned to (filters × window) × channels, group by group.
-    let turned = crate::graph::layout::transposed(
+    let oriented = crate::graph::layout::transposed(
         &weights.clone().reshaped(vec![groups, own, rows])?,
         &[0, 2, 1],
     )?;
-    let turned = turned.values::<T>()?;
+    let oriented = oriented.values::<T>()?;
     let mut columns = vec![T::zero(); room_of::<T>(&[rows, size])?];
     let shape = [&[images, filters * groups], window.input.as_slice()].concat();
     let mut out = vec![T::zero(); room_of::<T>(&shape)?];
@@ -367,7 +376,7 @@ fn spread<T: Factor>(
         let source = &values[(image * channels + group * own) * size..][..own * size];
         columns.fill(T::zero());
         T::multiply_matrices(
-            &turned[group * rows * own..(group + 1) * rows * own],
+            &oriented[group * rows * own..(group + 1) * rows * own],
             source,
             &mut columns,
             [rows, own, size],
@@ -377,12 +386,12 @@ fn spread<T: Factor>(
                 [(image * filters * groups + group * filters + filter) * input_size..]
                 [..input_size];
             let parts = &columns[filter * map.len()..(filter + 1) * map.len()];
-            for (part, &place) in parts
+            for (part, &index) in parts
                 .iter()
                 .zip(&map)
-                .filter(|(_, place)| **place != OUTSIDE)
+                .filter(|(_, index)| **index != OUTSIDE)
             {
-                target[place] = target[place].add(*part);
+                target[index] = target[index].add(*part);
             }
         }
     }

@@ -76,7 +76,7 @@ pub(crate) trait Number: Element + Copy {
     fn modulo(self, other: Self) -> Self;
     fn remainder(self, other: Self) -> Self;
     /// NaN if either is.
-    fn greatest(self, other: Self) -> Self;
+    fn largest(self, other: Self) -> Self;
     /// NaN if either is.
     fn least(self, other: Self) -> Self;
     fn from_double(value: f64) -> Self;
@@ -111,7 +111,7 @@ macro_rules! real {
             fn remainder(self, other: Self) -> Self {
                 self % other
             }
-            fn greatest(self, other: Self) -> Self {
+            fn largest(self, other: Self) -> Self {
                 if self.is_nan() || self > other {
                     self
                 } else {
@@ -173,7 +173,7 @@ macro_rules! integer {
                     self.wrapping_rem(other)
                 }
             }
-            fn greatest(self, other: Self) -> Self {
+            fn largest(self, other: Self) -> Self {
                 self.max(other)
             }
             fn least(self, other: Self) -> Self {
@@ -215,7 +215,7 @@ pub(crate) fn combine(operation: Arithmetic, left: &Tensor, right: &Tensor) -> R
             Arithmetic::Divide | Arithmetic::Modulo | Arithmetic::Remainder
         );
         if divides && divisors.iter().any(|value| value.is_no_divisor()) {
-            return Err(Error::failed("a whole number is divided by zero"));
+            return Err(Error::failed("an integer is divided by zero"));
         }
         match operation {
             Arithmetic::Add => zip(left, right, |a: &T, b: &T| a.add(*b)),
@@ -225,7 +225,7 @@ pub(crate) fn combine(operation: Arithmetic, left: &Tensor, right: &Tensor) -> R
             Arithmetic::Slope => zip(left, right, |a: &T, b: &T| {
                 if *a < T::zero() { a.multiply(*b) } else { *a }
             }),
-            Arithmetic::Greatest => zip(left, right, |a: &T, b: &T| a.greatest(*b)),
+            Arithmetic::Greatest => zip(left, right, |a: &T, b: &T| a.largest(*b)),
             Arithmetic::Least => zip(left, right, |a: &T, b: &T| a.least(*b)),
             Arithmetic::Modulo => zip(left, right, |a: &T, b: &T| a.modulo(*b)),
             Arithmetic::Remainder => zip(left, right, |a: &T, b: &T| a.remainder(*b)),
@@ -322,7 +322,7 @@ fn clip(node: &Definition) -> Result<Built> {
                 T::from_double(f64::from(least)),
                 T::from_double(f64::from(most)),
             );
-            map(tensor, |value: &T| value.greatest(least).least(most))
+            map(tensor, |value: &T| value.largest(least).least(most))
         }
         let tensor = call.tensor(0)?;
         number!(tensor.data(), values => limited(tensor, values, least, most))

@@ -25,8 +25,8 @@ pub(crate) const OPERATORS: &[Entry] = &[
 ];
 
 /// Indices counted from the end where they are negative.
-pub(crate) fn places(indices: &Tensor, length: usize) -> Result<Vec<usize>> {
-    let place = |index: i64| {
+pub(crate) fn positions(indices: &Tensor, length: usize) -> Result<Vec<usize>> {
+    let slot = |index: i64| {
         let counted = if index < 0 {
             index.saturating_add(length as i64)
         } else {
@@ -34,10 +34,10 @@ pub(crate) fn places(indices: &Tensor, length: usize) -> Result<Vec<usize>> {
         };
         usize::try_from(counted)
             .ok()
-            .filter(|&place| place < length)
+            .filter(|&slot| slot < length)
             .ok_or_else(|| Error::failed(format!("index {index} of an axis of length {length}")))
     };
-    indices.integers()?.into_iter().map(place).collect()
+    indices.integers()?.into_iter().map(slot).collect()
 }
 
 fn gather(node: &Definition) -> Result<Built> {
@@ -49,7 +49,7 @@ fn gather(node: &Definition) -> Result<Built> {
 pub(crate) fn gathered(data: &Tensor, indices: &Tensor, axis: i64) -> Result<Tensor> {
     let axis = axis_of(axis, data.rank())?;
     let (outer, length, inner) = split_at_axis(data.shape(), axis);
-    let places = places(indices, length)?;
+    let positions = positions(indices, length)?;
     let shape = [
         &data.shape()[..axis],
         indices.shape(),
@@ -60,14 +60,14 @@ pub(crate) fn gathered(data: &Tensor, indices: &Tensor, axis: i64) -> Result<Ten
     memory::room_for(product(&shape).saturating_mul(data.element_bytes()))?;
     memory::temporary(
         outer
-            .saturating_mul(places.len())
+            .saturating_mul(positions.len())
             .saturating_mul(size_of::<usize>()),
     )?;
     let starts: Vec<usize> = (0..outer)
         .flat_map(|block| {
-            places
+            positions
                 .iter()
-                .map(move |place| (block * length + place) * inner)
+                .map(move |slot| (block * length + slot) * inner)
         })
         .collect();
     if inner == 0 {
@@ -78,7 +78,7 @@ pub(crate) fn gathered(data: &Tensor, indices: &Tensor, axis: i64) -> Result<Ten
 }
 
 /// For each element of `indices`, its place in `data`, which differs only along `axis`.
-fn element_places(data: &Tensor, indices: &Tensor, axis: usize) -> Result<Vec<usize>> {
+fn element_offsets(data: &Tensor, indices: &Tensor, axis: usize) -> Result<Vec<usize>> {
     let fits = indices.rank() == data.rank()
         && (0..data.rank())
             .all(|other| other == axis || indices.shape()[other] <= data.shape()[other]);
@@ -89,7 +89,7 @@ fn element_places(data: &Tensor, indices: &Tensor, axis: usize) -> Result<Vec<us
             data.shape()
         )));
     }
-    let along = places(indices, data.shape()[axis])?;
+    let along = positions(indices, data.shape()[axis])?;
     let strides = strides_of(data.shape());
     let mut others = strides.clone();
     others[axis] = 0;
@@ -97,7 +97,7 @@ fn element_places(data: &Tensor, indices: &Tensor, axis: usize) -> Result<Vec<us
     let mut found = Vec::with_capacity(along.len());
     let mut next = along.iter();
     walk(indices.shape(), [&others], |[offset]| {
-        found.extend(next.next().map(|place| offset + place * strides[axis]));
+        found.extend(next.next().map(|slot| offset + slot * strides[axis]));
     });
     Ok(found)
 }
@@ -106,13 +106,13 @@ fn gather_elements(node: &Definition) -> Result<Built> {
     let axis = node.int("axis", 0)?;
     single(move |call| {
         let (data, indices) = (call.tensor(0)?, call.tensor(1)?);
-        let starts = element_places(data, indices, axis_of(axis, data.rank())?)?;
+        let starts = element_offsets(data, indices, axis_of(axis, data.rank())?)?;
         data.runs(&starts, 1, indices.shape().to_vec())
     })
 }
 
 /// For each index tuple, the start of the block that it names, and the block's length.
-fn tuple_places(
+fn tuple_offsets(
     data: &Tensor,
     indices: &Tensor,
     batch_axes: usize,
@@ -144,7 +144,7 @@ fn tuple_places(
             .enumerate()
         {
             let length = data.shape()[batch_axes + position];
-            start += places(&Tensor::scalar(index), length)?[0] * strides[batch_axes + position];
+            start += positions(&Tensor::scalar(index), length)?[0] * strides[batch_axes + position];
         }
         starts.push(start);
     }
@@ -155,7 +155,7 @@ fn gather_nd(node: &Definition) -> Result<Built> {
     let batch_axes = length_of(node.int("batch_dims", 0)?)?;
     single(move |call| {
         let (data, indices) = (call.tensor(0)?, call.tensor(1)?);
-        let (starts, run, width) = tuple_places(data, indices, batch_axes)?;
+        let (starts, run, width) = tuple_offsets(data, indices, batch_axes)?;
         let shape = [
             &indices.shape()[..indices.rank() - 1],
             &data.shape()[batch_axes + width..],
@@ -237,7 +237,7 @@ fn scattered(
                 Meeting::Replace => *new,
                 Meeting::Add => old.add(*new),
                 Meeting::Multiply => old.multiply(*new),
-                Meeting::Greatest => old.greatest(*new),
+                Meeting::Greatest => old.largest(*new),
                 Meeting::Least => old.least(*new),
             },
         )
@@ -267,7 +267,7 @@ fn scatter_elements(node: &Definition) -> Result<Built> {
     let (axis, meeting) = (node.int("axis", 0)?, meeting(node)?);
     single(move |call| {
         let data = call.take(0)?;
-        let starts = element_places(&data, call.tensor(1)?, axis_of(axis, data.rank())?)?;
+        let starts = element_offsets(&data, call.tensor(1)?, axis_of(axis, data.rank())?)?;
         scattered(data, call.tensor(2)?, &starts, 1, meeting)
     })
 }
@@ -276,7 +276,7 @@ fn scatter_nd(node: &Definition) -> Result<Built> {
     let meeting = meeting(node)?;
     single(move |call| {
         let data = call.take(0)?;
-        let (starts, run, _) = tuple_places(&data, call.tensor(1)?, 0)?;
+        let (starts, run, _) = tuple_offsets(&data, call.tensor(1)?, 0)?;
         scattered(data, call.tensor(2)?, &starts, run, meeting)
     })
 }
@@ -313,16 +313,16 @@ fn tensor_scatter(node: &Definition) -> Result<Built> {
             for (block, step) in
                 (0..middle).flat_map(|block| (0..new).map(move |step| (block, step)))
             {
-                let place = length_of(first)? + step;
-                let place = if is_circular {
-                    place % length.max(1)
+                let slot = length_of(first)? + step;
+                let slot = if is_circular {
+                    slot % length.max(1)
                 } else {
-                    place
+                    slot
                 };
-                if place >= length {
+                if slot >= length {
                     return Err(Error::failed("an update outside the tensor"));
                 }
-                starts.push(((row * middle + block) * length + place) * inner);
+                starts.push(((row * middle + block) * length + slot) * inner);
             }
         }
         scattered(data, update, &starts, inner, Meeting::Replace)
@@ -344,15 +344,15 @@ fn one_hot(node: &Definition) -> Result<Built> {
         memory::temporary(shape_count(&shape)?.saturating_mul(size_of::<usize>()))?;
         let mut chosen = vec![0_usize; shape_count(&shape)?];
         let inner = product(&indices.shape()[axis..]);
-        for (place, index) in indices.doubles()?.into_iter().enumerate() {
+        for (slot, index) in indices.doubles()?.into_iter().enumerate() {
             let counted = if index < 0.0 {
                 index + depth as f64
             } else {
                 index
             };
             if counted >= 0.0 && counted < depth as f64 {
-                chosen[(place / inner.max(1) * depth + counted as usize) * inner
-                    + place % inner.max(1)] = 1;
+                chosen[(slot / inner.max(1) * depth + counted as usize) * inner
+                    + slot % inner.max(1)] = 1;
             }
         }
         values.runs(&chosen, 1, shape)
@@ -369,7 +369,7 @@ fn compress(node: &Definition) -> Result<Built> {
             .iter()
             .enumerate()
             .filter(|(_, chosen)| **chosen)
-            .map(|(place, _)| place as i64);
+            .map(|(slot, _)| slot as i64);
         let chosen = Tensor::vector(chosen.collect());
         match axis {
             Some(axis) => gathered(data, &chosen, axis),
@@ -384,21 +384,21 @@ fn non_zero(data: &Tensor) -> Result<Tensor> {
             .iter()
             .enumerate()
             .filter(|(_, value)| **value != T::zero())
-            .map(|(place, _)| place)
+            .map(|(slot, _)| slot)
             .collect()
     }
-    // A list that grows has twice the places that it needs.
+    // A list that grows has twice the positions that it needs.
     memory::temporary(data.len().saturating_mul(2 * size_of::<usize>()))?;
-    let places = any!(data.data(), values => found(values));
+    let positions = any!(data.data(), values => found(values));
     let strides = strides_of(data.shape());
-    let count = element_count(&[data.rank(), places.len()])?;
+    let count = element_count(&[data.rank(), positions.len()])?;
     let axes = data.shape().iter().zip(&strides);
     let found = axes.flat_map(|(&length, &stride)| {
-        places
+        positions
             .iter()
-            .map(move |place| (place / stride % length) as i64)
+            .map(move |slot| (slot / stride % length) as i64)
     });
     let mut indices: Vec<i64> = Vec::with_capacity(count);
     indices.extend(found);
-    Tensor::new(vec![data.rank(), places.len()], indices)
+    Tensor::new(vec![data.rank(), positions.len()], indices)
 }

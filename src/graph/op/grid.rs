@@ -1,4 +1,4 @@
-//! Sampling between the places of a tensor: at a grid of coordinates, and the grids that affine
+//! Sampling between the positions of a tensor: at a grid of coordinates, and the grids that affine
 //! transformations give.
 //!
 //! Source: the operators' specifications and `onnx.reference`, which follows PyTorch's
@@ -71,7 +71,7 @@ fn grid_sample(node: &Definition) -> Result<Built> {
 
 impl Sampling {
     fn run(&self, data: &Tensor, grid: &Tensor) -> Result<Tensor> {
-        let (&[images, channels, ref places @ ..], &[grids, ref out_places @ .., axes]) =
+        let (&[images, channels, ref indices @ ..], &[grids, ref out_lengths @ .., axes]) =
             (data.shape(), grid.shape())
         else {
             return Err(Error::failed("a grid over a tensor without channels"));
@@ -81,30 +81,30 @@ impl Sampling {
                 "a grid over {axes} axes, more than the {AXES} that are supported"
             )));
         }
-        if images != grids || axes != places.len() || out_places.len() != axes || axes == 0 {
+        if images != grids || axes != indices.len() || out_lengths.len() != axes || axes == 0 {
             return Err(Error::failed(format!(
                 "a grid of shape {:?} over a tensor of shape {:?}",
                 grid.shape(),
                 data.shape()
             )));
         }
-        let shape = [&[images, channels], out_places].concat();
+        let shape = [&[images, channels], out_lengths].concat();
         let mut out = vec![0.0; element_count(&shape)?];
-        let (size, out_size) = (product(places), product(out_places));
+        let (size, out_size) = (product(indices), product(out_lengths));
         if size == 0 && !out.is_empty() {
             return Err(Error::failed("a grid over a tensor without places"));
         }
         let (values, coordinates) = (data.doubles()?, grid.doubles()?);
         let is_single = grid.element_type() == ElementType::Float;
-        let strides = strides_of(places);
+        let strides = strides_of(indices);
         let mut samples = Vec::new();
         for (index, coordinates) in coordinates.chunks_exact(axes).enumerate() {
-            let (image, place) = (index / out_size, index % out_size);
+            let (image, position) = (index / out_size, index % out_size);
             samples.clear();
             samples.push((0, 1.0));
             // Coordinates run from the last axis to the first.
             for (axis, &coordinate) in coordinates.iter().rev().enumerate() {
-                let neighbours = self.neighbours(coordinate, places[axis], is_single);
+                let neighbours = self.neighbours(coordinate, indices[axis], is_single);
                 let spread = |&(offset, weight): &(usize, f64)| {
                     let stride = strides[axis];
                     neighbours
@@ -117,7 +117,7 @@ impl Sampling {
             }
             for channel in 0..channels {
                 let plane = &values[(image * channels + channel) * size..][..size];
-                out[(image * channels + channel) * out_size + place] = samples
+                out[(image * channels + channel) * out_size + position] = samples
                     .iter()
                     .map(|(offset, weight)| plane[*offset] * weight)
                     .sum();
@@ -168,26 +168,26 @@ impl Sampling {
         };
         weights
             .into_iter()
-            .map(|(place, weight)| self.placed(place, weight, length, (least, most)))
+            .map(|(position, weight)| self.positioned(position, weight, length, (least, most)))
             .collect()
     }
 
     /// A neighbour where it lies, or what stands for it outside.
-    fn placed(
+    fn positioned(
         &self,
-        place: f64,
+        position: f64,
         weight: f64,
         length: usize,
         (least, most): (f64, f64),
     ) -> (usize, f64) {
-        let is_inside = place >= 0.0 && place < length as f64;
+        let is_inside = position >= 0.0 && position < length as f64;
         let last = length as f64 - 1.0;
         match self.outside {
-            _ if is_inside => (place as usize, weight),
+            _ if is_inside => (position as usize, weight),
             Outside::Zeros => (0, 0.0),
-            Outside::Border => (place.clamp(0.0, last) as usize, weight),
+            Outside::Border => (position.clamp(0.0, last) as usize, weight),
             Outside::Reflection => (
-                reflected(place, least, most).clamp(0.0, last) as usize,
+                reflected(position, least, most).clamp(0.0, last) as usize,
                 weight,
             ),
         }
@@ -221,26 +221,26 @@ fn affine_grid(node: &Definition) -> Result<Built> {
     let aligns_corners = node.flag("align_corners", false)?;
     single(move |call| {
         let (transforms, size) = (call.tensor(0)?, call.tensor(1)?.integers()?);
-        let [images, _, places @ ..] = size.as_slice() else {
+        let [images, _, indices @ ..] = size.as_slice() else {
             return Err(Error::failed("a grid of a tensor without channels"));
         };
-        let (images, places) = (length_of(*images)?, shape_of(places)?);
-        let axes = places.len();
+        let (images, indices) = (length_of(*images)?, shape_of(indices)?);
+        let axes = indices.len();
         if *transforms.shape() != [images, axes, axes + 1] || axes == 0 {
             return Err(Error::failed(format!(
                 "transformations of shape {:?} for {axes} axes",
                 transforms.shape()
             )));
         }
-        let shape = [&[images], places.as_slice(), &[axes]].concat();
+        let shape = [&[images], indices.as_slice(), &[axes]].concat();
         let mut out = Vec::with_capacity(element_count(&shape)?);
-        let strides = strides_of(&places);
-        let along = |axis: usize, place: usize| match places[axis] as f64 {
+        let strides = strides_of(&indices);
+        let along = |axis: usize, position: usize| match indices[axis] as f64 {
             1.0 if aligns_corners => 0.0,
-            length if aligns_corners => -1.0 + 2.0 * place as f64 / (length - 1.0),
-            length => -1.0 + (2.0 * place as f64 + 1.0) / length,
+            length if aligns_corners => -1.0 + 2.0 * position as f64 / (length - 1.0),
+            length => -1.0 + (2.0 * position as f64 + 1.0) / length,
         };
-        let count = if images == 0 { 0 } else { product(&places) };
+        let count = if images == 0 { 0 } else { product(&indices) };
         let values = transforms.doubles()?;
         for transform in values.chunks_exact(axes * (axes + 1)) {
             for index in 0..count {
@@ -250,7 +250,7 @@ fn affine_grid(node: &Definition) -> Result<Built> {
                         row[column]
                             * along(
                                 axes - 1 - column,
-                                index / strides[axes - 1 - column] % places[axes - 1 - column],
+                                index / strides[axes - 1 - column] % indices[axes - 1 - column],
                             )
                     });
                     out.push(terms.sum::<f64>() + row[axes]);

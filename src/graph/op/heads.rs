@@ -30,7 +30,7 @@ struct Heads {
 
 fn multi_head(node: &Definition) -> Result<Built> {
     let heads = Heads {
-        count: length_of(node.wanted_int("num_heads")?)?,
+        count: length_of(node.required_int("num_heads")?)?,
         scale: node.find_float("scale")?.filter(|scale| *scale != 0.0),
         filter: node.float("mask_filter_value", -10_000.0)?,
         is_causal: node.flag("unidirectional", false)?,
@@ -45,7 +45,7 @@ fn multi_head(node: &Definition) -> Result<Built> {
 }
 
 impl Heads {
-    /// Queries, keys and values as batch × heads × places × width, the past in front.
+    /// Queries, keys and values as batch × heads × positions × width, the past in front.
     fn operands(&self, call: &Call) -> Result<[Tensor; 3]> {
         let query = call.tensor(0)?;
         let (key, value) = (call.optional(1)?, call.optional(2)?);
@@ -133,10 +133,10 @@ impl Heads {
             .map(|bias| Bias::of(bias, cells))
             .transpose()?;
         let scale = self.scale.unwrap_or_else(|| 1.0 / (width as f32).sqrt());
-        let turned = transposed(&key, &[0, 1, 3, 2])?;
-        let (query, turned, all) = (
+        let oriented = transposed(&key, &[0, 1, 3, 2])?;
+        let (query, oriented, all) = (
             query.values::<f32>()?,
-            turned.values::<f32>()?,
+            oriented.values::<f32>()?,
             value.values::<f32>()?,
         );
         let mut out = vec![0.0_f32; element_count(&[batch, heads, queries, value_width])?];
@@ -145,15 +145,15 @@ impl Heads {
             let mut scores = vec![0.0_f32; element_count(&[queries, keys])?];
             let (own_query, own_key) = (
                 &query[head * queries * width..][..queries * width],
-                &turned[head * width * keys..][..width * keys],
+                &oriented[head * width * keys..][..width * keys],
             );
             f32::multiply_matrices(own_query, own_key, &mut scores, [queries, width, keys]);
-            for (place, line) in scores.chunks_exact_mut(keys.max(1)).enumerate() {
+            for (index, line) in scores.chunks_exact_mut(keys.max(1)).enumerate() {
                 for (key, (cell, score)) in row.iter_mut().zip(line.iter()).enumerate() {
                     let is_hidden = mask
                         .as_ref()
-                        .is_some_and(|mask| !mask.keeps(head / heads, place, key));
-                    let is_ahead = self.is_causal && key + queries > keys + place;
+                        .is_some_and(|mask| !mask.keeps(head / heads, index, key));
+                    let is_ahead = self.is_causal && key + queries > keys + index;
                     let hidden = if is_ahead {
                         f32::MIN
                     } else {
@@ -161,7 +161,7 @@ impl Heads {
                     };
                     let bias = bias
                         .as_ref()
-                        .map_or(0.0, |bias| bias.at(head / heads, head % heads, place, key));
+                        .map_or(0.0, |bias| bias.at(head / heads, head % heads, index, key));
                     *cell = f64::from(score * scale + hidden + bias);
                 }
                 soft_max(&mut row);
@@ -192,11 +192,11 @@ impl Heads {
     }
 }
 
-/// One of several tensors that lie next to each other in each head, as batch × places × width.
+/// One of several tensors that lie next to each other in each head, as batch × positions × width.
 fn packed(all: &Tensor, which: usize, count: usize) -> Result<Tensor> {
     match *all.shape() {
-        [batch, places, heads, found, width] if found == count => {
-            part(all, 3, which, 1)?.reshaped(vec![batch, places, heads * width])
+        [batch, indices, heads, found, width] if found == count => {
+            part(all, 3, which, 1)?.reshaped(vec![batch, indices, heads * width])
         }
         _ => Err(Error::failed(format!(
             "{count} packed tensors in one of shape {:?}",

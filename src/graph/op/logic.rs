@@ -96,9 +96,9 @@ fn inverted(tensor: Tensor) -> Result<Tensor> {
 
 fn shift(node: &Definition) -> Result<Built> {
     let is_left = node.choice("direction", &["LEFT", "RIGHT"], 0)? == 0;
-    let by = move |value: u64, places: u64| match u32::try_from(places) {
-        Ok(places) if is_left => value.checked_shl(places).unwrap_or(0),
-        Ok(places) => value.checked_shr(places).unwrap_or(0),
+    let by = move |value: u64, indices: u64| match u32::try_from(indices) {
+        Ok(indices) if is_left => value.checked_shl(indices).unwrap_or(0),
+        Ok(indices) => value.checked_shr(indices).unwrap_or(0),
         Err(_) => 0,
     };
     single(move |call| {

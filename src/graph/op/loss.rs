@@ -18,7 +18,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
         .floats(),
 ];
 
-/// What becomes of the losses of all places.
+/// What becomes of the losses of all positions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Summary {
     None,
@@ -66,8 +66,9 @@ fn summed(
     summary: Summary,
 ) -> Result<Tensor> {
     let (shape, classes) = (logarithms.shape(), logarithms.shape()[1]);
-    let places = product(&shape[2..]);
-    if targets.len() != shape[0] * places || weights.is_some_and(|weights| weights.len() != classes)
+    let indices = product(&shape[2..]);
+    if targets.len() != shape[0] * indices
+        || weights.is_some_and(|weights| weights.len() != classes)
     {
         return Err(Error::failed(format!(
             "targets of shape {:?} for {shape:?}",
@@ -90,7 +91,9 @@ fn summed(
         let class = class
             .ok_or_else(|| Error::failed(format!("the target {target} of {classes} classes")))?;
         let weight = weights.as_ref().map_or(1.0, |weights| weights[class]);
-        losses.push(-weight * values[(index / places * classes + class) * places + index % places]);
+        losses.push(
+            -weight * values[(index / indices * classes + class) * indices + index % indices],
+        );
         total += weight;
     }
     match summary {

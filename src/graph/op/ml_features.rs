@@ -12,7 +12,9 @@ use crate::graph::cast::cast;
 use crate::graph::element::unsupported;
 use crate::graph::entry::{ANY, Entry, ML};
 use crate::graph::layout::length_of;
-use crate::graph::operator::{Attribute, Built, Call, Definition, lacks, several, single};
+use crate::graph::operator::{
+    Attribute, Built, Call, Definition, missing_attribute, several, single,
+};
 use crate::graph::tensor::{Data, ElementType, Tensor};
 use crate::graph::value::Value;
 
@@ -39,7 +41,7 @@ pub(crate) fn table_shape(tensor: &Tensor) -> Result<(usize, usize)> {
         [columns] => Ok((1, columns)),
         [rows, columns] => Ok((rows, columns)),
         _ => Err(Error::failed(format!(
-            "a tensor of shape {:?} is no table",
+            "a tensor of shape {:?} is not a table",
             tensor.shape()
         ))),
     }
@@ -65,18 +67,22 @@ fn per_column(values: &[f32], columns: usize) -> Result<impl Fn(usize) -> f32 + 
             values.len()
         )));
     }
-    Ok(move |place: usize| {
+    Ok(move |index: usize| {
         if values.len() == 1 {
             values[0]
         } else {
-            values[place % columns]
+            values[index % columns]
         }
     })
 }
 
 fn scaler(node: &Definition) -> Result<Built> {
-    let offset = node.find_floats("offset")?.ok_or_else(|| lacks("offset"))?;
-    let scale = node.find_floats("scale")?.ok_or_else(|| lacks("scale"))?;
+    let offset = node
+        .find_floats("offset")?
+        .ok_or_else(|| missing_attribute("offset"))?;
+    let scale = node
+        .find_floats("scale")?
+        .ok_or_else(|| missing_attribute("scale"))?;
     single(move |call| {
         let data = call.tensor(0)?;
         let columns = data.shape().last().copied().unwrap_or(1);
@@ -84,7 +90,7 @@ fn scaler(node: &Definition) -> Result<Built> {
         let values = singles(data)?
             .iter()
             .enumerate()
-            .map(|(place, value)| (value - offset(place)) * scale(place))
+            .map(|(index, value)| (value - offset(index)) * scale(index))
             .collect();
         Tensor::new(data.shape().to_vec(), values)
     })
@@ -106,16 +112,16 @@ fn imputer(node: &Definition) -> Result<Built> {
         if let Data::Int64(values) = data.data() {
             let imputed = whole
                 .as_ref()
-                .ok_or_else(|| lacks("imputed_value_int64s"))?;
+                .ok_or_else(|| missing_attribute("imputed_value_int64s"))?;
             if imputed.len() != 1 && imputed.len() != columns {
                 return Err(Error::failed(format!(
                     "{} imputed values for {columns} columns",
                     imputed.len()
                 )));
             }
-            let value = |(place, value): (usize, &i64)| {
+            let value = |(index, value): (usize, &i64)| {
                 if *value == missing_whole {
-                    imputed[place % imputed.len()]
+                    imputed[index % imputed.len()]
                 } else {
                     *value
                 }
@@ -125,23 +131,23 @@ fn imputer(node: &Definition) -> Result<Built> {
         let imputed = per_column(
             floats
                 .as_ref()
-                .ok_or_else(|| lacks("imputed_value_floats"))?,
+                .ok_or_else(|| missing_attribute("imputed_value_floats"))?,
             columns,
         )?;
         let is_missing =
             |value: f64| value == f64::from(missing) || value.is_nan() && missing.is_nan();
-        let value = |(place, value): (usize, &f32)| {
+        let value = |(index, value): (usize, &f32)| {
             if is_missing(f64::from(*value)) {
-                imputed(place)
+                imputed(index)
             } else {
                 *value
             }
         };
         match data.data() {
             Data::Double(values) => {
-                let value = |(place, value): (usize, &f64)| {
+                let value = |(index, value): (usize, &f64)| {
                     if is_missing(*value) {
-                        f64::from(imputed(place))
+                        f64::from(imputed(index))
                     } else {
                         *value
                     }
@@ -192,7 +198,7 @@ fn binarizer(node: &Definition) -> Result<Built> {
     })
 }
 
-/// The categories of an encoder: texts or whole numbers.
+/// The categories of an encoder: texts or integers.
 fn one_hot_encoder(node: &Definition) -> Result<Built> {
     let (texts, whole) = (
         node.find_strings("cats_strings")?,
@@ -203,22 +209,22 @@ fn one_hot_encoder(node: &Definition) -> Result<Built> {
         .as_ref()
         .map(Vec::len)
         .or(whole.as_ref().map(Vec::len))
-        .ok_or_else(|| lacks("cats_int64s"))?;
+        .ok_or_else(|| missing_attribute("cats_int64s"))?;
     let by_text: HashMap<Arc<str>, usize> = texts
         .into_iter()
         .flatten()
         .enumerate()
-        .map(|(place, text)| (text, place))
+        .map(|(index, text)| (text, index))
         .collect();
     let by_number: HashMap<i64, usize> = whole
         .into_iter()
         .flatten()
         .enumerate()
-        .map(|(place, number)| (number, place))
+        .map(|(index, number)| (number, index))
         .collect();
     single(move |call| {
         let data = call.tensor(0)?;
-        let places: Vec<Option<usize>> = match data.data() {
+        let indices: Vec<Option<usize>> = match data.data() {
             Data::String(values) => values
                 .iter()
                 .map(|text| by_text.get(text).copied())
@@ -233,17 +239,17 @@ fn one_hot_encoder(node: &Definition) -> Result<Built> {
                 .map(|number| by_number.get(&(*number as i64)).copied())
                 .collect(),
         };
-        if !takes_unknown && places.iter().any(Option::is_none) {
+        if !takes_unknown && indices.iter().any(Option::is_none) {
             return Err(Error::failed(
                 "a category was never seen in training, and the model's encoder refuses such",
             ));
         }
         let shape = [data.shape(), &[count]].concat();
         let mut codes = vec![0_f32; crate::graph::tensor::element_count(&shape)?];
-        places.iter().enumerate().for_each(|(row, place)| {
-            place
+        indices.iter().enumerate().for_each(|(row, index)| {
+            index
                 .iter()
-                .for_each(|place| codes[row * count + place] = 1.0);
+                .for_each(|index| codes[row * count + index] = 1.0);
         });
         Tensor::new(shape, codes)
     })
@@ -299,8 +305,8 @@ fn label_encoder(node: &Definition) -> Result<Built> {
     if let Some(classes) = node.find_strings("classes_strings")? {
         return old_label_encoder(node, &classes);
     }
-    let from = vector(node, "keys").ok_or_else(|| lacks("keys_*"))?;
-    let to = vector(node, "values").ok_or_else(|| lacks("values_*"))?;
+    let from = vector(node, "keys").ok_or_else(|| missing_attribute("keys_*"))?;
+    let to = vector(node, "values").ok_or_else(|| missing_attribute("values_*"))?;
     if from.len() != to.len() {
         return Err(Error::failed(format!(
             "{} keys for {} values",
@@ -318,14 +324,14 @@ fn label_encoder(node: &Definition) -> Result<Built> {
         }
         (other, None) => cast(&Tensor::scalar(node.int("default_int64", -1)?), other)?,
     };
-    let mut places: HashMap<Key, usize> = keys(&from)?
+    let mut indices: HashMap<Key, usize> = keys(&from)?
         .into_iter()
         .enumerate()
-        .map(|(place, key)| (key, place))
+        .map(|(index, key)| (key, index))
         .collect();
     if node.version < 4 {
         // Only from operator set 4 on is NaN a key like any other.
-        places.remove(&Key::Number(f64::NAN.to_bits()));
+        indices.remove(&Key::Number(f64::NAN.to_bits()));
     }
     let from_type = from.element_type();
     single(move |call| {
@@ -346,7 +352,7 @@ fn label_encoder(node: &Definition) -> Result<Built> {
         };
         let found: Vec<Option<usize>> = keys(&data)?
             .iter()
-            .map(|key| places.get(key).copied())
+            .map(|key| indices.get(key).copied())
             .collect();
         to.picked(&found, Some(&default), data.shape().to_vec())
     })
@@ -358,7 +364,7 @@ fn old_label_encoder(node: &Definition, classes: &[Arc<str>]) -> Result<Built> {
         Arc::<str>::from(node.string("default_string", "_Unused")?),
         node.int("default_int64", -1)?,
     );
-    texts_and_places(
+    texts_and_offsets(
         classes.to_vec(),
         (0..classes.len() as i64).collect(),
         default_text,
@@ -369,10 +375,10 @@ fn old_label_encoder(node: &Definition, classes: &[Arc<str>]) -> Result<Built> {
 fn category_mapper(node: &Definition) -> Result<Built> {
     let texts = node
         .find_strings("cats_strings")?
-        .ok_or_else(|| lacks("cats_strings"))?;
+        .ok_or_else(|| missing_attribute("cats_strings"))?;
     let numbers = node
         .find_ints("cats_int64s")?
-        .ok_or_else(|| lacks("cats_int64s"))?;
+        .ok_or_else(|| missing_attribute("cats_int64s"))?;
     if texts.len() != numbers.len() {
         return Err(Error::failed(format!(
             "{} texts for {} numbers",
@@ -380,7 +386,7 @@ fn category_mapper(node: &Definition) -> Result<Built> {
             numbers.len()
         )));
     }
-    texts_and_places(
+    texts_and_offsets(
         texts,
         numbers,
         Arc::from(node.string("default_string", "_Unused")?),
@@ -389,7 +395,7 @@ fn category_mapper(node: &Definition) -> Result<Built> {
 }
 
 /// Texts become numbers, numbers become texts.
-fn texts_and_places(
+fn texts_and_offsets(
     texts: Vec<Arc<str>>,
     numbers: Vec<i64>,
     default_text: Arc<str>,
@@ -430,7 +436,7 @@ fn extract(call: &mut Call) -> Result<Tensor> {
 fn feature_vectorizer(node: &Definition) -> Result<Built> {
     let widths = node
         .find_ints("inputdimensions")?
-        .ok_or_else(|| lacks("inputdimensions"))?;
+        .ok_or_else(|| missing_attribute("inputdimensions"))?;
     let widths = widths
         .into_iter()
         .map(length_of)
@@ -464,31 +470,31 @@ fn dict_vectorizer(node: &Definition) -> Result<Built> {
     ) {
         (Some(texts), _) => Tensor::vector(texts),
         (None, Some(numbers)) => Tensor::vector(numbers),
-        (None, None) => return Err(lacks("string_vocabulary")),
+        (None, None) => return Err(missing_attribute("string_vocabulary")),
     };
-    let wanted = keys(&vocabulary)?;
+    let expected = keys(&vocabulary)?;
     single(move |call| {
         let Value::Maps {
-            keys: given,
+            keys: provided,
             values,
         } = call.value(0)?
         else {
-            return Err(Error::contract("the input is no map"));
+            return Err(Error::contract("the input is not a map"));
         };
-        let given = keys(given)?;
+        let provided = keys(provided)?;
         let (rows, columns) = table_shape(values)?;
-        let places: Vec<Option<usize>> = wanted
+        let indices: Vec<Option<usize>> = expected
             .iter()
-            .map(|key| given.iter().position(|other| other == key))
+            .map(|key| provided.iter().position(|other| other == key))
             .collect();
         let all: Vec<Option<usize>> = (0..rows)
             .flat_map(|row| {
-                places
+                indices
                     .iter()
-                    .map(move |place| place.map(|place| row * columns + place))
+                    .map(move |index| index.map(|index| row * columns + index))
             })
             .collect();
-        values.picked(&all, None, vec![rows, wanted.len()])
+        values.picked(&all, None, vec![rows, expected.len()])
     })
 }
 
@@ -499,24 +505,24 @@ fn cast_map(node: &Definition) -> Result<Built> {
     let width = length_of(node.int("max_map", 1)?)?;
     single(move |call| {
         let Value::Maps {
-            keys: given,
+            keys: provided,
             values,
         } = call.value(0)?
         else {
-            return Err(Error::contract("the input is no map"));
+            return Err(Error::contract("the input is not a map"));
         };
         let (rows, columns) = table_shape(values)?;
         let values = cast(values, to)?;
         if !is_sparse {
             return Ok(values);
         }
-        // A key is the place of its value; places without one hold zero.
-        let keys = given.integers()?;
-        let place = |wanted: usize| keys.iter().position(|key| *key == wanted as i64);
+        // A key is the place of its value; positions without one hold zero.
+        let keys = provided.integers()?;
+        let index = |expected: usize| keys.iter().position(|key| *key == expected as i64);
         let all: Vec<Option<usize>> = (0..rows)
             .flat_map(|row| {
                 (0..width)
-                    .map(move |wanted| place(wanted).map(|place| row * columns + place))
+                    .map(move |expected| index(expected).map(|index| row * columns + index))
                     .collect::<Vec<_>>()
             })
             .collect();
@@ -542,11 +548,11 @@ fn zip_map(node: &Definition) -> Result<Built> {
     })
 }
 
-/// The labels of a model's classes: texts or whole numbers.
+/// The labels of a model's classes: texts or integers.
 pub(crate) fn labels(node: &Definition, texts: &str, numbers: &str) -> Result<Tensor> {
     match (node.find_strings(texts)?, node.find_ints(numbers)?) {
         (Some(texts), _) if !texts.is_empty() => Ok(Tensor::vector(texts)),
         (_, Some(numbers)) if !numbers.is_empty() => Ok(Tensor::vector(numbers)),
-        _ => Err(lacks(numbers)),
+        _ => Err(missing_attribute(numbers)),
     }
 }

@@ -1,13 +1,13 @@
 //! `ai.onnx.ml`: linear models and support vector machines.
 
 use super::ml_features::{labels, table_shape};
-use super::ml_scores::{Transform, greatest, labelled};
+use super::ml_scores::{Transform, labelled, largest};
 use crate::error::{Error, Result};
 use crate::feature::Columns;
 use crate::graph::cast::cast;
 use crate::graph::entry::{Entry, ML};
 use crate::graph::layout::length_of;
-use crate::graph::operator::{Built, Definition, lacks, several, single};
+use crate::graph::operator::{Built, Definition, missing_attribute, several, single};
 use crate::graph::tensor::{ElementType, Tensor};
 use crate::graph::value::Value;
 use crate::kernel::product::{Dense, Rows};
@@ -136,7 +136,7 @@ fn regressor(node: &Definition) -> Result<Built> {
     let outputs = length_of(node.int("targets", 1)?)?;
     let coefficients = node
         .find_floats("coefficients")?
-        .ok_or_else(|| lacks("coefficients"))?;
+        .ok_or_else(|| missing_attribute("coefficients"))?;
     let weights = Weights::new(coefficients, node.find_floats("intercepts")?, outputs)?;
     let transform = Transform::of(node)?;
     single(move |call| {
@@ -157,7 +157,7 @@ fn classifier(node: &Definition) -> Result<Built> {
     let outputs = intercepts.as_ref().map_or(labels.len(), Vec::len);
     let coefficients = node
         .find_floats("coefficients")?
-        .ok_or_else(|| lacks("coefficients"))?;
+        .ok_or_else(|| missing_attribute("coefficients"))?;
     let weights = Weights::new(coefficients, intercepts, outputs)?;
     let transform = Transform::of(node)?;
     if outputs != labels.len() && (outputs, labels.len()) != (1, 2) {
@@ -173,7 +173,7 @@ fn classifier(node: &Definition) -> Result<Built> {
             if is_one {
                 usize::from(row[0] > 0.0)
             } else {
-                greatest(row)
+                largest(row)
             }
         };
         let classes: Vec<usize> = scores.chunks_exact(outputs).map(class).collect();
@@ -234,7 +234,7 @@ impl Machine {
         ];
         let parameters = node.find_floats("kernel_params")?.unwrap_or_default();
         let [gamma, offset, degree] =
-            [0, 1, 2].map(|place| parameters.get(place).copied().unwrap_or(0.0));
+            [0, 1, 2].map(|index| parameters.get(index).copied().unwrap_or(0.0));
         Ok(Self {
             similarity: all
                 [node.choice("kernel_type", &["LINEAR", "POLY", "RBF", "SIGMOID"], 0)?],
@@ -244,8 +244,10 @@ impl Machine {
             vectors: node.find_floats("support_vectors")?.unwrap_or_default(),
             coefficients: node
                 .find_floats("coefficients")?
-                .ok_or_else(|| lacks("coefficients"))?,
-            rho: node.find_floats("rho")?.ok_or_else(|| lacks("rho"))?,
+                .ok_or_else(|| missing_attribute("coefficients"))?,
+            rho: node
+                .find_floats("rho")?
+                .ok_or_else(|| missing_attribute("rho"))?,
             transform: Transform::of(node)?,
         })
     }
@@ -275,15 +277,18 @@ fn vector_regressor(node: &Definition) -> Result<Built> {
     let machine = Machine::of(node)?;
     let count = length_of(node.int("n_supports", 0)?)?;
     let is_one_class = node.flag("one_class", false)?;
-    let rho = *machine.rho.first().ok_or_else(|| lacks("rho"))?;
+    let rho = *machine
+        .rho
+        .first()
+        .ok_or_else(|| missing_attribute("rho"))?;
     single(move |call| {
         let (data, rows, columns) = table(call.tensor(0)?)?;
-        let (wanted, given) = if count > 0 {
+        let (expected, actual) = if count > 0 {
             (count.saturating_mul(columns), count)
         } else {
             (0, columns)
         };
-        if machine.vectors.len() != wanted || machine.coefficients.len() != given {
+        if machine.vectors.len() != expected || machine.coefficients.len() != actual {
             return Err(Error::failed(format!(
                 "{} support values and {} coefficients for {columns} columns",
                 machine.vectors.len(),
@@ -388,9 +393,9 @@ fn vector_classifier(node: &Definition) -> Result<Built> {
                 decisions.clone()
             };
             // ONNX Runtime, as LIBSVM, names the class with the most votes, not the one with the
-            // greatest probability.
-            chosen.push(votes.iter().enumerate().fold(0, |best, (place, vote)| {
-                if *vote > votes[best] { place } else { best }
+            // largest probability.
+            chosen.push(votes.iter().enumerate().fold(0, |best, (index, vote)| {
+                if *vote > votes[best] { index } else { best }
             }));
             match machine.transform {
                 _ if has_probabilities || classes > 2 => machine.transform.apply(&mut row_scores),

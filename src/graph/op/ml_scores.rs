@@ -43,21 +43,21 @@ impl Transform {
             Self::Logistic => row.iter_mut().for_each(|score| *score = logistic(*score)),
             Self::Probit => row.iter_mut().for_each(|score| *score = probit(*score)),
             Self::Softmax => {
-                let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 row.iter_mut()
-                    .for_each(|score| *score = (*score - greatest).exp());
+                    .for_each(|score| *score = (*score - largest).exp());
                 let sum: f32 = row.iter().sum();
                 row.iter_mut().for_each(|score| *score /= sum);
             }
             Self::SoftmaxZero => {
-                let greatest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
                 let is_zero = |score: f32| score.abs() <= 1e-7;
-                let shift = (-greatest).exp();
+                let shift = (-largest).exp();
                 row.iter_mut().for_each(|score| {
                     *score = if is_zero(*score) {
                         *score * shift
                     } else {
-                        (*score - greatest).exp()
+                        (*score - largest).exp()
                     }
                 });
                 let sum: f32 = row.iter().sum();
@@ -91,10 +91,10 @@ pub(crate) fn labelled(labels: &Tensor, classes: &[usize], scores: Tensor) -> Re
     Ok(vec![Value::Tensor(label), Value::Tensor(scores)])
 }
 
-/// The first of the greatest scores.
-pub(crate) fn greatest(row: &[f32]) -> usize {
+/// The first of the largest scores.
+pub(crate) fn largest(row: &[f32]) -> usize {
     row.iter().enumerate().fold(
         0,
-        |best, (place, score)| if *score > row[best] { place } else { best },
+        |best, (index, score)| if *score > row[best] { index } else { best },
     )
 }

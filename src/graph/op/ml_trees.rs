@@ -1,7 +1,7 @@
 //! `ai.onnx.ml`: tree ensembles, scored by the forest kernels wherever their questions are
 //! orderings.
 //!
-//! Owns the way from votes to [`Forest`]; equality and membership, and the greatest or least leaf
+//! Owns the way from votes to [`Forest`]; equality and membership, and the largest or least leaf
 //! in place of the sum, are walked plainly, because no exporter writes them where speed matters.
 //! Labels and second classes follow ONNX Runtime.
 
@@ -86,7 +86,7 @@ enum Engine {
 }
 
 impl Scorer {
-    /// The listed trees, given up one by one as they are laid out for the kernels, or kept where
+    /// The listed trees, dropped one by one as they are laid out for the kernels, or kept where
     /// those cannot do them.
     fn new(
         listing: &dyn Listing,
@@ -352,7 +352,7 @@ fn plain(
         let mut child = tree.root;
         while let Child::Node(node) = child {
             let branch = &tree.branches[node as usize];
-            child = if answers_yes(branch, row[branch.feature as usize]) {
+            child = if is_true_at(branch, row[branch.feature as usize]) {
                 branch.yes
             } else {
                 branch.no
@@ -380,7 +380,7 @@ fn plain(
     scores.into_iter().enumerate().map(based).collect()
 }
 
-fn answers_yes(branch: &Branch, value: f64) -> bool {
+fn is_true_at(branch: &Branch, value: f64) -> bool {
     if value.is_nan() && branch.missing_is_true {
         return true;
     }
@@ -398,18 +398,18 @@ fn answers_yes(branch: &Branch, value: f64) -> bool {
 /// A question that asks for more becomes the one that asks for less, with its answers exchanged.
 fn translated(tree: &VoteTree, target_count: usize) -> Result<Tree> {
     let node = |branch: &Branch| {
-        let is_turned = matches!(branch.mode, Mode::GreaterOrEqual | Mode::Greater);
+        let is_transposed = matches!(branch.mode, Mode::GreaterOrEqual | Mode::Greater);
         let test = match branch.mode {
             Mode::Less | Mode::GreaterOrEqual => Test::Less(branch.threshold),
             _ => Test::LessOrEqual(branch.threshold),
         };
-        let (left, right) = if is_turned {
+        let (left, right) = if is_transposed {
             (branch.no, branch.yes)
         } else {
             (branch.yes, branch.no)
         };
         let missing = Missing::Nan {
-            left: branch.missing_is_true != is_turned,
+            left: branch.missing_is_true != is_transposed,
         };
         Node {
             condition: Condition {
@@ -592,7 +592,7 @@ fn classifier(node: &Definition) -> Result<Built> {
                     row[voted] > if is_positive { 0.5 } else { 0.0 },
                 ));
             } else {
-                chosen.push(most_voted(row, votes));
+                chosen.push(max_voted(row, votes));
             }
             if is_one_sided && voted == 0 {
                 row.copy_from_slice(&second_class(row[0], is_positive, transform));
@@ -605,9 +605,9 @@ fn classifier(node: &Definition) -> Result<Built> {
     Ok(built.holding(memory_bytes))
 }
 
-/// The first class of those with the greatest score that some tree votes for; the first of all if
+/// The first class of those with the largest score that some tree votes for; the first of all if
 /// there is none.
-fn most_voted(scores: &[f32], votes: &[Option<f64>]) -> usize {
+fn max_voted(scores: &[f32], votes: &[Option<f64>]) -> usize {
     let voted = (0..scores.len()).filter(|class| votes[*class].is_some());
     voted
         .reduce(|best, class| {

@@ -7,7 +7,7 @@ use super::ml_trees_read::{
 use crate::error::Result;
 use crate::graph::layout::length_of;
 use crate::graph::lists::IntegerList;
-use crate::graph::operator::{Definition, lacks};
+use crate::graph::operator::{Definition, missing_attribute};
 use crate::graph::tensor::Tensor;
 
 /// In the order of their numbers.
@@ -50,7 +50,7 @@ impl<'a> CompactTrees<'a> {
         let roots = integers(node, "tree_roots")?;
         let modes = node
             .find_tensor("nodes_modes")?
-            .ok_or_else(|| lacks("nodes_modes"))?
+            .ok_or_else(|| missing_attribute("nodes_modes"))?
             .integers()?;
         let (splits, is_double) = Reals::of(node, "nodes_splits")?;
         let features = integers(node, "nodes_featureids")?;
@@ -112,7 +112,7 @@ impl<'a> CompactTrees<'a> {
     }
 
     /// Leaves are numbered after the branches.
-    fn place(&self, number: i64, is_leaf: bool) -> Result<usize> {
+    fn position(&self, number: i64, is_leaf: bool) -> Result<usize> {
         let number = length_of(number)?;
         let (limit, offset) = if is_leaf {
             (self.weights.len(), self.modes.len())
@@ -126,22 +126,22 @@ impl<'a> CompactTrees<'a> {
         }
     }
 
-    fn describe(&self, place: usize) -> Result<Option<Found>> {
-        let Some(&mode) = self.modes.get(place) else {
+    fn describe(&self, position: usize) -> Result<Option<Found>> {
+        let Some(&mode) = self.modes.get(position) else {
             return Ok(None);
         };
-        let missing_is_true = self.missing.is_some_and(|flags| flags.get(place) != 0);
+        let missing_is_true = self.missing.is_some_and(|flags| flags.get(position) != 0);
         let branch = (
-            feature_of(self.features.get(place))?,
+            feature_of(self.features.get(position))?,
             mode,
-            self.splits.get(place),
-            self.members[place].clone(),
+            self.splits.get(position),
+            self.members[position].clone(),
             missing_is_true,
         );
         let child = |children: Children| {
-            self.place(
-                children.numbers.get(place),
-                children.are_leaves.get(place) != 0,
+            self.position(
+                children.numbers.get(position),
+                children.are_leaves.get(position) != 0,
             )
         };
         Ok(Some(Found {
@@ -166,23 +166,25 @@ impl Listing for CompactTrees<'_> {
     }
 
     fn tree(&self, index: usize) -> Result<VoteTree> {
-        let votes =
-            |place: usize, votes: &mut Vec<Vote>| votes.push(self.vote(place - self.modes.len()));
+        let votes = |position: usize, votes: &mut Vec<Vote>| {
+            votes.push(self.vote(position - self.modes.len()))
+        };
         walk(
-            self.place(self.roots.get(index), false)?,
+            self.position(self.roots.get(index), false)?,
             2 * self.modes.len() + 1,
-            |place| self.describe(place),
+            |position| self.describe(position),
             votes,
         )
     }
 
     fn questions(&self) -> Result<Questions> {
-        Questions::of(
-            self.modes
-                .iter()
-                .enumerate()
-                .map(|(place, mode)| (self.features.get(place), *mode, self.splits.get(place))),
-        )
+        Questions::of(self.modes.iter().enumerate().map(|(position, mode)| {
+            (
+                self.features.get(position),
+                *mode,
+                self.splits.get(position),
+            )
+        }))
     }
 
     fn votes(&self) -> Votes {

@@ -9,11 +9,11 @@ use super::ml_trees_read::{
     Found, Listing, Mode, Questions, Reals, Vote, VoteTree, Votes, feature_of, integers, walk,
     wrong,
 };
-use crate::beside::both;
+use crate::background::both;
 use crate::error::{Error, Result};
 use crate::graph::layout::length_of;
 use crate::graph::lists::IntegerList;
-use crate::graph::operator::{Definition, lacks};
+use crate::graph::operator::{Definition, missing_attribute};
 
 /// Calls `work` with the trees of a node whose votes are in `class_*` or `target_*`.
 ///
@@ -73,7 +73,7 @@ fn slices<'a, I: Clone>(lists: &'a [Cow<[I]>]) -> Vec<&'a [I]> {
     lists.iter().map(|list| &**list).collect()
 }
 
-/// A whole number of any width.
+/// An integer of any width.
 trait Whole: Copy + Ord + Hash + Into<i64> + Send + Sync {}
 
 impl Whole for i16 {}
@@ -82,7 +82,7 @@ impl Whole for i64 {}
 
 /// The lists of a node's trees.
 struct ListedTrees<'a, I> {
-    places: Places<'a, I>,
+    indices: NodeIndex<'a, I>,
     roots: Vec<usize>,
     features: &'a [I],
     yes: &'a [I],
@@ -121,7 +121,7 @@ impl<'a, I: Whole> ListedTrees<'a, I> {
         let missing = missing.first().copied().unwrap_or_default();
         let modes = node
             .text_list_of("nodes_modes")?
-            .ok_or_else(|| lacks("nodes_modes"))?;
+            .ok_or_else(|| missing_attribute("nodes_modes"))?;
         let (thresholds, is_double) = Reals::of(node, "nodes_values")?;
         let count = tree_ids.len();
         if [
@@ -129,26 +129,26 @@ impl<'a, I: Whole> ListedTrees<'a, I> {
             features.len(),
             yes.len(),
             no.len(),
-            modes.places.len(),
+            modes.indices.len(),
             thresholds.len(),
         ] != [count; 6]
             || !(missing.is_empty() || missing.len() == count)
         {
             return Err(wrong("the `nodes_*` attributes are of different lengths"));
         }
-        let places = Places::new(tree_ids, node_ids)?;
+        let indices = NodeIndex::new(tree_ids, node_ids)?;
         let modes = (
             modes
                 .distinct
                 .iter()
                 .map(|name| mode_of(name))
                 .collect::<Result<Vec<_>>>()?,
-            modes.places.as_slice(),
+            modes.indices.as_slice(),
         );
-        let branches =
-            (0..count).filter_map(|place| Some((place, modes.0[modes.1[place] as usize]?)));
-        let asked =
-            branches.map(|(place, mode)| (features[place].into(), mode, thresholds.get(place)));
+        let branches = (0..count)
+            .filter_map(|position| Some((position, modes.0[modes.1[position] as usize]?)));
+        let asked = branches
+            .map(|(position, mode)| (features[position].into(), mode, thresholds.get(position)));
         let votes = VoteLists {
             trees: vote_trees,
             nodes: vote_nodes,
@@ -156,12 +156,12 @@ impl<'a, I: Whole> ListedTrees<'a, I> {
             weights: Reals::of(node, &format!("{votes}_weights"))?.0,
         };
         let (votes, (roots, questions)) = both(
-            || votes.by_node(target_count, &places),
+            || votes.by_node(target_count, &indices),
             || (roots(tree_ids), Questions::of(asked)),
         )?;
         let (votes, questions) = (votes?, questions?);
         Ok(Self {
-            places,
+            indices,
             roots,
             features,
             yes,
@@ -175,30 +175,30 @@ impl<'a, I: Whole> ListedTrees<'a, I> {
         })
     }
 
-    fn describe(&self, place: usize) -> Result<Option<Found>> {
-        let Some(mode) = self.modes.0[self.modes.1[place] as usize] else {
+    fn describe(&self, position: usize) -> Result<Option<Found>> {
+        let Some(mode) = self.modes.0[self.modes.1[position] as usize] else {
             return Ok(None);
         };
         let child = |number: I| {
-            self.places
-                .find(self.places.trees[place], number, place)
+            self.indices
+                .find(self.indices.trees[position], number, position)
                 .ok_or_else(|| wrong("a branch leads to no node"))
         };
         let missing_is_true = self
             .missing
-            .get(place)
+            .get(position)
             .is_some_and(|flag| (*flag).into() != 0);
         let branch = (
-            feature_of(self.features[place].into())?,
+            feature_of(self.features[position].into())?,
             mode,
-            self.thresholds.get(place),
+            self.thresholds.get(position),
             Box::default(),
             missing_is_true,
         );
         Ok(Some(Found {
             branch,
-            yes: child(self.yes[place])?,
-            no: child(self.no[place])?,
+            yes: child(self.yes[position])?,
+            no: child(self.no[position])?,
         }))
     }
 }
@@ -216,8 +216,8 @@ impl<I: Whole> Listing for ListedTrees<'_, I> {
         walk(
             self.roots[index],
             self.features.len(),
-            |place| self.describe(place),
-            |place, votes| votes.extend(self.votes.of_leaf(place)),
+            |position| self.describe(position),
+            |position, votes| votes.extend(self.votes.of_leaf(position)),
         )
     }
 
@@ -251,24 +251,25 @@ fn mode_of(name: &str) -> Result<Option<Mode>> {
 /// The first node of each tree, which is its root, in the order of the file.
 fn roots<I: Whole>(tree_ids: &[I]) -> Vec<usize> {
     let mut seen = HashSet::new();
-    let is_first = |place: &usize| {
-        (*place == 0 || tree_ids[*place] != tree_ids[*place - 1]) && seen.insert(tree_ids[*place])
+    let is_first = |position: &usize| {
+        (*position == 0 || tree_ids[*position] != tree_ids[*position - 1])
+            && seen.insert(tree_ids[*position])
     };
     (0..tree_ids.len()).filter(is_first).collect()
 }
 
 /// Where the node of a tree lies in the lists.
-struct Places<'a, I> {
+struct NodeIndex<'a, I> {
     trees: &'a [I],
     nodes: &'a [I],
-    /// The places in the order of tree and node, where the lists are in another.
+    /// The positions in the order of tree and node, where the lists are in another.
     order: Option<Vec<u32>>,
 }
 
-impl<'a, I: Whole> Places<'a, I> {
+impl<'a, I: Whole> NodeIndex<'a, I> {
     /// Of lists that are equally long.
     fn new(trees: &'a [I], nodes: &'a [I]) -> Result<Self> {
-        let mut places = Self {
+        let mut indices = Self {
             trees,
             nodes,
             order: None,
@@ -277,20 +278,20 @@ impl<'a, I: Whole> Places<'a, I> {
         let keys = || trees.iter().zip(nodes);
         if !keys().is_sorted_by(|one, other| one < other) {
             let mut order: Vec<u32> = (0..count).collect();
-            order.sort_unstable_by_key(|place| places.key(*place as usize));
+            order.sort_unstable_by_key(|position| indices.key(*position as usize));
             if order
                 .windows(2)
-                .any(|pair| places.key(pair[0] as usize) == places.key(pair[1] as usize))
+                .any(|pair| indices.key(pair[0] as usize) == indices.key(pair[1] as usize))
             {
                 return Err(wrong("two nodes of a tree have one number"));
             }
-            places.order = Some(order);
+            indices.order = Some(order);
         }
-        Ok(places)
+        Ok(indices)
     }
 
-    fn key(&self, place: usize) -> (I, I) {
-        (self.trees[place], self.nodes[place])
+    fn key(&self, position: usize) -> (I, I) {
+        (self.trees[position], self.nodes[position])
     }
 
     /// `near` is a place to look from: nodes of a tree mostly lie in the order of their numbers.
@@ -304,7 +305,7 @@ impl<'a, I: Whole> Places<'a, I> {
         {
             return Some(guess);
         }
-        // The first of the places in order that is not before the node.
+        // The first of the positions in order that is not before the node.
         let at = |index: usize| {
             self.order
                 .as_ref()
@@ -321,7 +322,7 @@ impl<'a, I: Whole> Places<'a, I> {
         }
         (low < count)
             .then(|| at(low))
-            .filter(|place| self.key(*place) == (tree, node))
+            .filter(|position| self.key(*position) == (tree, node))
     }
 }
 
@@ -334,7 +335,7 @@ struct VoteLists<'a, I> {
 }
 
 impl<'a, I: Whole> VoteLists<'a, I> {
-    fn by_node(self, target_count: usize, places: &Places<I>) -> Result<LeafVotes<'a, I>> {
+    fn by_node(self, target_count: usize, indices: &NodeIndex<I>) -> Result<LeafVotes<'a, I>> {
         let Self {
             trees,
             nodes,
@@ -347,10 +348,10 @@ impl<'a, I: Whole> VoteLists<'a, I> {
             return Err(wrong("the votes' attributes are of different lengths"));
         }
         let mut found = Vec::with_capacity(trees.len());
-        let mut starts = vec![0_u32; places.trees.len() + 1];
+        let mut starts = vec![0_u32; indices.trees.len() + 1];
         let (mut near, mut all) = (0, Votes::NONE);
         for (vote, ((tree, node), target)) in trees.iter().zip(nodes).zip(targets).enumerate() {
-            near = places
+            near = indices
                 .find(*tree, *node, near)
                 .ok_or_else(|| wrong("a vote of no node"))?;
             let target = length_of((*target).into())?;
@@ -361,7 +362,7 @@ impl<'a, I: Whole> VoteLists<'a, I> {
             starts[near + 1] += 1;
             found.push(near as u32);
         }
-        (1..starts.len()).for_each(|place| starts[place] += starts[place - 1]);
+        (1..starts.len()).for_each(|position| starts[position] += starts[position - 1]);
         let order = (!found.is_sorted()).then(|| {
             let mut order: Vec<u32> = (0..found.len() as u32).collect();
             // The votes of one node stay in their order.
@@ -384,7 +385,7 @@ struct LeafVotes<'a, I> {
     starts: Vec<u32>,
     targets: &'a [I],
     weights: Reals<'a>,
-    /// The votes in the order of their nodes' places, where the lists are in another.
+    /// The votes in the order of their nodes' positions, where the lists are in another.
     order: Option<Vec<u32>>,
     all: Votes,
 }
@@ -394,8 +395,8 @@ impl<I: Whole> LeafVotes<'_, I> {
         (self.targets[vote].into() as u32, self.weights.get(vote))
     }
 
-    fn of_leaf(&self, place: usize) -> impl Iterator<Item = Vote> + '_ {
-        let votes = self.starts[place] as usize..self.starts[place + 1] as usize;
+    fn of_leaf(&self, position: usize) -> impl Iterator<Item = Vote> + '_ {
+        let votes = self.starts[position] as usize..self.starts[position + 1] as usize;
         votes.map(|index| {
             self.vote(
                 self.order

@@ -2,12 +2,12 @@
 //!
 //! Every index is checked, and a tree is walked once when it is read, so that no later walk can
 //! leave it or go in circles. The lists of a forest are as large as its file: they are borrowed,
-//! and each tree is read of them when it is wanted.
+//! and each tree is read of them when it is needed.
 
 use crate::error::{Error, Result};
 use crate::forest::ensemble::Child;
 use crate::graph::lists::IntegerList;
-use crate::graph::operator::{Attribute, Definition, lacks};
+use crate::graph::operator::{Attribute, Definition, missing_attribute};
 use crate::graph::tensor::ElementType;
 
 /// What a branch asks.
@@ -209,21 +209,22 @@ impl<'a> Reals<'a> {
     }
 
     /// The number at this place, which there is.
-    pub(crate) fn get(&self, place: usize) -> f64 {
+    pub(crate) fn get(&self, position: usize) -> f64 {
         match self {
-            Self::Single(values) => f64::from(values[place]),
-            Self::Double(values) => values[place],
+            Self::Single(values) => f64::from(values[position]),
+            Self::Double(values) => values[position],
         }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = f64> + '_ {
-        (0..self.len()).map(|place| self.get(place))
+        (0..self.len()).map(|position| self.get(position))
     }
 }
 
-/// The whole numbers of an attribute that must be there.
+/// The integers of an attribute that must be there.
 pub(crate) fn integers<'a>(node: &'a Definition, name: &str) -> Result<&'a IntegerList> {
-    node.integer_list_of(name)?.ok_or_else(|| lacks(name))
+    node.integer_list_of(name)?
+        .ok_or_else(|| missing_attribute(name))
 }
 
 pub(crate) fn wrong(what: &str) -> Error {
@@ -238,7 +239,7 @@ pub(crate) fn feature_of(number: i64) -> Result<u32> {
         .ok_or_else(|| wrong("a feature's number is out of range"))
 }
 
-/// A branch, and the places that it leads to.
+/// A branch, and the positions that it leads to.
 pub(crate) struct Found {
     pub(crate) branch: (u32, Mode, f64, Box<[f64]>, bool),
     pub(crate) yes: usize,
@@ -262,14 +263,14 @@ pub(crate) fn walk(
     // (place in the file, branch that leads here and whether by yes)
     let mut open: Vec<(usize, Option<(usize, bool)>)> = vec![(root, None)];
     let mut met = 0;
-    while let Some((place, parent)) = open.pop() {
+    while let Some((position, parent)) = open.pop() {
         met += 1;
         if met > node_count {
             return Err(wrong("a tree goes in circles"));
         }
-        let child = match describe(place)? {
+        let child = match describe(position)? {
             None => {
-                votes(place, &mut tree.votes);
+                votes(position, &mut tree.votes);
                 tree.ends.push(
                     u32::try_from(tree.votes.len())
                         .map_err(|_| wrong("there are too many votes"))?,

@@ -7,7 +7,7 @@ use crate::graph::layout::{
     axes_of, axis_of, expanded, length_of, product, shape_of, split_at_axis, strides_of,
     transposed, viewed, walk,
 };
-use crate::graph::operator::{Built, Call, Definition, lacks, several, single};
+use crate::graph::operator::{Built, Call, Definition, missing_attribute, several, single};
 use crate::graph::tensor::{Element, Tensor, room_of, shape_count};
 use crate::graph::value::Value;
 use crate::memory;
@@ -144,11 +144,11 @@ fn slice(node: &Definition) -> Result<Built> {
         let starts = call
             .integers(1)?
             .or_else(|| attributes.0.clone())
-            .ok_or_else(|| lacks("starts"))?;
+            .ok_or_else(|| missing_attribute("starts"))?;
         let ends = call
             .integers(2)?
             .or_else(|| attributes.1.clone())
-            .ok_or_else(|| lacks("ends"))?;
+            .ok_or_else(|| missing_attribute("ends"))?;
         let data = call.tensor(0)?;
         let axes = match call.integers(3)?.or_else(|| attributes.2.clone()) {
             Some(axes) => axes_of(&axes, data.rank())?,
@@ -174,11 +174,11 @@ fn sliced(data: &Tensor, axis: usize, start: i64, end: i64, step: i64) -> Result
     if step == 0 {
         return Err(Error::failed("a slice with a step of 0"));
     }
-    let counted = |place: i64| {
-        if place < 0 {
-            place.saturating_add(length)
+    let counted = |position: i64| {
+        if position < 0 {
+            position.saturating_add(length)
         } else {
-            place
+            position
         }
     };
     let (low, high) = if step > 0 {
@@ -253,7 +253,7 @@ fn tile(call: &mut Call) -> Result<Tensor> {
     viewed(data, 0, &pairs, &strides)?.reshaped(shape)
 }
 
-/// How the places outside a tensor are filled.
+/// How the positions outside a tensor are filled.
 #[derive(Clone, Copy)]
 enum Fill {
     Constant,
@@ -264,18 +264,18 @@ enum Fill {
 
 impl Fill {
     /// The place inside that stands for a place outside.
-    fn inside(self, place: i64, length: i64) -> Option<usize> {
-        if (0..length).contains(&place) {
-            return Some(place as usize);
+    fn inside(self, position: i64, length: i64) -> Option<usize> {
+        if (0..length).contains(&position) {
+            return Some(position as usize);
         }
         match self {
             _ if length == 0 => None,
             Self::Constant => None,
-            Self::Edge => Some(place.clamp(0, length - 1) as usize),
-            Self::Wrap => Some(place.rem_euclid(length) as usize),
+            Self::Edge => Some(position.clamp(0, length - 1) as usize),
+            Self::Wrap => Some(position.rem_euclid(length) as usize),
             Self::Reflect if length == 1 => Some(0),
             Self::Reflect => {
-                let folded = place.rem_euclid(2 * (length - 1));
+                let folded = position.rem_euclid(2 * (length - 1));
                 Some(if folded < length {
                     folded
                 } else {
@@ -296,7 +296,7 @@ fn pad(node: &Definition) -> Result<Built> {
         let pads = call
             .integers(1)?
             .or_else(|| attribute.clone())
-            .ok_or_else(|| lacks("pads"))?;
+            .ok_or_else(|| missing_attribute("pads"))?;
         let axes = match call.integers(3)? {
             Some(axes) => axes_of(&axes, data.rank())?,
             None => (0..data.rank()).collect(),
@@ -342,31 +342,31 @@ fn padded(
         });
     let shape = shape_of(&lengths.collect::<Vec<i64>>())?;
     let strides = strides_of(data.shape());
-    // The places of all elements, those of all axes but the last while they are made, and those
+    // The positions of all elements, those of all axes but the last while they are made, and those
     // along the axes.
     let count = shape_count(&shape)?.saturating_add(shape.iter().sum());
     memory::temporary(count.saturating_mul(2 * size_of::<Option<usize>>()))?;
     let sources: Vec<Vec<Option<usize>>> = (0..data.rank())
         .map(|axis| {
             (0..shape[axis] as i64)
-                .map(|place| {
-                    fill.inside(place - pads[axis].0, data.shape()[axis] as i64)
+                .map(|position| {
+                    fill.inside(position - pads[axis].0, data.shape()[axis] as i64)
                         .map(|inside| inside * strides[axis])
                 })
                 .collect()
         })
         .collect();
-    let mut places: Vec<Option<usize>> = vec![Some(0)];
+    let mut indices: Vec<Option<usize>> = vec![Some(0)];
     for source in &sources {
-        let mut next = Vec::with_capacity(places.len() * source.len());
+        let mut next = Vec::with_capacity(indices.len() * source.len());
         next.extend(
-            places
+            indices
                 .iter()
                 .flat_map(|outer| source.iter().map(move |inner| Some((*outer)? + (*inner)?))),
         );
-        places = next;
+        indices = next;
     }
-    data.picked(&places, value, shape)
+    data.picked(&indices, value, shape)
 }
 
 fn block_shape(data: &Tensor, size: i64) -> Result<([usize; 4], usize)> {
@@ -381,7 +381,7 @@ fn block_shape(data: &Tensor, size: i64) -> Result<([usize; 4], usize)> {
 
 fn depth_to_space(node: &Definition) -> Result<Built> {
     let (size, is_column_first) = (
-        node.wanted_int("blocksize")?,
+        node.required_int("blocksize")?,
         node.choice("mode", &["DCR", "CRD"], 0)? == 1,
     );
     single(move |call| {
@@ -410,7 +410,7 @@ fn depth_to_space(node: &Definition) -> Result<Built> {
 
 fn space_to_depth(node: &Definition) -> Result<Built> {
     let (size, is_column_first) = (
-        node.wanted_int("blocksize")?,
+        node.required_int("blocksize")?,
         node.choice("mode", &["DCR", "CRD"], 0)? == 1,
     );
     single(move |call| {
@@ -462,12 +462,12 @@ fn reverse_sequence(node: &Definition) -> Result<Built> {
             data.shape(),
             [&strides, &unit[0], &unit[1]],
             |[offset, row, step]| {
-                let turned = if step < lengths[row] {
+                let reversed = if step < lengths[row] {
                     lengths[row] - 1 - step
                 } else {
                     step
                 };
-                starts.push(offset - step * strides[time_axis] + turned * strides[time_axis]);
+                starts.push(offset - step * strides[time_axis] + reversed * strides[time_axis]);
             },
         );
         data.runs(&starts, 1, data.shape().to_vec())
@@ -482,8 +482,11 @@ fn trilu(node: &Definition) -> Result<Built> {
         let [.., rows, columns] = *data.shape() else {
             return Err(Error::failed("a tensor of fewer than two axes"));
         };
-        let kept = |place: usize| {
-            let (row, column) = ((place / columns % rows) as i64, (place % columns) as i64);
+        let kept = |position: usize| {
+            let (row, column) = (
+                (position / columns % rows) as i64,
+                (position % columns) as i64,
+            );
             let edge = row.saturating_add(diagonal);
             if is_upper {
                 column >= edge
@@ -492,10 +495,10 @@ fn trilu(node: &Definition) -> Result<Built> {
             }
         };
         memory::temporary(data.len().saturating_mul(size_of::<Option<usize>>()))?;
-        let places: Vec<Option<usize>> = (0..data.len())
-            .map(|place| kept(place).then_some(place))
+        let indices: Vec<Option<usize>> = (0..data.len())
+            .map(|position| kept(position).then_some(position))
             .collect();
-        data.picked(&places, None, data.shape().to_vec())
+        data.picked(&indices, None, data.shape().to_vec())
     })
 }
 
@@ -507,17 +510,17 @@ fn center_crop_pad(node: &Definition) -> Result<Built> {
             Some(axes) => axes_of(axes, data.rank())?,
             None => (0..data.rank()).collect(),
         };
-        let wanted = shape_of(&call.tensor(1)?.integers()?)?;
-        if wanted.len() != axes.len() {
+        let expected = shape_of(&call.tensor(1)?.integers()?)?;
+        if expected.len() != axes.len() {
             return Err(Error::failed(format!(
                 "{} lengths for {} axes",
-                wanted.len(),
+                expected.len(),
                 axes.len()
             )));
         }
         let mut pads = vec![(0, 0); data.rank()];
-        for (&axis, &wanted) in axes.iter().zip(&wanted) {
-            let more = wanted as i64 - data.shape()[axis] as i64;
+        for (&axis, &expected) in axes.iter().zip(&expected) {
+            let more = expected as i64 - data.shape()[axis] as i64;
             let before = if more >= 0 { more / 2 } else { -((-more) / 2) };
             pads[axis] = (before, more - before);
         }

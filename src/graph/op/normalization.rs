@@ -83,11 +83,11 @@ fn standardise(values: &mut [f64], epsilon: f64) {
         .for_each(|value| *value = (*value - mean) * scale);
 }
 
-/// Rows × channels × places; a tensor of one axis has one channel.
+/// Rows × channels × positions; a tensor of one axis has one channel.
 fn channel_shape(data: &Tensor) -> Result<(usize, usize)> {
     match data.shape() {
         [_] => Ok((1, 1)),
-        [_, channels, places @ ..] => Ok((*channels, product(places))),
+        [_, channels, indices @ ..] => Ok((*channels, product(indices))),
         [] => Err(Error::failed("a scalar has no channels")),
     }
 }
@@ -106,7 +106,7 @@ fn per_channel(tensor: &Tensor, channels: usize) -> Result<Vec<f64>> {
 
 fn batch_normalization(node: &Definition) -> Result<Built> {
     if node.flag("training_mode", false)?
-        || node.version < 14 && node.outputs.iter().skip(1).any(|wanted| *wanted)
+        || node.version < 14 && node.outputs.iter().skip(1).any(|expected| *expected)
     {
         return Err(Error::contract(
             "batch normalisation in training mode makes a row's score depend on the others",
@@ -115,11 +115,11 @@ fn batch_normalization(node: &Definition) -> Result<Built> {
     let epsilon = f64::from(node.float("epsilon", 1e-5)?);
     single(move |call| {
         let data = call.tensor(0)?;
-        let (channels, places) = channel_shape(data)?;
+        let (channels, indices) = channel_shape(data)?;
         let parameter = |position: usize| per_channel(call.tensor(position)?, channels);
         let (scale, bias, mean, variance) =
             (parameter(1)?, parameter(2)?, parameter(3)?, parameter(4)?);
-        by_blocks(data, places, |block, values| {
+        by_blocks(data, indices, |block, values| {
             let channel = block % channels;
             let factor = scale[channel] / (variance[channel] + epsilon).sqrt();
             values
@@ -133,12 +133,12 @@ fn instance_normalization(node: &Definition) -> Result<Built> {
     let epsilon = f64::from(node.float("epsilon", 1e-5)?);
     single(move |call| {
         let data = call.tensor(0)?;
-        let (channels, places) = channel_shape(data)?;
+        let (channels, indices) = channel_shape(data)?;
         let (scale, bias) = (
             per_channel(call.tensor(1)?, channels)?,
             per_channel(call.tensor(2)?, channels)?,
         );
-        by_blocks(data, places, |block, values| {
+        by_blocks(data, indices, |block, values| {
             standardise(values, epsilon);
             values.iter_mut().for_each(|value| {
                 *value = *value * scale[block % channels] + bias[block % channels];
@@ -150,11 +150,11 @@ fn instance_normalization(node: &Definition) -> Result<Built> {
 /// Scale and bias are of groups before operator set 21, of channels from there on.
 fn group_normalization(node: &Definition) -> Result<Built> {
     let epsilon = f64::from(node.float("epsilon", 1e-5)?);
-    let groups = crate::graph::layout::length_of(node.wanted_int("num_groups")?)?;
+    let groups = crate::graph::layout::length_of(node.required_int("num_groups")?)?;
     let is_by_group = node.version < 21;
     single(move |call| {
         let data = call.tensor(0)?;
-        let (channels, places) = channel_shape(data)?;
+        let (channels, indices) = channel_shape(data)?;
         if groups == 0 || !channels.is_multiple_of(groups) {
             return Err(Error::failed(format!(
                 "{channels} channels in {groups} groups"
@@ -165,10 +165,10 @@ fn group_normalization(node: &Definition) -> Result<Built> {
             per_channel(call.tensor(1)?, parameters)?,
             per_channel(call.tensor(2)?, parameters)?,
         );
-        let normal = by_blocks(data, channels / groups * places, |_, values| {
+        let normal = by_blocks(data, channels / groups * indices, |_, values| {
             standardise(values, epsilon);
         })?;
-        by_blocks(&normal, places, |block, values| {
+        by_blocks(&normal, indices, |block, values| {
             let channel = block % channels;
             let parameter = if is_by_group {
                 channel / (channels / groups)
@@ -323,7 +323,7 @@ fn local_response(node: &Definition) -> Result<Built> {
         f64::from(node.float("beta", 0.75)?),
         f64::from(node.float("bias", 1.0)?),
     );
-    let size = crate::graph::layout::length_of(node.wanted_int("size")?)?.max(1);
+    let size = crate::graph::layout::length_of(node.required_int("size")?)?.max(1);
     single(move |call| {
         let data = call.tensor(0)?;
         if data.rank() < 2 {

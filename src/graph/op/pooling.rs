@@ -1,4 +1,4 @@
-//! Pools: the greatest, the mean or the length of what a window covers; and the same over
+//! Pools: the largest, the mean or the length of what a window covers; and the same over
 //! everything.
 
 use super::reduction::{Reduction, reduced};
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::layout::product;
-use crate::graph::operator::{Built, Definition, lacks, several, single};
+use crate::graph::operator::{Built, Definition, missing_attribute, several, single};
 use crate::graph::tensor::{Data, Element, Tensor, element_count};
 use crate::graph::value::Value;
 
@@ -27,19 +27,19 @@ fn global(reduction: Reduction) -> Result<Built> {
 }
 
 fn window_over(data: &Tensor, sliding: &Sliding) -> Result<Window> {
-    let &[_, _, ref places @ ..] = data.shape() else {
+    let &[_, _, ref offsets @ ..] = data.shape() else {
         return Err(Error::failed("a pool of a tensor without channels"));
     };
     sliding.over(
-        places,
+        offsets,
         sliding
             .kernel
             .as_ref()
-            .ok_or_else(|| lacks("kernel_shape"))?,
+            .ok_or_else(|| missing_attribute("kernel_shape"))?,
     )
 }
 
-/// For each image and channel, for each position of the window, what `pool` makes of the places
+/// For each image and channel, for each position of the window, what `pool` makes of the positions
 /// that it covers.
 fn pooled<T: Element, U: Element>(
     data: &Tensor,
@@ -48,7 +48,7 @@ fn pooled<T: Element, U: Element>(
     pool: impl Fn(usize, &[T], &mut dyn Iterator<Item = (usize, usize)>) -> U,
 ) -> Result<Tensor> {
     let (map, size, input_size) = (
-        window.places(),
+        window.offsets(),
         window.output_size(),
         product(&window.input),
     );
@@ -59,7 +59,7 @@ fn pooled<T: Element, U: Element>(
         for position in 0..size {
             let mut covered = (0..window.kernel_size())
                 .map(|step| (step, map[step * size + position]))
-                .filter(|(_, place)| *place != OUTSIDE);
+                .filter(|(_, slot)| *slot != OUTSIDE);
             out.push(pool(position, source, &mut covered));
         }
     }
@@ -67,7 +67,7 @@ fn pooled<T: Element, U: Element>(
 }
 
 fn max_pool(node: &Definition) -> Result<Built> {
-    let (sliding, is_column_major, wants_places) = (
+    let (sliding, is_column_major, wants_indices) = (
         Sliding::of(node)?,
         node.flag("storage_order", false)?,
         node.has_output(1),
@@ -76,10 +76,10 @@ fn max_pool(node: &Definition) -> Result<Built> {
         let data = call.tensor(0)?;
         let window = window_over(data, &sliding)?;
         let best = match data.data() {
-            Data::Float(values) => best_places(data, values, &window)?,
-            Data::Double(values) => best_places(data, values, &window)?,
-            Data::Uint8(values) => best_places(data, values, &window)?,
-            Data::Int8(values) => best_places(data, values, &window)?,
+            Data::Float(values) => max_indices(data, values, &window)?,
+            Data::Double(values) => max_indices(data, values, &window)?,
+            Data::Uint8(values) => max_indices(data, values, &window)?,
+            Data::Int8(values) => max_indices(data, values, &window)?,
             other => return Err(unsupported(other)),
         };
         let (size, input_size) = (window.output_size().max(1), product(&window.input));
@@ -87,17 +87,17 @@ fn max_pool(node: &Definition) -> Result<Built> {
             .values::<i64>()?
             .iter()
             .enumerate()
-            .map(|(index, place)| index / size * input_size + *place as usize)
+            .map(|(index, slot)| index / size * input_size + *slot as usize)
             .collect();
         let result = data.runs(&flat, 1, best.shape().to_vec())?;
-        if !wants_places {
+        if !wants_indices {
             return Ok(vec![Value::Tensor(result)]);
         }
-        let place = |flat: &usize| {
+        let slot = |flat: &usize| {
             let (plane, inside) = (flat / input_size, flat % input_size);
             (plane * input_size
                 + if is_column_major {
-                    turned(inside, &window.input)
+                    row_major(inside, &window.input)
                 } else {
                     inside
                 }) as i64
@@ -106,31 +106,31 @@ fn max_pool(node: &Definition) -> Result<Built> {
             Value::Tensor(result),
             Value::Tensor(Tensor::new(
                 best.shape().to_vec(),
-                flat.iter().map(place).collect(),
+                flat.iter().map(slot).collect(),
             )?),
         ])
     })
 }
 
 /// The place of an element when the first axis runs fastest.
-fn turned(mut place: usize, shape: &[usize]) -> usize {
+fn row_major(mut slot: usize, shape: &[usize]) -> usize {
     let mut stride = product(shape);
     let mut sum = 0;
     for length in shape.iter().rev() {
         stride /= length;
-        sum += place % length * stride;
-        place /= length;
+        sum += slot % length * stride;
+        slot /= length;
     }
     sum
 }
 
-fn best_places<T: Element>(data: &Tensor, values: &[T], window: &Window) -> Result<Tensor> {
+fn max_indices<T: Element>(data: &Tensor, values: &[T], window: &Window) -> Result<Tensor> {
     pooled(data, values, window, |_, source, covered| {
         covered
-            .map(|(_, place)| place)
-            .reduce(|best, place| {
-                if source[place] > source[best] {
-                    place
+            .map(|(_, slot)| slot)
+            .reduce(|best, slot| {
+                if source[slot] > source[best] {
+                    slot
                 } else {
                     best
                 }
@@ -154,9 +154,9 @@ fn average_pool(node: &Definition) -> Result<Built> {
         let data = call.tensor(0)?;
         let window = window_over(data, &sliding)?;
         let (covered, size) = (window.covered(), window.output_size());
-        wide(data, &window, |position, source, places| {
+        wide(data, &window, |position, source, offsets| {
             let (mut sum, mut count) = (0.0, 0);
-            places.for_each(|(_, place)| (sum, count) = (sum + source[place], count + 1));
+            offsets.for_each(|(_, slot)| (sum, count) = (sum + source[slot], count + 1));
             if counts_pads {
                 count = (0..window.kernel_size())
                     .filter(|step| covered[step * size + position])
@@ -172,9 +172,9 @@ fn length_pool(node: &Definition) -> Result<Built> {
     single(move |call| {
         let data = call.tensor(0)?;
         let window = window_over(data, &sliding)?;
-        wide(data, &window, |_, source, places| {
-            places
-                .map(|(_, place)| source[place].abs().powf(power))
+        wide(data, &window, |_, source, offsets| {
+            offsets
+                .map(|(_, slot)| source[slot].abs().powf(power))
                 .sum::<f64>()
                 .powf(1.0 / power)
         })

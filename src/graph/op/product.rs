@@ -1,6 +1,6 @@
 //! Matrix products: `MatMul`, `Gemm` and `Einsum`.
 //!
-//! A row of a product has the same bits whatever rows stand beside it. In single precision the
+//! A row of a product has the same bits whatever rows stand alongside it. In single precision the
 //! right matrix is packed for tallow's own kernels, which see to it. Doubles go through the kernels
 //! of the `gemm` crate in groups of [`GROUP_ROWS`], the last one filled up with zeros, because
 //! those choose their order of addition by the number of rows.
@@ -35,7 +35,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
 ];
 
 /// Numbers of a right matrix that is packed for one product, its filling included: 256 MiB.
-const MOST_PACKED: usize = 1 << 26;
+const MAX_PACKED: usize = 1 << 26;
 
 /// Rows of the left factor that go through together.
 const GROUP_ROWS: usize = 64;
@@ -121,7 +121,7 @@ real!(
             return;
         }
         // A long matrix of one column would be nearly all filling.
-        let packed = if depth.saturating_mul(columns.next_multiple_of(LINE)) <= MOST_PACKED {
+        let packed = if depth.saturating_mul(columns.next_multiple_of(LINE)) <= MAX_PACKED {
             Dense::of_rows(right, [depth, columns]).ok()
         } else {
             None
@@ -251,10 +251,10 @@ fn general(node: &Definition) -> Result<Built> {
     let (alpha, beta) = (node.float("alpha", 1.0)?, node.float("beta", 1.0)?);
     let (turns_left, turns_right) = (node.flag("transA", false)?, node.flag("transB", false)?);
     single(move |call| {
-        let turned = |tensor: &Tensor, turns: bool| {
+        let oriented = |tensor: &Tensor, turns: bool| {
             if tensor.rank() != 2 {
                 return Err(Error::failed(format!(
-                    "a tensor of {} axes is no matrix",
+                    "a tensor of {} axes is not a matrix",
                     tensor.rank()
                 )));
             }
@@ -266,8 +266,8 @@ fn general(node: &Definition) -> Result<Built> {
         };
         let product = counted_product(
             call,
-            &turned(call.tensor(0)?, turns_left)?,
-            &turned(call.tensor(1)?, turns_right)?,
+            &oriented(call.tensor(0)?, turns_left)?,
+            &oriented(call.tensor(1)?, turns_right)?,
         )?;
         let product = scaled(product, alpha)?;
         match call.optional(2)? {
@@ -286,7 +286,7 @@ fn fused_product(node: &Definition) -> Result<Built> {
             "`transBatchA` and `transBatchB` are not supported",
         ));
     }
-    let turned = |tensor: &Tensor, turns: bool| {
+    let oriented = |tensor: &Tensor, turns: bool| {
         let rank = tensor.rank();
         if !turns || rank < 2 {
             return Ok(tensor.clone());
@@ -299,8 +299,8 @@ fn fused_product(node: &Definition) -> Result<Built> {
     single(move |call| {
         let product = counted_product(
             call,
-            &turned(call.tensor(0)?, turns_left)?,
-            &turned(call.tensor(1)?, turns_right)?,
+            &oriented(call.tensor(0)?, turns_left)?,
+            &oriented(call.tensor(1)?, turns_right)?,
         )?;
         scaled(product, alpha)
     })
@@ -317,7 +317,7 @@ fn scaled(tensor: Tensor, by: f32) -> Result<Tensor> {
     number!(tensor.data(), values => typed(&tensor, values, by))
 }
 
-/// One letter per axis for each operand and for the result; a letter that the result lacks is
+/// One letter per axis for each operand and for the result; a letter that the result is missing is
 /// summed over.
 struct Equation {
     operands: Vec<Vec<u8>>,
@@ -330,7 +330,7 @@ const ELLIPSIS: u8 = b'.';
 fn einsum(node: &Definition) -> Result<Built> {
     let text = node
         .find_string("equation")?
-        .ok_or_else(|| crate::graph::operator::lacks("equation"))?;
+        .ok_or_else(|| crate::graph::operator::missing_attribute("equation"))?;
     let text: String = text
         .replace("...", ".")
         .chars()
@@ -470,7 +470,7 @@ fn evaluate(equation: &Equation, call: &Call) -> Result<Tensor> {
     )
 }
 
-/// The strides with which a tensor is read over all letters: 0 where it lacks one, added up where
+/// The strides with which a tensor is read over all letters: 0 where it is missing one, added up where
 /// it has one twice.
 fn diagonal_strides(tensor: &Tensor, letters: &[u8], all: &[u8]) -> Vec<usize> {
     let own = crate::graph::layout::strides_of(tensor.shape());
@@ -530,8 +530,8 @@ fn as_product(
             .map(|letter| lengths[letter])
             .product::<usize>()
     };
-    let ordered = |tensor: &Tensor, own: &[u8], wanted: &[u8]| {
-        let order: Vec<usize> = wanted
+    let ordered = |tensor: &Tensor, own: &[u8], expected: &[u8]| {
+        let order: Vec<usize> = expected
             .iter()
             .filter_map(|letter| own.iter().position(|other| other == letter))
             .collect();
@@ -555,7 +555,7 @@ fn as_product(
     ordered(&product, &letters, result).map(Some)
 }
 
-/// By elimination with the greatest pivot, in double precision.
+/// By elimination with the largest pivot, in double precision.
 fn determinant(call: &mut Call) -> Result<Tensor> {
     let data = call.tensor(0)?;
     let [.., rows, columns] = *data.shape() else {
@@ -624,7 +624,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_a_product_has_the_same_bits_whatever_rows_stand_beside_it() {
+    fn a_row_of_a_product_has_the_same_bits_whatever_rows_stand_alongside_it() {
         for (depth, columns) in [(1, 1), (3, 1), (17, 5), (64, 33), (300, 40), (700, 1)] {
             let (left, right) = (numbers(200 * depth), numbers(depth * columns));
             let mut all = vec![0.0; 200 * columns];

@@ -13,14 +13,14 @@ use crate::graph::value::Value;
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("QuantizeLinear", 2, 3, quantize),
     Entry::new("DequantizeLinear", 2, 3, dequantize),
-    // Its scale is that of the greatest number of all rows.
+    // Its scale is that of the largest number of all rows.
     Entry::new("DynamicQuantizeLinear", 1, 1, |_| several(dynamic)).by_all_rows(),
     Entry::new("MatMulInteger", 2, 4, |_| single(integer_product)),
     Entry::new("QLinearMatMul", 8, 8, |_| single(quantised_product)),
     Entry::new("QLinearConv", 8, 9, quantised_convolution),
 ];
 
-/// The least and the greatest number of a type.
+/// The least and the largest number of a type.
 pub(crate) fn limits(element: ElementType) -> Result<(f64, f64)> {
     match element {
         ElementType::Int8 => Ok((-128.0, 127.0)),
@@ -52,7 +52,7 @@ fn spread(parameter: &Tensor, shape: &[usize], axis: i64, block: usize) -> Resul
             )));
         }
         return Ok((0..count)
-            .map(|place| values[place / inner % length])
+            .map(|index| values[index / inner % length])
             .collect());
     }
     let own = parameter.shape().get(axis).copied().unwrap_or(0);
@@ -69,16 +69,16 @@ fn spread(parameter: &Tensor, shape: &[usize], axis: i64, block: usize) -> Resul
         ));
     }
     Ok((0..count)
-        .map(|place| {
-            values[(place / inner / length * own + place / inner % length / block) * inner
-                + place % inner]
+        .map(|index| {
+            values[(index / inner / length * own + index / inner % length / block) * inner
+                + index % inner]
         })
         .collect())
 }
 
 pub(crate) fn quantize(node: &Definition) -> Result<Built> {
     let (axis, block) = (node.int("axis", 1)?, length_of(node.int("block_size", 0)?)?);
-    let wanted = node
+    let expected = node
         .find_int("output_dtype")?
         .filter(|code| *code != 0)
         .map(ElementType::from_code)
@@ -87,7 +87,7 @@ pub(crate) fn quantize(node: &Definition) -> Result<Built> {
         let (data, scale, zero) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
         let to = zero
             .map(Tensor::element_type)
-            .or(wanted)
+            .or(expected)
             .unwrap_or(ElementType::Uint8);
         let (least, most) = limits(to)?;
         let scale = spread(scale, data.shape(), axis, block)?;
@@ -96,13 +96,13 @@ pub(crate) fn quantize(node: &Definition) -> Result<Built> {
             .transpose()?;
         // Division in the data's own precision decides the ties.
         let is_double = data.element_type() == ElementType::Double;
-        let quantised = |(place, value): (usize, f64)| {
+        let quantised = |(index, value): (usize, f64)| {
             let ratio = if is_double {
-                value / scale[place]
+                value / scale[index]
             } else {
-                f64::from(value as f32 / scale[place] as f32)
+                f64::from(value as f32 / scale[index] as f32)
             };
-            (ratio.round_ties_even() + zero.as_ref().map_or(0.0, |zero| zero[place]))
+            (ratio.round_ties_even() + zero.as_ref().map_or(0.0, |zero| zero[index]))
                 .clamp(least, most)
         };
         let values: Vec<f64> = data
@@ -117,20 +117,20 @@ pub(crate) fn quantize(node: &Definition) -> Result<Built> {
 
 pub(crate) fn dequantize(node: &Definition) -> Result<Built> {
     let (axis, block) = (node.int("axis", 1)?, length_of(node.int("block_size", 0)?)?);
-    let wanted = node
+    let expected = node
         .find_int("output_dtype")?
         .filter(|code| *code != 0)
         .map(ElementType::from_code)
         .transpose()?;
     single(move |call| {
         let (data, scale, zero) = (call.tensor(0)?, call.tensor(1)?, call.optional(2)?);
-        let to = wanted.unwrap_or(scale.element_type());
+        let to = expected.unwrap_or(scale.element_type());
         let scale = spread(scale, data.shape(), axis, block)?;
         let zero = zero
             .map(|zero| spread(zero, data.shape(), axis, block))
             .transpose()?;
-        let real = |(place, value): (usize, f64)| {
-            (value - zero.as_ref().map_or(0.0, |zero| zero[place])) as f32 * scale[place] as f32
+        let real = |(index, value): (usize, f64)| {
+            (value - zero.as_ref().map_or(0.0, |zero| zero[index])) as f32 * scale[index] as f32
         };
         let values: Vec<f32> = data.doubles()?.into_iter().enumerate().map(real).collect();
         cast(&Tensor::new(data.shape().to_vec(), values)?, to)
@@ -201,8 +201,8 @@ fn integer_product(call: &mut Call) -> Result<Tensor> {
 fn rescaled(sums: &Tensor, factors: &[f64], zero: &Tensor) -> Result<Tensor> {
     let (least, most) = limits(zero.element_type())?;
     let offset = zero.number()?;
-    let real = |(place, sum): (usize, f64)| {
-        ((sum * factors[place % factors.len().max(1)]).round_ties_even() + offset)
+    let real = |(index, sum): (usize, f64)| {
+        ((sum * factors[index % factors.len().max(1)]).round_ties_even() + offset)
             .clamp(least, most)
     };
     let values: Vec<f64> = sums.doubles()?.into_iter().enumerate().map(real).collect();
@@ -257,7 +257,7 @@ pub(crate) fn quantised_convolution(node: &Definition) -> Result<Built> {
         let factor =
             |filter: usize| input * scales[if scales.len() == 1 { 0 } else { filter }] / output;
         let factors: Vec<f64> = (0..filters * size)
-            .map(|place| factor(place / size))
+            .map(|index| factor(index / size))
             .collect();
         rescaled(&sums, &factors, call.tensor(7)?)
     })

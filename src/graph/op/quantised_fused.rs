@@ -32,13 +32,13 @@ fn convolution(node: &Definition) -> Result<Built> {
     quantised_convolution(node)
 }
 
-fn number(call: &Call, place: usize) -> Result<f32> {
-    Ok(call.tensor(place)?.number()? as f32)
+fn number(call: &Call, index: usize) -> Result<f32> {
+    Ok(call.tensor(index)?.number()? as f32)
 }
 
-/// The zero point in this place, 0 where it is left out.
-fn zero(call: &Call, place: usize) -> Result<f32> {
-    call.optional(place)?
+/// The zero point in this place, 0 where it is dropped.
+fn zero(call: &Call, index: usize) -> Result<f32> {
+    call.optional(index)?
         .map_or(Ok(0.0), |zero| zero.number().map(|zero| zero as f32))
 }
 
@@ -85,7 +85,7 @@ fn general(node: &Definition) -> Result<Built> {
         node.flag("transA", false)?,
         node.flag("transB", false)?,
     );
-    let turned = |tensor: Tensor, turns: bool| {
+    let oriented = |tensor: Tensor, turns: bool| {
         if turns {
             transposed(&tensor, &[1, 0])
         } else {
@@ -101,8 +101,8 @@ fn general(node: &Definition) -> Result<Built> {
                 b.shape()
             )));
         }
-        let a = turned(centred(a, call.optional(2)?, 0)?, turns_left)?;
-        let b = turned(
+        let a = oriented(centred(a, call.optional(2)?, 0)?, turns_left)?;
+        let b = oriented(
             centred(b, call.optional(5)?, usize::from(!turns_right))?,
             turns_right,
         )?;
@@ -129,7 +129,7 @@ fn general(node: &Definition) -> Result<Built> {
             .values::<i32>()?
             .iter()
             .enumerate()
-            .map(|(place, sum)| *sum as f32 * factors[place % factors.len()])
+            .map(|(index, sum)| *sum as f32 * factors[index % factors.len()])
             .collect();
         let reals = Tensor::new(sums.shape().to_vec(), reals)?;
         let Some(zero) = call.optional(8)?.filter(|_| out.is_some()) else {

@@ -106,8 +106,8 @@ fn layer(node: &Definition, constants: &[Option<Tensor>], cell: Cell) -> Result<
     let gates = names
         .iter()
         .enumerate()
-        .map(|(place, name)| Gate::of(name, alphas.get(place).copied(), betas.get(place).copied()));
-    let hidden = length_of(node.wanted_int("hidden_size")?)?;
+        .map(|(index, name)| Gate::of(name, alphas.get(index).copied(), betas.get(index).copied()));
+    let hidden = length_of(node.required_int("hidden_size")?)?;
     if !(1..=ELEMENT_LIMIT).contains(&hidden) {
         return Err(Error::failed(format!("a state of {hidden} numbers")));
     }
@@ -151,14 +151,14 @@ impl Layer {
     }
 
     /// Whether the direction of this place goes from the last step to the first.
-    pub(crate) fn is_reverse(&self, place: usize) -> bool {
-        self.direction == 1 || place == 1
+    pub(crate) fn is_reverse(&self, index: usize) -> bool {
+        self.direction == 1 || index == 1
     }
 
     /// The functions of the direction of this place.
-    pub(crate) fn gates(&self, place: usize) -> &[Gate] {
+    pub(crate) fn gates(&self, index: usize) -> &[Gate] {
         let count = self.cell.activations().len();
-        &self.gates[place * count..(place + 1) * count]
+        &self.gates[index * count..(index + 1) * count]
     }
 
     fn run(&self, call: &Call, packed: Option<&Packed>) -> Result<Vec<Value>> {

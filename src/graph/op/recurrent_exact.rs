@@ -59,10 +59,10 @@ impl Layer {
         }
         let values = data.doubles()?;
         let mut all = vec![0.0; element_count(&[steps, directions, batch, self.hidden])?];
-        for place in 0..directions {
-            let parameters = self.parameters(call, place, &values, extent)?;
-            let own = place * batch * self.hidden..(place + 1) * batch * self.hidden;
-            let (is_reverse, activations) = (self.is_reverse(place), self.gates(place));
+        for slot in 0..directions {
+            let parameters = self.parameters(call, slot, &values, extent)?;
+            let own = slot * batch * self.hidden..(slot + 1) * batch * self.hidden;
+            let (is_reverse, activations) = (self.is_reverse(slot), self.gates(slot));
             for (row, &length) in extent.lengths.iter().enumerate() {
                 let part = own.start + row * self.hidden..own.start + (row + 1) * self.hidden;
                 let mut h = hidden[part.clone()].to_vec();
@@ -71,7 +71,7 @@ impl Layer {
                     let step = if is_reverse { length - 1 - step } else { step };
                     let inputs = &parameters.inputs[(step * batch + row) * rows..][..rows];
                     self.step(inputs, &parameters, activations, &mut h, &mut c);
-                    all[((step * directions + place) * batch + row) * self.hidden..][..self.hidden]
+                    all[((step * directions + slot) * batch + row) * self.hidden..][..self.hidden]
                         .copy_from_slice(&h);
                 }
                 hidden[part.clone()].copy_from_slice(&h);
@@ -88,13 +88,13 @@ impl Layer {
             .into_iter()
             .take(count)
             .enumerate()
-            .map(|(place, (values, shape))| self.output(place, values, shape, element))
+            .map(|(slot, (values, shape))| self.output(slot, values, shape, element))
             .collect()
     }
 
     fn output(
         &self,
-        place: usize,
+        slot: usize,
         values: Vec<f64>,
         shape: Vec<usize>,
         element: ElementType,
@@ -104,18 +104,14 @@ impl Layer {
             return Ok(Value::Tensor(tensor));
         }
         // Batch × steps × directions × hidden, and batch × directions × hidden.
-        let order: &[usize] = if place == 0 {
-            &[2, 0, 1, 3]
-        } else {
-            &[1, 0, 2]
-        };
+        let order: &[usize] = if slot == 0 { &[2, 0, 1, 3] } else { &[1, 0, 2] };
         transposed(&tensor, order).map(Value::Tensor)
     }
 
     fn parameters(
         &self,
         call: &Call,
-        place: usize,
+        slot: usize,
         values: &[f64],
         extent: &Extent,
     ) -> Result<Parameters> {
@@ -126,9 +122,9 @@ impl Layer {
             ..
         } = extent;
         let rows = self.cell.gates() * self.hidden;
-        let turned = |position: usize, columns: usize| -> Result<Vec<f64>> {
+        let oriented = |position: usize, columns: usize| -> Result<Vec<f64>> {
             let own = call.tensor(position)?.doubles()?
-                [place * rows * columns..(place + 1) * rows * columns]
+                [slot * rows * columns..(slot + 1) * rows * columns]
                 .to_vec();
             transposed(&Tensor::new(vec![rows, columns], own)?, &[1, 0])?.doubles()
         };
@@ -138,14 +134,14 @@ impl Layer {
             };
             let values = tensor.doubles()?;
             values
-                .get(place * length..(place + 1) * length)
+                .get(slot * length..(slot + 1) * length)
                 .map(<[f64]>::to_vec)
                 .ok_or_else(|| Error::failed("biases of another shape than the layer's"))
         };
         let mut inputs = vec![0.0; element_count(&[steps, batch, rows])?];
         f64::multiply_rows(
             values,
-            &turned(1, width)?,
+            &oriented(1, width)?,
             &mut inputs,
             [steps * batch, width, rows],
         );
@@ -156,7 +152,7 @@ impl Layer {
         };
         Ok(Parameters {
             inputs,
-            recurrent: turned(2, self.hidden)?,
+            recurrent: oriented(2, self.hidden)?,
             bias: optional(3, 2 * rows)?,
             peepholes,
         })
@@ -188,8 +184,8 @@ impl Layer {
         let recurrent = share(h, 0, rows);
         let (input_bias, own_bias) = parameters.bias.split_at(rows);
         let gate = |gate: usize, index: usize| {
-            let place = gate * size + index;
-            inputs[place] + recurrent[place] + input_bias[place] + own_bias[place]
+            let slot = gate * size + index;
+            inputs[slot] + recurrent[slot] + input_bias[slot] + own_bias[slot]
         };
         match self.cell {
             Cell::Plain => {
@@ -205,13 +201,13 @@ impl Layer {
                 let reset: Vec<f64> = (0..size)
                     .map(|index| activations[0].at(clipped(gate(1, index))))
                     .collect();
-                let place = |index: usize| 2 * size + index;
+                let slot = |index: usize| 2 * size + index;
                 let candidate: Vec<f64> = if self.resets_after {
                     (0..size)
                         .map(|index| {
-                            inputs[place(index)]
-                                + input_bias[place(index)]
-                                + reset[index] * (recurrent[place(index)] + own_bias[place(index)])
+                            inputs[slot(index)]
+                                + input_bias[slot(index)]
+                                + reset[index] * (recurrent[slot(index)] + own_bias[slot(index)])
                         })
                         .collect()
                 } else {
@@ -219,10 +215,10 @@ impl Layer {
                     let shares = share(&kept, 2 * size, size);
                     (0..size)
                         .map(|index| {
-                            inputs[place(index)]
+                            inputs[slot(index)]
                                 + shares[index]
-                                + input_bias[place(index)]
-                                + own_bias[place(index)]
+                                + input_bias[slot(index)]
+                                + own_bias[slot(index)]
                         })
                         .collect()
                 };

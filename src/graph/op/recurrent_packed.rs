@@ -1,7 +1,7 @@
 //! Recurrent layers in single precision: a block of rows takes each step together, by two packed
 //! products and polynomials for the gates.
 //!
-//! A row's bits depend neither on the rows beside it nor on where it stands in its block. The gates
+//! A row's bits depend neither on the rows alongside it nor on where it stands in its block. The gates
 //! of a row lie side by side in the standard's order: input, output, forget and cell of an LSTM,
 //! update, reset and candidate of a GRU.
 
@@ -70,24 +70,24 @@ impl Packed {
         expect(inputs, &[layer.directions(), rows, width])?;
         expect(recurrent, &[layer.directions(), rows, hidden])?;
         let optional =
-            |tensor: Option<&Tensor>, place: usize, length: usize| -> Result<Option<Vec<f32>>> {
+            |tensor: Option<&Tensor>, position: usize, length: usize| -> Result<Option<Vec<f32>>> {
                 let Some(tensor) = tensor else {
                     return Ok(None);
                 };
                 let own = tensor
                     .values::<f32>()?
-                    .get(place * length..(place + 1) * length);
+                    .get(position * length..(position + 1) * length);
                 own.map(|own| Some(own.to_vec()))
                     .ok_or_else(|| Error::failed("biases of another shape than the layer's"))
             };
         let (inputs, recurrent) = (inputs.values::<f32>()?, recurrent.values::<f32>()?);
-        let direction = |place: usize| {
-            let bias = optional(bias, place, 2 * rows)?.unwrap_or_else(|| vec![0.0; 2 * rows]);
-            let peepholes = optional(peepholes, place, 3 * hidden)?;
+        let direction = |position: usize| {
+            let bias = optional(bias, position, 2 * rows)?.unwrap_or_else(|| vec![0.0; 2 * rows]);
+            let peepholes = optional(peepholes, position, 3 * hidden)?;
             Weights::new(
                 layer,
-                &inputs[place * rows * width..],
-                &recurrent[place * rows * hidden..],
+                &inputs[position * rows * width..],
+                &recurrent[position * rows * hidden..],
                 [width, rows],
                 &bias,
                 peepholes,
@@ -160,12 +160,12 @@ impl Packed {
             hidden: state(first[0])?,
             memory,
         };
-        for (place, weights) in self.directions.iter().enumerate() {
+        for (position, weights) in self.directions.iter().enumerate() {
             let direction = Direction {
                 layer,
                 weights,
-                gates: layer.gates(place),
-                place,
+                gates: layer.gates(position),
+                position,
                 extent,
             };
             for start in (0..batch).step_by(BLOCK_ROWS) {
@@ -244,7 +244,7 @@ struct Direction<'a> {
     layer: &'a Layer,
     weights: &'a Weights,
     gates: &'a [Gate],
-    place: usize,
+    position: usize,
     extent: &'a Extent,
 }
 
@@ -276,7 +276,7 @@ impl Direction<'_> {
                 .enumerate()
                 .filter(|(_, row)| turn < self.extent.lengths[*row])
             {
-                let from = self.input_place(self.step(row, turn), row);
+                let from = self.input_index(self.step(row, turn), row);
                 work.inputs[index * width..(index + 1) * width]
                     .copy_from_slice(&values[from..from + width]);
             }
@@ -309,7 +309,7 @@ impl Direction<'_> {
                 .enumerate()
                 .filter(|(index, _)| is_going(*index))
             {
-                let to = self.output_place(self.step(row, turn), row);
+                let to = self.output_index(self.step(row, turn), row);
                 results.all[to..to + hidden]
                     .copy_from_slice(&h[index * hidden..(index + 1) * hidden]);
             }
@@ -322,14 +322,14 @@ impl Direction<'_> {
 
     /// The step that a row takes in its n-th turn.
     fn step(&self, row: usize, turn: usize) -> usize {
-        if self.layer.is_reverse(self.place) {
+        if self.layer.is_reverse(self.position) {
             self.extent.lengths[row] - 1 - turn
         } else {
             turn
         }
     }
 
-    fn input_place(&self, step: usize, row: usize) -> usize {
+    fn input_index(&self, step: usize, row: usize) -> usize {
         let first = if self.layer.is_batch_first {
             row * self.extent.steps + step
         } else {
@@ -338,21 +338,21 @@ impl Direction<'_> {
         first * self.extent.width
     }
 
-    fn output_place(&self, step: usize, row: usize) -> usize {
+    fn output_index(&self, step: usize, row: usize) -> usize {
         let (count, batch) = (self.layer.directions(), self.extent.batch);
         let first = if self.layer.is_batch_first {
-            (row * self.extent.steps + step) * count + self.place
+            (row * self.extent.steps + step) * count + self.position
         } else {
-            (step * count + self.place) * batch + row
+            (step * count + self.position) * batch + row
         };
         first * self.layer.hidden
     }
 
-    fn state_place(&self, row: usize) -> usize {
+    fn state_index(&self, row: usize) -> usize {
         let first = if self.layer.is_batch_first {
-            row * self.layer.directions() + self.place
+            row * self.layer.directions() + self.position
         } else {
-            self.place * self.extent.batch + row
+            self.position * self.extent.batch + row
         };
         first * self.layer.hidden
     }
@@ -360,7 +360,7 @@ impl Direction<'_> {
     fn states(&self, all: &[f32], rows: &Range<usize>) -> Vec<f32> {
         rows.clone()
             .flat_map(|row| {
-                all[self.state_place(row)..][..self.layer.hidden]
+                all[self.state_index(row)..][..self.layer.hidden]
                     .iter()
                     .copied()
             })
@@ -372,7 +372,7 @@ impl Direction<'_> {
             .chunks_exact(self.layer.hidden.max(1))
             .zip(rows.clone())
         {
-            all[self.state_place(row)..][..state.len()].copy_from_slice(state);
+            all[self.state_index(row)..][..state.len()].copy_from_slice(state);
         }
     }
 

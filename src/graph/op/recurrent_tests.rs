@@ -72,7 +72,7 @@ impl Layer {
         if self.has_rare_gates {
             let count = self.gates().min(3) - usize::from(self.gates() == 3);
             let names = (0..count * self.directions())
-                .map(|place| Arc::from(["HardSigmoid", "Softsign", "Elu"][place % count]));
+                .map(|index| Arc::from(["HardSigmoid", "Softsign", "Elu"][index % count]));
             attributes.push((
                 "activations".to_owned(),
                 Attribute::Strings(names.collect()),
@@ -107,10 +107,10 @@ impl Layer {
             }
         });
         let [inputs, recurrent, bias, peepholes] = weights.map(Some);
-        let mut wanted: Vec<Option<ValueId>> =
+        let mut expected: Vec<Option<ValueId>> =
             vec![Some(data), inputs, recurrent, bias, Some(lengths), None];
         if self.operator == "LSTM" {
-            wanted.extend([None, peepholes.filter(|_| self.has_peepholes)]);
+            expected.extend([None, peepholes.filter(|_| self.has_peepholes)]);
         }
         let definition = Definition {
             name: "layer".into(),
@@ -118,10 +118,10 @@ impl Layer {
             domain: String::new(),
             version: 14,
             attributes: self.attributes().into_iter().collect(),
-            inputs: wanted.iter().map(Option::is_some).collect(),
+            inputs: expected.iter().map(Option::is_some).collect(),
             outputs: vec![true; if self.operator == "LSTM" { 3 } else { 2 }],
         };
-        let outputs = builder.node(&definition, &wanted).unwrap();
+        let outputs = builder.node(&definition, &expected).unwrap();
         builder.finish(outputs)
     }
 }
@@ -164,12 +164,12 @@ proptest! {
         let found = layer.graph(true).run(vec![data.clone().into(), lengths.clone().into()]).unwrap();
         let mut exact: Vec<Value> = vec![doubles(&data).into(), lengths.into()];
         exact.extend(layer.weights().iter().map(|tensor| Value::from(doubles(tensor))));
-        let wanted = layer.graph(false).run(exact).unwrap();
-        for (found, wanted) in found.iter().zip(&wanted) {
-            let (found, wanted) = (found.tensor().unwrap(), wanted.tensor().unwrap());
-            prop_assert_eq!(found.shape(), wanted.shape());
-            for (found, wanted) in found.values::<f32>().unwrap().iter().zip(wanted.values::<f64>().unwrap()) {
-                prop_assert!((f64::from(*found) - wanted).abs() < 2e-5, "{} where {} is right", found, wanted);
+        let expected = layer.graph(false).run(exact).unwrap();
+        for (found, expected) in found.iter().zip(&expected) {
+            let (found, expected) = (found.tensor().unwrap(), expected.tensor().unwrap());
+            prop_assert_eq!(found.shape(), expected.shape());
+            for (found, expected) in found.values::<f32>().unwrap().iter().zip(expected.values::<f64>().unwrap()) {
+                prop_assert!((f64::from(*found) - expected).abs() < 2e-5, "{} where {} is right", found, expected);
             }
         }
     }

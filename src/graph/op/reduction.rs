@@ -1,5 +1,5 @@
-//! Along an axis, many numbers to one: sums, means, extremes and their places; running sums; the
-//! greatest few; normalised exponentials.
+//! Along an axis, many numbers to one: sums, means, extremes and their positions; running sums; the
+//! largest few; normalised exponentials.
 
 use super::broadcast::change_all;
 use super::elementwise::{Arithmetic, Number};
@@ -169,7 +169,7 @@ fn one<T: Number>(reduction: Reduction, run: &[T]) -> T {
         Reduction::Greatest => run
             .iter()
             .copied()
-            .reduce(T::greatest)
+            .reduce(T::largest)
             .unwrap_or_else(|| T::from_double(f64::NEG_INFINITY)),
         Reduction::Least => run
             .iter()
@@ -183,8 +183,8 @@ fn one<T: Number>(reduction: Reduction, run: &[T]) -> T {
             .fold(T::zero(), |sum, value| sum.add(value.multiply(*value))),
         Reduction::LogSum => T::from_double(wide().sum::<f64>().ln()),
         Reduction::LogSumExp => {
-            let greatest = wide().fold(f64::NEG_INFINITY, f64::max);
-            let shift = if greatest.is_finite() { greatest } else { 0.0 };
+            let largest = wide().fold(f64::NEG_INFINITY, f64::max);
+            let shift = if largest.is_finite() { largest } else { 0.0 };
             T::from_double(wide().map(|value| (value - shift).exp()).sum::<f64>().ln() + shift)
         }
     }
@@ -199,7 +199,7 @@ fn sum<T: Number>(run: &[T]) -> T {
     }
 }
 
-fn arg(node: &Definition, wants_greatest: bool) -> Result<Built> {
+fn arg(node: &Definition, wants_max: bool) -> Result<Built> {
     let (axis, keeps, takes_last) = (
         node.int("axis", 0)?,
         node.flag("keepdims", true)?,
@@ -212,7 +212,7 @@ fn arg(node: &Definition, wants_greatest: bool) -> Result<Built> {
             better: impl Fn(T, T) -> bool,
         ) -> Vec<i64> {
             let (outer, length, inner) = cut;
-            let place = |block: usize, lane: usize| {
+            let position = |block: usize, lane: usize| {
                 let value = |index: usize| values[(block * length + index) * inner + lane];
                 (1..length).fold(0, |best, index| {
                     if better(value(index), value(best)) {
@@ -224,16 +224,14 @@ fn arg(node: &Definition, wants_greatest: bool) -> Result<Built> {
             };
             (0..outer)
                 .flat_map(|block| (0..inner).map(move |lane| (block, lane)))
-                .map(|(block, lane)| place(block, lane))
+                .map(|(block, lane)| position(block, lane))
                 .collect()
         }
         let data = call.tensor(0)?;
         let axis = axis_of(axis, data.rank())?;
         let cut = split_at_axis(data.shape(), axis);
         if cut.1 == 0 {
-            return Err(Error::failed(
-                "an axis without elements has no greatest one",
-            ));
+            return Err(Error::failed("an axis without elements has no largest one"));
         }
         let mut shape = data.shape().to_vec();
         if keeps {
@@ -241,11 +239,11 @@ fn arg(node: &Definition, wants_greatest: bool) -> Result<Built> {
         } else {
             shape.remove(axis);
         }
-        let places = number!(data.data(), values => Ok::<_, Error>(typed(values, cut, |new, old| {
-            let is_better = if wants_greatest { new > old } else { new < old };
+        let indices = number!(data.data(), values => Ok::<_, Error>(typed(values, cut, |new, old| {
+            let is_better = if wants_max { new > old } else { new < old };
             is_better || takes_last && new == old
         })))?;
-        Tensor::new(shape, places)
+        Tensor::new(shape, indices)
     })
 }
 
@@ -272,13 +270,13 @@ fn running(node: &Definition, operation: Arithmetic) -> Result<Built> {
                 let mut total = start;
                 for step in 0..length {
                     let index = if is_reverse { length - 1 - step } else { step };
-                    let place = (block * length + index) * inner + lane;
+                    let position = (block * length + index) * inner + lane;
                     let next = if matches!(operation, Arithmetic::Add) {
-                        total.add(values[place])
+                        total.add(values[position])
                     } else {
-                        total.multiply(values[place])
+                        total.multiply(values[position])
                     };
-                    results[place] = if is_exclusive { total } else { next };
+                    results[position] = if is_exclusive { total } else { next };
                     total = next;
                 }
             }
@@ -339,14 +337,14 @@ pub(crate) fn by_rows(data: &Tensor, axis: usize, row: impl Fn(&mut [f64])) -> R
         let mut line = vec![0.0; length];
         for (block, lane) in (0..outer).flat_map(|block| (0..inner).map(move |lane| (block, lane)))
         {
-            let place = |index: usize| (block * length + index) * inner + lane;
+            let position = |index: usize| (block * length + index) * inner + lane;
             line.iter_mut()
                 .enumerate()
-                .for_each(|(index, value)| *value = values[place(index)].to_double());
+                .for_each(|(index, value)| *value = values[position(index)].to_double());
             row(&mut line);
             line.iter()
                 .enumerate()
-                .for_each(|(index, value)| results[place(index)] = T::from_double(*value));
+                .for_each(|(index, value)| results[position(index)] = T::from_double(*value));
         }
         Tensor::new(data.shape().to_vec(), results)
     }
@@ -358,18 +356,18 @@ pub(crate) fn by_rows(data: &Tensor, axis: usize, row: impl Fn(&mut [f64])) -> R
 }
 
 pub(crate) fn soft_max(line: &mut [f64]) {
-    let greatest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let largest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     line.iter_mut()
-        .for_each(|value| *value = (*value - greatest).exp());
+        .for_each(|value| *value = (*value - largest).exp());
     let sum: f64 = line.iter().sum();
     line.iter_mut().for_each(|value| *value /= sum);
 }
 
 pub(crate) fn log_soft_max(line: &mut [f64]) {
-    let greatest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = line.iter().map(|value| (value - greatest).exp()).sum();
+    let largest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = line.iter().map(|value| (value - largest).exp()).sum();
     line.iter_mut()
-        .for_each(|value| *value -= greatest + sum.ln());
+        .for_each(|value| *value -= largest + sum.ln());
 }
 
 fn hard_max(line: &mut [f64]) {

@@ -1,4 +1,4 @@
-//! Pools over regions of images, and what undoes windows: maxima put back in their places, columns
+//! Pools over regions of images, and what undoes windows: maxima put back in their positions, columns
 //! added up to images, windows with offsets.
 
 use super::product::Factor;
@@ -8,7 +8,7 @@ use crate::graph::cast::cast;
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, product, shape_of};
-use crate::graph::operator::{Built, Definition, lacks, single};
+use crate::graph::operator::{Built, Definition, missing_attribute, single};
 use crate::graph::tensor::{Data, ELEMENT_LIMIT, Tensor, element_count};
 
 pub(crate) const OPERATORS: &[Entry] = &[
@@ -25,7 +25,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
 fn image_shape(data: &Tensor) -> Result<[usize; 4]> {
     <[usize; 4]>::try_from(data.shape()).map_err(|_| {
         Error::failed(format!(
-            "a tensor of shape {:?} where images are wanted",
+            "a tensor of shape {:?} where images are expected",
             data.shape()
         ))
     })
@@ -51,7 +51,7 @@ fn between(at: f64, length: usize) -> Neighbours {
 /// What a node says of regions to align.
 struct Aligning {
     is_half_pixel: bool,
-    takes_greatest: bool,
+    takes_max: bool,
     output: [usize; 2],
     sampling: usize,
     scale: f64,
@@ -66,7 +66,7 @@ fn align(node: &Definition) -> Result<Built> {
             &["half_pixel", "output_half_pixel"],
             default,
         )? == 0,
-        takes_greatest: node.choice("mode", &["avg", "max"], 0)? == 1,
+        takes_max: node.choice("mode", &["avg", "max"], 0)? == 1,
         output: [
             length_of(node.int("output_height", 1)?)?,
             length_of(node.int("output_width", 1)?)?,
@@ -138,13 +138,13 @@ impl Aligning {
             bin.ceil().clamp(0.0, ELEMENT_LIMIT as f64) as usize
         };
         element_count(&[bins, count])?;
-        let at = |place: usize, step: usize| {
-            start + place as f64 * bin + (step as f64 + 0.5) * bin / count as f64
+        let at = |slot: usize, step: usize| {
+            start + slot as f64 * bin + (step as f64 + 0.5) * bin / count as f64
         };
         Ok((0..bins)
-            .map(|place| {
+            .map(|slot| {
                 (0..count)
-                    .map(|step| between(at(place, step), length))
+                    .map(|step| between(at(slot, step), length))
                     .collect()
             })
             .collect())
@@ -172,7 +172,7 @@ impl Aligning {
         let samples = rows
             .iter()
             .flat_map(|row| columns.iter().map(move |column| sample(row, column)));
-        if self.takes_greatest {
+        if self.takes_max {
             samples
                 .map(|parts| parts.into_iter().fold(f64::NEG_INFINITY, f64::max))
                 .reduce(f64::max)
@@ -186,7 +186,7 @@ impl Aligning {
 fn max_pool(node: &Definition) -> Result<Built> {
     let output = node
         .find_ints("pooled_shape")?
-        .ok_or_else(|| lacks("pooled_shape"))?;
+        .ok_or_else(|| missing_attribute("pooled_shape"))?;
     let output = shape_of(&output)?;
     let &[rows, columns] = output.as_slice() else {
         return Err(Error::failed("a pool of other than two axes"));
@@ -209,10 +209,10 @@ fn max_pool(node: &Definition) -> Result<Built> {
             let bin = (end - start + 1.0).max(1.0) / bins as f64;
             let inside = |at: f64| (at + start).clamp(0.0, length as f64) as usize;
             (0..bins)
-                .map(|place| {
+                .map(|slot| {
                     (
-                        inside((place as f64 * bin).floor()),
-                        inside(((place + 1) as f64 * bin).ceil()),
+                        inside((slot as f64 * bin).floor()),
+                        inside(((slot + 1) as f64 * bin).ceil()),
                     )
                 })
                 .collect()
@@ -251,18 +251,18 @@ fn max_unpool(node: &Definition) -> Result<Built> {
     let kernel = sliding
         .kernel
         .clone()
-        .ok_or_else(|| lacks("kernel_shape"))?;
+        .ok_or_else(|| missing_attribute("kernel_shape"))?;
     single(move |call| {
-        let (data, places, wanted) = (
+        let (data, offsets, expected) = (
             call.tensor(0)?,
             call.tensor(1)?.integers()?,
             call.integers(2)?,
         );
         let rank = kernel.len();
-        if data.rank() != rank + 2 || places.len() != data.len() {
+        if data.rank() != rank + 2 || offsets.len() != data.len() {
             return Err(Error::failed(format!(
                 "{} places for a tensor of shape {:?}",
-                places.len(),
+                offsets.len(),
                 data.shape()
             )));
         }
@@ -280,53 +280,59 @@ fn max_unpool(node: &Definition) -> Result<Built> {
         }
         let count = element_count(&shape)?;
         let mut from = vec![None; count];
-        for (source, place) in places.iter().enumerate() {
+        for (source, slot) in offsets.iter().enumerate() {
             *from
-                .get_mut(length_of(*place)?)
-                .ok_or_else(|| Error::failed(format!("the place {place} of {count}")))? =
+                .get_mut(length_of(*slot)?)
+                .ok_or_else(|| Error::failed(format!("the place {slot} of {count}")))? =
                 Some(source);
         }
         let spread = data.picked(&from, None, shape.clone())?;
-        let Some(wanted) = wanted else {
+        let Some(expected) = expected else {
             return Ok(spread);
         };
-        let wanted = shape_of(&wanted)?;
-        if wanted.len() != shape.len()
-            || wanted.iter().zip(&shape).any(|(wanted, own)| wanted < own)
+        let expected = shape_of(&expected)?;
+        if expected.len() != shape.len()
+            || expected
+                .iter()
+                .zip(&shape)
+                .any(|(expected, own)| expected < own)
         {
             return Err(Error::failed(format!(
-                "a tensor of shape {shape:?} does not fit into {wanted:?}"
+                "a tensor of shape {shape:?} does not fit into {expected:?}"
             )));
         }
         let own = crate::graph::layout::strides_of(&shape);
-        let inner = crate::graph::layout::strides_of(&wanted);
+        let inner = crate::graph::layout::strides_of(&expected);
         let inside = |index: usize| {
-            let mut place = 0;
-            for axis in 0..wanted.len() {
-                let at = index / inner[axis] % wanted[axis].max(1);
+            let mut slot = 0;
+            for axis in 0..expected.len() {
+                let at = index / inner[axis] % expected[axis].max(1);
                 if at >= shape[axis] {
                     return None;
                 }
-                place += at * own[axis];
+                slot += at * own[axis];
             }
-            Some(place)
+            Some(slot)
         };
-        let places: Vec<Option<usize>> = (0..element_count(&wanted)?).map(inside).collect();
-        spread.picked(&places, None, wanted.clone())
+        let offsets: Vec<Option<usize>> = (0..element_count(&expected)?).map(inside).collect();
+        spread.picked(&offsets, None, expected.clone())
     })
 }
 
 fn columns_to_image(node: &Definition) -> Result<Built> {
     let sliding = Sliding::of(node)?;
     single(move |call| {
-        let (data, places, kernel) = (
+        let (data, offsets, kernel) = (
             call.tensor(0)?,
             shape_of(&call.tensor(1)?.integers()?)?,
             shape_of(&call.tensor(2)?.integers()?)?,
         );
-        let window = sliding.over(&places, &kernel)?;
-        let (steps, positions, size) =
-            (window.kernel_size(), window.output_size(), product(&places));
+        let window = sliding.over(&offsets, &kernel)?;
+        let (steps, positions, size) = (
+            window.kernel_size(),
+            window.output_size(),
+            product(&offsets),
+        );
         let &[images, rows, columns] = data.shape() else {
             return Err(Error::failed(format!(
                 "columns of shape {:?}",
@@ -338,9 +344,9 @@ fn columns_to_image(node: &Definition) -> Result<Built> {
                 "{rows} × {columns} columns for {positions} positions of a window of {steps}"
             )));
         }
-        let shape = [&[images, rows / steps], places.as_slice()].concat();
+        let shape = [&[images, rows / steps], offsets.as_slice()].concat();
         let mut out = vec![0.0; element_count(&shape)?];
-        let (map, values) = (window.places(), data.doubles()?);
+        let (map, values) = (window.offsets(), data.doubles()?);
         for plane in 0..images * (rows / steps) {
             let (target, source) = (
                 &mut out[plane * size..(plane + 1) * size],
@@ -348,8 +354,8 @@ fn columns_to_image(node: &Definition) -> Result<Built> {
             );
             map.iter()
                 .zip(source)
-                .filter(|(place, _)| **place != OUTSIDE)
-                .for_each(|(place, value)| target[*place] += value);
+                .filter(|(slot, _)| **slot != OUTSIDE)
+                .for_each(|(slot, value)| target[*slot] += value);
         }
         cast(&Tensor::new(shape, out)?, data.element_type())
     })
@@ -460,7 +466,7 @@ impl Deforming {
     }
 }
 
-/// The value between four places; outside the plane it is 0.
+/// The value between four positions; outside the plane it is 0.
 fn sampled<T: Factor>(plane: &[T], [height, width]: [usize; 2], row: f64, column: f64) -> f64 {
     let (top, left) = (row.floor(), column.floor());
     let (y, x) = (row - top, column - left);

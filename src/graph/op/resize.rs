@@ -46,7 +46,7 @@ enum Coordinates {
     Crop,
 }
 
-/// What wanted lengths do to an image's proportions.
+/// What needed lengths do to an image's proportions.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Aspect {
     Stretch,
@@ -81,9 +81,9 @@ struct Axis {
 /// The neighbours of every place of an axis and their weights, as many for each.
 struct Neighbours {
     count: usize,
-    places: Vec<usize>,
+    indices: Vec<usize>,
     weights: Vec<f64>,
-    /// The places that lie outside the axis and get a fixed value.
+    /// The positions that lie outside the axis and get a fixed value.
     outside: Vec<bool>,
 }
 
@@ -135,12 +135,12 @@ fn resize(node: &Definition) -> Result<Built> {
     };
     let (scales_at, region_at) = if is_old { (1, usize::MAX) } else { (2, 1) };
     single(move |call| {
-        let given = |position: usize| -> Result<Option<&Tensor>> {
+        let provided = |position: usize| -> Result<Option<&Tensor>> {
             Ok(call.optional(position)?.filter(|tensor| !tensor.is_empty()))
         };
         let data = call.tensor(0)?;
         let region = if resizing.coordinates == Coordinates::Crop {
-            given(region_at)?.map(Tensor::doubles).transpose()?
+            provided(region_at)?.map(Tensor::doubles).transpose()?
         } else {
             None
         };
@@ -149,7 +149,7 @@ fn resize(node: &Definition) -> Result<Built> {
         } else {
             call.optional(3)?.map(Tensor::integers).transpose()?
         };
-        let scales = given(scales_at)?.map(Tensor::doubles).transpose()?;
+        let scales = provided(scales_at)?.map(Tensor::doubles).transpose()?;
         let axes = resizing.axes(
             data,
             scales.as_deref(),
@@ -220,21 +220,21 @@ impl Resizing {
             )));
         }
         let mut axes = Vec::with_capacity(count);
-        let ratio = |place: usize, size: i64| size as f32 / data.shape()[numbers[place]] as f32;
+        let ratio = |index: usize, size: i64| size as f32 / data.shape()[numbers[index]] as f32;
         let common = sizes
             .filter(|_| self.aspect != Aspect::Stretch)
             .map(|sizes| {
                 let ratios = sizes
                     .iter()
                     .enumerate()
-                    .map(|(place, size)| ratio(place, *size));
+                    .map(|(index, size)| ratio(index, *size));
                 if self.aspect == Aspect::NotLarger {
                     ratios.fold(f32::INFINITY, f32::min)
                 } else {
                     ratios.fold(0.0, f32::max)
                 }
             });
-        for (place, &number) in numbers.iter().enumerate() {
+        for (index, &number) in numbers.iter().enumerate() {
             let input = data.shape()[number];
             let (scale, output, exact) = match (scales, sizes) {
                 (_, Some(_)) if common.is_some_and(f32::is_finite) => {
@@ -245,14 +245,14 @@ impl Resizing {
                         scale * input as f32,
                     )
                 }
-                (_, Some(sizes)) if input as i64 == sizes[place] => (1.0, input, input as f32),
+                (_, Some(sizes)) if input as i64 == sizes[index] => (1.0, input, input as f32),
                 (_, Some(sizes)) => (
-                    ratio(place, sizes[place]),
-                    length_of(sizes[place])?,
-                    sizes[place] as f32,
+                    ratio(index, sizes[index]),
+                    length_of(sizes[index])?,
+                    sizes[index] as f32,
                 ),
                 (Some(scales), None) => {
-                    let scale = scales[place] as f32;
+                    let scale = scales[index] as f32;
                     (
                         scale,
                         length_of((scale * input as f32) as i64)?,
@@ -262,7 +262,7 @@ impl Resizing {
                 (None, None) => return Err(Error::failed("neither scales nor sizes")),
             };
             let region = region.map_or((0.0, 1.0), |region| {
-                (region[place] as f32, region[place + count] as f32)
+                (region[index] as f32, region[index + count] as f32)
             });
             if output != input || (scale - 1.0).abs() > 1e-9 || region != (0.0, 1.0) {
                 axes.push(Axis {
@@ -317,24 +317,24 @@ impl Resizing {
     }
 
     /// Where a place of the result lies on the axis before.
-    fn coordinate(&self, axis: &Axis, place: usize) -> f32 {
-        let (place, length) = (place as f32, axis.input as f32);
+    fn coordinate(&self, axis: &Axis, index: usize) -> f32 {
+        let (index, length) = (index as f32, axis.input as f32);
         match self.coordinates {
-            Coordinates::HalfPixel => (place + 0.5) / axis.scale - 0.5,
+            Coordinates::HalfPixel => (index + 0.5) / axis.scale - 0.5,
             Coordinates::HalfPixelSymmetric => {
                 let shift = length / 2.0 * (1.0 - axis.output as f32 / axis.exact);
-                shift + (place + 0.5) / axis.scale - 0.5
+                shift + (index + 0.5) / axis.scale - 0.5
             }
-            Coordinates::PytorchHalfPixel if axis.output > 1 => (place + 0.5) / axis.scale - 0.5,
+            Coordinates::PytorchHalfPixel if axis.output > 1 => (index + 0.5) / axis.scale - 0.5,
             Coordinates::PytorchHalfPixel => -0.5,
             Coordinates::AlignCorners if axis.exact == 1.0 => 0.0,
-            Coordinates::AlignCorners => place * (length - 1.0) / (axis.exact - 1.0),
-            Coordinates::Asymmetric => place / axis.scale,
+            Coordinates::AlignCorners => index * (length - 1.0) / (axis.exact - 1.0),
+            Coordinates::Asymmetric => index / axis.scale,
             Coordinates::Crop => {
                 let (start, end) = axis.region;
                 if axis.output > 1 {
                     start * (length - 1.0)
-                        + place * (end - start) * (length - 1.0) / (axis.exact - 1.0)
+                        + index * (end - start) * (length - 1.0) / (axis.exact - 1.0)
                 } else {
                     0.5 * (start + end) * (length - 1.0)
                 }
@@ -344,8 +344,8 @@ impl Resizing {
 
     fn picked(&self, data: &Tensor, axis: &Axis, rounding: Rounding) -> Result<Tensor> {
         let (outer, length, inner) = split_at_axis(data.shape(), axis.number);
-        let places: Vec<usize> = (0..axis.output)
-            .map(|place| rounding.place(self.coordinate(axis, place), axis.scale, length))
+        let indices: Vec<usize> = (0..axis.output)
+            .map(|index| rounding.index(self.coordinate(axis, index), axis.scale, length))
             .collect();
         let mut shape = data.shape().to_vec();
         shape[axis.number] = axis.output;
@@ -354,9 +354,9 @@ impl Resizing {
         }
         let starts: Vec<usize> = (0..outer)
             .flat_map(|block| {
-                places
+                indices
                     .iter()
-                    .map(move |place| (block * length + place) * inner)
+                    .map(move |index| (block * length + index) * inner)
             })
             .collect();
         data.runs(&starts, inner, shape)
@@ -383,19 +383,19 @@ impl Resizing {
         let total = element_count(&[axis.output, count])?;
         let mut all = Neighbours {
             count,
-            places: Vec::with_capacity(total),
+            indices: Vec::with_capacity(total),
             weights: Vec::with_capacity(total),
             outside: Vec::new(),
         };
-        for place in 0..axis.output {
-            let center = self.coordinate(axis, place);
+        for index in 0..axis.output {
+            let center = self.coordinate(axis, index);
             all.outside.push(
                 self.coordinates == Coordinates::Crop
                     && !(0.0..=axis.input.saturating_sub(1) as f32).contains(&center),
             );
             if let Mode::Nearest(rounding) = self.mode {
-                all.places
-                    .push(rounding.place(center, axis.scale, axis.input));
+                all.indices
+                    .push(rounding.index(center, axis.scale, axis.input));
                 all.weights.push(1.0);
                 continue;
             }
@@ -410,7 +410,7 @@ impl Resizing {
                 } else {
                     self.weight((neighbour as f64 - center).abs() * shrinking)
                 };
-                all.places
+                all.indices
                     .push(neighbour.clamp(0, axis.input as i64 - 1) as usize);
                 all.weights.push(weight);
             }
@@ -447,7 +447,7 @@ pub(crate) fn cubic_weight(distance: f64, a: f64) -> f64 {
 
 impl Rounding {
     /// The nearest place to a coordinate on an axis of this length.
-    fn place(self, coordinate: f32, scale: f32, length: usize) -> usize {
+    fn index(self, coordinate: f32, scale: f32, length: usize) -> usize {
         let nearest = match self {
             Self::PreferFloor => (coordinate - 0.5).ceil(),
             Self::PreferCeil => (coordinate + 0.5).floor(),
@@ -463,13 +463,13 @@ impl Rounding {
 impl Neighbours {
     /// One axis of a block: rows of `inner` values, each the weighed sum of others.
     fn weigh(&self, source: &[f64], target: &mut [f64], inner: usize, extrapolation: f64) {
-        for (place, row) in target.chunks_exact_mut(inner).enumerate() {
-            if self.outside[place] {
+        for (index, row) in target.chunks_exact_mut(inner).enumerate() {
+            if self.outside[index] {
                 row.fill(extrapolation);
                 continue;
             }
-            let own = place * self.count..(place + 1) * self.count;
-            for (neighbour, weight) in self.places[own.clone()]
+            let own = index * self.count..(index + 1) * self.count;
+            for (neighbour, weight) in self.indices[own.clone()]
                 .iter()
                 .zip(&self.weights[own])
                 .filter(|(_, weight)| **weight != 0.0)

@@ -1,4 +1,4 @@
-//! Operators whose outputs' sizes or order the data decide: the greatest few, distinct values,
+//! Operators whose outputs' sizes or order the data decide: the largest few, distinct values,
 //! boxes that do not overlap.
 
 use std::cmp::Ordering;
@@ -19,23 +19,23 @@ pub(crate) const OPERATORS: &[Entry] = &[
 
 fn top(node: &Definition) -> Result<Built> {
     let (attribute, axis) = (node.find_int("k")?, node.int("axis", -1)?);
-    let wants_greatest = node.flag("largest", true)?;
+    let wants_max = node.flag("largest", true)?;
     several(move |call| {
         fn ordered<T: Element>(
             values: &[T],
             (outer, length, inner): (usize, usize, usize),
             count: usize,
-            wants_greatest: bool,
+            wants_max: bool,
         ) -> Vec<usize> {
             let mut chosen = vec![0; outer * count * inner];
             for (block, lane) in
                 (0..outer).flat_map(|block| (0..inner).map(move |lane| (block, lane)))
             {
-                let place = |index: usize| (block * length + index) * inner + lane;
+                let slot = |index: usize| (block * length + index) * inner + lane;
                 let mut order: Vec<usize> = (0..length).collect();
                 order.sort_by(|&a, &b| {
-                    let ordering = compared(&values[place(a)], &values[place(b)]);
-                    if wants_greatest {
+                    let ordering = compared(&values[slot(a)], &values[slot(b)]);
+                    if wants_max {
                         ordering.reverse()
                     } else {
                         ordering
@@ -58,18 +58,19 @@ fn top(node: &Definition) -> Result<Built> {
         let data = call.tensor(0)?;
         let axis = axis_of(axis, data.rank())?;
         let cut = split_at_axis(data.shape(), axis);
-        let count = length_of(count.ok_or_else(|| crate::graph::operator::lacks("k"))?)?;
+        let count =
+            length_of(count.ok_or_else(|| crate::graph::operator::missing_attribute("k"))?)?;
         if count > cut.1 {
-            return Err(Error::failed(format!("the greatest {count} of {}", cut.1)));
+            return Err(Error::failed(format!("the largest {count} of {}", cut.1)));
         }
-        let chosen = any!(data.data(), values => ordered(values, cut, count, wants_greatest));
+        let chosen = any!(data.data(), values => ordered(values, cut, count, wants_max));
         let mut shape = data.shape().to_vec();
         shape[axis] = count;
         let per_block = count * cut.2;
         let starts: Vec<usize> = chosen
             .iter()
             .enumerate()
-            .map(|(place, index)| (place / per_block * cut.1 + index) * cut.2 + place % cut.2)
+            .map(|(slot, index)| (slot / per_block * cut.1 + index) * cut.2 + slot % cut.2)
             .collect();
         let indices = Tensor::new(
             shape.clone(),
@@ -131,7 +132,7 @@ fn unique(node: &Definition) -> Result<Built> {
         groups
             .iter()
             .enumerate()
-            .for_each(|(place, group)| group.iter().for_each(|&row| inverse[row] = place as i64));
+            .for_each(|(slot, group)| group.iter().for_each(|&row| inverse[row] = slot as i64));
         let firsts: Vec<usize> = groups.iter().map(|group| group[0] * run).collect();
         let mut shape = rows.shape().to_vec();
         shape[0] = groups.len();
@@ -144,12 +145,12 @@ fn unique(node: &Definition) -> Result<Built> {
         order
             .iter()
             .enumerate()
-            .for_each(|(place, &axis)| back[axis] = place);
-        let first_places = groups.iter().map(|group| group[0] as i64).collect();
+            .for_each(|(slot, &axis)| back[axis] = slot);
+        let first_indices = groups.iter().map(|group| group[0] as i64).collect();
         let counts = groups.iter().map(|group| group.len() as i64).collect();
         let tensors = [
             transposed(&distinct, &back)?,
-            Tensor::vector(first_places),
+            Tensor::vector(first_indices),
             Tensor::vector(inverse),
             Tensor::vector(counts),
         ];
@@ -186,7 +187,7 @@ fn non_max_suppression(node: &Definition) -> Result<Built> {
         let (boxes, scores) = (call.tensor(0)?, call.tensor(1)?);
         let number = |position: usize| call.optional(position)?.map(Tensor::number).transpose();
         let most = number(2)?.unwrap_or(0.0) as usize;
-        let (most_overlap, least_score) = (
+        let (max_overlap, min_score) = (
             number(3)?.unwrap_or(0.0) as f32,
             number(4)?.map(|score| score as f32),
         );
@@ -204,10 +205,10 @@ fn non_max_suppression(node: &Definition) -> Result<Built> {
             (0..batch).flat_map(|image| (0..classes).map(move |class| (image, class)))
         {
             let score = |one: usize| score_values[(image * classes + class) * count + one];
-            let place =
+            let slot =
                 |one: usize| corners(&box_values[(image * count + one) * 4..][..4], is_centred);
             let mut order: Vec<usize> = (0..count)
-                .filter(|&one| least_score.is_none_or(|least| score(one) > least))
+                .filter(|&one| min_score.is_none_or(|least| score(one) > least))
                 .collect();
             order.sort_by(|&a, &b| compared(&score(b), &score(a)));
             let mut kept: Vec<usize> = Vec::new();
@@ -217,7 +218,7 @@ fn non_max_suppression(node: &Definition) -> Result<Built> {
                 }
                 if kept
                     .iter()
-                    .all(|&other| overlap(place(one), place(other)) <= most_overlap)
+                    .all(|&other| overlap(slot(one), slot(other)) <= max_overlap)
                 {
                     kept.push(one);
                 }

@@ -1,4 +1,4 @@
-//! What models of sequences have beside attention: rotary embeddings, convolutions that remember,
+//! What models of sequences have alongside attention: rotary embeddings, convolutions that remember,
 //! and attention whose keys are one matrix.
 //!
 //! Everything is computed in double precision. Source: the operators' specifications and
@@ -32,12 +32,12 @@ fn rotary(node: &Definition) -> Result<Built> {
     single(move |call| {
         let data = call.tensor(0)?;
         let (cosines, sines, positions) = (call.tensor(1)?, call.tensor(2)?, call.integers(3)?);
-        // Batch × places × heads × width, wherever the heads lie.
-        let by_place = match *data.shape() {
+        // Batch × positions × heads × width, wherever the heads lie.
+        let by_position = match *data.shape() {
             [_, _, _, _] => transposed(data, &[0, 2, 1, 3])?,
-            [batch, places, width] if heads > 0 && width.is_multiple_of(heads) => data
+            [batch, indices, width] if heads > 0 && width.is_multiple_of(heads) => data
                 .clone()
-                .reshaped(vec![batch, places, heads, width / heads])?,
+                .reshaped(vec![batch, indices, heads, width / heads])?,
             _ => {
                 return Err(Error::failed(format!(
                     "a rotary embedding of a tensor of shape {:?}",
@@ -45,7 +45,7 @@ fn rotary(node: &Definition) -> Result<Built> {
                 )));
             }
         };
-        let [batch, places, heads, width] = four(&by_place)?;
+        let [batch, indices, heads, width] = four(&by_position)?;
         let rotated = if rotated == 0 { width } else { rotated };
         let half = rotated / 2;
         let (cosine_values, sine_values) = (cosines.doubles()?, sines.doubles()?);
@@ -59,18 +59,18 @@ fn rotary(node: &Definition) -> Result<Built> {
                 cosines.shape()
             )));
         }
-        let row_of = |place: usize| match &positions {
+        let row_of = |slot: usize| match &positions {
             Some(positions) => positions
-                .get(place)
+                .get(slot)
                 .and_then(|position| usize::try_from(*position).ok()),
-            None => Some(place),
+            None => Some(slot),
         };
-        let mut values = by_place.doubles()?;
-        for place in 0..batch * places {
-            let row = row_of(place)
+        let mut values = by_position.doubles()?;
+        for slot in 0..batch * indices {
+            let row = row_of(slot)
                 .filter(|row| *row < rows)
                 .ok_or_else(|| Error::failed("a position that the caches do not have"))?;
-            for head in values[place * heads * width..(place + 1) * heads * width]
+            for head in values[slot * heads * width..(slot + 1) * heads * width]
                 .chunks_exact_mut(width.max(1))
             {
                 for index in 0..half {
@@ -91,14 +91,14 @@ fn rotary(node: &Definition) -> Result<Built> {
                 }
             }
         }
-        let turned = cast(
-            &Tensor::new(by_place.shape().to_vec(), values)?,
+        let oriented = cast(
+            &Tensor::new(by_position.shape().to_vec(), values)?,
             data.element_type(),
         )?;
         if data.rank() == 4 {
-            transposed(&turned, &[0, 2, 1, 3])
+            transposed(&oriented, &[0, 2, 1, 3])
         } else {
-            turned.reshaped(data.shape().to_vec())
+            oriented.reshaped(data.shape().to_vec())
         }
     })
 }
@@ -217,7 +217,7 @@ fn linear_attention(node: &Definition) -> Result<Built> {
         &["linear", "gated", "delta", "gated_delta"],
         3,
     )?;
-    let heads = |name: &str| length_of(node.wanted_int(name)?);
+    let heads = |name: &str| length_of(node.required_int(name)?);
     let linear = Linear {
         query_heads: heads("q_num_heads")?,
         key_heads: heads("kv_num_heads")?,
@@ -244,10 +244,10 @@ impl Linear {
             by_heads(call.tensor(1)?, Some(self.key_heads))?,
             by_heads(call.tensor(2)?, Some(self.key_heads))?,
         );
-        let ([batch, heads, places, width], [_, key_heads, _, value_width]) =
+        let ([batch, heads, indices, width], [_, key_heads, _, value_width]) =
             (four(&query)?, four(&value)?);
-        if *key.shape() != [batch, key_heads, places, width]
-            || *value.shape() != [batch, key_heads, places, value_width]
+        if *key.shape() != [batch, key_heads, indices, width]
+            || *value.shape() != [batch, key_heads, indices, value_width]
         {
             return Err(Error::failed(format!(
                 "attention over tensors of the shapes {:?}",
@@ -261,7 +261,7 @@ impl Linear {
             };
             let own = gate.shape().last().copied().unwrap_or(0);
             let fits =
-                gate.rank() == 3 && gate.shape()[..2] == [batch, places] && widths.contains(&own);
+                gate.rank() == 3 && gate.shape()[..2] == [batch, indices] && widths.contains(&own);
             if fits {
                 Ok(Some((gate.doubles()?, own)))
             } else {
@@ -289,18 +289,18 @@ impl Linear {
         } else {
             self.scale
         };
-        let mut out = vec![0.0; element_count(&[batch, places, heads, value_width])?];
+        let mut out = vec![0.0; element_count(&[batch, indices, heads, value_width])?];
         let (queries, keys, values) = (query.doubles()?, key.doubles()?, value.doubles()?);
         let group = heads / key_heads;
         for (number, state) in states.chunks_exact_mut(cells.max(1)).enumerate() {
             let (entry, head) = (number / key_heads, number % key_heads);
-            for place in 0..places {
-                let at = number * places + place;
+            for slot in 0..indices {
+                let at = number * indices + slot;
                 let (key, mut value) = (
                     &keys[at * width..(at + 1) * width],
                     values[at * value_width..(at + 1) * value_width].to_vec(),
                 );
-                let gate = entry * places + place;
+                let gate = entry * indices + slot;
                 if let Some((decay, own)) = &decay {
                     let per_column = own / key_heads;
                     for (column, row) in state.chunks_exact_mut(value_width.max(1)).enumerate() {
@@ -326,9 +326,9 @@ impl Linear {
                 }
                 for asking in head * group..(head + 1) * group {
                     let query =
-                        &queries[((entry * heads + asking) * places + place) * width..][..width];
+                        &queries[((entry * heads + asking) * indices + slot) * width..][..width];
                     let target = &mut out
-                        [((entry * places + place) * heads + asking) * value_width..]
+                        [((entry * indices + slot) * heads + asking) * value_width..]
                         [..value_width];
                     read(state, query, scale, target);
                 }
@@ -336,7 +336,7 @@ impl Linear {
         }
         let element = query.element_type();
         let out = cast(
-            &Tensor::new(vec![batch, places, heads * value_width], out)?,
+            &Tensor::new(vec![batch, indices, heads * value_width], out)?,
             element,
         )?;
         let state_element = past.map_or(element, Tensor::element_type);

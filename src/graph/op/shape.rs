@@ -5,7 +5,9 @@ use crate::error::{Error, Result};
 use crate::graph::element::any;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axes_of, axis_of, length_of, product, shape_of, transposed};
-use crate::graph::operator::{Attribute, Built, Call, Definition, lacks, several, single};
+use crate::graph::operator::{
+    Attribute, Built, Call, Definition, missing_attribute, several, single,
+};
 use crate::graph::tensor::{Data, Element, ElementType, Tensor};
 use crate::graph::value::Value;
 
@@ -61,21 +63,21 @@ fn dropout(node: &Definition) -> Result<Built> {
 fn reshape(node: &Definition) -> Result<Built> {
     let (attribute, allows_zero) = (node.find_ints("shape")?, node.flag("allowzero", false)?);
     single(move |call| {
-        let wanted = call
+        let expected = call
             .integers(1)?
             .or_else(|| attribute.clone())
-            .ok_or_else(|| lacks("shape"))?;
+            .ok_or_else(|| missing_attribute("shape"))?;
         let data = call.take(0)?;
-        let shape = inferred(&wanted, data.shape(), allows_zero)?;
+        let shape = inferred(&expected, data.shape(), allows_zero)?;
         data.reshaped(shape)
     })
 }
 
 /// 0 keeps the length, −1 is what is left over.
-fn inferred(wanted: &[i64], old: &[usize], allows_zero: bool) -> Result<Vec<usize>> {
+fn inferred(expected: &[i64], old: &[usize], allows_zero: bool) -> Result<Vec<usize>> {
     let count = product(old);
-    let mut shape = Vec::with_capacity(wanted.len());
-    for (axis, &length) in wanted.iter().enumerate() {
+    let mut shape = Vec::with_capacity(expected.len());
+    for (axis, &length) in expected.iter().enumerate() {
         shape.push(match length {
             -1 => 1,
             0 if !allows_zero => *old
@@ -84,7 +86,7 @@ fn inferred(wanted: &[i64], old: &[usize], allows_zero: bool) -> Result<Vec<usiz
             length => length_of(length)?,
         });
     }
-    let unknown: Vec<usize> = wanted
+    let unknown: Vec<usize> = expected
         .iter()
         .enumerate()
         .filter(|(_, length)| **length == -1)
@@ -99,7 +101,7 @@ fn inferred(wanted: &[i64], old: &[usize], allows_zero: bool) -> Result<Vec<usiz
                 count / known
             } else {
                 return Err(Error::failed(format!(
-                    "{count} elements do not make a shape of {wanted:?}"
+                    "{count} elements do not make a shape of {expected:?}"
                 )));
             };
         }
@@ -161,7 +163,7 @@ fn squeeze(node: &Definition) -> Result<Built> {
 fn unsqueeze(node: &Definition) -> Result<Built> {
     let axes = axes_source(node)?;
     single(move |call| {
-        let axes = axes(call)?.ok_or_else(|| lacks("axes"))?;
+        let axes = axes(call)?.ok_or_else(|| missing_attribute("axes"))?;
         let data = call.take(0)?;
         let rank = data.rank() + axes.len();
         let new = axes_of(&axes, rank)?;
@@ -203,7 +205,7 @@ fn shape(node: &Definition) -> Result<Built> {
     single(move |call| {
         let shape = call.tensor(0)?.shape();
         let rank = shape.len() as i64;
-        let place = |axis: i64| {
+        let position = |axis: i64| {
             (if axis < 0 {
                 axis.saturating_add(rank)
             } else {
@@ -211,7 +213,7 @@ fn shape(node: &Definition) -> Result<Built> {
             })
             .clamp(0, rank) as usize
         };
-        let (start, end) = (place(start), place(end));
+        let (start, end) = (position(start), position(end));
         let lengths = shape.get(start..end.max(start)).unwrap_or_default();
         Ok(Tensor::vector(
             lengths.iter().map(|&length| length as i64).collect(),
@@ -225,7 +227,7 @@ fn constant(node: &Definition) -> Result<Built> {
         .attributes
         .keys()
         .find(is_value)
-        .ok_or_else(|| lacks("value"))?;
+        .ok_or_else(|| missing_attribute("value"))?;
     let tensor = match &node.attributes[name] {
         Attribute::Tensor(tensor) => tensor.clone(),
         Attribute::Float(value) => Tensor::scalar(*value),
@@ -292,7 +294,7 @@ fn range(call: &mut Call) -> Result<Tensor> {
 }
 
 fn eye_like(node: &Definition) -> Result<Built> {
-    let wanted = node
+    let expected = node
         .find_int("dtype")?
         .map(ElementType::from_code)
         .transpose()?;
@@ -312,7 +314,7 @@ fn eye_like(node: &Definition) -> Result<Built> {
             .collect();
         crate::graph::cast::cast(
             &Tensor::new(vec![rows, columns], values)?,
-            wanted.unwrap_or(like.element_type()),
+            expected.unwrap_or(like.element_type()),
         )
     })
 }

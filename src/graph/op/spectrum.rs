@@ -64,11 +64,11 @@ fn halved(signal: &mut [Complex], sign: f64) {
         let step = sign * PI / half as f64;
         for block in signal.chunks_exact_mut(2 * half) {
             let (low, high) = block.split_at_mut(half);
-            for (place, (a, b)) in low.iter_mut().zip(high).enumerate() {
-                let turned = times(*b, turn(step * place as f64));
+            for (slot, (a, b)) in low.iter_mut().zip(high).enumerate() {
+                let transposed = times(*b, turn(step * slot as f64));
                 (*a, *b) = (
-                    (a.0 + turned.0, a.1 + turned.1),
-                    (a.0 - turned.0, a.1 - turned.1),
+                    (a.0 + transposed.0, a.1 + transposed.1),
+                    (a.0 - transposed.0, a.1 - transposed.1),
                 );
             }
         }
@@ -87,22 +87,22 @@ fn transformed(signal: &[Complex], sign: f64) -> Vec<Complex> {
     }
     let size = (2 * length).next_power_of_two();
     // The square of a place, kept small so that its angle stays exact.
-    let chirp = |place: usize| {
+    let chirp = |slot: usize| {
         turn(
-            sign * PI * ((place as u128 * place as u128) % (2 * length as u128)) as f64
+            sign * PI * ((slot as u128 * slot as u128) % (2 * length as u128)) as f64
                 / length as f64,
         )
     };
     padded
         .iter_mut()
         .enumerate()
-        .for_each(|(place, value)| *value = times(*value, chirp(place)));
+        .for_each(|(slot, value)| *value = times(*value, chirp(slot)));
     padded.resize(size, (0.0, 0.0));
     let mut factors = vec![(0.0, 0.0); size];
-    for place in 0..length {
-        let (real, imaginary) = chirp(place);
-        factors[place] = (real, -imaginary);
-        factors[(size - place) % size] = (real, -imaginary);
+    for slot in 0..length {
+        let (real, imaginary) = chirp(slot);
+        factors[slot] = (real, -imaginary);
+        factors[(size - slot) % size] = (real, -imaginary);
     }
     halved(&mut padded, -1.0);
     halved(&mut factors, -1.0);
@@ -113,10 +113,10 @@ fn transformed(signal: &[Complex], sign: f64) -> Vec<Complex> {
     halved(&mut padded, 1.0);
     let scale = 1.0 / size as f64;
     (0..length)
-        .map(|place| {
+        .map(|slot| {
             times(
-                (padded[place].0 * scale, padded[place].1 * scale),
-                chirp(place),
+                (padded[slot].0 * scale, padded[slot].1 * scale),
+                chirp(slot),
             )
         })
         .collect()
@@ -144,10 +144,10 @@ impl Transform {
         let mut own = signal.to_vec();
         own.resize(self.length, (0.0, 0.0));
         if self.is_inverse && self.is_one_sided {
-            // The half that is left out mirrors the one that is given.
-            for place in self.length / 2 + 1..self.length {
-                let (real, imaginary) = own[self.length - place];
-                own[place] = (real, -imaginary);
+            // The half that is dropped mirrors the one that is given.
+            for slot in self.length / 2 + 1..self.length {
+                let (real, imaginary) = own[self.length - slot];
+                own[slot] = (real, -imaginary);
             }
         }
         let mut all = transformed(&own, if self.is_inverse { 1.0 } else { -1.0 });
@@ -182,7 +182,7 @@ fn transform(node: &Definition) -> Result<Built> {
             .filter(|parts| *parts == 1 || *parts == 2);
         let parts = parts.ok_or_else(|| {
             Error::failed(format!(
-                "a signal of shape {:?}, whose last axis is no real or complex number",
+                "a signal of shape {:?}, whose last axis is not a real or complex number",
                 data.shape()
             ))
         })?;
@@ -193,11 +193,11 @@ fn transform(node: &Definition) -> Result<Built> {
                 "a transform along the parts of complex numbers",
             ));
         }
-        let (outer, given, inner) = split_at_axis(&data.shape()[..data.rank() - 1], axis);
+        let (outer, signal_length, inner) = split_at_axis(&data.shape()[..data.rank() - 1], axis);
         let default = if is_inverse && is_one_sided {
-            2 * given.saturating_sub(1)
+            2 * signal_length.saturating_sub(1)
         } else {
-            given
+            signal_length
         };
         let length = number(call, 1)?.map_or(Ok(default), length_of)?;
         element_count(&[length, 4])?;
@@ -214,21 +214,21 @@ fn transform(node: &Definition) -> Result<Built> {
         let values = data.doubles()?;
         for (block, lane) in (0..outer).flat_map(|block| (0..inner).map(move |lane| (block, lane)))
         {
-            let at = |place: usize| ((block * given + place) * inner + lane) * parts;
-            let signal: Vec<Complex> = (0..given)
-                .map(|place| {
+            let at = |slot: usize| ((block * signal_length + slot) * inner + lane) * parts;
+            let signal: Vec<Complex> = (0..signal_length)
+                .map(|slot| {
                     (
-                        values[at(place)],
+                        values[at(slot)],
                         if parts == 2 {
-                            values[at(place) + 1]
+                            values[at(slot) + 1]
                         } else {
                             0.0
                         },
                     )
                 })
                 .collect();
-            for (place, (real, imaginary)) in transform.run(&signal).into_iter().enumerate() {
-                let to = ((block * out_length + place) * inner + lane) * out_parts;
+            for (slot, (real, imaginary)) in transform.run(&signal).into_iter().enumerate() {
+                let to = ((block * out_length + slot) * inner + lane) * out_parts;
                 out[to] = real;
                 if out_parts == 2 {
                     out[to + 1] = imaginary;
@@ -282,11 +282,11 @@ fn frames(node: &Definition) -> Result<Built> {
         for (entry, start) in
             (0..batch).flat_map(|entry| (0..count).map(move |number| (entry, number * step)))
         {
-            let value = |place: usize| {
-                let at = (entry * length + start + place) * parts;
+            let value = |slot: usize| {
+                let at = (entry * length + start + slot) * parts;
                 let factor = window
                     .as_ref()
-                    .map_or(1.0, |window| window.get(place).copied().unwrap_or(0.0));
+                    .map_or(1.0, |window| window.get(slot).copied().unwrap_or(0.0));
                 (
                     factor * values[at],
                     if parts == 2 {
@@ -322,11 +322,11 @@ fn window(node: &Definition, shape: impl Fn(f64) -> f64 + Send + Sync + 'static)
         } else {
             size.saturating_sub(1)
         } as f64;
-        let value = |place: usize| {
+        let value = |slot: usize| {
             if span == 0.0 {
                 1.0
             } else {
-                shape(2.0 * PI * place as f64 / span)
+                shape(2.0 * PI * slot as f64 / span)
             }
         };
         cast(
@@ -352,8 +352,8 @@ fn mel_weights(node: &Definition) -> Result<Built> {
         }
         let mel = |hertz: f64| 2595.0 * (hertz / 700.0).ln_1p() / LN_10;
         let step = (mel(high) - mel(low)) / (bands + 2) as f64;
-        let edge = |place: usize| {
-            let hertz = 700.0 * ((place as f64 * step + mel(low)) / 2595.0 * LN_10).exp_m1();
+        let edge = |slot: usize| {
+            let hertz = 700.0 * ((slot as f64 * step + mel(low)) / 2595.0 * LN_10).exp_m1();
             ((length + 1) as f64 * hertz / rate as f64).floor() as i64
         };
         for band in 0..bands {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
 use crate::graph::entry::{Entry, MICROSOFT};
 use crate::graph::layout::length_of;
-use crate::graph::operator::{Built, Call, Definition, lacks, several, single};
+use crate::graph::operator::{Built, Call, Definition, missing_attribute, several, single};
 use crate::graph::tensor::{Data, TEXT_BYTES, Tensor, element_count, room_of, shape_count};
 use crate::graph::value::Value;
 use crate::memory;
@@ -174,7 +174,7 @@ fn parts_of<'a>(text: &'a str, delimiter: &str, most: usize) -> Vec<&'a str> {
 fn full_match(node: &Definition) -> Result<Built> {
     let pattern = node
         .find_string("pattern")?
-        .ok_or_else(|| lacks("pattern"))?;
+        .ok_or_else(|| missing_attribute("pattern"))?;
     let regex = Regex::new(&format!("^(?:{pattern})$"))
         .map_err(|error| Error::failed("the pattern is broken").because(error))?;
     single(move |call| map(call.tensor(0)?, |text: &Arc<str>| regex.is_match(text)))
@@ -198,19 +198,19 @@ fn items(tensor: &Tensor) -> Result<Vec<Item>> {
 fn vectorizer(node: &Definition) -> Result<Built> {
     let mode = node.choice("mode", &["TF", "IDF", "TFIDF"], 0)?;
     let (least, most) = (
-        length_of(node.wanted_int("min_gram_length")?)?,
-        length_of(node.wanted_int("max_gram_length")?)?,
+        length_of(node.required_int("min_gram_length")?)?,
+        length_of(node.required_int("max_gram_length")?)?,
     );
-    let most_skipped = length_of(node.wanted_int("max_skip_count")?)?;
+    let max_skipped = length_of(node.required_int("max_skip_count")?)?;
     let starts = node
         .find_ints("ngram_counts")?
-        .ok_or_else(|| lacks("ngram_counts"))?
+        .ok_or_else(|| missing_attribute("ngram_counts"))?
         .into_iter()
         .map(length_of)
         .collect::<Result<Vec<usize>>>()?;
-    let places = node
+    let indices = node
         .find_ints("ngram_indexes")?
-        .ok_or_else(|| lacks("ngram_indexes"))?
+        .ok_or_else(|| missing_attribute("ngram_indexes"))?
         .into_iter()
         .map(length_of)
         .collect::<Result<Vec<usize>>>()?;
@@ -220,12 +220,15 @@ fn vectorizer(node: &Definition) -> Result<Built> {
     ) {
         (Some(texts), _) => items(&Tensor::vector(texts))?,
         (None, Some(numbers)) => items(&Tensor::vector(numbers))?,
-        (None, None) => return Err(lacks("pool_strings")),
+        (None, None) => return Err(missing_attribute("pool_strings")),
     };
     let weights = node
         .find_floats("weights")?
-        .unwrap_or_else(|| vec![1.0; places.len()]);
-    let width = places.iter().max().map_or(0, |most| most.saturating_add(1));
+        .unwrap_or_else(|| vec![1.0; indices.len()]);
+    let width = indices
+        .iter()
+        .max()
+        .map_or(0, |most| most.saturating_add(1));
     shape_count(&[width])?;
     let mut grams: HashMap<Vec<Item>, usize> = HashMap::new();
     for (index, &start) in starts.iter().enumerate() {
@@ -237,7 +240,7 @@ fn vectorizer(node: &Definition) -> Result<Built> {
             grams.insert(gram.to_vec(), grams.len());
         }
     }
-    if grams.len() > places.len() || weights.len() != places.len() || most > starts.len().max(1) {
+    if grams.len() > indices.len() || weights.len() != indices.len() || most > starts.len().max(1) {
         return Err(Error::failed(
             "the n-grams, their places and their weights are not as many",
         ));
@@ -255,13 +258,13 @@ fn vectorizer(node: &Definition) -> Result<Built> {
         let mut scores = vec![0.0_f32; element_count(&shape)?];
         for row in 0..rows {
             let own = &all[row * length..(row + 1) * length];
-            let mut counts = vec![0_u32; places.len()];
+            let mut counts = vec![0_u32; indices.len()];
             for size in least.max(1)..=most {
-                // One item has no gaps, whatever the greatest gap is.
+                // One item has no gaps, whatever the largest gap is.
                 for gap in 1..=(if size == 1 {
                     1
                 } else {
-                    most_skipped.saturating_add(1).min(length.max(1))
+                    max_skipped.saturating_add(1).min(length.max(1))
                 }) {
                     let reach = (size - 1).saturating_mul(gap);
                     for start in 0..own.len().saturating_sub(reach) {
@@ -275,7 +278,7 @@ fn vectorizer(node: &Definition) -> Result<Built> {
                 }
             }
             for (gram, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
-                scores[row * width + places[gram]] = match mode {
+                scores[row * width + indices[gram]] = match mode {
                     0 => count as f32,
                     1 => weights[gram],
                     _ => count as f32 * weights[gram],
@@ -369,7 +372,7 @@ fn distances(node: &Definition) -> Result<Built> {
     single(move |call| {
         let (left, right) = (call.tensor(0)?, call.tensor(1)?);
         let (&[rows, width], &[columns, other]) = (left.shape(), right.shape()) else {
-            return Err(Error::failed("two matrices are wanted"));
+            return Err(Error::failed("two matrices are expected"));
         };
         if width != other {
             return Err(Error::failed(format!(

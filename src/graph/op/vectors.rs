@@ -58,17 +58,17 @@ impl Task for Shares<'_> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         for row in self.values.chunks_exact_mut(self.width.max(1)) {
-            let greatest = lanes.splat(greatest(lanes, row));
+            let largest = lanes.splat(largest(lanes, row));
             let mut sum = lanes.splat(0.0);
             let (lines, rest) = row.as_chunks_mut::<LINE>();
             for line in lines.iter_mut() {
-                let powers = exponential(lanes, lanes.subtract(lanes.load(line), greatest));
+                let powers = exponential(lanes, lanes.subtract(lanes.load(line), largest));
                 sum = lanes.add(sum, powers);
                 lanes.store(powers, line);
             }
             let last = exponential(
                 lanes,
-                lanes.subtract(lanes.load_some(rest, f32::NEG_INFINITY), greatest),
+                lanes.subtract(lanes.load_some(rest, f32::NEG_INFINITY), largest),
             );
             let sum = lanes.splat(lanes.sum(lanes.add(sum, last)));
             for line in lines {
@@ -98,16 +98,16 @@ fn exponential<L: Lanes>(lanes: L, x: L::Vector) -> L::Vector {
     lanes.multiply(product::exp(lanes, x), step)
 }
 
-/// The greatest number of a row; NaN is passed over.
+/// The largest number of a row; NaN is passed over.
 #[inline(always)]
-fn greatest<L: Lanes>(lanes: L, row: &[f32]) -> f32 {
+fn largest<L: Lanes>(lanes: L, row: &[f32]) -> f32 {
     let (lines, rest) = row.as_chunks::<LINE>();
     let mut all = lanes.splat(f32::NEG_INFINITY);
     for line in lines {
         // Where the row has NaN, what is known stays.
         all = lanes.greater(lanes.load(line), all);
     }
-    lanes.greatest(lanes.greater(lanes.load_some(rest, f32::NEG_INFINITY), all))
+    lanes.largest(lanes.greater(lanes.load_some(rest, f32::NEG_INFINITY), all))
 }
 
 #[cfg(test)]
@@ -125,14 +125,14 @@ mod tests {
         exponentials(&mut powers);
         errors(&mut errors_found);
         for ((x, power), error) in arguments.iter().zip(&powers).zip(&errors_found) {
-            let wanted = f64::from(*x).exp();
-            let is_near = (f64::from(*power) - wanted).abs() <= 3e-7 * wanted + 1.7e-38
-                || *x > 88.3 && (*power == f32::INFINITY || wanted > 2e38);
-            assert!(is_near, "exp({x}) is {wanted}, not {power}");
-            let wanted = libm::erf(f64::from(*x));
+            let expected = f64::from(*x).exp();
+            let is_near = (f64::from(*power) - expected).abs() <= 3e-7 * expected + 1.7e-38
+                || *x > 88.3 && (*power == f32::INFINITY || expected > 2e38);
+            assert!(is_near, "exp({x}) is {expected}, not {power}");
+            let expected = libm::erf(f64::from(*x));
             assert!(
-                (f64::from(*error) - wanted).abs() <= 4e-7 * wanted.abs(),
-                "erf({x}) is {wanted}, not {error}"
+                (f64::from(*error) - expected).abs() <= 4e-7 * expected.abs(),
+                "erf({x}) is {expected}, not {error}"
             );
         }
         let mut nothing = [f32::NAN; 3];
@@ -156,13 +156,13 @@ mod tests {
             let mut found = rows.clone();
             shares(&mut found, width);
             for (row, found) in rows.chunks(width).zip(found.chunks(width)) {
-                let mut wanted: Vec<f64> = row.iter().copied().map(f64::from).collect();
-                super::super::reduction::soft_max(&mut wanted);
-                for (found, wanted) in found.iter().zip(&wanted) {
+                let mut expected: Vec<f64> = row.iter().copied().map(f64::from).collect();
+                super::super::reduction::soft_max(&mut expected);
+                for (found, expected) in found.iter().zip(&expected) {
                     assert!(
-                        (f64::from(*found) - wanted).abs() <= 1e-6
-                            || found.is_nan() && wanted.is_nan(),
-                        "{found} where {wanted} is right"
+                        (f64::from(*found) - expected).abs() <= 1e-6
+                            || found.is_nan() && expected.is_nan(),
+                        "{found} where {expected} is right"
                     );
                 }
                 let mut alone = row.to_vec();

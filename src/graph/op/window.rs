@@ -17,7 +17,7 @@ pub(crate) enum Padding {
     Valid,
 }
 
-/// What a node says of its window; lengths that it leaves out are found from the tensors.
+/// What a node says of its window; lengths that it drops are found from the tensors.
 #[derive(Clone, Debug)]
 pub(crate) struct Sliding {
     pub(crate) kernel: Option<Vec<usize>>,
@@ -167,7 +167,7 @@ impl Window {
 
     /// For each place in the window, for each of its positions, the element of the tensor, or
     /// [`OUTSIDE`].
-    pub(crate) fn places(&self) -> Vec<usize> {
+    pub(crate) fn offsets(&self) -> Vec<usize> {
         let own = strides_of(&self.input);
         self.by_axis(|axis, position| {
             if (0..self.input[axis] as i64).contains(&position) {
@@ -186,20 +186,20 @@ impl Window {
         };
         self.by_axis(|axis, position| if inside(axis, position) { 0 } else { OUTSIDE })
             .into_iter()
-            .map(|place| place != OUTSIDE)
+            .map(|slot| slot != OUTSIDE)
             .collect()
     }
 
-    fn by_axis(&self, place: impl Fn(usize, i64) -> usize) -> Vec<usize> {
+    fn by_axis(&self, slot: impl Fn(usize, i64) -> usize) -> Vec<usize> {
         let mut all = Vec::with_capacity(self.kernel_size() * self.output_size());
         let kernel_strides = strides_of(&self.kernel);
-        for window_place in 0..self.kernel_size() {
-            let mut places = vec![0];
+        for window_offset in 0..self.kernel_size() {
+            let mut offsets = vec![0];
             for (axis, stride) in kernel_strides.iter().enumerate() {
-                let step = window_place / stride % self.kernel[axis];
+                let step = window_offset / stride % self.kernel[axis];
                 let along: Vec<usize> = (0..self.output[axis])
                     .map(|index| {
-                        place(
+                        slot(
                             axis,
                             (index * self.strides[axis] + step * self.dilations[axis]) as i64
                                 - self.pads[axis].0,
@@ -213,12 +213,12 @@ impl Window {
                         outer + inner
                     }
                 };
-                places = places
+                offsets = offsets
                     .iter()
                     .flat_map(|outer| along.iter().map(move |inner| sum(*outer, *inner)))
                     .collect();
             }
-            all.extend(places);
+            all.extend(offsets);
         }
         all
     }

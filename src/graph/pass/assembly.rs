@@ -9,11 +9,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::column::{Column, Encoder, Kind, Place, Source, Step, computed};
+use super::column::{Column, ColumnRef, Encoder, Kind, Source, Step, computed};
 use super::role::ColumnRole;
 use crate::error::{Error, Result};
 use crate::feature::FeatureBlock;
-use crate::graph::entry::{Beside, ML};
+use crate::graph::entry::{ML, RowMixing};
 use crate::graph::ir::{Graph, Node};
 use crate::graph::op::category::Categories;
 use crate::graph::operand::Operands;
@@ -23,7 +23,7 @@ use crate::graph::value::{Value, ValueId, by_rows};
 use crate::graph::widening::Widening;
 
 /// Columns that one table may have: beyond, the operators do it.
-const MOST_COLUMNS: usize = 1 << 16;
+const MAX_COLUMNS: usize = 1 << 16;
 
 /// A table, still to be computed: its columns in row-major order of the axes behind the first.
 #[derive(Clone, Debug)]
@@ -38,18 +38,18 @@ pub(crate) fn column_role(node: &Definition, operands: &Operands<'_>) -> Option<
         return None;
     }
     let data = operands.id(0)?;
-    let constant = |place| operands.constant(place);
+    let constant = |reference| operands.constant(reference);
     match (node.domain.as_str(), node.operator.as_str()) {
         ("", "Concat") => Some(ColumnRole::Concat {
             tables: operands.ids.iter().copied().collect::<Option<_>>()?,
-            axis: node.wanted_int("axis").ok()?,
+            axis: node.required_int("axis").ok()?,
         }),
         ("", "Reshape") if !node.flag("allowzero", false).ok()? => Some(ColumnRole::Reshape {
             data,
             shape: constant(1)?.integers().ok()?,
         }),
         ("", "Identity") => Some(ColumnRole::Same { data }),
-        ("", "Cast") => (node.wanted_int("to").ok()? == 1).then_some(ColumnRole::Float { data }),
+        ("", "Cast") => (node.required_int("to").ok()? == 1).then_some(ColumnRole::Float { data }),
         ("", "Gather") if node.int("axis", 0).ok()? == 1 => {
             let columns = constant(1)?;
             (columns.rank() == 1).then(|| {
@@ -101,7 +101,7 @@ pub(crate) fn column_role(node: &Definition, operands: &Operands<'_>) -> Option<
                 codes: Vec::new(),
                 unknown_code: 0.0,
             });
-            (1..=MOST_COLUMNS)
+            (1..=MAX_COLUMNS)
                 .contains(&count)
                 .then_some(ColumnRole::OneHot {
                     data,
@@ -129,7 +129,7 @@ fn arithmetic(operator: &str, data: ValueId, constant: &Tensor) -> Option<Column
     })
 }
 
-/// Texts or whole numbers to numbers that single precision holds.
+/// Texts or integers to numbers that single precision holds.
 fn coded(node: &Definition, data: ValueId) -> Option<ColumnRole> {
     let (categories, count) = Categories::of(node, "keys_strings", "keys_int64s").ok()??;
     let exact =
@@ -217,7 +217,8 @@ fn table(role: &ColumnRole, known: &HashMap<ValueId, Table>) -> Option<Table> {
         ColumnRole::Same { data } => known.get(data).cloned(),
         ColumnRole::Pick { data, columns } => {
             let data = known.get(data).filter(|data| data.rest.len() == 1)?;
-            let pick = |place: &i64| data.columns.get(usize::try_from(*place).ok()?).cloned();
+            let pick =
+                |reference: &i64| data.columns.get(usize::try_from(*reference).ok()?).cloned();
             let columns = columns.iter().map(pick).collect::<Option<Vec<Column>>>()?;
             Some(Table {
                 rest: vec![columns.len()],
@@ -225,7 +226,7 @@ fn table(role: &ColumnRole, known: &HashMap<ValueId, Table>) -> Option<Table> {
             })
         }
     }
-    .filter(|table| (1..=MOST_COLUMNS).contains(&table.columns.len()))
+    .filter(|table| (1..=MAX_COLUMNS).contains(&table.columns.len()))
 }
 
 fn joined(tables: &[&Table], axis: i64) -> Option<Table> {
@@ -245,7 +246,7 @@ fn joined(tables: &[&Table], axis: i64) -> Option<Table> {
             .iter()
             .zip(&first.rest)
             .enumerate()
-            .all(|(place, (a, b))| place == axis || a == b);
+            .all(|(reference, (a, b))| reference == axis || a == b);
         table.rest.len() == rank
             && others
             && table.rest[..axis].iter().all(|length| *length == 1)
@@ -272,21 +273,21 @@ fn encoded(
     count: Option<usize>,
     kind: Kind,
 ) -> Option<Table> {
-    let wanted = if matches!(encoder.categories, Categories::Texts(_)) {
+    let expected = if matches!(encoder.categories, Categories::Texts(_)) {
         Kind::Text
     } else {
         Kind::Whole
     };
     let mut columns = Vec::new();
     for column in &data.columns {
-        let Source::Input(place) = column.source else {
+        let Source::Input(reference) = column.source else {
             return None;
         };
-        if column.kind != wanted || !column.steps.is_empty() || columns.len() > MOST_COLUMNS {
+        if column.kind != expected || !column.steps.is_empty() || columns.len() > MAX_COLUMNS {
             return None;
         }
         let source = |category: u32| Source::Indicator {
-            place,
+            reference,
             encoder: encoder.clone(),
             category,
         };
@@ -298,7 +299,7 @@ fn encoded(
             })),
             None => columns.push(Column {
                 source: Source::Code {
-                    place,
+                    reference,
                     encoder: encoder.clone(),
                 },
                 steps: Vec::new(),
@@ -319,10 +320,10 @@ fn stepped(data: &Table, steps: &[Step]) -> Option<Table> {
         return None;
     }
     let mut table = data.clone();
-    for (place, column) in table.columns.iter_mut().enumerate() {
+    for (reference, column) in table.columns.iter_mut().enumerate() {
         column
             .steps
-            .push(steps[if steps.len() == 1 { 0 } else { place }]);
+            .push(steps[if steps.len() == 1 { 0 } else { reference }]);
     }
     Some(table)
 }
@@ -341,7 +342,7 @@ impl Assembly {
     fn run(&self, call: &Call) -> Result<Vec<Value>> {
         let columns = |value: &Option<Value>| match value {
             Some(Value::Columns(columns)) => Ok(columns.clone()),
-            _ => Err(Error::internal("a table of an input that is no columns")),
+            _ => Err(Error::internal("a table of an input that is not columns")),
         };
         let inputs = call
             .inputs
@@ -353,9 +354,9 @@ impl Assembly {
             .first()
             .and_then(|columns| columns.first())
             .map_or(0, arrow::array::Array::len);
-        let unseen = |place: Place, count: u64| {
+        let unseen = |reference: ColumnRef, count: u64| {
             call.fuel
-                .met_unseen(self.inputs[place.input], place.column, count);
+                .met_unseen(self.inputs[reference.input], reference.column, count);
         };
         let block = computed(&self.columns, &inputs, row_count, unseen)?;
         if self.as_block {
@@ -389,20 +390,20 @@ fn assemble(graph: &mut Graph, feeds: &[Option<(ElementType, usize)>]) -> Vec<bo
         .collect();
     loop {
         let known = tables(graph, feeds, &usable);
-        let wanted = wanted(graph, &known);
-        // What is wanted as a tensor of texts or of whole numbers, the operators must make.
+        let expected = expected(graph, &known);
+        // What is needed as a tensor of texts or of integers, the operators must make.
         let is_real = |id: &ValueId| {
             known
                 .get(id)
                 .is_some_and(|table| table.columns.iter().all(|column| column.kind == Kind::Real))
         };
-        let spoilt: Vec<usize> = wanted
+        let spoilt: Vec<usize> = expected
             .iter()
             .filter(|id| !is_real(id))
             .flat_map(|id| known[id].columns.iter().map(Column::input))
             .collect();
         if spoilt.is_empty() {
-            let nodes: Vec<Node> = wanted
+            let nodes: Vec<Node> = expected
                 .into_iter()
                 .filter_map(|id| replaced(graph, id, &known, &mut takes))
                 .collect();
@@ -434,7 +435,7 @@ fn tables(
             _ => continue,
         };
         let column = |column: usize| Column {
-            source: Source::Input(Place { input, column }),
+            source: Source::Input(ColumnRef { input, column }),
             steps: Vec::new(),
             kind,
         };
@@ -463,8 +464,8 @@ fn is_maker(node: &Node, known: &HashMap<ValueId, Table>) -> bool {
     matches!(node.outputs.as_slice(), [Some(output)] if known.contains_key(output))
 }
 
-/// The tables that somebody reads who is no maker of tables.
-fn wanted(graph: &Graph, known: &HashMap<ValueId, Table>) -> BTreeSet<ValueId> {
+/// The tables that somebody reads who is not a maker of tables.
+fn expected(graph: &Graph, known: &HashMap<ValueId, Table>) -> BTreeSet<ValueId> {
     let readers = graph.nodes.iter().filter(|node| !is_maker(node, known));
     let read = readers.flat_map(|node| node.inputs.iter().flatten().map(|(id, _)| *id));
     read.chain(graph.outputs.iter().copied())
@@ -485,20 +486,20 @@ fn replaced(
     inputs.dedup();
     let mut columns = table.columns.clone();
     for column in &mut columns {
-        let (Source::Input(place) | Source::Indicator { place, .. } | Source::Code { place, .. }) =
-            &mut column.source;
-        place.input = inputs.binary_search(&place.input).ok()?;
+        let (Source::Input(reference)
+        | Source::Indicator { reference, .. }
+        | Source::Code { reference, .. }) = &mut column.source;
+        reference.input = inputs.binary_search(&reference.input).ok()?;
     }
     let reads = |node: &&Node| {
         !is_maker(node, known) && node.inputs.iter().flatten().any(|(read, _)| *read == id)
     };
-    let is_first_alone =
-        |node: &Node| {
-            node.takes_blocks
-                && node.inputs.iter().enumerate().all(|(place, input)| {
-                    input.is_none_or(|(read, _)| (read == id) == (place == 0))
-                })
-        };
+    let is_first_alone = |node: &Node| {
+        node.takes_blocks
+            && node.inputs.iter().enumerate().all(|(reference, input)| {
+                input.is_none_or(|(read, _)| (read == id) == (reference == 0))
+            })
+    };
     let as_block = table.rest.len() == 1
         && !graph.outputs.contains(&id)
         && graph.nodes.iter().filter(reads).all(is_first_alone);
@@ -536,6 +537,6 @@ fn replaced(
         takes_blocks: false,
         memory_bytes: 0,
         family: None,
-        beside: Beside::Nothing,
+        row_mixing: RowMixing::Nothing,
     })
 }

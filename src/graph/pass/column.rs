@@ -30,20 +30,23 @@ pub(crate) struct Column {
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// A column of an input of the graph, as it came.
-    Input(Place),
+    Input(ColumnRef),
     /// 1 where the input's value is the category, else 0.
     Indicator {
-        place: Place,
+        reference: ColumnRef,
         encoder: Arc<Encoder>,
         category: u32,
     },
     /// A number for each category.
-    Code { place: Place, encoder: Arc<Encoder> },
+    Code {
+        reference: ColumnRef,
+        encoder: Arc<Encoder>,
+    },
 }
 
 /// A column of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct ColumnRef {
     pub(crate) input: usize,
     pub(crate) column: usize,
 }
@@ -52,11 +55,11 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Encoder {
     pub(crate) categories: Categories,
-    /// Whether a value that is no category stops the run.
+    /// Whether a value that is not a category stops the run.
     pub(crate) refuses_unknown: bool,
     /// The number of each category; empty for encoders that make indicators.
     pub(crate) codes: Vec<f32>,
-    /// The number of what is no category.
+    /// The number of what is not a category.
     pub(crate) unknown_code: f32,
 }
 
@@ -83,9 +86,9 @@ impl Column {
     /// The input that it reads.
     pub(crate) fn input(&self) -> usize {
         match &self.source {
-            Source::Input(place) | Source::Indicator { place, .. } | Source::Code { place, .. } => {
-                place.input
-            }
+            Source::Input(reference)
+            | Source::Indicator { reference, .. }
+            | Source::Code { reference, .. } => reference.input,
         }
     }
 }
@@ -110,31 +113,38 @@ impl Step {
     }
 }
 
-/// Computes columns of `row_count` rows; `inputs` are the columns of each input, `unseen` is told
+/// Computes columns of `row_count` rows; `inputs` are the columns of each input, `unseen` is reported
 /// how many values an encoder does not know.
 pub(crate) fn computed(
     columns: &[Column],
     inputs: &[&[ArrayRef]],
     row_count: usize,
-    unseen: impl Fn(Place, u64),
+    unseen: impl Fn(ColumnRef, u64),
 ) -> Result<Columns<f32>> {
     let mut block = Columns::filled(row_count, columns.len(), 0.0_f32);
-    let mut known: Option<(Place, &Arc<Encoder>, Vec<u32>)> = None;
+    let mut known: Option<(ColumnRef, &Arc<Encoder>, Vec<u32>)> = None;
     for (position, column) in columns.iter().enumerate() {
         if row_count == 0 {
             break;
         }
         let out = block.column_mut(position);
         match &column.source {
-            Source::Input(place) => numbers(array(inputs, *place)?, out)?,
-            Source::Indicator { place, encoder, .. } | Source::Code { place, encoder } => {
+            Source::Input(reference) => numbers(array(inputs, *reference)?, out)?,
+            Source::Indicator {
+                reference, encoder, ..
+            }
+            | Source::Code { reference, encoder } => {
                 // The indicators of one encoder follow one another.
                 let is_known = known
                     .as_ref()
-                    .is_some_and(|(of, by, _)| of == place && Arc::ptr_eq(by, encoder));
+                    .is_some_and(|(of, by, _)| of == reference && Arc::ptr_eq(by, encoder));
                 if !is_known {
-                    let places = encoder.categories.places(array(inputs, *place)?)?;
-                    match places.iter().filter(|place| **place == UNKNOWN).count() {
+                    let codes = encoder.categories.codes(array(inputs, *reference)?)?;
+                    match codes
+                        .iter()
+                        .filter(|reference| **reference == UNKNOWN)
+                        .count()
+                    {
                         0 => {}
                         _ if encoder.refuses_unknown => {
                             return Err(Error::failed(
@@ -142,21 +152,21 @@ pub(crate) fn computed(
                                  refuses such",
                             ));
                         }
-                        count => unseen(*place, count as u64),
+                        count => unseen(*reference, count as u64),
                     }
-                    known = Some((*place, encoder, places));
+                    known = Some((*reference, encoder, codes));
                 }
-                let places = known.as_ref().map_or(&[][..], |(.., places)| places);
+                let codes = known.as_ref().map_or(&[][..], |(.., codes)| codes);
                 match &column.source {
                     Source::Indicator { category, .. } => {
-                        out.iter_mut()
-                            .zip(places)
-                            .for_each(|(out, place)| *out = f32::from(u8::from(place == category)));
+                        out.iter_mut().zip(codes).for_each(|(out, reference)| {
+                            *out = f32::from(u8::from(reference == category))
+                        });
                     }
-                    _ => out.iter_mut().zip(places).for_each(|(out, place)| {
+                    _ => out.iter_mut().zip(codes).for_each(|(out, reference)| {
                         *out = encoder
                             .codes
-                            .get(*place as usize)
+                            .get(*reference as usize)
                             .copied()
                             .unwrap_or(encoder.unknown_code);
                     }),
@@ -168,10 +178,10 @@ pub(crate) fn computed(
     Ok(block)
 }
 
-fn array<'a>(inputs: &[&'a [ArrayRef]], place: Place) -> Result<&'a ArrayRef> {
+fn array<'a>(inputs: &[&'a [ArrayRef]], reference: ColumnRef) -> Result<&'a ArrayRef> {
     inputs
-        .get(place.input)
-        .and_then(|columns| columns.get(place.column))
+        .get(reference.input)
+        .and_then(|columns| columns.get(reference.column))
         .ok_or_else(|| Error::internal("a column of no input"))
 }
 
@@ -186,7 +196,7 @@ fn numbers(array: &ArrayRef, out: &mut [f32]) -> Result<()> {
         }
         other => {
             return Err(Error::internal(format!(
-                "a column of {other} where numbers are wanted"
+                "a column of {other} where numbers are expected"
             )));
         }
     }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::expansion_quantised::{
-    block_product, by_table, dynamic_product, product_of, quantised_choice, quantised_concat,
+    block_product, by_table, dynamic_product, product_of, quantised_concat, quantised_cost_model,
     quantised_mean, quantised_pool, quantised_softmax, real_product,
 };
 use crate::error::{Error, Result};
@@ -31,10 +31,10 @@ const EPSILON: f32 = 1e-12;
 /// The outputs of an operator that is written out.
 pub(crate) type Made = Vec<Option<ValueId>>;
 
-/// Writes one operator out; gives its outputs, those that nothing may want left out.
+/// Writes one operator out; gives its outputs, those that nothing may want dropped.
 type Write = fn(&mut Writer<'_>) -> Result<Made>;
 
-/// (name, the least and the greatest number of inputs, how it is written out).
+/// (name, the least and the largest number of inputs, how it is written out).
 const EXPANSIONS: &[(&str, (usize, usize), Write)] = &[
     ("Gelu", (1, 1), |w| w.ends("Gelu", &[0], vec![])),
     ("BiasGelu", (2, 2), bias_gelu),
@@ -58,7 +58,7 @@ const EXPANSIONS: &[(&str, (usize, usize), Write)] = &[
     }),
     ("QLinearSoftmax", (5, 5), quantised_softmax),
     ("QLinearReduceMean", (4, 5), quantised_mean),
-    ("QLinearWhere", (9, 9), quantised_choice),
+    ("QLinearWhere", (9, 9), quantised_cost_model),
     ("QLinearConcat", (2, usize::MAX), quantised_concat),
     ("QLinearAveragePool", (4, 5), |w| {
         quantised_pool(w, "AveragePool")
@@ -106,11 +106,11 @@ pub(crate) fn expand(
         inputs,
     };
     Some(write(&mut writer).and_then(|made| {
-        let output = |place: usize| match made.get(place).copied().flatten() {
+        let output = |index: usize| match made.get(index).copied().flatten() {
             Some(id) => Ok(id),
-            None if !node.has_output(place) => Ok(writer.builder.unmade()),
+            None if !node.has_output(index) => Ok(writer.builder.unmade()),
             None => Err(Error::contract(format!(
-                "output {place} of the operator is not supported"
+                "output {index} of the operator is not supported"
             ))),
         };
         (0..node.outputs.len()).map(output).collect()
@@ -135,13 +135,13 @@ fn float(name: &'static str, value: f32) -> (&'static str, Attribute) {
 pub(crate) type Named = (&'static str, Attribute);
 
 impl Writer<'_> {
-    pub(crate) fn input(&self, place: usize) -> Result<ValueId> {
-        self.optional(place)
-            .ok_or_else(|| Error::failed(format!("input {place} is missing")))
+    pub(crate) fn input(&self, index: usize) -> Result<ValueId> {
+        self.optional(index)
+            .ok_or_else(|| Error::failed(format!("input {index} is missing")))
     }
 
-    pub(crate) fn optional(&self, place: usize) -> Option<ValueId> {
-        self.inputs.get(place).copied().flatten()
+    pub(crate) fn optional(&self, index: usize) -> Option<ValueId> {
+        self.inputs.get(index).copied().flatten()
     }
 
     pub(crate) fn constant(&mut self, tensor: Tensor) -> ValueId {
@@ -192,18 +192,18 @@ impl Writer<'_> {
         )
     }
 
-    /// A node some of whose inputs may be left out.
+    /// A node some of whose inputs may be dropped.
     pub(crate) fn sparse(
         &mut self,
         operator: &str,
         inputs: &[Option<ValueId>],
         attributes: Vec<Named>,
     ) -> Result<ValueId> {
-        let given = inputs
+        let present_count = inputs
             .iter()
             .rposition(Option::is_some)
             .map_or(0, |last| last + 1);
-        self.all_of("", operator, &inputs[..given], attributes, 1)?
+        self.all_of("", operator, &inputs[..present_count], attributes, 1)?
             .first()
             .copied()
             .ok_or_else(|| Error::internal("a node without an output"))
@@ -213,12 +213,12 @@ impl Writer<'_> {
     pub(crate) fn ends(
         &mut self,
         operator: &str,
-        places: &[usize],
+        indices: &[usize],
         attributes: Vec<Named>,
     ) -> Result<Made> {
-        let inputs = places
+        let inputs = indices
             .iter()
-            .map(|place| self.input(*place))
+            .map(|index| self.input(*index))
             .collect::<Result<Vec<ValueId>>>()?;
         Ok(vec![Some(self.add_node(operator, &inputs, attributes)?)])
     }
@@ -320,7 +320,7 @@ fn activated(w: &mut Writer, value: ValueId, parameters: &[f32]) -> Result<Value
         return Ok(value);
     };
     let parameter =
-        |place: usize, name: &'static str| parameters.get(place).map(|value| float(name, *value));
+        |index: usize, name: &'static str| parameters.get(index).map(|value| float(name, *value));
     match name.as_str() {
         "Relu" | "Tanh" | "Sigmoid" | "Softplus" | "Softsign" | "HardSwish" | "Gelu" => {
             w.add_node(&name, &[value], vec![])
@@ -421,8 +421,8 @@ fn embedded(
 ) -> Result<Made> {
     let ids = w.input(0)?;
     let word = w.add_node("Gather", &[words, ids], vec![int("axis", 0)])?;
-    let places = if let Some(places) = position_ids {
-        places
+    let indices = if let Some(indices) = position_ids {
+        indices
     } else {
         let length = w.add_node("Shape", &[ids], vec![int("start", 1), int("end", 2)])?;
         let axis = w.constant(Tensor::vector(vec![0_i64]));
@@ -433,7 +433,7 @@ fn embedded(
         );
         w.add_node("Range", &[first, length, step], vec![])?
     };
-    let position = w.add_node("Gather", &[positions, places], vec![int("axis", 0)])?;
+    let position = w.add_node("Gather", &[positions, indices], vec![int("axis", 0)])?;
     let mut sum = w.plus(word, Some(position))?;
     if let Some((ids, table)) = segments {
         let segment = w.add_node("Gather", &[table, ids], vec![int("axis", 0)])?;
@@ -458,7 +458,7 @@ fn attention(w: &mut Writer) -> Result<Made> {
 }
 
 fn quantised_attention(w: &mut Writer) -> Result<Made> {
-    let [data, weights, bias, scale, weight_scale] = [0, 1, 2, 3, 4].map(|place| w.input(place));
+    let [data, weights, bias, scale, weight_scale] = [0, 1, 2, 3, 4].map(|index| w.input(index));
     let product = product_of(
         w,
         [data?, weights?, scale?, weight_scale?],
@@ -506,9 +506,9 @@ fn heads(
     };
     let (past_key, past_value) = match past {
         Some(past) => {
-            let mut part = |place: i64| -> Result<ValueId> {
-                let place = w.constant(Tensor::scalar(place));
-                w.add_node("Gather", &[past, place], vec![int("axis", 0)])
+            let mut part = |index: i64| -> Result<ValueId> {
+                let index = w.constant(Tensor::scalar(index));
+                w.add_node("Gather", &[past, index], vec![int("axis", 0)])
             };
             (Some(part(0)?), Some(part(1)?))
         }

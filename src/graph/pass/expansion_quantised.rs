@@ -4,14 +4,14 @@
 use super::expansion::{FLOAT, Made, Writer, int};
 use crate::error::{Error, Result};
 use crate::graph::op::block_quantised::{BlockLayout, unpacked};
-use crate::graph::operator::lacks;
+use crate::graph::operator::missing_attribute;
 use crate::graph::tensor::Tensor;
 use crate::graph::value::{Value, ValueId};
 
 /// A product of integers as reals: inputs A, B, the scales of both, the zero points of both, and
 /// what is added.
 pub(crate) fn real_product(w: &mut Writer) -> Result<ValueId> {
-    let [a, b, a_scale, b_scale] = [0, 1, 2, 3].map(|place| w.input(place));
+    let [a, b, a_scale, b_scale] = [0, 1, 2, 3].map(|index| w.input(index));
     product_of(
         w,
         [a?, b?, a_scale?, b_scale?],
@@ -98,17 +98,17 @@ pub(crate) fn quantised_pool(w: &mut Writer, operator: &str) -> Result<Made> {
 /// when the model is read.
 pub(crate) fn block_product(w: &mut Writer) -> Result<Made> {
     let layout = BlockLayout::of(w.node)?;
-    let constant = |place: usize| match w.optional(place) {
+    let constant = |index: usize| match w.optional(index) {
         None => Ok(None),
         Some(id) => match w.builder.find_constant(id) {
             Some(Value::Tensor(tensor)) => Ok(Some(tensor.clone())),
             _ => Err(Error::contract(format!(
-                "input {place} must be part of the model"
+                "input {index} must be part of the model"
             ))),
         },
     };
-    let required = |place: usize| {
-        constant(place)?.ok_or_else(|| Error::failed(format!("input {place} is missing")))
+    let required = |index: usize| {
+        constant(index)?.ok_or_else(|| Error::failed(format!("input {index} is missing")))
     };
     let weights = unpacked(
         &layout,
@@ -123,7 +123,10 @@ pub(crate) fn block_product(w: &mut Writer) -> Result<Made> {
 }
 
 pub(crate) fn quantised_mean(w: &mut Writer) -> Result<Made> {
-    let axes = w.node.find_ints("axes")?.ok_or_else(|| lacks("axes"))?;
+    let axes = w
+        .node
+        .find_ints("axes")?
+        .ok_or_else(|| missing_attribute("axes"))?;
     let keeps = w.node.int("keepdims", 1)?;
     let real = w.real(w.input(0)?, w.input(1)?, w.optional(2))?;
     let axes = w.constant(Tensor::vector(axes));
@@ -131,7 +134,7 @@ pub(crate) fn quantised_mean(w: &mut Writer) -> Result<Made> {
     Ok(vec![Some(w.quantised(mean, w.input(3)?, w.optional(4))?)])
 }
 
-pub(crate) fn quantised_choice(w: &mut Writer) -> Result<Made> {
+pub(crate) fn quantised_cost_model(w: &mut Writer) -> Result<Made> {
     let yes = w.real(w.input(1)?, w.input(2)?, w.optional(3))?;
     let no = w.real(w.input(4)?, w.input(5)?, w.optional(6))?;
     let chosen = w.add_node("Where", &[w.input(0)?, yes, no], vec![])?;
@@ -144,13 +147,13 @@ pub(crate) fn quantised_choice(w: &mut Writer) -> Result<Made> {
 
 /// Tensors, each with its scale and zero point, one after another.
 pub(crate) fn quantised_concat(w: &mut Writer) -> Result<Made> {
-    let axis = w.node.wanted_int("axis")?;
+    let axis = w.node.required_int("axis")?;
     if w.inputs.len() % 3 != 2 {
         return Err(Error::failed("an input without its scale and zero point"));
     }
-    let places = (2..w.inputs.len()).step_by(3);
-    let parts = places
-        .map(|place| w.real(w.input(place)?, w.input(place + 1)?, w.optional(place + 2)))
+    let indices = (2..w.inputs.len()).step_by(3);
+    let parts = indices
+        .map(|index| w.real(w.input(index)?, w.input(index + 1)?, w.optional(index + 2)))
         .collect::<Result<Vec<ValueId>>>()?;
     let all = w.add_node("Concat", &parts, vec![int("axis", axis)])?;
     Ok(vec![Some(w.quantised(all, w.input(0)?, w.optional(1))?)])

@@ -28,7 +28,7 @@ pub(crate) fn role(node: &Definition, operands: &Operands<'_>) -> Option<Role> {
     if !node.domain.is_empty() || !operands.are_all_listed(node) {
         return None;
     }
-    let (id, constant) = (|place| operands.id(place), |place| operands.single(place));
+    let (id, constant) = (|index| operands.id(index), |index| operands.single(index));
     let activation = |activation: Activation| {
         Some(Role {
             data: id(0)?,
@@ -82,11 +82,11 @@ pub(crate) fn role(node: &Definition, operands: &Operands<'_>) -> Option<Role> {
     }
 }
 
-fn matrix(weight: Tensor, is_turned: bool) -> Option<Matrix> {
+fn matrix(weight: Tensor, is_transposed: bool) -> Option<Matrix> {
     let is_matrix = weight.rank() == 2 && !weight.is_empty();
     is_matrix.then_some(Matrix {
         weight,
-        is_turned,
+        is_transposed,
         scale: 1.0,
         bias: None,
         is_strict: false,
@@ -151,7 +151,7 @@ struct Chain {
     /// Products of numbers for each row.
     products: usize,
     /// The least number of axes that the operators take, and the result has.
-    least_rank: usize,
+    min_rank: usize,
     is_strict: bool,
 }
 
@@ -160,13 +160,13 @@ impl Chain {
         let [Part::Product(first), ..] = parts else {
             return Err(Error::internal("a chain that begins with no product"));
         };
-        let inner = first.weight.shape()[usize::from(first.is_turned)];
+        let inner = first.weight.shape()[usize::from(first.is_transposed)];
         let mut chain = Self {
             steps: Vec::new(),
             inner,
             outer: inner,
             products: 0,
-            least_rank: 1,
+            min_rank: 1,
             is_strict: false,
         };
         let mut left = parts;
@@ -177,7 +177,7 @@ impl Chain {
                 (Part::Product(matrix), [Part::Add(addend), after @ ..])
                     if matrix.bias.is_none() =>
                 {
-                    chain.least_rank = chain.least_rank.max(addend.rank());
+                    chain.min_rank = chain.min_rank.max(addend.rank());
                     chain.product(matrix, Some((addend, 1.0)))?;
                     left = after;
                 }
@@ -193,7 +193,7 @@ impl Chain {
                     chain.affine(tensor, |values| (values.clone(), vec![0.0; values.len()]))?;
                 }
                 (Part::Divide(_) | Part::Erf | Part::Times(_), _) => {
-                    return Err(Error::internal("a chain of what is no step"));
+                    return Err(Error::internal("a chain of what is not a step"));
                 }
             }
         }
@@ -205,7 +205,7 @@ impl Chain {
         else {
             return Err(Error::internal("a matrix of other than two axes"));
         };
-        let (inner, outer) = if matrix.is_turned {
+        let (inner, outer) = if matrix.is_transposed {
             (columns, rows)
         } else {
             (rows, columns)
@@ -218,7 +218,7 @@ impl Chain {
         }
         let weight = |row: usize, column: usize| {
             matrix.scale
-                * if matrix.is_turned {
+                * if matrix.is_transposed {
                     weights[column * inner + row]
                 } else {
                     weights[row * outer + column]
@@ -246,7 +246,7 @@ impl Chain {
     ) -> Result<()> {
         // A single column would be widened by more numbers, which no step does.
         let (scale, shift) = of(spread(tensor, self.outer, 1.0)?);
-        self.least_rank = self.least_rank.max(tensor.rank());
+        self.min_rank = self.min_rank.max(tensor.rank());
         then(&mut self.steps, RowStep::Affine { scale, shift });
         Ok(())
     }
@@ -278,7 +278,7 @@ impl Chain {
             )));
         }
         let mut shape = [outer_axes, &[self.outer]].concat();
-        while shape.len() < self.least_rank {
+        while shape.len() < self.min_rank {
             shape.insert(0, 1);
         }
         let mut out = Vec::with_capacity(room_of::<f32>(&shape)?);
@@ -326,14 +326,14 @@ impl Chain {
     }
 }
 
-/// The places of the nodes that read each value; a graph's output is read from outside too.
+/// The positions of the nodes that read each value; a graph's output is read from outside too.
 pub(crate) fn readers(nodes: &[Node], outputs: &[ValueId]) -> HashMap<ValueId, Vec<usize>> {
     let mut readers = HashMap::<ValueId, Vec<usize>>::new();
-    for (place, node) in nodes.iter().enumerate() {
+    for (index, node) in nodes.iter().enumerate() {
         node.inputs
             .iter()
             .flatten()
-            .for_each(|(id, _)| readers.entry(*id).or_default().push(place));
+            .for_each(|(id, _)| readers.entry(*id).or_default().push(index));
     }
     outputs
         .iter()
@@ -342,11 +342,11 @@ pub(crate) fn readers(nodes: &[Node], outputs: &[ValueId]) -> HashMap<ValueId, V
 }
 
 /// Leaves out the nodes that others stand for.
-pub(crate) fn leave_out(nodes: &mut Vec<Node>, is_gone: &[bool]) {
-    let mut place = 0;
+pub(crate) fn remove_nodes(nodes: &mut Vec<Node>, is_gone: &[bool]) {
+    let mut index = 0;
     nodes.retain(|_| {
-        place += 1;
-        !is_gone[place - 1]
+        index += 1;
+        !is_gone[index - 1]
     });
 }
 
@@ -364,26 +364,26 @@ pub(crate) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId], mut room: usize) 
                 ..
             })
         ) && !is_gone[first];
-        let places = if is_start && room > 0 {
+        let indices = if is_start && room > 0 {
             chain_from(first, nodes, &readers)
         } else {
             Vec::new()
         };
-        let parts: Vec<&Part> = places
+        let parts: Vec<&Part> = indices
             .iter()
-            .filter_map(|place| nodes[*place].role.as_ref())
+            .filter_map(|index| nodes[*index].role.as_ref())
             .map(|role| &role.part)
             .collect();
-        if let (Some(&last), Ok(chain)) = (places.last(), Chain::new(&parts)) {
+        if let (Some(&last), Ok(chain)) = (indices.last(), Chain::new(&parts)) {
             let label = if first == last {
                 nodes[first].label.clone()
             } else {
                 format!("{} to {}", nodes[first].label, nodes[last].label)
             };
             let data = nodes[first].role.as_ref().map(|role| role.data);
-            places
+            indices
                 .iter()
-                .for_each(|place| is_gone[*place] = *place != last);
+                .for_each(|index| is_gone[*index] = *index != last);
             let node = &mut nodes[last];
             node.memory_bytes = memory_bytes(&chain.steps);
             room = room.saturating_sub(node.memory_bytes);
@@ -395,19 +395,19 @@ pub(crate) fn fuse(nodes: &mut Vec<Node>, outputs: &[ValueId], mut room: usize) 
             }
         }
     }
-    leave_out(nodes, &is_gone);
+    remove_nodes(nodes, &is_gone);
 }
 
 /// The nodes that follow one another from this one, each the only reader of the one before.
 fn chain_from(first: usize, nodes: &[Node], readers: &HashMap<ValueId, Vec<usize>>) -> Vec<usize> {
-    let mut places = vec![first];
+    let mut indices = vec![first];
     loop {
-        let last = &nodes[places[places.len() - 1]];
+        let last = &nodes[indices[indices.len() - 1]];
         let [Some(result)] = last.outputs.as_slice() else {
-            return places;
+            return indices;
         };
         let [reader] = readers.get(result).map_or(&[][..], Vec::as_slice) else {
-            return places;
+            return indices;
         };
         let is_step =
             |role: &Role| !matches!(role.part, Part::Divide(_) | Part::Erf | Part::Times(_));
@@ -416,8 +416,8 @@ fn chain_from(first: usize, nodes: &[Node], readers: &HashMap<ValueId, Vec<usize
             .and_then(|node| node.role.as_ref())
             .is_some_and(|role| role.data == *result && is_step(role));
         if !follows {
-            return places;
+            return indices;
         }
-        places.push(*reader);
+        indices.push(*reader);
     }
 }

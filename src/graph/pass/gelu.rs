@@ -4,7 +4,7 @@
 use crate::graph::operator::Built;
 use std::collections::HashMap;
 
-use super::fuse::{leave_out, readers};
+use super::fuse::{readers, remove_nodes};
 use super::role::{Part, Role};
 use crate::graph::ir::Node;
 use crate::graph::op::broadcast::change_all;
@@ -18,28 +18,28 @@ use crate::network::step::Activation;
 /// Puts one node in the place of each such five.
 pub(crate) fn join_gelus(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
     let readers = readers(nodes, outputs);
-    let results = nodes.iter().enumerate().flat_map(|(place, node)| {
+    let results = nodes.iter().enumerate().flat_map(|(index, node)| {
         node.outputs
             .iter()
             .flatten()
-            .map(move |value| (*value, place))
+            .map(move |value| (*value, index))
     });
     let makers: HashMap<ValueId, usize> = results.collect();
     let mut is_gone = vec![false; nodes.len()];
-    for place in 0..nodes.len() {
+    for index in 0..nodes.len() {
         let Some(found) = (Search {
             nodes,
             readers: &readers,
             makers: &makers,
         })
-        .around(place) else {
+        .around(index) else {
             continue;
         };
         found
-            .places
+            .indices
             .iter()
-            .for_each(|place| is_gone[*place] = *place != found.last);
-        let label = format!("{} to {}", nodes[place].label, nodes[found.last].label);
+            .for_each(|index| is_gone[*index] = *index != found.last);
+        let label = format!("{} to {}", nodes[index].label, nodes[found.last].label);
         let node = &mut nodes[found.last];
         if let Ok(Built { kernel, .. }) = single(|call| change_all(call.take(0)?, curve::gelu)) {
             (node.label, node.kernel, node.widening, node.inputs) = (
@@ -54,13 +54,13 @@ pub(crate) fn join_gelus(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
             });
         }
     }
-    leave_out(nodes, &is_gone);
+    remove_nodes(nodes, &is_gone);
 }
 
 /// What stands around an error function.
 struct Found {
     data: ValueId,
-    places: Vec<usize>,
+    indices: Vec<usize>,
     /// The last of them, whose result is the function's.
     last: usize,
 }
@@ -73,8 +73,8 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// The five nodes, if the one at this place is the error function of such.
-    fn around(&self, place: usize) -> Option<Found> {
-        let erf = self.nodes[place]
+    fn around(&self, index: usize) -> Option<Found> {
+        let erf = self.nodes[index]
             .role
             .as_ref()
             .filter(|role| matches!(role.part, Part::Erf))?;
@@ -90,7 +90,7 @@ impl Search<'_> {
             } if is(by, std::f32::consts::FRAC_1_SQRT_2) => *data,
             _ => return None,
         };
-        let adding = self.only_reader(place)?;
+        let adding = self.only_reader(index)?;
         if !matches!(&self.role(adding)?.part, Part::Add(one) if is(one, 1.0)) {
             return None;
         }
@@ -103,33 +103,33 @@ impl Search<'_> {
             return None;
         };
         let other = if *left == sum { *right } else { *left };
-        let mut places = vec![scaling, place, adding, times];
+        let mut indices = vec![scaling, index, adding, times];
         if other == data {
             let halving = self.only_reader(times)?;
-            places.push(halving);
+            indices.push(halving);
             return self.halves(halving).map(|_| Found {
                 data,
-                places,
+                indices,
                 last: halving,
             });
         }
         let halving = self.maker(other)?;
-        places.push(halving);
+        indices.push(halving);
         let is_own = self.only_reader(halving) == Some(times) && self.halves(halving) == Some(data);
         is_own.then_some(Found {
             data,
-            places,
+            indices,
             last: times,
         })
     }
 
-    fn role(&self, place: usize) -> Option<&Role> {
-        self.nodes[place].role.as_ref()
+    fn role(&self, index: usize) -> Option<&Role> {
+        self.nodes[index].role.as_ref()
     }
 
     /// What a node halves, if it does.
-    fn halves(&self, place: usize) -> Option<ValueId> {
-        match self.role(place)? {
+    fn halves(&self, index: usize) -> Option<ValueId> {
+        match self.role(index)? {
             Role {
                 data,
                 part: Part::Multiply(by),
@@ -142,7 +142,7 @@ impl Search<'_> {
         }
     }
 
-    /// The node that makes a value nobody else reads but one.
+    /// The node that makes a value no one else reads but one.
     fn maker(&self, value: ValueId) -> Option<usize> {
         let is_single = self
             .readers
@@ -151,15 +151,15 @@ impl Search<'_> {
         self.makers.get(&value).copied().filter(|_| is_single)
     }
 
-    fn result(&self, place: usize) -> Option<ValueId> {
-        match self.nodes[place].outputs.as_slice() {
+    fn result(&self, index: usize) -> Option<ValueId> {
+        match self.nodes[index].outputs.as_slice() {
             [Some(result)] => Some(*result),
             _ => None,
         }
     }
 
-    fn only_reader(&self, place: usize) -> Option<usize> {
-        match self.readers.get(&self.result(place)?)?.as_slice() {
+    fn only_reader(&self, index: usize) -> Option<usize> {
+        match self.readers.get(&self.result(index)?)?.as_slice() {
             [reader] if *reader < self.nodes.len() => Some(*reader),
             _ => None,
         }
@@ -167,10 +167,10 @@ impl Search<'_> {
 }
 
 /// Whether a constant is this one number, as near as single precision writes it.
-fn is(tensor: &Tensor, wanted: f32) -> bool {
+fn is(tensor: &Tensor, expected: f32) -> bool {
     let is_one = matches!(tensor.shape(), [] | [1]);
     is_one
         && tensor
             .values::<f32>()
-            .is_ok_and(|values| (values[0] - wanted).abs() <= 1e-6)
+            .is_ok_and(|values| (values[0] - expected).abs() <= 1e-6)
 }

@@ -8,7 +8,7 @@
 use crate::graph::operator::Built;
 use std::collections::HashMap;
 
-use super::fuse::{leave_out, readers};
+use super::fuse::{readers, remove_nodes};
 use super::role::{Joint, Normalization, Source};
 use crate::error::Result;
 use crate::graph::ir::Node;
@@ -28,7 +28,7 @@ pub(crate) fn joint(node: &Definition, operands: &Operands<'_>) -> Option<Joint>
     if !node.domain.is_empty() || !operands.are_all_listed(node) {
         return None;
     }
-    let (id, constant) = (|place| operands.id(place), |place| operands.single(place));
+    let (id, constant) = (|index| operands.id(index), |index| operands.single(index));
     match node.operator.as_str() {
         "Conv" => {
             let bias = constant(2);
@@ -63,10 +63,10 @@ pub(crate) fn joint(node: &Definition, operands: &Operands<'_>) -> Option<Joint>
             .filter(|alpha| alpha.is_finite())
             .map(|alpha| Joint::Activation(Activation::Leaky(alpha))),
         "Clip" => {
-            let limit = |place: usize, name: &str, default: f32| match id(place) {
+            let limit = |index: usize, name: &str, default: f32| match id(index) {
                 _ if node.version < 11 => node.float(name, default).ok(),
                 None => Some(default),
-                Some(_) => constant(place)
+                Some(_) => constant(index)
                     .filter(|limit| limit.rank() < 2)
                     .and_then(|limit| match limit.values::<f32>() {
                         Ok([one]) => Some(*one),
@@ -86,7 +86,7 @@ pub(crate) fn joint(node: &Definition, operands: &Operands<'_>) -> Option<Joint>
 
 fn normalization(node: &Definition, parameters: [Tensor; 4]) -> Option<Normalization> {
     let is_training = node.flag("training_mode", false).ok()?
-        || node.outputs.iter().skip(1).any(|wanted| *wanted);
+        || node.outputs.iter().skip(1).any(|expected| *expected);
     let epsilon = f64::from(node.float("epsilon", 1e-5).ok()?);
     let [scale, bias, mean, variance] = parameters.map(|parameter| parameter.doubles().ok());
     let (scale, bias, mean, variance) = (scale?, bias?, mean?, variance?);
@@ -219,7 +219,7 @@ pub(crate) fn join(nodes: &mut Vec<Node>, outputs: &[ValueId], mut room: usize) 
             continue;
         };
         let data = source.data;
-        gone.into_iter().for_each(|place| is_gone[place] = true);
+        gone.into_iter().for_each(|index| is_gone[index] = true);
         let label = if first == last {
             nodes[first].label.clone()
         } else {
@@ -239,12 +239,12 @@ pub(crate) fn join(nodes: &mut Vec<Node>, outputs: &[ValueId], mut room: usize) 
                 .collect();
         }
     }
-    leave_out(nodes, &is_gone);
+    remove_nodes(nodes, &is_gone);
     room
 }
 
 /// The last node that a convolution is joined with, what is added to it, the kernel, and the nodes
-/// that are no longer wanted.
+/// that are no longer needed.
 fn joined(
     first: usize,
     source: &Source,

@@ -97,18 +97,18 @@ fn check(draw: impl Fn(&mut Reals, &[ValueId]), shapes: &[&[usize]], node_count:
     };
     let ((joined, single), (plain, double)) = (graph(false), graph(true));
     assert_eq!(joined.node_count(), node_count, "{joined:?}");
-    let (found, wanted) = (joined.run(single).unwrap(), plain.run(double).unwrap());
-    let (found, wanted) = (found[0].tensor().unwrap(), wanted[0].tensor().unwrap());
-    assert_eq!(found.shape(), wanted.shape());
-    for (found, wanted) in found
+    let (found, expected) = (joined.run(single).unwrap(), plain.run(double).unwrap());
+    let (found, expected) = (found[0].tensor().unwrap(), expected[0].tensor().unwrap());
+    assert_eq!(found.shape(), expected.shape());
+    for (found, expected) in found
         .values::<f32>()
         .unwrap()
         .iter()
-        .zip(wanted.values::<f64>().unwrap())
+        .zip(expected.values::<f64>().unwrap())
     {
         assert!(
-            (f64::from(*found) - wanted).abs() < 2e-5,
-            "{found}, the operators give {wanted}"
+            (f64::from(*found) - expected).abs() < 2e-5,
+            "{found}, the operators give {expected}"
         );
     }
 }
@@ -209,8 +209,8 @@ fn a_window_that_reaches_beyond_any_memory_is_an_error() {
 }
 
 #[test]
-fn axes_of_one_place_in_front_say_nothing_and_bands_of_endless_rows_are_refused() {
-    let beside = [("pads", Attribute::integers(vec![0, 0, 1, 0, 0, 1]))];
+fn axes_of_one_position_in_front_say_nothing_and_bands_of_endless_rows_are_refused() {
+    let row_mixing = [("pads", Attribute::integers(vec![0, 0, 1, 0, 0, 1]))];
     let draw = |reals: &mut Reals, inputs: &[ValueId]| {
         reals.convolution(inputs[0], [2, 1, 1, 3], &pads(0), 1);
     };
@@ -221,7 +221,7 @@ fn axes_of_one_place_in_front_say_nothing_and_bands_of_endless_rows_are_refused(
     };
     let data = reals.sketch.builder.input();
     let weights = reals.constant(&[1, 1, 1, 1, 3], 1);
-    reals.sketch.node("", "Conv", &[data, weights], &beside);
+    reals.sketch.node("", "Conv", &[data, weights], &row_mixing);
     let graph = reals.sketch.fused();
     let run = |shape: &[usize]| {
         graph.run(vec![

@@ -1,4 +1,4 @@
-//! What a node can be to a pass, as far as its definition tells.
+//! What a node can be to a pass, as far as its definition shows.
 //!
 //! A node keeps its roles until the passes have run. Must not know how a pass uses them.
 
@@ -39,14 +39,14 @@ pub(crate) enum Part {
 #[derive(Debug)]
 pub(crate) struct Matrix {
     pub(super) weight: Tensor,
-    pub(super) is_turned: bool,
+    pub(super) is_transposed: bool,
     pub(super) scale: f32,
     pub(super) bias: Option<(Tensor, f32)>,
     /// Whether the operator takes tensors of two axes and no others.
     pub(super) is_strict: bool,
 }
 
-/// What a node can be beside a convolution.
+/// What a node can be alongside a convolution.
 #[derive(Debug)]
 pub(crate) enum Joint {
     Convolution(Source),
@@ -102,7 +102,7 @@ pub(crate) enum ColumnRole {
         data: ValueId,
         steps: Vec<Step>,
     },
-    /// Whole numbers to reals.
+    /// Integers to reals.
     Float {
         data: ValueId,
     },

@@ -7,7 +7,7 @@
 )]
 
 use super::geometry::Row;
-use super::places::{PANEL, Part, Places};
+use super::offsets::{Offsets, PANEL, Part};
 use crate::kernel::product::LINE;
 use crate::kernel::product::lanes::{Lanes, Task};
 
@@ -84,7 +84,7 @@ fn halve<L: Lanes>(lanes: L, from: &[f32], to: &mut [f32]) {
 pub(super) struct Pack<'a> {
     pub(super) buffer: &'a [f32],
     pub(super) taps: &'a [usize],
-    pub(super) places: &'a Places,
+    pub(super) offsets: &'a Offsets,
     pub(super) part: &'a Part,
     /// A row of [`PANEL`] numbers for each tap, and a line for what copies write beyond.
     pub(super) panel: &'a mut [f32],
@@ -95,7 +95,7 @@ impl Task for Pack<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self, _: L) {
-        match self.places.step_width {
+        match self.offsets.step_width {
             4 => self.copy::<4>(),
             8 => self.copy::<8>(),
             _ => self.copy::<LINE>(),
@@ -107,23 +107,23 @@ impl Pack<'_> {
     /// Copies of `N` numbers each: the fewer, the fewer of them lie on two lines of the cache.
     #[inline(always)]
     fn copy<const N: usize>(self) {
-        let (from, to) = self.places.greatest_step();
-        let most_tap = self.taps.iter().copied().max().unwrap_or(0);
-        let are_inside = most_tap + from + N <= self.buffer.len();
+        let (from, to) = self.offsets.max_step();
+        let max_tap = self.taps.iter().copied().max().unwrap_or(0);
+        let are_inside = max_tap + from + N <= self.buffer.len();
         assert!(
             to <= PANEL && N <= LINE && self.taps.len() * PANEL + LINE <= self.panel.len(),
             "the panel is wide and deep enough"
         );
-        let steps = &self.places.steps[self.part.steps.clone()];
-        for (place, tap) in self.taps.iter().enumerate() {
+        let steps = &self.offsets.steps[self.part.steps.clone()];
+        for (index, tap) in self.taps.iter().enumerate() {
             let (target, source) = (
-                &mut self.panel[place * PANEL..][..PANEL + LINE],
+                &mut self.panel[index * PANEL..][..PANEL + LINE],
                 &self.buffer[*tap..],
             );
             for step in steps {
                 if are_inside {
                     #[expect(unsafe_code, reason = "reads and writes without a check for each")]
-                    // SAFETY: the greatest tap and the greatest step leave as many numbers of the
+                    // SAFETY: the largest tap and the largest step leave as many numbers of the
                     // buffer, and no step begins behind its panel's row.
                     unsafe {
                         let numbers = *source.as_ptr().add(step.from).cast::<[f32; N]>();

@@ -1,5 +1,5 @@
 //! Where the numbers that a convolution reads and writes lie: axes cut into phases by their
-//! strides, taps as offsets, places as runs.
+//! strides, taps as offsets, positions as runs.
 //!
 //! An axis of stride s becomes s phases, each of every s-th number: what the tap t of the output
 //! place o reads, place o · s + t · d of the padded axis (d is the dilation), is place o + t · d
@@ -9,7 +9,7 @@
 use crate::error::{Error, Result};
 
 /// The most numbers of one buffer: 1 GiB.
-const MOST_NUMBERS: usize = 1 << 28;
+const MAX_NUMBERS: usize = 1 << 28;
 
 /// One axis that the filters slide along.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Axis {
     pub stride: usize,
     /// From one number of a filter to the next.
     pub dilation: usize,
-    /// The zeros before the images; below 0, the places that are left out.
+    /// The zeros before the images; below 0, the positions that are dropped.
     pub before: i64,
 }
 
@@ -35,7 +35,7 @@ impl Axis {
 
     /// The phases that some tap reads, in ascending order.
     fn phases(&self) -> Vec<usize> {
-        let mut phases: Vec<usize> = (0..self.kernel.min(MOST_NUMBERS))
+        let mut phases: Vec<usize> = (0..self.kernel.min(MAX_NUMBERS))
             .map(|tap| tap.saturating_mul(self.dilation) % self.stride)
             .collect();
         phases.sort_unstable();
@@ -83,7 +83,7 @@ pub(super) fn number_count(lengths: &[usize]) -> Result<usize> {
     let count = lengths
         .iter()
         .try_fold(1_usize, |product, length| product.checked_mul(*length));
-    count.filter(|count| *count <= MOST_NUMBERS).ok_or_else(|| {
+    count.filter(|count| *count <= MAX_NUMBERS).ok_or_else(|| {
         Error::failed(format!(
             "a convolution that needs a buffer of {lengths:?} numbers"
         ))
@@ -123,7 +123,7 @@ impl Geometry {
         self.axes[0].output
     }
 
-    /// How many rows of a phase along the first axis a band of outputs reads beside its own.
+    /// How many rows of a phase along the first axis a band of outputs reads alongside its own.
     pub(super) fn halo(&self) -> usize {
         self.axes[0].reach()
     }
@@ -150,8 +150,8 @@ impl Geometry {
 
     /// The lengths of a phase for a band of so many outputs along the first axis.
     fn lengths(&self, band: usize) -> Vec<usize> {
-        let own = |(place, axis): (usize, &Axis)| {
-            (if place == 0 { band } else { axis.output }).saturating_add(axis.reach())
+        let own = |(position, axis): (usize, &Axis)| {
+            (if position == 0 { band } else { axis.output }).saturating_add(axis.reach())
         };
         self.axes.iter().enumerate().map(own).collect()
     }
@@ -179,14 +179,14 @@ impl Geometry {
         let phase_counts: Vec<usize> = self.phases.iter().map(Vec::len).collect();
         let phase_strides = strides_of(&phase_counts);
         let mut window = vec![0];
-        for (place, axis) in self.axes.iter().enumerate() {
+        for (position, axis) in self.axes.iter().enumerate() {
             let along: Vec<usize> = (0..axis.kernel)
                 .map(|tap| {
-                    let phase = self.phases[place]
+                    let phase = self.phases[position]
                         .binary_search(&(tap * axis.dilation % axis.stride))
                         .unwrap_or(0);
-                    phase * phase_strides[place] * phase_size
-                        + tap * axis.dilation / axis.stride * strides[place]
+                    phase * phase_strides[position] * phase_size
+                        + tap * axis.dilation / axis.stride * strides[position]
                 })
                 .collect();
             window = window
@@ -208,7 +208,7 @@ impl Geometry {
         self.axes
             .iter()
             .enumerate()
-            .map(|(place, axis)| if place == 0 { band } else { axis.output })
+            .map(|(position, axis)| if position == 0 { band } else { axis.output })
             .collect()
     }
 
@@ -244,20 +244,20 @@ impl Geometry {
         let (strides, out_strides) = (strides_of(&lengths), strides_of(&outputs));
         let axis = self.run_axis(band);
         let length = outputs[axis..].iter().product();
-        let mut places: Vec<(usize, usize)> = (0..images)
+        let mut offsets: Vec<(usize, usize)> = (0..images)
             .map(|image| (image * image_size, image * out_size))
             .collect();
         for outer in 0..axis {
-            let step = |place: usize| (place * strides[outer], place * out_strides[outer]);
-            places = places
+            let step = |position: usize| (position * strides[outer], position * out_strides[outer]);
+            offsets = offsets
                 .iter()
                 .flat_map(|from| {
                     (0..outputs[outer])
-                        .map(move |place| (from.0 + step(place).0, from.1 + step(place).1))
+                        .map(move |position| (from.0 + step(position).0, from.1 + step(position).1))
                 })
                 .collect();
         }
-        places
+        offsets
             .into_iter()
             .map(|(from, out)| Run { from, out, length })
             .collect()
@@ -270,24 +270,24 @@ impl Geometry {
         let (strides, last) = (strides_of(&lengths), self.axes.len() - 1);
         let inputs: Vec<usize> = self.axes.iter().map(|axis| axis.input).collect();
         let input_strides = strides_of(&inputs);
-        let begin = |place: usize| if place == 0 { start } else { 0 };
+        let begin = |position: usize| if position == 0 { start } else { 0 };
         let mut rows = Vec::new();
         let counts: Vec<usize> = self.phases.iter().map(Vec::len).collect();
         let phase_strides = strides_of(&counts);
         for combination in 0..counts.iter().product() {
-            let phase = |place: usize| {
-                self.phases[place][combination / phase_strides[place] % counts[place]]
+            let phase = |position: usize| {
+                self.phases[position][combination / phase_strides[position] % counts[position]]
             };
             // Where a row begins in the phase and in the image, if it lies in the image.
             let mut outer = vec![(combination * phase_size, Some(0))];
-            for place in 0..last {
-                let (axis, phase) = (&self.axes[place], phase(place));
+            for position in 0..last {
+                let (axis, phase) = (&self.axes[position], phase(position));
                 let source = |index: usize| {
-                    axis.source(begin(place) + index, phase)
-                        .map(|found| found * input_strides[place])
+                    axis.source(begin(position) + index, phase)
+                        .map(|found| found * input_strides[position])
                 };
-                let along: Vec<(usize, Option<usize>)> = (0..lengths[place])
-                    .map(|index| (index * strides[place], source(index)))
+                let along: Vec<(usize, Option<usize>)> = (0..lengths[position])
+                    .map(|index| (index * strides[position], source(index)))
                     .collect();
                 let join = |a: &(usize, Option<usize>), b: &(usize, Option<usize>)| {
                     (a.0 + b.0, a.1.zip(b.1).map(|(a, b)| a + b))
@@ -321,13 +321,13 @@ impl Geometry {
 impl Axis {
     /// The place in the image that a place of a phase stands for, if it lies in the image.
     fn source(&self, index: usize, phase: usize) -> Option<usize> {
-        let place = (index as i64)
+        let position = (index as i64)
             .saturating_mul(self.stride as i64)
             .saturating_add(phase as i64)
             .saturating_sub(self.before);
-        usize::try_from(place)
+        usize::try_from(position)
             .ok()
-            .filter(|place| *place < self.input)
+            .filter(|position| *position < self.input)
     }
 }
 

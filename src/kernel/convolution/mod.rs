@@ -12,13 +12,13 @@
 //! the dilation lead. The kernel ([`tile`]) holds up to 14 filters × 32 outputs in registers and
 //! goes through the taps: two vectors are read, fourteen weights spread, 28 times multiplied and
 //! added. Rows that would leave many of a vector's lanes empty are packed one behind another,
-//! images too, into panels that all filters share ([`places`]). Filters over single channels take
-//! eight vectors at a time. Where windows are single places the images are read where they lie.
+//! images too, into panels that all filters share ([`offsets`]). Filters over single channels take
+//! eight vectors at a time. Where windows are single positions the images are read where they lie.
 //!
-//! Taps go in blocks of [`MOST_DEPTH`], so that a tile's weights stay in the first-level cache;
+//! Taps go in blocks of [`MAX_DEPTH`], so that a tile's weights stay in the first-level cache;
 //! between two blocks the sums wait among the results. Every sum has one running total that begins
 //! with the bias and goes through the taps in the order of the filter's weights, so its bits depend
-//! neither on the images beside it nor on where it lies in a tile; AVX-512 and AVX2 give the same
+//! neither on the images alongside it nor on where it lies in a tile; AVX-512 and AVX2 give the same
 //! bits, because both multiply and add in one rounding.
 //!
 //! # What was measured
@@ -41,7 +41,7 @@
 mod fill;
 mod finish;
 mod geometry;
-mod places;
+mod offsets;
 #[cfg(test)]
 mod tests;
 mod tile;
@@ -52,31 +52,31 @@ use self::fill::{Fill, Pack};
 pub use self::finish::{Activation, Finish};
 pub use self::geometry::Axis;
 use self::geometry::{Geometry, Row, number_count};
-use self::places::{PANEL, Places};
-use self::tile::{Sweep, most_filters};
+use self::offsets::{Offsets, PANEL};
+use self::tile::{Sweep, max_filters};
 use super::processor::Instructions;
 use super::product::LINE;
 use crate::error::{Error, Result};
 
 /// Taps that are done together: as many weights of fourteen filters take a third of the first-level
 /// cache.
-const MOST_DEPTH: usize = 288;
+const MAX_DEPTH: usize = 288;
 
 /// Numbers of a buffer that are aimed at: a quarter of the second-level cache.
 const BUFFER_NUMBERS: usize = 1 << 17;
 
 /// The most numbers of a buffer: 256 MiB, for windows that reach very far.
-const MOST_BUFFER_NUMBERS: usize = 1 << 26;
+const MAX_BUFFER_NUMBERS: usize = 1 << 26;
 
 /// Outputs of a block that are aimed at, so that weights are not read too often; and the most if
-/// they are packed, [`MOST_DEPTH`] numbers for each.
+/// they are packed, [`MAX_DEPTH`] numbers for each.
 const BLOCK_OUTPUTS: usize = 256;
 
 /// What packing sixteen outputs costs for each tap and row, in filters that the kernel does
 /// meanwhile.
 const PACKING_FILTERS: usize = 8;
 
-/// Images: count × channels × places.
+/// Images: count × channels × positions.
 #[derive(Clone, Copy, Debug)]
 pub struct Images<'a> {
     /// The numbers.
@@ -93,7 +93,7 @@ pub struct Filters {
     count: usize,
     /// Channels of a group.
     channels: usize,
-    /// Channels of a group times places of the window.
+    /// Channels of a group times positions of the window.
     depth: usize,
     /// Filters that are done together, those of a group one after another.
     tiles: Vec<FilterTile>,
@@ -125,7 +125,7 @@ struct Block {
     /// Images, and outputs along the first axis.
     shape: [usize; 2],
     channel_size: usize,
-    places: Places,
+    offsets: Offsets,
     /// The offset of every tap in the buffer, and of those of a block in a panel.
     taps: Vec<usize>,
     panel_taps: Vec<usize>,
@@ -175,7 +175,7 @@ impl Filters {
             )));
         }
         let (own, mut tiles) = (count / groups, Vec::new());
-        let tiles_of_group = own.div_ceil(most_filters(instructions));
+        let tiles_of_group = own.div_ceil(max_filters(instructions));
         let mut packed = buffer(weights.len())?;
         for group in 0..groups {
             for tile in 0..tiles_of_group {
@@ -217,7 +217,7 @@ impl Filters {
             + size_of_val(self.tiles.as_slice())
     }
 
-    /// Slides the filters over images: count × filters × places.
+    /// Slides the filters over images: count × filters × positions.
     ///
     /// # Errors
     /// Fails if the images or what is added have another shape than the axes say, or if memory does
@@ -386,20 +386,20 @@ impl Filters {
         let (own, depth) = (self.count / self.groups, self.block_depth());
         for first_tap in (0..self.depth).step_by(depth) {
             let own_taps = first_tap..self.depth.min(first_tap + depth);
-            for part in &block.places.parts {
+            for part in &block.offsets.parts {
                 let mut taps = &block.taps[own_taps.clone()];
                 let mut source = input;
                 if !panel.is_empty() {
                     self.instructions.run(Pack {
                         buffer: input,
                         taps,
-                        places: &block.places,
+                        offsets: &block.offsets,
                         part,
                         panel: &mut *panel,
                     });
                     (source, taps) = (&*panel, &block.panel_taps[..taps.len()]);
                 }
-                let most_tap = taps.iter().copied().max().unwrap_or(0);
+                let max_tap = taps.iter().copied().max().unwrap_or(0);
                 for tile in
                     &self.tiles[group * self.tiles_of_group..(group + 1) * self.tiles_of_group]
                 {
@@ -414,12 +414,12 @@ impl Filters {
                     let sweep = Sweep {
                         input: source,
                         taps,
-                        most_tap,
+                        max_tap,
                         weights: &weights[own_taps.start * tile.height..own_taps.end * tile.height],
                         bias: (first_tap == 0)
                             .then_some(&self.bias[filters..filters + tile.height]),
-                        places: &block.places,
-                        vectors: &block.places.vectors[part.vectors.clone()],
+                        offsets: &block.offsets,
+                        vectors: &block.offsets.vectors[part.vectors.clone()],
                         stride: block.stride,
                         finish: (own_taps.end == self.depth).then_some(finish),
                         out: &mut out[shift..],
@@ -432,7 +432,7 @@ impl Filters {
 
     /// Taps of a block of them: all blocks are of nearly equal depth.
     fn block_depth(&self) -> usize {
-        self.depth.div_ceil(self.depth.div_ceil(MOST_DEPTH))
+        self.depth.div_ceil(self.depth.div_ceil(MAX_DEPTH))
     }
 
     fn block(&self, geometry: &Geometry, cut: &Cut, shape: [usize; 2]) -> Result<Block> {
@@ -449,10 +449,10 @@ impl Filters {
             image_size,
             self.count * geometry.output_size(),
         );
-        let places = if cut.is_packed {
-            Places::packed(&runs)
+        let offsets = if cut.is_packed {
+            Offsets::packed(&runs)
         } else {
-            Places::in_rows(&runs)
+            Offsets::in_rows(&runs)
         };
         let panel_taps = if cut.is_packed {
             (0..self.block_depth()).map(|tap| tap * PANEL).collect()
@@ -463,7 +463,7 @@ impl Filters {
         Ok(Block {
             shape,
             channel_size,
-            places,
+            offsets,
             taps,
             panel_taps,
             stride: geometry.output_size(),
@@ -485,12 +485,12 @@ impl Filters {
         let is_plain = geometry.is_plain() && (is_packed || outputs.is_multiple_of(LINE));
         let whole =
             number_count(&[self.channels, geometry.channel_size(height)?]).unwrap_or(usize::MAX);
-        let most_outputs = if is_packed {
+        let max_outputs = if is_packed {
             2 * BLOCK_OUTPUTS
         } else {
             usize::MAX
         };
-        if whole <= BUFFER_NUMBERS && outputs <= most_outputs || is_plain && !is_packed {
+        if whole <= BUFFER_NUMBERS && outputs <= max_outputs || is_plain && !is_packed {
             let images = (BLOCK_OUTPUTS / outputs)
                 .min(BUFFER_NUMBERS / whole.max(1))
                 .clamp(1, image_count);
@@ -505,11 +505,11 @@ impl Filters {
             number_count(&[self.channels, geometry.channel_size(1)?])? / (1 + geometry.halo());
         let fitting = (BUFFER_NUMBERS / row.max(1))
             .saturating_sub(geometry.halo())
-            .min(most_outputs / geometry.row_size().max(1));
-        // A band that is lower than what it reads beside its own rows would copy more than it uses.
+            .min(max_outputs / geometry.row_size().max(1));
+        // A band that is lower than what it reads alongside its own rows would copy more than it uses.
         let band = fitting.max(geometry.halo()).clamp(1, height);
         let band = height.div_ceil(height.div_ceil(band));
-        if number_count(&[self.channels, geometry.channel_size(band)?])? > MOST_BUFFER_NUMBERS {
+        if number_count(&[self.channels, geometry.channel_size(band)?])? > MAX_BUFFER_NUMBERS {
             return Err(Error::failed(
                 "a convolution whose window reaches farther than its buffer may",
             ));

@@ -102,14 +102,14 @@ impl Case {
         for (image, filter) in (0..self.images)
             .flat_map(|image| (0..self.groups * self.filters).map(move |filter| (image, filter)))
         {
-            for place in 0..outputs {
+            for index in 0..outputs {
                 let mut sum = f64::from(bias[filter]);
                 for (channel, step) in (0..self.channels)
                     .flat_map(|channel| (0..window).map(move |step| (channel, step)))
                 {
                     let own =
                         (image * self.groups + filter / self.filters) * self.channels + channel;
-                    if let Some(read) = self.read(place, step) {
+                    if let Some(read) = self.read(index, step) {
                         let size: usize = self.axes.iter().map(|axis| axis.input).product();
                         sum += f64::from(values[own * size + read])
                             * f64::from(
@@ -124,13 +124,13 @@ impl Case {
     }
 
     /// The place of a channel that a place of the window over an output reads.
-    fn read(&self, mut place: usize, mut step: usize) -> Option<usize> {
+    fn read(&self, mut index: usize, mut step: usize) -> Option<usize> {
         let (mut read, mut size) = (0, 1);
         for axis in self.axes.iter().rev() {
-            let along = (place % axis.output * axis.stride + step % axis.kernel * axis.dilation)
+            let along = (index % axis.output * axis.stride + step % axis.kernel * axis.dilation)
                 as i64
                 - axis.before;
-            (place, step) = (place / axis.output, step / axis.kernel);
+            (index, step) = (index / axis.output, step / axis.kernel);
             read += size
                 * usize::try_from(along)
                     .ok()
@@ -146,11 +146,11 @@ impl Case {
         for instructions in Instructions::available() {
             let found = self.found(instructions, PLAIN);
             assert_eq!(found.len(), exact.len());
-            for (place, (found, exact)) in found.iter().zip(&exact).enumerate() {
+            for (index, (found, exact)) in found.iter().zip(&exact).enumerate() {
                 let tolerance = 3e-6 * f64::from(depth.sqrt().max(1.0));
                 assert!(
                     (f64::from(*found) - exact).abs() <= tolerance,
-                    "{instructions:?} {self:?} at {place}: {found}, exactly {exact}"
+                    "{instructions:?} {self:?} at {index}: {found}, exactly {exact}"
                 );
             }
         }
@@ -204,9 +204,9 @@ proptest! {
             let together = case.found(instructions, PLAIN);
             let (values, filters) = (case.values(), case.packed(instructions));
             let own = together.len() / case.images;
-            for (image, wanted) in values.chunks(values.len() / case.images).zip(together.chunks(own)) {
+            for (image, expected) in values.chunks(values.len() / case.images).zip(together.chunks(own)) {
                 let alone = filters.convolve(Images { values: image, count: 1 }, &case.axes, PLAIN).unwrap();
-                assert!(alone.iter().zip(wanted).all(|(a, b)| a.to_bits() == b.to_bits()), "{instructions:?}");
+                assert!(alone.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{instructions:?}");
             }
         }
     }
@@ -230,7 +230,7 @@ fn deep_and_large_convolutions_are_the_definition_in_blocks_too() {
         (9, 1, 30, 70, square(3, 3, 1)),
         (3, 1, 16, 64, square(8, 3, 2)),
         (2, 1, 20, 600, square(1, 1, 1)),
-        // Bands of rows; windows of single places, read where they lie.
+        // Bands of rows; windows of single positions, read where they lie.
         (1, 1, 5, 40, square(72, 5, 1)),
         (2, 1, 16, 3, square(50, 1, 1)),
         (3, 1, 40, 300, square(7, 1, 1)),

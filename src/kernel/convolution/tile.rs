@@ -8,7 +8,7 @@
 use std::mem::MaybeUninit;
 
 use super::finish::{Activation, Finish};
-use super::places::{Places, Vector};
+use super::offsets::{Offsets, Vector};
 use crate::kernel::processor::Instructions;
 use crate::kernel::product::LINE;
 use crate::kernel::product::lanes::{Lanes, Task};
@@ -18,13 +18,13 @@ pub(super) struct Sweep<'a> {
     pub(super) input: &'a [f32],
     /// The offset of each tap.
     pub(super) taps: &'a [usize],
-    /// The greatest of them.
-    pub(super) most_tap: usize,
+    /// The largest of them.
+    pub(super) max_tap: usize,
     /// For each tap a number for each filter.
     pub(super) weights: &'a [f32],
     /// What sums begin with, one number for each filter; none if they go on from the results.
     pub(super) bias: Option<&'a [f32]>,
-    pub(super) places: &'a Places,
+    pub(super) offsets: &'a Offsets,
     /// Those that are meant.
     pub(super) vectors: &'a [Vector],
     /// From one filter's results to the next one's.
@@ -36,7 +36,7 @@ pub(super) struct Sweep<'a> {
 }
 
 /// Filters of the highest tile.
-pub(super) fn most_filters(instructions: Instructions) -> usize {
+pub(super) fn max_filters(instructions: Instructions) -> usize {
     match instructions {
         Instructions::Amx | Instructions::Avx512 => 14,
         Instructions::Avx2 => 6,
@@ -45,15 +45,15 @@ pub(super) fn most_filters(instructions: Instructions) -> usize {
 }
 
 impl Sweep<'_> {
-    /// Runs with so many filters, at most [`most_filters`].
+    /// Runs with so many filters, at most [`max_filters`].
     pub(super) fn run(self, instructions: Instructions, filters: usize) {
         assert!(
             self.weights.len() == self.taps.len() * filters,
             "each tap has a weight for each filter"
         );
-        let (base, out) = self.places.greatest();
+        let (base, out) = self.offsets.largest();
         assert!(
-            base + self.most_tap + LINE <= self.input.len(),
+            base + self.max_tap + LINE <= self.input.len(),
             "vectors lie inside their buffer"
         );
         assert!(
@@ -93,9 +93,9 @@ impl<const F: usize, const V: usize> Task for Shape<'_, F, V> {
                 tile::<L, F, 1>(lanes, &mut self.0, [vector]);
             } else {
                 let mut all = [&vectors[0]; V];
-                for (place, vector) in all.iter_mut().enumerate() {
+                for (index, vector) in all.iter_mut().enumerate() {
                     // A tile that is not full does its last vector several times, with one result.
-                    *vector = &vectors[place.min(vectors.len() - 1)];
+                    *vector = &vectors[index.min(vectors.len() - 1)];
                 }
                 tile::<L, F, V>(lanes, &mut self.0, all);
             }
@@ -132,7 +132,7 @@ fn tile<L: Lanes, const F: usize, const V: usize>(
         let waiting = unsafe {
             gathered::<L, F, V>(
                 lanes,
-                sweep.places,
+                sweep.offsets,
                 vectors,
                 is_whole,
                 sweep.out,
@@ -153,7 +153,7 @@ fn tile<L: Lanes, const F: usize, const V: usize>(
         let mut values = [lanes.splat(0.0); V];
         for (value, start) in values.iter_mut().zip(&starts) {
             #[expect(unsafe_code, reason = "reads without a check for each")]
-            // SAFETY: `Sweep::run` has seen that the greatest base and the greatest tap leave
+            // SAFETY: `Sweep::run` has seen that the largest base and the largest tap leave
             // sixteen numbers of the input.
             let line = unsafe { &*start.add(*tap).cast::<[f32; LINE]>() };
             *value = lanes.load(line);
@@ -172,7 +172,7 @@ fn tile<L: Lanes, const F: usize, const V: usize>(
             let waiting = unsafe {
                 gathered::<L, F, V>(
                     lanes,
-                    sweep.places,
+                    sweep.offsets,
                     vectors,
                     is_whole,
                     as_written(residual),
@@ -205,7 +205,7 @@ fn put<L: Lanes, const F: usize, const V: usize>(
             for (sum, vector) in sums.iter().zip(vectors) {
                 #[expect(unsafe_code, reason = "writes without a check for each")]
                 // SAFETY: `Sweep::run` has seen that the last filter's results leave sixteen
-                // numbers behind the greatest place.
+                // numbers behind the largest place.
                 unsafe {
                     out.add(filter * sweep.stride + vector.out)
                         .cast::<L::Vector>()
@@ -222,7 +222,7 @@ fn put<L: Lanes, const F: usize, const V: usize>(
         }
         for (filter, waiting) in waiting.0.iter().enumerate() {
             for (line, vector) in waiting.iter().zip(vectors) {
-                for piece in sweep.places.pieces(vector) {
+                for piece in sweep.offsets.pieces(vector) {
                     let results =
                         &mut sweep.out[filter * sweep.stride + piece.out..][..piece.length];
                     results.write_copy_of_slice(&line[piece.lane..piece.lane + piece.length]);
@@ -235,7 +235,7 @@ fn put<L: Lanes, const F: usize, const V: usize>(
 /// Numbers as a place for them.
 #[inline(always)]
 fn as_written(values: &[f32]) -> &[MaybeUninit<f32>] {
-    #[expect(unsafe_code, reason = "numbers are allowed where none are wanted")]
+    #[expect(unsafe_code, reason = "numbers are allowed where none are expected")]
     // SAFETY: the same memory, of which less is promised.
     unsafe {
         std::slice::from_raw_parts(values.as_ptr().cast(), values.len())
@@ -253,7 +253,7 @@ unsafe fn written(values: &[MaybeUninit<f32>]) -> &[f32] {
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), values.len()) }
 }
 
-/// The numbers at the places of a tile.
+/// The numbers at the positions of a tile.
 ///
 /// # Safety
 /// They must have been written.
@@ -264,7 +264,7 @@ unsafe fn written(values: &[MaybeUninit<f32>]) -> &[f32] {
 #[inline(always)]
 unsafe fn gathered<L: Lanes, const F: usize, const V: usize>(
     lanes: L,
-    places: &Places,
+    offsets: &Offsets,
     vectors: [&Vector; V],
     is_whole: bool,
     values: &[MaybeUninit<f32>],
@@ -274,7 +274,7 @@ unsafe fn gathered<L: Lanes, const F: usize, const V: usize>(
     for (filter, waiting) in waiting.0.iter_mut().enumerate() {
         for (line, vector) in waiting.iter_mut().zip(vectors) {
             let values = &values[filter * stride..];
-            for piece in places.pieces(vector) {
+            for piece in offsets.pieces(vector) {
                 // SAFETY: as the caller says.
                 let found = unsafe { written(&values[piece.out..piece.out + piece.length]) };
                 match found.first_chunk() {

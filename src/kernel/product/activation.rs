@@ -207,7 +207,7 @@ pub(crate) fn exp<L: Lanes>(lanes: L, x: L::Vector) -> L::Vector {
 }
 
 /// The error function as a rational function of its argument (coefficients of Eigen's
-/// `generic_fast_erf_float`). Beyond ±3.8325, where single precision tells it from ±1 no more, it
+/// `generic_fast_erf_float`). Beyond ±3.8325, where single precision shows it from ±1 no more, it
 /// is ±1 exactly: GELU of a large negative number must be nothing, not a small part of it.
 #[inline(always)]
 pub(crate) fn erf<L: Lanes>(lanes: L, x: L::Vector) -> L::Vector {

@@ -43,19 +43,19 @@ pub(super) fn tile(tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {
 unsafe fn run<const ROWS: usize>(tile: &Tile<'_>, part: usize, out: &mut [f32]) {
     let mut sums = [[_mm256_setzero_ps(); 2]; ROWS];
     let rows = tile.rows.as_ptr();
-    for place in 0..tile.inner {
+    for index in 0..tile.inner {
         // SAFETY: there are `inner` times `width` lines of two registers each.
         let weights = unsafe {
             let line = tile
                 .lines
                 .as_ptr()
-                .add(place * tile.width() + part)
+                .add(index * tile.width() + part)
                 .cast::<f32>();
             [_mm256_loadu_ps(line), _mm256_loadu_ps(line.add(HALF))]
         };
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: every one of the `ROWS` rows has `inner` numbers.
-            let value = _mm256_set1_ps(unsafe { *rows.add(row * tile.stride + place) });
+            let value = _mm256_set1_ps(unsafe { *rows.add(row * tile.stride + index) });
             sums[0] = _mm256_fmadd_ps(value, weights[0], sums[0]);
             sums[1] = _mm256_fmadd_ps(value, weights[1], sums[1]);
         }

@@ -30,15 +30,15 @@ pub(super) fn tile(tile: &Tile<'_>, row_count: usize, out: &mut [f32]) {
 unsafe fn run<const ROWS: usize, const WIDTH: usize>(tile: &Tile<'_>, out: &mut [f32]) {
     let mut sums = [[_mm512_setzero_ps(); WIDTH]; ROWS];
     let (rows, lines) = (tile.rows.as_ptr(), tile.lines.as_ptr().cast::<f32>());
-    for place in 0..tile.inner {
+    for index in 0..tile.inner {
         let mut weights = [_mm512_setzero_ps(); WIDTH];
         for (part, weights) in weights.iter_mut().enumerate() {
             // SAFETY: there are `inner` times `WIDTH` lines, each on a boundary of 64 bytes.
-            *weights = unsafe { _mm512_load_ps(lines.add((place * WIDTH + part) * LINE)) };
+            *weights = unsafe { _mm512_load_ps(lines.add((index * WIDTH + part) * LINE)) };
         }
         for (row, sums) in sums.iter_mut().enumerate() {
             // SAFETY: every one of the `ROWS` rows has `inner` numbers.
-            let value = _mm512_set1_ps(unsafe { *rows.add(row * tile.stride + place) });
+            let value = _mm512_set1_ps(unsafe { *rows.add(row * tile.stride + index) });
             for (sum, weights) in sums.iter_mut().zip(&weights) {
                 *sum = _mm512_fmadd_ps(value, *weights, *sum);
             }

@@ -9,7 +9,7 @@ use super::avx512;
 use super::finish::Finish;
 use super::line::{LINE, Line, Rows};
 use super::portable;
-use super::tile::{MOST_TILE_ROWS, Tile};
+use super::tile::{MAX_TILE_ROWS, Tile};
 use crate::error::{Error, Result};
 use crate::kernel::processor::Instructions;
 
@@ -84,7 +84,7 @@ impl Dense {
             Instructions::exact(),
             [inner, outer],
             None,
-            |row, columns, places| places.copy_from_slice(part(row, columns)),
+            |row, columns, indices| indices.copy_from_slice(part(row, columns)),
         )
     }
 
@@ -113,16 +113,16 @@ impl Dense {
         weight: impl Fn(usize, usize) -> f32,
         bias: Option<&[f32]>,
     ) -> Result<Self> {
-        Self::pack(instructions, shape, bias, |row, columns, places| {
-            places
+        Self::pack(instructions, shape, bias, |row, columns, indices| {
+            indices
                 .iter_mut()
                 .zip(columns)
-                .for_each(|(place, column)| *place = weight(row, column));
+                .for_each(|(index, column)| *index = weight(row, column));
         })
     }
 
     /// The same; `fill` puts the numbers of a row in some columns, at most a line of them, in their
-    /// places.
+    /// positions.
     fn pack(
         instructions: Instructions,
         [inner, outer]: [usize; 2],
@@ -291,7 +291,7 @@ impl Panel<'_> {
             rows.values.len() >= (rows.count - 1) * rows.stride + rows.width,
             "rows lie inside their slice"
         );
-        let tiles = rows.count.div_ceil(most_tile_rows(instructions));
+        let tiles = rows.count.div_ceil(max_tile_rows(instructions));
         for tile in 0..tiles {
             let (first, end) = (tile * rows.count / tiles, (tile + 1) * rows.count / tiles);
             let out = &mut out[first * out_stride..];
@@ -319,9 +319,9 @@ impl Panel<'_> {
 }
 
 /// Rows of the highest tile of single precision.
-fn most_tile_rows(instructions: Instructions) -> usize {
+fn max_tile_rows(instructions: Instructions) -> usize {
     match instructions {
-        Instructions::Amx | Instructions::Avx512 => MOST_TILE_ROWS,
+        Instructions::Amx | Instructions::Avx512 => MAX_TILE_ROWS,
         Instructions::Avx2 => 6,
         Instructions::Portable => 4,
     }

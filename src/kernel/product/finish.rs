@@ -12,7 +12,7 @@ use super::line::LINE;
 use crate::kernel::processor::Instructions;
 
 /// Rows of the highest tile of all.
-const MOST_ROWS: usize = 32;
+const MAX_ROWS: usize = 32;
 
 /// How results join what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub enum Finish {
 
 /// A tile that is not yet joined.
 #[repr(C, align(64))]
-struct Waiting([f32; MOST_ROWS * 2 * LINE]);
+struct Waiting([f32; MAX_ROWS * 2 * LINE]);
 
 impl Finish {
     /// Lets `tile` write its rows of `columns` numbers, at the beginning of a slice and with a
@@ -53,7 +53,7 @@ impl Finish {
                 );
             }
             Self::Add | Self::Multiply => {
-                let mut waiting = Waiting([0.0; MOST_ROWS * 2 * LINE]);
+                let mut waiting = Waiting([0.0; MAX_ROWS * 2 * LINE]);
                 tile(&mut waiting.0, 2 * LINE);
                 instructions.run(Join {
                     finish: self,

@@ -3,7 +3,7 @@
 //!
 //! Every row of numbers gets its own scale and zero when it comes (`x ≈ scale · (byte − zero)`,
 //! bytes from 0 to 255, the range always holding 0), every column of the matrix its scale once (`w
-//! ≈ scale · byte`, bytes from −127 to 127). Sums of products of bytes are whole numbers and exact,
+//! ≈ scale · byte`, bytes from −127 to 127). Sums of products of bytes are integers and exact,
 //! and what is done to a sum afterwards is rounded step by step, so that all kinds of instructions
 //! give the same bits; a row's bytes do not depend on its company. Rows with a number that is not
 //! finite give NaN.
@@ -22,12 +22,12 @@ use super::finish::Finish;
 use super::integer_tile::{ByteLine, ByteTile, QUAD, WholeLine};
 use super::line::{LINE, Line};
 use super::quantised::QuantisedRows;
-use super::tile::MOST_TILE_ROWS;
+use super::tile::MAX_TILE_ROWS;
 use crate::error::{Error, Result};
 use crate::kernel::processor::{Instructions, features};
 
 /// The longest sum that 32 bits hold, with the share of the zero: 2 · 255 · 127 · 32 768 < 2³¹.
-const MOST_INNER: usize = 32_768;
+const MAX_INNER: usize = 32_768;
 
 /// How a processor multiplies bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +72,11 @@ impl ByteInstructions {
             .unwrap_or(Self::Portable)
     }
 
-    fn most_tile_rows(self) -> usize {
+    fn max_tile_rows(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Self::Amx => super::integer_amx::MOST_ROWS,
-            Self::Vnni512 => MOST_TILE_ROWS,
+            Self::Amx => super::integer_amx::MAX_ROWS,
+            Self::Vnni512 => MAX_TILE_ROWS,
             Self::Vnni256 => 6,
             Self::Avx2 => 2,
             _ => 4,
@@ -95,7 +95,7 @@ impl ByteInstructions {
     /// Where the tiles of so many rows begin and end: of nearly equal height, but with AMX, whose
     /// tiles cost the same at any height, as high as they can be.
     fn bounds(self, tile: usize, count: usize) -> [usize; 2] {
-        let (most, tiles) = (self.most_tile_rows(), count.div_ceil(self.most_tile_rows()));
+        let (most, tiles) = (self.max_tile_rows(), count.div_ceil(self.max_tile_rows()));
         match self {
             Self::Amx => [tile * most, ((tile + 1) * most).min(count)],
             _ => [tile * count / tiles, (tile + 1) * count / tiles],
@@ -179,7 +179,7 @@ impl IntegerDense {
     ) -> Result<Self> {
         if inner == 0
             || outer == 0
-            || inner > MOST_INNER
+            || inner > MAX_INNER
             || bias.is_some_and(|bias| bias.len() != outer)
         {
             return Err(Error::failed(format!(
@@ -274,7 +274,7 @@ impl IntegerDense {
             .next_multiple_of(self.byte_instructions.quads());
         #[cfg(target_arch = "x86_64")]
         let _tiles = self.byte_instructions.configured();
-        let tiles = count.div_ceil(self.byte_instructions.most_tile_rows());
+        let tiles = count.div_ceil(self.byte_instructions.max_tile_rows());
         for panel in &self.panels {
             let lines = &self.lines
                 [panel.first_line..panel.first_line + quads * panel.columns.div_ceil(LINE)];
@@ -312,15 +312,15 @@ impl IntegerDense {
     }
 }
 
-/// The scale of each column: its greatest number is 127.
+/// The scale of each column: its largest number is 127.
 fn scales(
     inner: usize,
     columns: std::ops::Range<usize>,
     weight: impl Fn(usize, usize) -> f32,
 ) -> Result<[Line; 2]> {
     let mut scales = [Line::default(); 2];
-    for (place, column) in columns.enumerate() {
-        let mut greatest = 0.0_f32;
+    for (index, column) in columns.enumerate() {
+        let mut largest = 0.0_f32;
         for row in 0..inner {
             let size = weight(row, column).abs();
             if !size.is_finite() {
@@ -329,9 +329,9 @@ fn scales(
                      for"
                 )));
             }
-            greatest = greatest.max(size);
+            largest = largest.max(size);
         }
-        scales[place / LINE].0[place % LINE] = greatest / 127.0;
+        scales[index / LINE].0[index % LINE] = largest / 127.0;
     }
     Ok(scales)
 }

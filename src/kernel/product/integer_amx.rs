@@ -19,19 +19,19 @@ use super::integer_tile::ByteTile;
 use super::line::LINE;
 
 /// Rows of the highest tile.
-pub(super) const MOST_ROWS: usize = 2 * TILE_ROWS;
+pub(super) const MAX_ROWS: usize = 2 * TILE_ROWS;
 
 /// Fours of a row's bytes that one instruction multiplies.
 pub(super) const QUADS: usize = 16;
 
 /// The sums of a tile, row-major, on lines of the cache.
 #[repr(C, align(64))]
-struct Sums([i32; MOST_ROWS * 2 * LINE]);
+struct Sums([i32; MAX_ROWS * 2 * LINE]);
 
 /// Multiplies a tile of `row_count` rows, at most 32; the registers are configured.
 pub(super) fn tile(tile: &ByteTile<'_>, row_count: usize, out: &mut [f32]) {
     assert!(
-        row_count <= MOST_ROWS && tile.holds(row_count, out),
+        row_count <= MAX_ROWS && tile.holds(row_count, out),
         "a tile lies inside its slices"
     );
     assert!(

@@ -27,9 +27,9 @@ pub(super) fn tile(tile: &ByteTile<'_>, row_count: usize, out: &mut [f32]) {
                 }
             }
             let first = row * tile.out_stride + part * LINE;
-            for (column, place) in out[first..first + columns].iter_mut().enumerate() {
+            for (column, index) in out[first..first + columns].iter_mut().enumerate() {
                 let whole = sums[column] - tile.row_zeros[row] * tile.sums[part].0[column];
-                *place = whole as f32 * (tile.row_scales[row] * tile.scales[part].0[column])
+                *index = whole as f32 * (tile.row_scales[row] * tile.scales[part].0[column])
                     + tile.bias[part].0[column];
             }
         }

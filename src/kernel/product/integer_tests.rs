@@ -1,4 +1,4 @@
-//! The integer product against sums of whole numbers, all kinds of instructions against each other,
+//! The integer product against sums of integers, all kinds of instructions against each other,
 //! and rows alone against rows in company.
 
 use super::integer::ByteInstructions;
@@ -54,26 +54,26 @@ fn product(dense: &IntegerDense, rows: &QuantisedRows, share: [usize; 2]) -> Vec
     out
 }
 
-/// The definition, word for word: bytes of the matrix, sums of whole numbers, one scale.
+/// The definition, word for word: bytes of the matrix, sums of integers, one scale.
 fn by_whole_numbers(shape: [usize; 2], rows: &QuantisedRows) -> Vec<f32> {
     let [inner, outer] = shape;
     let (weights, bias) = (weights(shape), noise(outer, 2));
-    let greatest = |column: usize| {
+    let largest = |column: usize| {
         (0..inner)
             .map(|row| weights[row * outer + column].abs())
             .fold(0.0, f32::max)
     };
-    let scales: Vec<f32> = (0..outer).map(|column| greatest(column) / 127.0).collect();
+    let scales: Vec<f32> = (0..outer).map(|column| largest(column) / 127.0).collect();
     let bytes: Vec<i64> = weights
         .iter()
         .enumerate()
-        .map(|(place, weight)| (weight / scales[place % outer]).round_ties_even() as i64)
+        .map(|(index, weight)| (weight / scales[index % outer]).round_ties_even() as i64)
         .collect();
     let entry = |(row, scale): &(Vec<i64>, f32), column: usize| {
         let sum: i64 = row
             .iter()
             .enumerate()
-            .map(|(place, value)| value * bytes[place * outer + column])
+            .map(|(index, value)| value * bytes[index * outer + column])
             .sum();
         sum as f32 * (scale * scales[column]) + bias[column]
     };
@@ -174,15 +174,15 @@ fn a_row_alone_has_the_bits_that_it_has_in_any_block() {
                     &values[first * inner..(first + count) * inner],
                     inner,
                 );
-                let wanted = &together[first * shape[1]..(first + count) * shape[1]];
+                let expected = &together[first * shape[1]..(first + count) * shape[1]];
                 assert_eq!(
                     bits(&product(&dense, &alone, [0, count])),
-                    bits(wanted),
+                    bits(expected),
                     "{instructions:?} {shape:?}"
                 );
                 assert_eq!(
                     bits(&product(&dense, &rows, [first, count])),
-                    bits(wanted),
+                    bits(expected),
                     "{instructions:?} {shape:?}"
                 );
             }
@@ -208,7 +208,7 @@ fn numbers_that_are_not_finite_give_nan_in_their_row_alone() {
                 found
                     .iter()
                     .enumerate()
-                    .all(|(place, value)| value.is_nan() == (5..10).contains(&place)),
+                    .all(|(index, value)| value.is_nan() == (5..10).contains(&index)),
                 "{instructions:?} {fault}: {found:?}"
             );
         }
@@ -222,7 +222,7 @@ fn a_finish_joins_what_is_there() {
     for instructions in ByteInstructions::available() {
         let dense = dense(shape, instructions);
         let plain = product(&dense, &rows, [0, 20]);
-        for (finish, wanted) in [
+        for (finish, expected) in [
             (
                 Finish::Add,
                 plain.iter().map(|value| 2.0 + value).collect::<Vec<_>>(),
@@ -234,7 +234,7 @@ fn a_finish_joins_what_is_there() {
         ] {
             let mut out = vec![2.0; 20 * 50];
             dense.multiply_into(&rows, [0, 20], finish, &mut out, 50);
-            assert_eq!(bits(&out), bits(&wanted), "{instructions:?} {finish:?}");
+            assert_eq!(bits(&out), bits(&expected), "{instructions:?} {finish:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ pub(super) const QUAD: usize = 4;
 #[repr(C, align(64))]
 pub(super) struct ByteLine(pub(super) [i8; QUAD * LINE]);
 
-/// Whole numbers, one for each of 16 columns.
+/// Integers, one for each of 16 columns.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 pub(super) struct WholeLine(pub(super) [i32; LINE]);

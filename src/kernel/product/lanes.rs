@@ -13,7 +13,7 @@
 
 use super::line::LINE;
 
-/// Added to a number of some hundreds it leaves the nearest whole number in the last bits.
+/// Added to a number of some hundreds it leaves the nearest integer in the last bits.
 pub(crate) const ROUNDER: f32 = 12_582_912.0;
 
 /// Vectors of 16 numbers and what can be done with them.
@@ -48,25 +48,25 @@ pub(crate) trait Lanes: Copy {
     fn power_of_two(self, shifted: Self::Vector) -> Self::Vector;
     /// The sum: halves, quarters, pairs, and the two that are left.
     fn sum(self, vector: Self::Vector) -> f32;
-    /// The nearest whole numbers, halves to even, of numbers from 0 to 255; others give some byte.
+    /// The nearest integers, halves to even, of numbers from 0 to 255; others give some byte.
     fn store_bytes(self, vector: Self::Vector, bytes: &mut [u8; LINE]);
     /// Every other number of two vectors, the first one's first.
     fn evens(self, a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// Sixteen vectors of a matrix, its rows made columns.
     fn transpose(self, rows: [Self::Vector; LINE]) -> [Self::Vector; LINE];
 
-    /// The greatest of the sixteen; NaN may be passed over.
+    /// The largest of the sixteen; NaN may be passed over.
     #[inline(always)]
-    fn greatest(self, vector: Self::Vector) -> f32 {
+    fn largest(self, vector: Self::Vector) -> f32 {
         let mut line = [0.0; LINE];
         self.store(vector, &mut line);
         let mut half = LINE / 2;
         while half > 0 {
-            for place in 0..half {
-                line[place] = if line[place] > line[place + half] {
-                    line[place]
+            for index in 0..half {
+                line[index] = if line[index] > line[index + half] {
+                    line[index]
                 } else {
-                    line[place + half]
+                    line[index + half]
                 };
             }
             half /= 2;

@@ -179,8 +179,8 @@ impl Lanes for Avx2 {
         let mut columns = rows;
         for (row_half, column_half) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
             let mut square = [rows[0][0]; 8];
-            for (row, place) in square.iter_mut().enumerate() {
-                *place = rows[8 * row_half + row][column_half];
+            for (row, index) in square.iter_mut().enumerate() {
+                *index = rows[8 * row_half + row][column_half];
             }
             let square = safe!(transpose_eight(square));
             for (column, vector) in square.iter().enumerate() {

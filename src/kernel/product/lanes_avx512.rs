@@ -139,7 +139,7 @@ impl Lanes for Avx512 {
     }
 
     #[inline(always)]
-    fn greatest(self, vector: __m512) -> f32 {
+    fn largest(self, vector: __m512) -> f32 {
         safe!(_mm512_reduce_max_ps(vector))
     }
 
@@ -156,7 +156,7 @@ impl Lanes for Avx512 {
     fn load_some(self, values: &[f32], fill: f32) -> __m512 {
         let mask = some(values.len());
         // SAFETY: the value proves that the processor has the instructions; lanes that the mask
-        // leaves out are not read.
+        // drops are not read.
         unsafe { _mm512_mask_loadu_ps(_mm512_set1_ps(fill), mask, values.as_ptr()) }
     }
 
@@ -164,7 +164,7 @@ impl Lanes for Avx512 {
     fn store_some(self, vector: __m512, values: &mut [f32]) {
         let mask = some(values.len());
         // SAFETY: the value proves that the processor has the instructions; lanes that the mask
-        // leaves out are not written.
+        // drops are not written.
         unsafe { _mm512_mask_storeu_ps(values.as_mut_ptr(), mask, vector) }
     }
 
@@ -178,10 +178,10 @@ impl Lanes for Avx512 {
 
     #[inline(always)]
     fn evens(self, a: __m512, b: __m512) -> __m512 {
-        let places = safe!(_mm512_set_epi32(
+        let indices = safe!(_mm512_set_epi32(
             30, 28, 26, 24, 22, 20, 18, 16, 14, 12, 10, 8, 6, 4, 2, 0
         ));
-        safe!(_mm512_permutex2var_ps(a, places, b))
+        safe!(_mm512_permutex2var_ps(a, indices, b))
     }
 
     #[inline(always)]

@@ -15,8 +15,8 @@ pub(super) struct Portable;
 /// Applies a function of two numbers place by place.
 macro_rules! each {
     ($a:ident, $b:ident, $result:expr) => {
-        std::array::from_fn(|place| {
-            let ($a, $b) = ($a[place], $b[place]);
+        std::array::from_fn(|index| {
+            let ($a, $b) = ($a[index], $b[index]);
             $result
         })
     };
@@ -91,8 +91,8 @@ impl Lanes for Portable {
         let mut sums = vector;
         let mut half = LINE / 2;
         while half > 0 {
-            for place in 0..half {
-                sums[place] += sums[place + half];
+            for index in 0..half {
+                sums[index] += sums[index + half];
             }
             half /= 2;
         }
@@ -101,17 +101,17 @@ impl Lanes for Portable {
 
     #[inline(always)]
     fn store_bytes(self, vector: Self::Vector, bytes: &mut [u8; LINE]) {
-        // The sum is rounded to a whole number, halves to even, whose lowest byte is the answer.
+        // The sum is rounded to an integer, halves to even, whose lowest byte is the answer.
         *bytes = vector.map(|number| (number + ROUNDER).to_bits() as u8);
     }
 
     #[inline(always)]
     fn evens(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-        std::array::from_fn(|place| {
-            if place < LINE / 2 {
-                a[2 * place]
+        std::array::from_fn(|index| {
+            if index < LINE / 2 {
+                a[2 * index]
             } else {
-                b[2 * place - LINE]
+                b[2 * index - LINE]
             }
         })
     }

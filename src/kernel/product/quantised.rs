@@ -31,9 +31,9 @@ impl QuantisedRows {
         // An odd number of the cache's lines, so that rows below each other do not share its sets.
         self.stride = (rows.width.div_ceil(64) | 1) * 64;
         // Registers of tiles are filled to their last row.
-        let wanted = self.stride * (rows.count + 15);
-        if self.bytes.len() < wanted {
-            self.bytes.resize(wanted, 0);
+        let expected = self.stride * (rows.count + 15);
+        if self.bytes.len() < expected {
+            self.bytes.resize(expected, 0);
         }
         self.scales.clear();
         self.zeros.clear();
@@ -86,45 +86,45 @@ impl Task for Quantise<'_, '_> {
         let Self { rows, into } = self;
         for row in 0..rows.count {
             let values = &rows.values[row * rows.stride..row * rows.stride + rows.width];
-            let [least, greatest] = range(lanes, values);
-            let span = greatest - least;
+            let [least, largest] = range(lanes, values);
+            let span = largest - least;
             let inverse = if span > 0.0 { 255.0 / span } else { 0.0 };
             let zero = (-least * inverse).round_ties_even();
             into.scales.push(span / 255.0);
             into.zeros.push(zero as i32);
             let bytes = &mut into.bytes[row * into.stride..(row + 1) * into.stride];
             let (lines, rest) = values.as_chunks::<LINE>();
-            let (places, _) = bytes.as_chunks_mut::<LINE>();
+            let (indices, _) = bytes.as_chunks_mut::<LINE>();
             let (inverse, zero) = (lanes.splat(inverse), lanes.splat(zero));
-            for (line, place) in lines.iter().zip(places.iter_mut()) {
-                store(lanes, lanes.load(line), [inverse, zero], place);
+            for (line, index) in lines.iter().zip(indices.iter_mut()) {
+                store(lanes, lanes.load(line), [inverse, zero], index);
             }
             if !rest.is_empty() {
                 store(
                     lanes,
                     lanes.load_some(rest, 0.0),
                     [inverse, zero],
-                    &mut places[lines.len()],
+                    &mut indices[lines.len()],
                 );
             }
         }
     }
 }
 
-/// The least and the greatest number of a row and 0; both NaN if a number of the row is not finite.
+/// The least and the largest number of a row and 0; both NaN if a number of the row is not finite.
 #[inline(always)]
 fn range<L: Lanes>(lanes: L, values: &[f32]) -> [f32; 2] {
     let (lines, rest) = values.as_chunks::<LINE>();
     let none = lanes.splat(0.0);
     // Two of each, so that no step waits for the one before.
-    let (mut least, mut greatest, mut faults) = ([none; 2], [none; 2], [none; 2]);
+    let (mut least, mut largest, mut faults) = ([none; 2], [none; 2], [none; 2]);
     let (pairs, single) = lines.as_chunks::<2>();
     for [even, odd] in pairs {
         let (even, odd) = (lanes.load(even), lanes.load(odd));
         least = [lanes.lesser(even, least[0]), lanes.lesser(odd, least[1])];
-        greatest = [
-            lanes.greater(even, greatest[0]),
-            lanes.greater(odd, greatest[1]),
+        largest = [
+            lanes.greater(even, largest[0]),
+            lanes.greater(odd, largest[1]),
         ];
         faults = [
             lanes.fused(even, none, faults[0]),
@@ -133,26 +133,23 @@ fn range<L: Lanes>(lanes: L, values: &[f32]) -> [f32; 2] {
     }
     for line in single {
         let vector = lanes.load(line);
-        (least[0], greatest[0], faults[0]) = (
+        (least[0], largest[0], faults[0]) = (
             lanes.lesser(vector, least[0]),
-            lanes.greater(vector, greatest[0]),
+            lanes.greater(vector, largest[0]),
             lanes.fused(vector, none, faults[0]),
         );
     }
-    let (least, greatest) = (
+    let (least, largest) = (
         lanes.lesser(least[0], least[1]),
-        lanes.greater(greatest[0], greatest[1]),
+        lanes.greater(largest[0], largest[1]),
     );
     let faults = lanes.add(faults[0], faults[1]);
     let last = lanes.load_some(rest, 0.0);
     let least = lanes.subtract(none, lanes.lesser(last, least));
-    let greatest = lanes.greater(last, greatest);
+    let largest = lanes.greater(last, largest);
     // Nothing where all numbers are finite, else NaN.
     let fault = lanes.sum(lanes.fused(last, none, faults));
-    [
-        fault - lanes.greatest(least),
-        fault + lanes.greatest(greatest),
-    ]
+    [fault - lanes.largest(least), fault + lanes.largest(largest)]
 }
 
 #[inline(always)]
@@ -160,9 +157,9 @@ fn store<L: Lanes>(
     lanes: L,
     vector: L::Vector,
     [inverse, zero]: [L::Vector; 2],
-    place: &mut [u8; LINE],
+    index: &mut [u8; LINE],
 ) {
     let shifted = lanes.add(lanes.multiply(vector, inverse), zero);
     let held = lanes.greater(lanes.splat(0.0), lanes.lesser(lanes.splat(255.0), shifted));
-    lanes.store_bytes(held, place);
+    lanes.store_bytes(held, index);
 }

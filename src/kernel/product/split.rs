@@ -59,10 +59,10 @@ impl SplitRows {
         // An odd number of the cache's lines, so that rows below each other do not share its sets.
         self.stride = (rows.width.div_ceil(STEP) | 1) * STEP;
         // Registers are filled to their last row.
-        let wanted = self.stride * (rows.count + TILE_ROWS - 1);
+        let expected = self.stride * (rows.count + TILE_ROWS - 1);
         for part in &mut self.parts {
-            if part.len() < wanted {
-                part.resize(wanted, 0);
+            if part.len() < expected {
+                part.resize(expected, 0);
             }
         }
         for row in 0..rows.count {
@@ -232,8 +232,8 @@ impl SplitDense {
         for panel in &self.panels {
             let lines = &self.lines[panel.first_line
                 ..panel.first_line + steps * PARTS * panel.columns.div_ceil(LINE) * TILE_ROWS];
-            for first in (0..count).step_by(split_amx::MOST_ROWS) {
-                let row_count = split_amx::MOST_ROWS.min(count - first);
+            for first in (0..count).step_by(split_amx::MAX_ROWS) {
+                let row_count = split_amx::MAX_ROWS.min(count - first);
                 let out = &mut out[first * out_stride + panel.first_column..];
                 finish.join(
                     self.instructions,

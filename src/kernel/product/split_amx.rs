@@ -18,14 +18,14 @@ use super::line::LINE;
 use super::split::{PARTS, PairLine, STEP, SplitTile};
 
 /// Rows of the highest tile.
-pub(super) const MOST_ROWS: usize = 2 * TILE_ROWS;
+pub(super) const MAX_ROWS: usize = 2 * TILE_ROWS;
 
 /// Which part of the rows meets which of the columns, so that few registers are loaded again.
 const MEETINGS: [[usize; 2]; 3] = [[1, 0], [0, 0], [0, 1]];
 
 /// The sums of a tile, row-major, on lines of the cache.
 #[repr(C, align(64))]
-struct Sums([f32; MOST_ROWS * 2 * LINE]);
+struct Sums([f32; MAX_ROWS * 2 * LINE]);
 
 /// Splits a row; what lies behind it up to the end of a step becomes 0.
 ///
@@ -46,21 +46,21 @@ pub(super) fn split(values: &[f32], parts: [&mut [u16]; PARTS]) {
 /// 32.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn split_row(values: &[f32], parts: [*mut u16; PARTS], room: usize) {
-    for place in (0..room).step_by(LINE) {
-        let count = values.len().saturating_sub(place).min(LINE);
+    for index in (0..room).step_by(LINE) {
+        let count = values.len().saturating_sub(index).min(LINE);
         let mask = if count == LINE {
             u16::MAX
         } else {
             (1 << count) - 1
         };
         // SAFETY: the mask leaves only numbers of the row.
-        let mut left = unsafe { _mm512_maskz_loadu_ps(mask, values.as_ptr().wrapping_add(place)) };
+        let mut left = unsafe { _mm512_maskz_loadu_ps(mask, values.as_ptr().wrapping_add(index)) };
         for part in parts {
             let rounded: __m256bh = _mm512_cvtneps_pbh(left);
             // SAFETY: both are 256 bits of plain data; the part has room for whole steps.
             unsafe {
                 let bits = std::mem::transmute::<__m256bh, __m256i>(rounded);
-                _mm256_storeu_si256(part.add(place).cast(), bits);
+                _mm256_storeu_si256(part.add(index).cast(), bits);
                 left = _mm512_sub_ps(
                     left,
                     _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(bits))),
@@ -73,21 +73,21 @@ unsafe fn split_row(values: &[f32], parts: [*mut u16; PARTS], room: usize) {
 /// Multiplies a tile of `row_count` rows, at most 32; the registers are configured.
 pub(super) fn tile(tile: &SplitTile<'_>, row_count: usize, out: &mut [f32]) {
     assert!(
-        row_count <= MOST_ROWS && tile.holds(row_count, out),
+        row_count <= MAX_ROWS && tile.holds(row_count, out),
         "a tile lies inside its slices"
     );
     let mut sums = MaybeUninit::<Sums>::uninit();
-    let place = sums.as_mut_ptr().cast();
+    let index = sums.as_mut_ptr().cast();
     // SAFETY: the tile lies inside its slices, whole registers of it; what is read of the sums has
     // been written.
     unsafe {
         match (row_count > TILE_ROWS, tile.width()) {
-            (true, 2) => multiply::<true, true>(tile, place),
-            (true, _) => multiply::<true, false>(tile, place),
-            (false, 2) => multiply::<false, true>(tile, place),
-            (false, _) => multiply::<false, false>(tile, place),
+            (true, 2) => multiply::<true, true>(tile, index),
+            (true, _) => multiply::<true, false>(tile, index),
+            (false, 2) => multiply::<false, true>(tile, index),
+            (false, _) => multiply::<false, false>(tile, index),
         }
-        finish(tile, row_count, place, out);
+        finish(tile, row_count, index, out);
     }
 }
 

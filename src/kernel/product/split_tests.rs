@@ -64,8 +64,8 @@ fn parts_give_the_sums_within_four_millionths_of_their_size() {
             let values = noise(inner * row_count, 3);
             let found = product(&dense([inner, outer]), &values, Finish::Store, &mut rows);
             let size = (inner as f64).sqrt().max(1.0);
-            for (place, found) in found.iter().enumerate() {
-                let (row, column) = (place / outer, place % outer);
+            for (index, found) in found.iter().enumerate() {
+                let (row, column) = (index / outer, index % outer);
                 let terms = (0..inner).map(|k| {
                     f64::from(values[row * inner + k]) * f64::from(weights[k * outer + column])
                 });
@@ -118,11 +118,11 @@ fn a_finish_joins_what_is_there_and_nan_stays_in_its_row() {
         plain
             .iter()
             .enumerate()
-            .all(|(place, value)| value.is_nan() == (place / 50 == 7))
+            .all(|(index, value)| value.is_nan() == (index / 50 == 7))
     );
-    let same = |found: Vec<f32>, wanted: &dyn Fn(f32) -> f32| {
+    let same = |found: Vec<f32>, expected: &dyn Fn(f32) -> f32| {
         found.iter().zip(&plain).all(|(found, plain)| {
-            found.to_bits() == wanted(*plain).to_bits() || (found.is_nan() && plain.is_nan())
+            found.to_bits() == expected(*plain).to_bits() || (found.is_nan() && plain.is_nan())
         })
     };
     assert!(same(

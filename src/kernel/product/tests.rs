@@ -304,11 +304,11 @@ fn activations_are_those_of_the_definition_and_the_same_alone() {
             let mut all = arguments.clone();
             activation.apply(instructions, &mut all, [arguments.len(), arguments.len()]);
             for (argument, found) in arguments.iter().zip(&all) {
-                let wanted = exact(f64::from(*argument));
-                let tolerance = 1.5e-6 * wanted.abs().max(1.0);
+                let requested = exact(f64::from(*argument));
+                let tolerance = 1.5e-6 * requested.abs().max(1.0);
                 assert!(
-                    (f64::from(*found) - wanted).abs() <= tolerance,
-                    "{instructions:?} {activation:?} of {argument}: {found}, exactly {wanted}"
+                    (f64::from(*found) - requested).abs() <= tolerance,
+                    "{instructions:?} {activation:?} of {argument}: {found}, exactly {requested}"
                 );
             }
             for (argument, found) in arguments.iter().zip(&all).step_by(97) {
@@ -323,7 +323,7 @@ fn activations_are_those_of_the_definition_and_the_same_alone() {
     }
 }
 
-/// Each of sixteen vectors, turned; the sum and the greatest of the first; and every other number
+/// Each of sixteen vectors, turned; the sum and the largest of the first; and every other number
 /// of the first two.
 struct Turn<'a>(&'a [f32; LINE * LINE]);
 
@@ -338,19 +338,19 @@ impl Task for Turn<'_> {
     fn run<L: Lanes>(self, lanes: L) -> Self::Output {
         let (rows, _) = self.0.as_chunks::<LINE>();
         let vectors = std::array::from_fn(|row| lanes.load(&rows[row]));
-        let mut turned = vec![0.0; LINE * LINE];
-        for (vector, place) in lanes
+        let mut transposed = vec![0.0; LINE * LINE];
+        for (vector, index) in lanes
             .transpose(vectors)
             .into_iter()
-            .zip(turned.as_chunks_mut::<LINE>().0)
+            .zip(transposed.as_chunks_mut::<LINE>().0)
         {
-            lanes.store(vector, place);
+            lanes.store(vector, index);
         }
         let mut evens = vec![0.0; LINE];
         lanes.store_some(lanes.evens(vectors[0], vectors[1]), &mut evens);
         (
-            turned,
-            [lanes.sum(vectors[0]), lanes.greatest(vectors[0])],
+            transposed,
+            [lanes.sum(vectors[0]), lanes.largest(vectors[0])],
             evens,
         )
     }
@@ -359,11 +359,11 @@ impl Task for Turn<'_> {
 #[test]
 fn lanes_turn_matrices_sum_in_one_order_and_pick_every_other_number() {
     let values: [f32; LINE * LINE] = noise(LINE * LINE, 9).try_into().unwrap();
-    let turned: Vec<f32> = (0..LINE * LINE)
-        .map(|place| values[place % LINE * LINE + place / LINE])
+    let transposed: Vec<f32> = (0..LINE * LINE)
+        .map(|index| values[index % LINE * LINE + index / LINE])
         .collect();
     let expected = Instructions::Portable.run(Turn(&values));
-    assert_eq!(expected.0, turned);
+    assert_eq!(expected.0, transposed);
     assert_eq!(
         expected.2,
         values[..2 * LINE]

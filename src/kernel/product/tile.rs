@@ -3,7 +3,7 @@
 use super::line::{LINE, Line};
 
 /// Rows of the highest tile.
-pub(super) const MOST_TILE_ROWS: usize = 14;
+pub(super) const MAX_TILE_ROWS: usize = 14;
 
 /// A tile's share of a product.
 pub(super) struct Tile<'a> {

@@ -433,7 +433,7 @@ fn actuals(column: &ArrayRef, task: Task, labels: &mut Labels) -> Result<Vec<Opt
         .collect()
 }
 
-/// A column's numbers; what is no number is null.
+/// A column's numbers; what is not a number is null.
 fn numbers(column: &ArrayRef) -> Result<Float64Array> {
     let cast = cast(column, &DataType::Float64).map_err(|error| unreadable(column, &error))?;
     Ok(cast.as_primitive::<Float64Type>().clone())

@@ -60,7 +60,7 @@ pub struct Segment {
     pub rows: u64,
     /// Metrics by their names, in the order in which they are shown.
     pub metrics: Vec<(String, Estimate)>,
-    /// Tables beside the metrics.
+    /// Tables alongside the metrics.
     pub tables: Tables,
 }
 

@@ -95,7 +95,7 @@ pub(super) struct Sums {
     pub(super) classes: HashMap<(u32, u32), u64>,
     pub(super) log_loss: Mean,
     pub(super) brier: Mean,
-    /// Whether a score is no probability.
+    /// Whether a score is not a probability.
     pub(super) has_other_scores: bool,
     pub(super) regression: Regression,
 }

@@ -159,7 +159,7 @@ fn who_is_not_trusted_is_named() {
 }
 
 #[test]
-fn what_was_revoked_is_refused_whoever_signed_it() {
+fn what_was_revoked_is_refused_whatever_signed_it() {
     let verified = verify_kept("prime256v1.sig", &["prime256v1.pub"]).unwrap();
     let key = verified.signer.strip_prefix("key ").unwrap().to_owned();
     let file = crate::digest::hexadecimal(&verified.files[Path::new("model.json")]);
@@ -460,7 +460,7 @@ fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
 }
 
 #[test]
-fn what_is_not_a_key_says_what_to_type() {
+fn what_is_not_a_key_explains_what_to_type() {
     let text = |error: Error| {
         format!(
             "{}: {}",

@@ -1,7 +1,7 @@
 //! Everything in which BERT and its relatives differ, as plain data.
 //!
 //! Owns the words for an encoder's shape. It must not know configuration files (that is the
-//! importer of formats), tensors or arithmetic: a forward pass reads an [`Architecture`] beside the
+//! importer of formats), tensors or arithmetic: a forward pass reads an [`Architecture`] alongside the
 //! [`super::weights::Weights`] of the same shape.
 
 /// An encoder of the BERT family: token ids in, one vector of `hidden` numbers a token out.
@@ -29,7 +29,7 @@ pub struct Architecture {
     pub norm_order: NormOrder,
     /// What is added to the variance in every norm.
     pub epsilon: f64,
-    /// How attention knows positions, beside absolute positions in the embedding.
+    /// How attention knows positions, alongside absolute positions in the embedding.
     pub attention: AttentionPositions,
     /// What attention scores are multiplied by before position terms and softmax: `1 /
     /// sqrt(head_size)`, or with disentangled attention `1 / sqrt(head_size × (1 + terms))`.
@@ -79,7 +79,7 @@ pub enum Projection {
 pub struct Layer {
     /// Which of the weights' layers it uses; ALBERT's layers share them.
     pub weights: usize,
-    /// The greatest distance at which a token sees another; none for all of the text.
+    /// The largest distance at which a token sees another; none for all of the text.
     pub window: Option<usize>,
     /// The base of the rotation's wavelengths, where positions are rotary.
     pub rotary_base: Option<f64>,
@@ -112,7 +112,7 @@ pub enum AttentionPositions {
         /// Buckets, both directions together.
         bucket_count: usize,
         /// The distance from which on all share the last bucket.
-        most_distance: usize,
+        max_distance: usize,
     },
     /// Terms of content and position are added to the score: DeBERTa. With `d` =
     /// [`disentangled_index`] of `query position - key position`: `score = scale × (q·k +
@@ -127,7 +127,7 @@ pub enum AttentionPositions {
         /// Logarithmic buckets on each side; none where every distance up to `span` has its own.
         bucket_count: Option<usize>,
         /// The distance from which on all share the last bucket.
-        most_distance: usize,
+        max_distance: usize,
     },
 }
 
@@ -193,7 +193,7 @@ impl Architecture {
 
     /// The most tokens that the table of positions has room for, if there is one.
     #[must_use]
-    pub fn most_tokens(&self) -> Option<usize> {
+    pub fn max_tokens(&self) -> Option<usize> {
         self.embedding
             .positions
             .map(|positions| positions.count.saturating_sub(positions.first))
@@ -201,9 +201,9 @@ impl Architecture {
 }
 
 /// The bucket of `distance = key position - query position` as T5 and MPNet count: half of them for
-/// each direction, half of those exact, the rest logarithmic up to `most_distance`.
+/// each direction, half of those exact, the rest logarithmic up to `max_distance`.
 #[must_use]
-pub fn relative_bucket(distance: i64, bucket_count: usize, most_distance: usize) -> usize {
+pub fn relative_bucket(distance: i64, bucket_count: usize, max_distance: usize) -> usize {
     let half = bucket_count / 2;
     let (start, distance) = (
         if distance > 0 { half } else { 0 },
@@ -215,7 +215,7 @@ pub fn relative_bucket(distance: i64, bucket_count: usize, most_distance: usize)
     }
     // Single precision, as the original computes it.
     let share =
-        (distance as f32 / exact as f32).ln() / ((most_distance as f64 / exact as f64).ln() as f32);
+        (distance as f32 / exact as f32).ln() / ((max_distance as f64 / exact as f64).ln() as f32);
     let logarithmic = exact + (share * (half - exact) as f32) as usize;
     start + logarithmic.min(half - 1)
 }
@@ -227,24 +227,24 @@ pub fn disentangled_index(
     distance: i64,
     span: usize,
     bucket_count: Option<usize>,
-    most_distance: usize,
+    max_distance: usize,
 ) -> usize {
     let bucket = match bucket_count {
-        Some(count) if most_distance > 0 => logarithmic_bucket(distance, count, most_distance),
+        Some(count) if max_distance > 0 => logarithmic_bucket(distance, count, max_distance),
         _ => distance,
     };
     (bucket + span as i64).clamp(0, 2 * span as i64 - 1) as usize
 }
 
 /// Exact up to half the buckets, logarithmic beyond; the sign stays.
-fn logarithmic_bucket(distance: i64, bucket_count: usize, most_distance: usize) -> i64 {
+fn logarithmic_bucket(distance: i64, bucket_count: usize, max_distance: usize) -> i64 {
     let middle = (bucket_count / 2) as i64;
     if distance.abs() <= middle {
         return distance;
     }
     // Single precision, as the original computes it.
     let share = (distance.unsigned_abs() as f32 / middle as f32).ln()
-        / ((most_distance - 1) as f32 / middle as f32).ln();
+        / ((max_distance - 1) as f32 / middle as f32).ln();
     let bucket = (share * (middle - 1) as f32).ceil() + middle as f32;
     bucket as i64 * distance.signum()
 }

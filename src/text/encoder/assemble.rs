@@ -1,4 +1,4 @@
-//! From the files of a directory to a model: which task, which head, which cut, and what a person
+//! From the files of a directory to a model: which task, which head, which cut, and what a user
 //! should know of it.
 
 use super::description::description;
@@ -48,7 +48,7 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     files.check()?;
     unread::check(described.family, &files, passed_over(&parts, options, task))?;
     let parameter_count = files.parameter_count;
-    // What is packed next would lie in memory beside it.
+    // What is packed next would lie in memory alongside it.
     drop(content);
     let mut tokenizer = tokenizer(&parts, options, Reads::encoder(&parts, &described), is_pair)?;
     let reading = fitted(reading, &parts, &mut tokenizer)?;

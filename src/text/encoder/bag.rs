@@ -148,7 +148,7 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
         type_count: 1,
         positions: None,
     };
-    let max_tokens = Some(tokenizer.most_tokens()).filter(|count| *count < UNLIMITED_TOKENS);
+    let max_tokens = Some(tokenizer.max_tokens()).filter(|count| *count < UNLIMITED_TOKENS);
     let facts = [
         ("architecture", Some("static embedding".to_owned())),
         ("task", Some(TextTask::Embedding.name().to_owned())),
@@ -172,7 +172,7 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
         format: "huggingface".to_owned(),
         format_version: None,
         facts,
-        beside: Vec::new(),
+        sidecars: Vec::new(),
     };
     let reading = Reading::Embedding {
         pooling,

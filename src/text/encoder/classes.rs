@@ -94,18 +94,18 @@ impl Classes {
             }
             Meaning::OneOf => {
                 let label =
-                    |row: &Option<Vec<f32>>| row.as_ref().map(|row| &*self.labels[greatest(row)]);
+                    |row: &Option<Vec<f32>>| row.as_ref().map(|row| &*self.labels[largest(row)]);
                 let labels: ArrayRef = Arc::new(scores.iter().map(label).collect::<StringArray>());
                 std::iter::once(labels)
-                    .chain((0..self.labels.len()).map(|place| column(&scores, place)))
+                    .chain((0..self.labels.len()).map(|index| column(&scores, index)))
                     .collect()
             }
             Meaning::AnyOf => std::iter::once(self.label_lists(&scores))
-                .chain((0..self.labels.len()).map(|place| column(&scores, place)))
+                .chain((0..self.labels.len()).map(|index| column(&scores, index)))
                 .collect(),
         };
         if self.raw {
-            columns.extend((0..self.labels.len()).map(|place| column(rows, place)));
+            columns.extend((0..self.labels.len()).map(|index| column(rows, index)));
         }
         columns
     }
@@ -144,18 +144,18 @@ pub(super) fn softmax(logits: &[f32]) -> Vec<f32> {
     powers.iter().map(|power| power / sum).collect()
 }
 
-/// The first of the greatest.
-pub(super) fn greatest(values: &[f32]) -> usize {
+/// The first of the largest.
+pub(super) fn largest(values: &[f32]) -> usize {
     values.iter().enumerate().fold(
         0,
-        |best, (place, value)| if *value > values[best] { place } else { best },
+        |best, (index, value)| if *value > values[best] { index } else { best },
     )
 }
 
-fn column(rows: &[Option<Vec<f32>>], place: usize) -> ArrayRef {
+fn column(rows: &[Option<Vec<f32>>], index: usize) -> ArrayRef {
     Arc::new(
         rows.iter()
-            .map(|row| row.as_ref().map(|row| row[place]))
+            .map(|row| row.as_ref().map(|row| row[index]))
             .collect::<Float32Array>(),
     )
 }

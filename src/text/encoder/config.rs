@@ -38,9 +38,9 @@ impl Config {
         self.value(&[name])?.as_str()
     }
 
-    /// A truth value, or `default`.
+    /// A boolean, or `default`.
     #[must_use]
-    pub fn truth(&self, name: &str, default: bool) -> bool {
+    pub fn boolean(&self, name: &str, default: bool) -> bool {
         self.value(&[name])
             .and_then(Json::as_bool)
             .unwrap_or(default)
@@ -60,7 +60,7 @@ impl Config {
         self.0.keys().map(String::as_str)
     }
 
-    /// A whole number above 0, at most `most`; none if it is not there.
+    /// An integer above 0, at most `most`; none if it is not there.
     pub(super) fn count(&self, names: &[&str], most: usize) -> Result<Option<usize>> {
         let Some(value) = self.value(names) else {
             return Ok(None);
@@ -72,14 +72,14 @@ impl Config {
         {
             Some(count) => Ok(Some(count)),
             None => Err(Error::contract(format!(
-                "`{}` is `{value}`, wanted a whole number from 1 to {most}",
+                "`{}` is `{value}`, expected an integer from 1 to {most}",
                 names[0]
             ))),
         }
     }
 
     pub(super) fn width(&self, names: &[&str]) -> Result<usize> {
-        self.count(names, super::family::MOST_WIDTH)?
+        self.count(names, super::family::MAX_WIDTH)?
             .ok_or_else(|| Error::contract(format!("the settings have no `{}`", names[0])))
     }
 
@@ -91,7 +91,7 @@ impl Config {
                 .filter(|value| value.is_finite() && *value > 0.0)
                 .ok_or_else(|| {
                     Error::contract(format!(
-                        "`{}` is `{value}`, wanted a number above 0",
+                        "`{}` is `{value}`, expected a number above 0",
                         names[0]
                     ))
                 }),

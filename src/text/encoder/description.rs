@@ -40,7 +40,7 @@ pub(super) fn description(
             "vocabulary",
             Some(architecture.embedding.vocabulary.to_string()),
         ),
-        ("max_tokens", Some(tokenizer.most_tokens().to_string())),
+        ("max_tokens", Some(tokenizer.max_tokens().to_string())),
     ];
     let behind = [
         ("prompt", prompt),
@@ -59,7 +59,7 @@ pub(super) fn description(
         format: "huggingface".to_owned(),
         format_version: text("transformers_version"),
         facts: facts.collect(),
-        beside: Vec::new(),
+        sidecars: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Where candle's operations run: a CUDA device, opened and tried here.
 //!
-//! Owns what a device's failures mean to a person. It must not know what runs there.
+//! Owns what a device's failures mean to a user. It must not know what runs there.
 
 use candle_core::Device;
 #[cfg(feature = "cuda")]

@@ -1,4 +1,4 @@
-//! What attention asks of the places of tokens: rotations, windows, rows of tables of distances.
+//! What attention asks of the positions of tokens: rotations, windows, rows of tables of distances.
 //!
 //! Owns the arithmetic of texts of one length, computed once for all layers and laid on the device.
 //! It must not know weights.
@@ -58,10 +58,10 @@ impl Distances {
             AttentionPositions::None | AttentionPositions::Rotary { .. } => {}
             AttentionPositions::Bucketed {
                 bucket_count,
-                most_distance,
+                max_distance,
             } => {
                 let buckets = by_distance(length, device, |query, key| {
-                    relative_bucket(key - query, bucket_count, most_distance)
+                    relative_bucket(key - query, bucket_count, max_distance)
                 })?;
                 new.buckets = Some(buckets.flatten_all()?);
             }
@@ -70,10 +70,10 @@ impl Distances {
                 position_to_content,
                 span,
                 bucket_count,
-                most_distance,
+                max_distance,
             } => {
                 let row =
-                    |distance: i64| disentangled_index(distance, span, bucket_count, most_distance);
+                    |distance: i64| disentangled_index(distance, span, bucket_count, max_distance);
                 new.key_rows = content_to_position
                     .then(|| by_distance(length, device, |query, key| row(query - key)))
                     .transpose()?;
@@ -109,15 +109,15 @@ fn by_distance(
     number: impl Fn(i64, i64) -> usize,
 ) -> CandleResult<Tensor> {
     let numbers: Vec<u32> = (0..length * length)
-        .map(|place| number((place / length) as i64, (place % length) as i64) as u32)
+        .map(|index| number((index / length) as i64, (index % length) as i64) as u32)
         .collect();
     Tensor::from_vec(numbers, (length, length), device)
 }
 
 fn window_mask(length: usize, window: usize, device: &Device) -> CandleResult<Tensor> {
-    let sees = |place: usize| (place / length).abs_diff(place % length) <= window;
+    let sees = |index: usize| (index / length).abs_diff(index % length) <= window;
     let mask: Vec<f32> = (0..length * length)
-        .map(|place| if sees(place) { 0.0 } else { f32::NEG_INFINITY })
+        .map(|index| if sees(index) { 0.0 } else { f32::NEG_INFINITY })
         .collect();
     Tensor::from_vec(mask, (1, 1, length, length), device)
 }
@@ -131,7 +131,7 @@ fn rotation(
 ) -> CandleResult<(Tensor, Tensor)> {
     let frequencies: Vec<f32> = (0..size)
         .step_by(2)
-        .map(|place| 1.0 / (base as f32).powf(place as f32 / size as f32))
+        .map(|index| 1.0 / (base as f32).powf(index as f32 / size as f32))
         .collect();
     let angles = (0..length).flat_map(|position| {
         frequencies

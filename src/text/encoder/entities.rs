@@ -10,12 +10,12 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields};
 use tokenizers::Encoding;
 
-use super::classes::{greatest, softmax};
+use super::classes::{largest, softmax};
 use super::parts::Aggregation;
 use super::tokenizer::TextTokenizer;
 use crate::error::{Error, Result};
 
-/// The label of what is no entity.
+/// The label of what is not an entity.
 const OUTSIDE: &str = "O";
 
 /// How tokens become entities.
@@ -23,7 +23,7 @@ const OUTSIDE: &str = "O";
 pub(super) struct Tagging {
     pub(super) labels: Vec<String>,
     pub(super) aggregation: Aggregation,
-    /// The id of what the vocabulary lacks.
+    /// The id of what the vocabulary is missing.
     pub(super) unknown_id: Option<u32>,
 }
 
@@ -86,11 +86,11 @@ impl Tagging {
         let characters: Vec<char> = text.chars().collect();
         let marks_subwords = tokenizer.marks_subwords();
         let mut tagged = Vec::new();
-        for (place, logits) in logits.chunks_exact(self.labels.len()).enumerate() {
-            if encoding.get_special_tokens_mask()[place] == 1 {
+        for (index, logits) in logits.chunks_exact(self.labels.len()).enumerate() {
+            if encoding.get_special_tokens_mask()[index] == 1 {
                 continue;
             }
-            let ((start, end), id) = (encoding.get_offsets()[place], encoding.get_ids()[place]);
+            let ((start, end), id) = (encoding.get_offsets()[index], encoding.get_ids()[index]);
             let own = characters
                 .get(start..end.min(characters.len()))
                 .unwrap_or_default();
@@ -118,7 +118,7 @@ impl Tagging {
     }
 
     fn alone(&self, token: Tagged) -> Entity {
-        let label = greatest(&token.scores);
+        let label = largest(&token.scores);
         Entity {
             word: token.word,
             label: self.labels[label].clone(),
@@ -129,12 +129,12 @@ impl Tagging {
     }
 
     fn word(&self, tokens: &[Tagged], strategy: Aggregation, tokenizer: &TextTokenizer) -> Entity {
-        let top = |token: &Tagged| token.scores[greatest(&token.scores)];
+        let top = |token: &Tagged| token.scores[largest(&token.scores)];
         let scores = match strategy {
             Aggregation::Max => {
-                let surest = tokens.iter().enumerate().fold(0, |best, (place, token)| {
+                let surest = tokens.iter().enumerate().fold(0, |best, (index, token)| {
                     if top(token) > top(&tokens[best]) {
-                        place
+                        index
                     } else {
                         best
                     }
@@ -150,7 +150,7 @@ impl Tagging {
             }
             _ => tokens[0].scores.clone(),
         };
-        let label = greatest(&scores);
+        let label = largest(&scores);
         Entity {
             word: tokenizer.joined(tokens.iter().map(|token| token.word.clone()).collect()),
             label: self.labels[label].clone(),

@@ -127,7 +127,7 @@ pub(super) fn assemble(
         ("graph", Some(part.file.clone())),
         ("graph_output", part.outputs.get(forward.output).cloned()),
         ("runs_as", alone),
-        ("max_tokens", Some(tokenizer.most_tokens().to_string())),
+        ("max_tokens", Some(tokenizer.max_tokens().to_string())),
     ];
     let facts = facts
         .into_iter()
@@ -142,7 +142,7 @@ pub(super) fn assemble(
         format: "huggingface".to_owned(),
         format_version: parts.config.text("transformers_version").map(str::to_owned),
         facts,
-        beside: Vec::new(),
+        sidecars: Vec::new(),
     };
     let model = TextModel {
         tokenizer,

@@ -12,13 +12,13 @@ use super::config::Config;
 use crate::error::{Error, Result};
 
 /// The most layers: far above any real encoder.
-const MOST_LAYERS: usize = 1 << 10;
+const MAX_LAYERS: usize = 1 << 10;
 
-/// The greatest width of anything, likewise.
-pub(super) const MOST_WIDTH: usize = 1 << 20;
+/// The largest width of anything, likewise.
+pub(super) const MAX_WIDTH: usize = 1 << 20;
 
 /// The most tokens of a vocabulary, likewise.
-const MOST_TOKENS: usize = 1 << 24;
+const MAX_TOKENS: usize = 1 << 24;
 
 /// A family of encoders that name their tensors alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub struct Described {
     /// Biases of the linear layers of attention and of feed-forward, and of norms.
     pub biases: Biases,
     /// The most tokens that it was made for, where no table of positions says so.
-    pub most_tokens: Option<usize>,
+    pub max_tokens: Option<usize>,
     /// Whether positions become keys and queries by the layers of content: DeBERTa v3.
     pub shares_positions: bool,
 }
@@ -118,7 +118,7 @@ const HIDDEN: &[&str] = &["hidden_size", "dim", "n_embd"];
 const HEADS: &[&str] = &["num_attention_heads", "n_heads", "n_head"];
 const LAYERS: &[&str] = &["num_hidden_layers", "n_layers", "n_layer"];
 const MIDDLE: &[&str] = &["intermediate_size", "hidden_dim", "n_inner"];
-const MOST_POSITIONS: &[&str] = &[
+const MAX_POSITIONS: &[&str] = &[
     "max_position_embeddings",
     "max_trained_positions",
     "n_positions",
@@ -139,7 +139,7 @@ fn epsilon(config: &Config, family: Family) -> Result<f64> {
 /// BERT's shape with the configuration's numbers.
 fn plain(config: &Config, family: Family) -> Result<Described> {
     let (hidden, head_count) = (config.width(HIDDEN)?, config.width(HEADS)?);
-    let head_size = match config.count(&["head_dim", "attention_head_size"], MOST_WIDTH)? {
+    let head_size = match config.count(&["head_dim", "attention_head_size"], MAX_WIDTH)? {
         Some(size) => size,
         None if hidden.is_multiple_of(head_count) => hidden / head_count,
         None => {
@@ -149,17 +149,17 @@ fn plain(config: &Config, family: Family) -> Result<Described> {
         }
     };
     let layer_count = config
-        .count(LAYERS, MOST_LAYERS)?
+        .count(LAYERS, MAX_LAYERS)?
         .ok_or_else(|| Error::contract(format!("the settings have no `{}`", LAYERS[0])))?;
     let vocabulary = config
-        .count(&["vocab_size"], MOST_TOKENS)?
+        .count(&["vocab_size"], MAX_TOKENS)?
         .ok_or_else(|| Error::contract("the settings have no `vocab_size`"))?;
-    let positions = config.count(MOST_POSITIONS, MOST_WIDTH)?;
+    let positions = config.count(MAX_POSITIONS, MAX_WIDTH)?;
     let type_count = config
         .value(&["type_vocab_size"])
         .and_then(Json::as_u64)
         .map_or(0, |count| {
-            usize::try_from(count).unwrap_or(MOST_WIDTH).min(MOST_WIDTH)
+            usize::try_from(count).unwrap_or(MAX_WIDTH).min(MAX_WIDTH)
         });
     let architecture = Architecture {
         hidden,
@@ -200,7 +200,7 @@ fn plain(config: &Config, family: Family) -> Result<Described> {
         family,
         architecture,
         biases: ALL_BIASES,
-        most_tokens: None,
+        max_tokens: None,
         shares_positions: false,
     })
 }
@@ -237,7 +237,7 @@ fn classic(config: &Config, family: Family) -> Result<Described> {
     if family == Family::Mpnet {
         embedding.type_count = 0;
         let bucket_count = config
-            .count(&["relative_attention_num_buckets"], MOST_WIDTH)?
+            .count(&["relative_attention_num_buckets"], MAX_WIDTH)?
             .unwrap_or(32);
         if bucket_count < 4 {
             return Err(Error::contract(format!(
@@ -246,7 +246,7 @@ fn classic(config: &Config, family: Family) -> Result<Described> {
         }
         *attention = AttentionPositions::Bucketed {
             bucket_count,
-            most_distance: 128,
+            max_distance: 128,
         };
     }
     if family == Family::Electra {
@@ -266,7 +266,7 @@ fn project(
     projection: Projection,
 ) -> Result<()> {
     embedding.width = config
-        .count(&["embedding_size"], MOST_WIDTH)?
+        .count(&["embedding_size"], MAX_WIDTH)?
         .unwrap_or(hidden);
     embedding.projection = (embedding.width != hidden).then_some(projection);
     Ok(())
@@ -281,18 +281,16 @@ fn distilbert(config: &Config) -> Result<Described> {
 fn albert(config: &Config) -> Result<Described> {
     let mut described = plain(config, Family::Albert)?;
     let groups = config
-        .count(&["num_hidden_groups"], MOST_LAYERS)?
+        .count(&["num_hidden_groups"], MAX_LAYERS)?
         .unwrap_or(1);
-    let inner = config
-        .count(&["inner_group_num"], MOST_LAYERS)?
-        .unwrap_or(1);
+    let inner = config.count(&["inner_group_num"], MAX_LAYERS)?.unwrap_or(1);
     let architecture = &mut described.architecture;
     let count = architecture.layers.len();
     let group = |layer: usize| (layer as f64 / (count as f64 / groups as f64)) as usize;
     let passes =
-        (0..count).flat_map(|layer| (0..inner).map(move |place| group(layer) * inner + place));
+        (0..count).flat_map(|layer| (0..inner).map(move |index| group(layer) * inner + index));
     architecture.layers = passes
-        .take(MOST_LAYERS)
+        .take(MAX_LAYERS)
         .map(|weights| Layer {
             weights,
             window: None,
@@ -301,9 +299,7 @@ fn albert(config: &Config) -> Result<Described> {
         .collect();
     architecture.feed_forward.activation =
         config.activation(&["hidden_act"], Activation::GeluTanh)?;
-    architecture.embedding.width = config
-        .count(&["embedding_size"], MOST_WIDTH)?
-        .unwrap_or(128);
+    architecture.embedding.width = config.count(&["embedding_size"], MAX_WIDTH)?.unwrap_or(128);
     // The layer is there also where it changes no width.
     architecture.embedding.projection = Some(Projection::AfterNorm);
     Ok(described)
@@ -312,7 +308,7 @@ fn albert(config: &Config) -> Result<Described> {
 fn deberta(config: &Config) -> Result<Described> {
     config.refuse("conv_kernel_size", |value| value.as_i64() != Some(0))?;
     let mut described = plain(config, Family::DebertaV2)?;
-    described.shares_positions = config.truth("share_att_key", false);
+    described.shares_positions = config.boolean("share_att_key", false);
     let architecture = &mut described.architecture;
     let hidden = architecture.hidden;
     project(
@@ -321,14 +317,14 @@ fn deberta(config: &Config) -> Result<Described> {
         hidden,
         Projection::BeforeNorm,
     )?;
-    let most_positions = architecture
+    let max_positions = architecture
         .embedding
         .positions
         .ok_or_else(no_positions)?
         .count;
-    if !config.truth("position_biased_input", true) {
+    if !config.boolean("position_biased_input", true) {
         architecture.embedding.positions = None;
-        described.most_tokens = Some(most_positions);
+        described.max_tokens = Some(max_positions);
     }
     let terms = match config.value(&["pos_att_type"]) {
         Some(Json::String(text)) => text.split('|').map(str::to_owned).collect(),
@@ -343,7 +339,7 @@ fn deberta(config: &Config) -> Result<Described> {
     let (content_to_position, position_to_content) = (has("c2p"), has("p2c"));
     let parts = 1 + usize::from(content_to_position) + usize::from(position_to_content);
     architecture.score_scale = 1.0 / ((architecture.head_size * parts) as f64).sqrt();
-    if config.truth("relative_attention", false) {
+    if config.boolean("relative_attention", false) {
         let positive = |name: &str| {
             config
                 .value(&[name])
@@ -351,22 +347,22 @@ fn deberta(config: &Config) -> Result<Described> {
                 .and_then(|count| usize::try_from(count).ok())
                 .filter(|count| *count > 0)
         };
-        let most_distance = positive("max_relative_positions")
-            .unwrap_or(most_positions)
-            .min(MOST_WIDTH);
-        let bucket_count = positive("position_buckets").map(|count| count.min(MOST_WIDTH));
-        if bucket_count.is_some_and(|count| count < 2 || most_distance <= count / 2 + 1) {
+        let max_distance = positive("max_relative_positions")
+            .unwrap_or(max_positions)
+            .min(MAX_WIDTH);
+        let bucket_count = positive("position_buckets").map(|count| count.min(MAX_WIDTH));
+        if bucket_count.is_some_and(|count| count < 2 || max_distance <= count / 2 + 1) {
             return Err(Error::contract(
                 "`position_buckets` and `max_relative_positions` do not go together",
             ));
         }
-        let span = bucket_count.unwrap_or(most_distance);
+        let span = bucket_count.unwrap_or(max_distance);
         architecture.attention = AttentionPositions::Disentangled {
             content_to_position,
             position_to_content,
             span,
             bucket_count,
-            most_distance,
+            max_distance,
         };
     }
     Ok(described)
@@ -428,7 +424,7 @@ fn modernbert(config: &Config) -> Result<Described> {
         }
     })? / 2;
     let every = config
-        .count(&["global_attn_every_n_layers"], MOST_LAYERS)?
+        .count(&["global_attn_every_n_layers"], MAX_LAYERS)?
         .unwrap_or(3);
     let kinds: Option<Vec<&str>> = config
         .value(&["layer_types"])
@@ -441,13 +437,13 @@ fn modernbert(config: &Config) -> Result<Described> {
         None => layer.is_multiple_of(every),
     };
     let architecture = &mut described.architecture;
-    described.most_tokens = architecture
+    described.max_tokens = architecture
         .embedding
         .positions
         .map(|positions| positions.count);
     rotate(architecture)?;
-    for (place, layer) in architecture.layers.iter_mut().enumerate() {
-        let is_global = is_global(place);
+    for (index, layer) in architecture.layers.iter_mut().enumerate() {
+        let is_global = is_global(index);
         *layer = Layer {
             window: (!is_global).then_some(window),
             rotary_base: Some(if is_global { global } else { local }),
@@ -457,11 +453,11 @@ fn modernbert(config: &Config) -> Result<Described> {
     architecture.norm_order = NormOrder::Pre;
     architecture.embedding.type_count = 0;
     architecture.feed_forward.is_gated = true;
-    let truth = |name: &str| config.truth(name, false);
+    let boolean = |name: &str| config.boolean(name, false);
     described.biases = Biases {
-        attention: truth("attention_bias"),
-        feed_forward: truth("mlp_bias"),
-        norm: truth("norm_bias"),
+        attention: boolean("attention_bias"),
+        feed_forward: boolean("mlp_bias"),
+        norm: boolean("norm_bias"),
     };
     Ok(described)
 }
@@ -494,8 +490,8 @@ fn nomic(config: &Config) -> Result<Described> {
     let mut described = plain(config, Family::NomicBert)?;
     let architecture = &mut described.architecture;
     // Beyond what it was trained for, the original stretches the rotation.
-    let trained = config.count(&["max_trained_positions"], MOST_WIDTH)?;
-    described.most_tokens = trained.or(architecture
+    let trained = config.count(&["max_trained_positions"], MAX_WIDTH)?;
+    described.max_tokens = trained.or(architecture
         .embedding
         .positions
         .map(|positions| positions.count));
@@ -515,13 +511,13 @@ fn nomic(config: &Config) -> Result<Described> {
         Some(curve) => curve,
         None => config.activation(&["hidden_act"], Activation::Silu)?,
     };
-    let truth = |name: &str| config.truth(name, false);
+    let boolean = |name: &str| config.boolean(name, false);
     described.biases = Biases {
-        attention: truth("qkv_proj_bias"),
-        feed_forward: truth("mlp_fc1_bias"),
+        attention: boolean("qkv_proj_bias"),
+        feed_forward: boolean("mlp_fc1_bias"),
         norm: true,
     };
-    if truth("mlp_fc1_bias") != truth("mlp_fc2_bias") {
+    if boolean("mlp_fc1_bias") != boolean("mlp_fc2_bias") {
         return Err(Error::contract(
             "biases in one half of the feed-forward part only are not supported",
         ));

@@ -1,7 +1,7 @@
 //! What stands behind an encoder: small dense layers, one vector at a time.
 //!
 //! Owns classification heads and the arithmetic of single vectors. Sums go through the inner
-//! dimension in one order, so that a vector's bits do not depend on those beside it.
+//! dimension in one order, so that a vector's bits do not depend on those alongside it.
 
 use candle_core::Tensor;
 
@@ -22,7 +22,7 @@ pub(super) struct VectorLayer(Dense);
 impl VectorLayer {
     pub(super) fn new(linear: &Linear) -> Result<Self> {
         let (outer, inner) = linear.weight.dims2().map_err(|error| {
-            crate::error::Error::internal("a layer that is no matrix").because(error)
+            crate::error::Error::internal("a layer that is not a matrix").because(error)
         })?;
         let (weight, bias) = (
             numbers(&linear.weight)?,
@@ -98,9 +98,9 @@ impl VectorNorm {
                 .sum::<f64>()
                 / count;
             let scale = 1.0 / (variance + self.epsilon).sqrt();
-            for (place, value) in vector.iter_mut().enumerate() {
-                let bias = self.bias.as_ref().map_or(0.0, |bias| bias[place]);
-                *value = ((f64::from(*value) - mean) * scale) as f32 * self.weight[place] + bias;
+            for (index, value) in vector.iter_mut().enumerate() {
+                let bias = self.bias.as_ref().map_or(0.0, |bias| bias[index]);
+                *value = ((f64::from(*value) - mean) * scale) as f32 * self.weight[index] + bias;
             }
         }
     }
@@ -170,7 +170,7 @@ impl Head {
                 name,
                 hidden,
                 hidden,
-                !is_modern || config.truth("classifier_bias", false),
+                !is_modern || config.boolean("classifier_bias", false),
             );
             (
                 layer,

@@ -1,7 +1,7 @@
 //! The tensors of safetensors files, taken by name and shape; everything that is wrong with them is
 //! told at once.
 //!
-//! Owns every check of the files: a tensor is there, has the shape and a type that is wanted, and
+//! Owns every check of the files: a tensor is there, has the shape and a type that is needed, and
 //! holds finite numbers. Nothing is allocated from a number in a file before it was checked against
 //! the bytes that are there.
 
@@ -14,13 +14,13 @@ use super::weights::{Linear, Norm};
 use crate::count::{and_more, listed};
 use crate::error::{Error, Result};
 
-/// Problems that are told one by one.
+/// Problems that are reported one by one.
 const SHOWN: usize = 12;
 
 /// Safetensors files that are one model's.
 pub(super) struct TensorFiles<'a> {
     files: Vec<SliceSafetensors<'a>>,
-    places: BTreeMap<String, usize>,
+    positions: BTreeMap<String, usize>,
     /// Names of the tensors that were taken.
     taken: HashSet<String>,
     problems: Vec<String>,
@@ -33,12 +33,12 @@ impl<'a> TensorFiles<'a> {
     pub(super) fn open(files: &'a [(String, Vec<u8>)]) -> Result<Self> {
         let mut opened = Self {
             files: Vec::new(),
-            places: BTreeMap::new(),
+            positions: BTreeMap::new(),
             taken: HashSet::new(),
             problems: Vec::new(),
             parameter_count: 0,
         };
-        for (place, (name, bytes)) in files.iter().enumerate() {
+        for (position, (name, bytes)) in files.iter().enumerate() {
             let file = SliceSafetensors::new(bytes).map_err(|error| {
                 let hint = "the file is cut short, or a pointer of git-lfs instead of the file: \
                             download it again";
@@ -46,10 +46,10 @@ impl<'a> TensorFiles<'a> {
                     .because(error)
                     .hint(hint)
             })?;
-            opened.places.extend(
+            opened.positions.extend(
                 file.tensors()
                     .into_iter()
-                    .map(|(tensor, _)| (tensor, place)),
+                    .map(|(tensor, _)| (tensor, position)),
             );
             opened.files.push(file);
         }
@@ -58,7 +58,7 @@ impl<'a> TensorFiles<'a> {
 
     /// Whether there is such a tensor.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.places.contains_key(name)
+        self.positions.contains_key(name)
     }
 
     /// The tensor of this name and shape in single precision, on the CPU. What is wrong is noted,
@@ -79,18 +79,18 @@ impl<'a> TensorFiles<'a> {
 
     fn read(&self, name: &str, shape: &[usize]) -> Result<Tensor, String> {
         let Some(file) = self
-            .places
+            .positions
             .get(name)
-            .and_then(|place| self.files.get(*place))
+            .and_then(|position| self.files.get(*position))
         else {
-            return Err(format!("no tensor `{name}` (wanted {shape:?})"));
+            return Err(format!("no tensor `{name}` (expected {shape:?})"));
         };
         let view = file
             .get(name)
             .map_err(|error| format!("the tensor `{name}`: {error}"))?;
         if view.shape() != shape {
             return Err(format!(
-                "the tensor `{name}` has the shape {:?}, wanted {shape:?}",
+                "the tensor `{name}` has the shape {:?}, expected {shape:?}",
                 view.shape()
             ));
         }
@@ -99,7 +99,7 @@ impl<'a> TensorFiles<'a> {
             Ok(DType::F16 | DType::BF16 | DType::F32 | DType::F64)
         ) {
             return Err(format!(
-                "the tensor `{name}` is of type `{:?}`, wanted f16, bf16, f32 or f64",
+                "the tensor `{name}` is of type `{:?}`, expected f16, bf16, f32 or f64",
                 view.dtype()
             ));
         }
@@ -116,7 +116,7 @@ impl<'a> TensorFiles<'a> {
     /// Notes that something is wrong if a tensor's name begins like this.
     pub(super) fn must_not_go_on(&mut self, start: &str) {
         if let Some(name) = self
-            .places
+            .positions
             .keys()
             .filter(|name| name.starts_with(start))
             .min()
@@ -128,7 +128,7 @@ impl<'a> TensorFiles<'a> {
 
     /// The shape of a tensor, if it is there.
     pub(super) fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        let view = self.files.get(*self.places.get(name)?)?.get(name).ok()?;
+        let view = self.files.get(*self.positions.get(name)?)?.get(name).ok()?;
         Some(view.shape().to_vec())
     }
 
@@ -148,9 +148,9 @@ impl<'a> TensorFiles<'a> {
 
     fn read_indices(&self, name: &str, limit: usize) -> Result<Vec<u32>, String> {
         let file = self
-            .places
+            .positions
             .get(name)
-            .and_then(|place| self.files.get(*place))
+            .and_then(|position| self.files.get(*position))
             .ok_or_else(|| format!("no tensor `{name}`"))?;
         let loaded = file
             .load(name, &Device::Cpu)
@@ -171,7 +171,7 @@ impl<'a> TensorFiles<'a> {
     /// Fails if a tensor was not read, unless its name may be passed over.
     pub(super) fn check_all_read(&self, may_pass: &dyn Fn(&str) -> bool) -> Result<()> {
         let unread: Vec<&String> = self
-            .places
+            .positions
             .keys()
             .filter(|name| !self.taken.contains(*name) && !may_pass(name))
             .collect();
@@ -210,16 +210,16 @@ impl<'a> TensorFiles<'a> {
         has_bias: bool,
     ) -> Vec<Linear> {
         let all = self.linear(prefix, count * outer, inner, has_bias);
-        let part = |tensor: &Tensor, place: usize| {
+        let part = |tensor: &Tensor, position: usize| {
             tensor
-                .narrow(0, place * outer, outer)
+                .narrow(0, position * outer, outer)
                 .and_then(|part| part.contiguous())
                 .unwrap_or_else(|_| tensor.clone())
         };
         (0..count)
-            .map(|place| Linear {
-                weight: part(&all.weight, place),
-                bias: all.bias.as_ref().map(|bias| part(bias, place)),
+            .map(|position| Linear {
+                weight: part(&all.weight, position),
+                bias: all.bias.as_ref().map(|bias| part(bias, position)),
             })
             .collect()
     }

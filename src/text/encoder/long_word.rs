@@ -4,7 +4,7 @@
 //! long it is; normalising ten megabytes to learn that costs seconds, and a hundred times their
 //! memory. Of a run of ASCII letters and digits, only the ends count: BERT's normaliser turns each
 //! into one of them, its pre-tokenizer never splits between two, and no added token that holds a
-//! mark, such as `[MASK]`, lies inside. So the middle is left out, and the tokens are the same.
+//! mark, such as `[MASK]`, lies inside. So the middle is dropped, and the tokens are the same.
 
 use std::borrow::Cow;
 
@@ -17,21 +17,21 @@ const KEPT_BYTES: usize = 1024;
 
 /// The longest word that `WordPiece` may split, and the longest added token: with both, what is
 /// kept of a run is an unknown word still.
-const MOST_CHARACTERS: usize = 256;
+const MAX_CHARACTERS: usize = 256;
 
 /// A text without the middle of its longest words.
 pub(super) struct Shortened<'a> {
     pub(super) text: Cow<'a, str>,
-    /// Where characters were left out of the shorter text, and how many, in its order.
+    /// Where characters were dropped of the shorter text, and how many, in its order.
     removed: Vec<(usize, usize)>,
 }
 
 /// Whether the middle of a long word changes no token.
 pub(super) fn can_shorten(tokenizer: &BoundedTokenizer) -> bool {
-    let is_unknown_word = |model: &ModelWrapper| matches!(model, ModelWrapper::WordPiece(model) if model.max_input_chars_per_word <= MOST_CHARACTERS);
+    let is_unknown_word = |model: &ModelWrapper| matches!(model, ModelWrapper::WordPiece(model) if model.max_input_chars_per_word <= MAX_CHARACTERS);
     // Marks survive the normaliser; `É` might become a letter that lies in a run.
     let has_mark = |token: &str| {
-        token.len() <= MOST_CHARACTERS && token.bytes().any(|byte| byte.is_ascii_punctuation())
+        token.len() <= MAX_CHARACTERS && token.bytes().any(|byte| byte.is_ascii_punctuation())
     };
     is_unknown_word(tokenizer.get_model())
         && matches!(
@@ -76,12 +76,12 @@ pub(super) fn shortened(text: Cow<'_, str>) -> Shortened<'_> {
 
 /// Where runs begin and end that have more than what is kept of them.
 fn long_runs(bytes: &[u8]) -> impl Iterator<Item = (usize, usize)> {
-    let mut place = 0;
+    let mut index = 0;
     let runs = bytes
         .chunk_by(|left, right| left.is_ascii_alphanumeric() == right.is_ascii_alphanumeric())
         .map(move |run| {
-            let start = place;
-            place += run.len();
+            let start = index;
+            index += run.len();
             (run, start)
         });
     runs.filter(|(run, _)| run.len() > 2 * KEPT_BYTES && run[0].is_ascii_alphanumeric())
@@ -104,18 +104,18 @@ impl<'a> Shortened<'a> {
         }
     }
 
-    /// The encoding of the shorter text, with the places of its tokens, in characters, as they are
+    /// The encoding of the shorter text, with the positions of its tokens, in characters, as they are
     /// in the whole one.
-    pub(super) fn placed(&self, mut encoding: Encoding) -> Encoding {
+    pub(super) fn positioned(&self, mut encoding: Encoding) -> Encoding {
         if self.removed.is_empty() {
             return encoding;
         }
-        let whole = |place: usize| {
-            place
+        let whole = |index: usize| {
+            index
                 + self
                     .removed
                     .iter()
-                    .take_while(|(cut, _)| *cut < place)
+                    .take_while(|(cut, _)| *cut < index)
                     .map(|(_, count)| count)
                     .sum::<usize>()
         };
@@ -162,7 +162,7 @@ mod tests {
         parsed(&json(name))
     }
 
-    /// Texts with runs of every length around what is kept, beside blanks, marks, accents, Chinese
+    /// Texts with runs of every length around what is kept, alongside blanks, marks, accents, Chinese
     /// and added tokens.
     fn texts() -> Vec<String> {
         let run = |length: usize| "Ab3".chars().cycle().take(length).collect::<String>();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn long_words_without_their_middle_give_the_tokens_and_places_of_the_whole_text() {
+    fn long_words_without_their_middle_give_the_tokens_and_positions_of_the_whole_text() {
         let tokenizer = tokenizer("wordpiece");
         assert!(can_shorten(&tokenizer));
         let mut shortened_count = 0;
@@ -202,7 +202,8 @@ mod tests {
             let whole = tokenizer.encode_char_offsets(&*text, true).unwrap();
             let short = shortened(Cow::Borrowed(&text));
             shortened_count += usize::from(short.text.len() < text.len());
-            let found = short.placed(tokenizer.encode_char_offsets(&*short.text, true).unwrap());
+            let found =
+                short.positioned(tokenizer.encode_char_offsets(&*short.text, true).unwrap());
             let facts = |encoding: &Encoding| {
                 (
                     encoding.get_ids().to_vec(),

@@ -103,7 +103,7 @@ fn layer_names(family: Family) -> LayerNames {
     }
 }
 
-/// What stands before the names of the encoder's tensors where a head lies beside it.
+/// What stands before the names of the encoder's tensors where a head lies alongside it.
 fn prefixes(family: Family) -> &'static [&'static str] {
     match family {
         Family::Bert => &["", "bert."],
@@ -147,19 +147,19 @@ pub(super) fn weights(described: &Described, files: &mut TensorFiles<'_>) -> Res
     let embedding = embedding(described, prefix, files);
     let mut layers = Vec::with_capacity(architecture.weight_layer_count());
     let mut position_layers = Vec::new();
-    let layer_start = |place: usize, files: &TensorFiles<'_>| match family {
-        Family::Albert => albert_layer(architecture, place, prefix, files),
-        Family::DistilBert => format!("{prefix}transformer.layer.{place}."),
-        Family::ModernBert => format!("{prefix}layers.{place}."),
-        Family::NomicBert => format!("{prefix}encoder.layers.{place}."),
-        _ => format!("{prefix}encoder.layer.{place}."),
+    let layer_start = |index: usize, files: &TensorFiles<'_>| match family {
+        Family::Albert => albert_layer(architecture, index, prefix, files),
+        Family::DistilBert => format!("{prefix}transformer.layer.{index}."),
+        Family::ModernBert => format!("{prefix}layers.{index}."),
+        Family::NomicBert => format!("{prefix}encoder.layers.{index}."),
+        _ => format!("{prefix}encoder.layer.{index}."),
     };
-    for place in 0..architecture.weight_layer_count() {
-        let start = layer_start(place, files);
+    for index in 0..architecture.weight_layer_count() {
+        let start = layer_start(index, files);
         layers.push(layer(architecture, *biases, *family, &start, files));
         position_layers.push(positions(described, &start, files));
     }
-    // Another layer would be left out without a word, and every answer be another one.
+    // Another layer would be dropped without a word, and every answer be another one.
     let beyond = layer_start(architecture.weight_layer_count(), files);
     files.must_not_go_on(&beyond);
     let hidden = architecture.hidden;
@@ -256,12 +256,12 @@ fn embedding(described: &Described, prefix: &str, files: &mut TensorFiles<'_>) -
         positions,
         types,
         norm: Some(files.norm(&format!("{prefix}{norm}"), norm_width, biases.norm)),
-        projection: shape.projection.map(|place| {
+        projection: shape.projection.map(|index| {
             files.linear(
                 &format!("{prefix}{projection}"),
                 hidden,
                 shape.width,
-                place == Projection::AfterNorm,
+                index == Projection::AfterNorm,
             )
         }),
     }
@@ -270,7 +270,7 @@ fn embedding(described: &Described, prefix: &str, files: &mut TensorFiles<'_>) -
 /// Where ALBERT keeps a layer: in a group, of which each has as many.
 fn albert_layer(
     architecture: &Architecture,
-    place: usize,
+    index: usize,
     prefix: &str,
     files: &TensorFiles<'_>,
 ) -> String {
@@ -281,7 +281,7 @@ fn albert_layer(
         .take_while(|inner| files.has(&format!("{}ffn.weight", name(0, *inner))))
         .count()
         + 1;
-    name(place / per_group, place % per_group)
+    name(index / per_group, index % per_group)
 }
 
 fn layer(

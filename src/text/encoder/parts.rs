@@ -180,7 +180,7 @@ pub struct TextOptions {
     /// Whether vectors are scaled to length 1 at the end; none: they are not.
     pub normalizes: Option<bool>,
     /// The most tokens of a text, special ones included.
-    pub most_tokens: Option<usize>,
+    pub max_tokens: Option<usize>,
     /// Tokens of a chunk, special ones included.
     pub chunk: Option<usize>,
     /// Tokens that a chunk shares with the one before.
@@ -208,7 +208,7 @@ impl TextOptions {
         let package = if is_other_task {
             Self {
                 precision: package.precision,
-                most_tokens: package.most_tokens,
+                max_tokens: package.max_tokens,
                 ..Self::default()
             }
         } else {
@@ -218,7 +218,7 @@ impl TextOptions {
             (None, None) => (package.prompt, package.prompt_text),
             asked => asked,
         };
-        let is_cut = self.most_tokens.is_some();
+        let is_cut = self.max_tokens.is_some();
         Self {
             task: self.task.or(package.task),
             has_pair: self.has_pair || package.has_pair,
@@ -226,9 +226,9 @@ impl TextOptions {
             prompt_text,
             dimensions: self.dimensions.or(package.dimensions),
             normalizes: self.normalizes.or(package.normalizes),
-            most_tokens: self
-                .most_tokens
-                .or(package.most_tokens.filter(|_| self.chunk.is_none())),
+            max_tokens: self
+                .max_tokens
+                .or(package.max_tokens.filter(|_| self.chunk.is_none())),
             chunk: self.chunk.or(package.chunk.filter(|_| !is_cut)),
             stride: self.stride.or(package.stride.filter(|_| !is_cut)),
             aggregation: self.aggregation.or(package.aggregation),

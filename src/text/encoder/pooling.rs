@@ -24,7 +24,7 @@ enum Mode {
     LastToken,
 }
 
-/// (name, older name of a truth value, mode), in the order in which older settings put the vectors
+/// (name, older name of a boolean, mode), in the order in which older settings put the vectors
 /// side by side.
 const MODES: [(&str, &str, Mode); 6] = [
     ("cls", "pooling_mode_cls_token", Mode::Cls),
@@ -78,7 +78,7 @@ impl Pooling {
                 Self::behind(
                     rest,
                     modes,
-                    first.config.truth("include_prompt", true),
+                    first.config.boolean("include_prompt", true),
                     hidden,
                 )
             }
@@ -196,10 +196,10 @@ impl Pooling {
             return vec![0.0; self.dimensions];
         };
         if count > 1 {
-            for (place, value) in vector.iter_mut().enumerate() {
+            for (index, value) in vector.iter_mut().enumerate() {
                 let sum = chunks
                     .iter()
-                    .map(|chunk| f64::from(chunk[place]))
+                    .map(|chunk| f64::from(chunk[index]))
                     .sum::<f64>()
                     + f64::from(*value);
                 *value = (sum / count as f64) as f32;
@@ -271,7 +271,7 @@ fn pooling_modes(config: &Config) -> Result<Vec<Mode>> {
     let older = || {
         MODES
             .iter()
-            .filter(|(_, older, _)| config.truth(older, false))
+            .filter(|(_, older, _)| config.boolean(older, false))
             .map(|(.., mode)| *mode)
             .collect::<Vec<_>>()
     };
@@ -327,8 +327,8 @@ impl DenseStep {
             })?;
         let content = content(module)?;
         let mut files = TensorFiles::open(&content)?;
-        let linear = files.linear("linear", outer, width, config.truth("bias", true));
-        let has_residual = config.truth("use_residual", false);
+        let linear = files.linear("linear", outer, width, config.boolean("bias", true));
+        let has_residual = config.boolean("use_residual", false);
         let residual =
             (has_residual && outer != width).then(|| files.linear("residual", outer, width, false));
         files.check()?;
@@ -407,8 +407,8 @@ fn pooled(mode: Mode, hidden: &[f32], width: usize, passed_over: usize) -> Vec<f
     let count = tokens.len();
     let weighted = |weight: &dyn Fn(usize) -> f64, divisor: f64| {
         let mut sums = vec![0.0; width];
-        for (place, token) in tokens.clone().enumerate() {
-            let weight = weight(place);
+        for (index, token) in tokens.clone().enumerate() {
+            let weight = weight(index);
             sums.iter_mut()
                 .zip(token)
                 .for_each(|(sum, value)| *sum += weight * f64::from(*value));
@@ -424,18 +424,18 @@ fn pooled(mode: Mode, hidden: &[f32], width: usize, passed_over: usize) -> Vec<f
         Mode::Mean => weighted(&|_| 1.0, count as f64),
         Mode::MeanSqrtLen => weighted(&|_| 1.0, (count as f64).sqrt()),
         Mode::WeightedMean => {
-            let weight = |place: usize| (passed_over + place + 1) as f64;
+            let weight = |index: usize| (passed_over + index + 1) as f64;
             weighted(&weight, (0..count).map(weight).sum())
         }
         Mode::Max => {
-            let mut greatest = copied(tokens.clone().next());
+            let mut largest = copied(tokens.clone().next());
             tokens.for_each(|token| {
-                greatest
+                largest
                     .iter_mut()
                     .zip(token)
-                    .for_each(|(greatest, value)| *greatest = greatest.max(*value));
+                    .for_each(|(largest, value)| *largest = largest.max(*value));
             });
-            greatest
+            largest
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn fitted(
             }
         }
         Reading::Tokens { head, mut tagging } => {
-            tokenizer.keeps_places = true;
+            tokenizer.keeps_positions = true;
             tagging.unknown_id = parts
                 .tokenizer_config
                 .text("unk_token")
@@ -113,7 +113,7 @@ pub(super) fn labels(parts: &Parts) -> Vec<String> {
         .object("id2label")
         .map(|object| named(&object))
         .filter(|labels| !labels.is_empty())
-        .unwrap_or_else(|| (0..count).map(|place| format!("LABEL_{place}")).collect())
+        .unwrap_or_else(|| (0..count).map(|index| format!("LABEL_{index}")).collect())
 }
 
 /// What becomes of vectors of so many numbers, and whether texts come in pairs. `head` makes the
@@ -170,7 +170,7 @@ pub(super) fn reading(
             if let Some(threshold) = options.threshold {
                 if !(0.0..=1.0).contains(&threshold) {
                     return Err(Error::usage(format!(
-                        "`--threshold {threshold}` is no probability"
+                        "`--threshold {threshold}` is not a probability"
                     )));
                 }
                 if !classes.has_threshold() {

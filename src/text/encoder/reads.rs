@@ -32,10 +32,7 @@ pub(super) struct Reads {
 impl Reads {
     /// What an encoder reads.
     pub(super) fn encoder(parts: &Parts, described: &Described) -> Self {
-        let room = described
-            .architecture
-            .most_tokens()
-            .or(described.most_tokens);
+        let room = described.architecture.max_tokens().or(described.max_tokens);
         Self::of(parts, room, described.architecture.embedding.vocabulary)
     }
 
@@ -72,13 +69,13 @@ pub(super) fn tokenizer(
     if options.stride.is_some() && options.chunk.is_none() {
         return Err(Error::usage("`--stride` needs `--chunk`"));
     }
-    if options.chunk.is_some() && options.most_tokens.is_some() {
+    if options.chunk.is_some() && options.max_tokens.is_some() {
         return Err(Error::usage(
-            "`--chunk` reads all of a text, so `--max-tokens` has no place beside it",
+            "`--chunk` reads all of a text, so `--max-tokens` has no place alongside it",
         ));
     }
     for (flag, asked) in [
-        ("--max-tokens", options.most_tokens),
+        ("--max-tokens", options.max_tokens),
         ("--chunk", options.chunk),
     ] {
         if let (Some(asked), Some(room)) = (asked, room)
@@ -104,7 +101,7 @@ pub(super) fn tokenizer(
         ));
     }
     let cut = Cut {
-        most_tokens: options.chunk.or(options.most_tokens).unwrap_or(most),
+        max_tokens: options.chunk.or(options.max_tokens).unwrap_or(most),
         stride: options.chunk.map(|_| options.stride.unwrap_or(0)),
         is_left,
         is_pair,

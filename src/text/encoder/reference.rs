@@ -21,17 +21,17 @@ use super::weights::{LayerWeights, Linear, Norm, Weights};
 use crate::error::{Error, Result};
 
 /// Texts of one length that go together on a device.
-const MOST_TOGETHER: usize = 256;
+const MAX_TOGETHER: usize = 256;
 
 /// Tokens that go together, likewise.
-const MOST_TOKENS_TOGETHER: usize = 16_384;
+const MAX_TOKENS_TOGETHER: usize = 16_384;
 
 /// Scores of one layer's attention that go together, likewise: 1 GiB, of which two or three are
 /// alive at once. A longer text goes alone.
-const MOST_SCORES_TOGETHER: usize = 1 << 28;
+const MAX_SCORES_TOGETHER: usize = 1 << 28;
 
 /// Scores of one text on a device: candle's softmax counts them in 32 bits there.
-const MOST_SCORES: usize = i32::MAX as usize;
+const MAX_SCORES: usize = i32::MAX as usize;
 
 /// Rows of a portion on a device, where every length in it is a pass of its own: many, so that each
 /// pass has many texts.
@@ -296,9 +296,9 @@ impl Reference {
             return 1;
         }
         let (tokens, scores) = (length(first).max(1), self.score_count(length(first)).max(1));
-        let most = MOST_TOGETHER
-            .min(MOST_TOKENS_TOGETHER / tokens)
-            .min(MOST_SCORES_TOGETHER / scores)
+        let most = MAX_TOGETHER
+            .min(MAX_TOKENS_TOGETHER / tokens)
+            .min(MAX_SCORES_TOGETHER / scores)
             .max(1);
         (first..starts.len() - 1)
             .take(most)
@@ -316,10 +316,10 @@ impl Reference {
 
     /// Fails for a text of more tokens than a device takes.
     fn check(&self, length: usize) -> Result<()> {
-        if self.turn.is_none() || self.score_count(length) <= MOST_SCORES {
+        if self.turn.is_none() || self.score_count(length) <= MAX_SCORES {
             return Ok(());
         }
-        let most = (MOST_SCORES / self.architecture.head_count.max(1)).isqrt();
+        let most = (MAX_SCORES / self.architecture.head_count.max(1)).isqrt();
         Err(Error::failed(format!(
             "a text of {length} tokens is too long for `--device`"
         ))
@@ -379,7 +379,7 @@ impl Forward for Reference {
         if self.turn.is_none() {
             1024
         } else {
-            MOST_TOKENS_TOGETHER
+            MAX_TOKENS_TOGETHER
         }
     }
 
@@ -412,13 +412,13 @@ fn rotate(x: &Tensor, size: usize, cosines: &Tensor, sines: &Tensor) -> CandleRe
         x.narrow(D::Minus1, 0, size / 2)?,
         x.narrow(D::Minus1, size / 2, size / 2)?,
     );
-    let turned_left = (left.broadcast_mul(cosines)? - right.broadcast_mul(sines)?)?;
-    let turned_right = (right.broadcast_mul(cosines)? + left.broadcast_mul(sines)?)?;
+    let transposed_left = (left.broadcast_mul(cosines)? - right.broadcast_mul(sines)?)?;
+    let transposed_right = (right.broadcast_mul(cosines)? + left.broadcast_mul(sines)?)?;
     let rest = x.dim(D::Minus1)? - size;
     let rest = (rest > 0)
         .then(|| x.narrow(D::Minus1, size, rest))
         .transpose()?;
-    let parts: Vec<&Tensor> = [&turned_left, &turned_right]
+    let parts: Vec<&Tensor> = [&transposed_left, &transposed_right]
         .into_iter()
         .chain(&rest)
         .collect();

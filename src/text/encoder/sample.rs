@@ -116,7 +116,7 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Architecture)> {
             position_to_content: true,
             span,
             bucket_count,
-            most_distance: 40,
+            max_distance: 40,
         },
         score_scale: 1.0 / 36_f64.sqrt(),
         ..bert.clone()
@@ -142,7 +142,7 @@ pub(crate) fn every_kind() -> Vec<(&'static str, Architecture)> {
                 },
                 attention: AttentionPositions::Bucketed {
                     bucket_count: 32,
-                    most_distance: 128,
+                    max_distance: 128,
                 },
                 ..bert.clone()
             },
@@ -281,11 +281,11 @@ fn layer_weights(architecture: &Architecture, layer: usize, noise: &mut Noise) -
         AttentionPositions::Disentangled {
             span,
             bucket_count,
-            most_distance,
+            max_distance,
             ..
         } => {
             assert!(
-                disentangled_index(i64::from(u16::MAX), span, bucket_count, most_distance)
+                disentangled_index(i64::from(u16::MAX), span, bucket_count, max_distance)
                     < 2 * span
             );
             Some(span)
@@ -320,7 +320,7 @@ pub(crate) fn texts(architecture: &Architecture, lengths: &[usize], seed: u64) -
             .map(|_| ((noise.next() + 1.0) * 0.499 * VOCABULARY as f32) as u32)
             .collect();
         let types: Vec<u32> = (0..*length)
-            .map(|place| u32::from(architecture.embedding.type_count > 1 && place > length / 2))
+            .map(|index| u32::from(architecture.embedding.type_count > 1 && index > length / 2))
             .collect();
         packed.push(&ids, &types, architecture.embedding.positions);
     }

@@ -216,12 +216,12 @@ fn reads_texts(modality: &Json) -> bool {
 /// Fails for an argument under one of these names that decides the answer.
 fn arguments(settings: &Config, names: [&str; 2], known: &[&str]) -> Result<()> {
     for name in names {
-        let Some(given) = settings.object(name) else {
+        let Some(provided) = settings.object(name) else {
             continue;
         };
-        let unknown = given
+        let unknown = provided
             .names()
-            .find(|key| !known.contains(key) && given.value(&[key]).is_some())
+            .find(|key| !known.contains(key) && provided.value(&[key]).is_some())
             .map(str::to_owned);
         if let Some(key) = unknown {
             return Err(Error::contract(format!(

@@ -85,12 +85,13 @@ const CLASS_ENDS: [&str; 8] = [
 
 /// Fails if the model's class has no head for the task.
 fn check_head(architecture: &str, task: TextTask) -> Result<()> {
-    let wanted = match task {
+    let expected = match task {
         TextTask::Embedding => return Ok(()),
         TextTask::TokenClassification => "ForTokenClassification",
         TextTask::Classification | TextTask::Reranking => "ForSequenceClassification",
     };
-    if architecture.ends_with(wanted) || !CLASS_ENDS.iter().any(|end| architecture.ends_with(end)) {
+    if architecture.ends_with(expected) || !CLASS_ENDS.iter().any(|end| architecture.ends_with(end))
+    {
         return Ok(());
     }
     let message = format!(
@@ -98,14 +99,14 @@ fn check_head(architecture: &str, task: TextTask) -> Result<()> {
         task.name()
     );
     let hint =
-        format!("leave `--task` out, or give a model whose class in config.json is `…{wanted}`");
+        format!("leave `--task` out, or give a model whose class in config.json is `…{expected}`");
     Err(Error::contract(message).at_node("config.json").hint(hint))
 }
 
 /// Fails for an option that says nothing to the task.
 pub(super) fn refuse_options(task: TextTask, options: &TextOptions) -> Result<()> {
     use TextTask::{Classification, Embedding, Reranking, TokenClassification};
-    let given: [(&str, bool, &[TextTask]); 9] = [
+    let provided: [(&str, bool, &[TextTask]); 9] = [
         ("--prompt", options.prompt.is_some(), &[Embedding]),
         ("--prompt-text", options.prompt_text.is_some(), &[Embedding]),
         ("--dimensions", options.dimensions.is_some(), &[Embedding]),
@@ -132,9 +133,9 @@ pub(super) fn refuse_options(task: TextTask, options: &TextOptions) -> Result<()
             &[Classification],
         ),
     ];
-    match given
+    match provided
         .iter()
-        .find(|(_, is_given, tasks)| *is_given && !tasks.contains(&task))
+        .find(|(_, is_set, tasks)| *is_set && !tasks.contains(&task))
     {
         Some((flag, ..)) => Err(Error::usage(format!(
             "`{flag}` says nothing to a model whose task is {}",

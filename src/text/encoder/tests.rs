@@ -13,7 +13,7 @@ use super::sample::{bert, every_kind, texts, weights};
 use super::{ProductPrecision, forward};
 
 #[test]
-fn a_text_alone_has_the_same_bits_as_beside_others() {
+fn a_text_alone_has_the_same_bits_as_alongside_others() {
     for (name, architecture) in every_kind() {
         let lengths = [7, 1, 0, 33, 12, 64];
         let encoder = forward(
@@ -145,7 +145,7 @@ fn nomics_own_settings_are_read_under_their_own_names() {
     let Described {
         architecture,
         biases,
-        most_tokens,
+        max_tokens,
         ..
     } = described(config).unwrap();
     assert_eq!(
@@ -153,7 +153,7 @@ fn nomics_own_settings_are_read_under_their_own_names() {
             architecture.hidden,
             architecture.head_size,
             architecture.layers.len(),
-            most_tokens
+            max_tokens
         ),
         (768, 64, 12, Some(2048))
     );
@@ -204,7 +204,7 @@ fn older_settings_of_modernbert_say_where_windows_are() {
         "norm_eps": 1e-05, "norm_bias": false, "mlp_bias": false, "attention_bias": false, "hidden_activation": "gelu", "position_embedding_type": "absolute"}"#;
     let Described {
         architecture,
-        most_tokens,
+        max_tokens,
         ..
     } = described(config).unwrap();
     let windows: Vec<Option<usize>> = architecture
@@ -214,7 +214,7 @@ fn older_settings_of_modernbert_say_where_windows_are() {
         .map(|layer| layer.window)
         .collect();
     assert_eq!(
-        (windows, most_tokens),
+        (windows, max_tokens),
         (vec![None, Some(64), Some(64), None], Some(8192))
     );
     assert_eq!(
@@ -242,20 +242,20 @@ fn deberta_v3_keeps_no_absolute_positions_and_shares_its_layers() {
         "max_relative_positions": -1, "position_biased_input": false, "type_vocab_size": 0, "hidden_act": "gelu", "layer_norm_eps": 1e-7}"#;
     let Described {
         architecture,
-        most_tokens,
+        max_tokens,
         shares_positions,
         ..
     } = described(config).unwrap();
-    let wanted = AttentionPositions::Disentangled {
+    let expected = AttentionPositions::Disentangled {
         content_to_position: true,
         position_to_content: true,
         span: 256,
         bucket_count: Some(256),
-        most_distance: 512,
+        max_distance: 512,
     };
     assert_eq!(
-        (architecture.attention, most_tokens, shares_positions),
-        (wanted, Some(512), true)
+        (architecture.attention, max_tokens, shares_positions),
+        (expected, Some(512), true)
     );
     assert!((architecture.score_scale - 1.0 / 192_f64.sqrt()).abs() < 1e-12);
     assert!(

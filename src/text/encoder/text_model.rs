@@ -2,7 +2,7 @@
 //!
 //! Owns the order of work. Rows are tokenized, ordered by their number of tokens and packed into
 //! batches of about as many tokens as are fastest; the answers go back to their rows. Nothing is
-//! padded, and a row's answer does not depend on the rows beside it.
+//! padded, and a row's answer does not depend on the rows alongside it.
 
 use std::sync::Arc;
 
@@ -166,11 +166,11 @@ impl TextModel {
                 .pass
                 .hidden(&workspace.packed, &mut workspace.hidden)?;
             let (starts, width) = (workspace.packed.starts(), self.tables.hidden);
-            for (place, piece) in batch.iter().enumerate() {
+            for (index, piece) in batch.iter().enumerate() {
                 let [start, end] = if self.forward.is_pooled() {
-                    [place, place + 1]
+                    [index, index + 1]
                 } else {
-                    [starts[place], starts[place + 1]]
+                    [starts[index], starts[index + 1]]
                 };
                 read[*piece] = self.read(&workspace.hidden[start * width..end * width]);
             }
@@ -227,13 +227,13 @@ impl TextModel {
                 ))
                 .hint(OTHER_TOKENIZER));
             }
-            let most_type = u32::try_from(type_count)
+            let max_type = u32::try_from(type_count)
                 .unwrap_or(u32::MAX)
                 .saturating_sub(1);
             let types: Vec<u32> = encoding
                 .get_type_ids()
                 .iter()
-                .map(|kind| (*kind).min(most_type))
+                .map(|kind| (*kind).min(max_type))
                 .collect();
             packed.push(ids, &types, positions);
         }

@@ -25,7 +25,7 @@ const BYTES_PER_TOKEN: usize = 32;
 const BYTES_BEHIND: usize = 1024;
 
 /// A text without a blank in so many bytes is cut where it is.
-const MOST_WORD_BYTES: usize = 1 << 16;
+const MAX_WORD_BYTES: usize = 1 << 16;
 
 /// Bytes that one byte of a text may cost until its tokens are made: about twenty for its
 /// normalized form with the place of each in the original, the rest for tokens.
@@ -38,7 +38,7 @@ const FREE_BYTES: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
     /// The most tokens of a text or chunk, special ones included.
-    pub(super) most_tokens: usize,
+    pub(super) max_tokens: usize,
     /// The tokens that chunks share; none: what is too long is cut off.
     pub(super) stride: Option<usize>,
     /// Whether the beginning is cut off, not the end.
@@ -60,8 +60,8 @@ pub(super) struct TextTokenizer {
     pub(super) adds_specials: bool,
     /// Stands before every text.
     pub(super) prompt: String,
-    /// Whether the places of tokens in the text are kept.
-    pub(super) keeps_places: bool,
+    /// Whether the positions of tokens in the text are kept.
+    pub(super) keeps_positions: bool,
 }
 
 /// The tokens of a text: one piece, or its chunks.
@@ -77,7 +77,7 @@ impl TextTokenizer {
     pub(super) fn open(parts: &Parts, vocabulary: usize, cut: Cut) -> Result<Self> {
         let mut tokenizer = parse(&parts.tokenizer)?;
         tokenizer_settings::apply(&mut tokenizer, parts, vocabulary)?;
-        if parts.transformer_settings.truth("do_lower_case", false) {
+        if parts.transformer_settings.boolean("do_lower_case", false) {
             lower(&mut tokenizer)?;
         }
         let added = tokenizer
@@ -85,10 +85,10 @@ impl TextTokenizer {
             .filter(|_| cut.adds_specials)
             .map_or(0, |processor| processor.added_tokens(cut.is_pair));
         let least = added + cut.stride.unwrap_or(0) + 1;
-        if cut.most_tokens < least {
+        if cut.max_tokens < least {
             let message = format!(
                 "{} tokens a text are too few: {added} are the model's own marks",
-                cut.most_tokens
+                cut.max_tokens
             );
             return Err(Error::contract(message).hint(format!("give at least {least}")));
         }
@@ -97,7 +97,7 @@ impl TextTokenizer {
         } else {
             TruncationDirection::Right
         };
-        let (max_length, strategy) = (cut.most_tokens, TruncationStrategy::LongestFirst);
+        let (max_length, strategy) = (cut.max_tokens, TruncationStrategy::LongestFirst);
         tokenizer.with_padding(None);
         let adds_specials = cut.adds_specials;
         // With a cut the tokenizer reads no further than that, so chunks are made of all tokens
@@ -120,11 +120,11 @@ impl TextTokenizer {
             leaves_middles,
             adds_specials,
             prompt: String::new(),
-            keeps_places: false,
+            keeps_positions: false,
         })
     }
 
-    /// One more than the greatest id, as far as the vocabulary tells.
+    /// One more than the largest id, as far as the vocabulary shows.
     pub(super) fn vocabulary_size(&self) -> usize {
         let added = self
             .tokenizer
@@ -135,8 +135,8 @@ impl TextTokenizer {
         self.tokenizer.get_vocab_size(true).max(added)
     }
 
-    pub(super) fn most_tokens(&self) -> usize {
-        self.cut.most_tokens
+    pub(super) fn max_tokens(&self) -> usize {
+        self.cut.max_tokens
     }
 
     /// The tokens that the prompt takes at the beginning of every text.
@@ -161,8 +161,8 @@ impl TextTokenizer {
                 &*self.prepared(pair)?.text,
             )))?,
         };
-        if self.keeps_places {
-            encoding = text.placed(encoding);
+        if self.keeps_positions {
+            encoding = text.positioned(encoding);
         }
         let is_truncated = !encoding.take_overflowing().is_empty();
         Ok(Tokens {
@@ -194,7 +194,7 @@ impl TextTokenizer {
     fn shortened(&self, text: &str) -> Result<usize> {
         let mut length = self
             .cut
-            .most_tokens
+            .max_tokens
             .saturating_mul(BYTES_PER_TOKEN)
             .saturating_add(2 * BYTES_BEHIND);
         while length < text.len() {
@@ -225,7 +225,7 @@ impl TextTokenizer {
         counted(text.len(), || {
             let mut all = bounded::checked(|| self.tokenizer.encode_fast(text, false))?;
             all.truncate(
-                self.cut.most_tokens - added,
+                self.cut.max_tokens - added,
                 stride,
                 TruncationDirection::Right,
             );
@@ -239,7 +239,7 @@ impl TextTokenizer {
         let specials = self.adds_specials;
         let byte_count = byte_count(&input);
         let encode = || {
-            if self.keeps_places {
+            if self.keeps_positions {
                 self.tokenizer.encode_char_offsets(input, specials)
             } else {
                 self.tokenizer.encode_fast(input, specials)
@@ -298,12 +298,12 @@ fn lower(tokenizer: &mut BoundedTokenizer) -> Result<()> {
 }
 
 /// The last place up to `length` bytes where a text may be cut: at a blank, or between two
-/// characters of what is no word any more.
+/// characters of what is not a word any more.
 fn cut_before(text: &str, length: usize) -> Option<usize> {
     let blank = text.as_bytes()[..length]
         .iter()
         .rposition(u8::is_ascii_whitespace);
-    blank.or_else(|| (length >= MOST_WORD_BYTES).then(|| text.floor_char_boundary(length)))
+    blank.or_else(|| (length >= MAX_WORD_BYTES).then(|| text.floor_char_boundary(length)))
 }
 
 /// What `work` gives; a panic in it, which a hostile file may cause, becomes an error.

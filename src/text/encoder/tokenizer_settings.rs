@@ -128,7 +128,7 @@ pub(super) fn apply(
     }
     .map_err(|error| error.at_node(FILE).hint(SAVE_AGAIN))?;
     add_tokens(tokenizer, parts, vocabulary)?;
-    tokenizer.set_encode_special_tokens(settings.truth("split_special_tokens", false));
+    tokenizer.set_encode_special_tokens(settings.boolean("split_special_tokens", false));
     Ok(())
 }
 
@@ -169,9 +169,9 @@ fn bert(tokenizer: &mut BoundedTokenizer, settings: &Config) -> Result<()> {
     let accents = settings.value(&["strip_accents"]).and_then(Json::as_bool);
     let made = BertNormalizer::new(
         true,
-        settings.truth("tokenize_chinese_chars", true),
+        settings.boolean("tokenize_chinese_chars", true),
         accents,
-        settings.truth("do_lower_case", true),
+        settings.boolean("do_lower_case", true),
     );
     let facts = |one: &BertNormalizer| {
         (
@@ -201,7 +201,7 @@ fn roberta(tokenizer: &mut BoundedTokenizer, settings: &Config) -> Result<()> {
     else {
         return Err(contradiction("has another pre-tokenizer than RoBERTa's"));
     };
-    split.set_adds_blank(settings.truth("add_prefix_space", false));
+    split.set_adds_blank(settings.boolean("add_prefix_space", false));
     tokenizer.with_pre_tokenizer(Some(split));
     Ok(())
 }
@@ -213,7 +213,7 @@ fn unigram(tokenizer: &BoundedTokenizer, settings: &Config, lowers: Option<bool>
     let saved = tokenizer
         .get_normalizer()
         .is_some_and(BoundedNormalizer::lowers);
-    if let Some(lowers) = lowers.map(|default| settings.truth("do_lower_case", default))
+    if let Some(lowers) = lowers.map(|default| settings.boolean("do_lower_case", default))
         && lowers != saved
     {
         return Err(contradiction(if lowers {
@@ -225,7 +225,7 @@ fn unigram(tokenizer: &BoundedTokenizer, settings: &Config, lowers: Option<bool>
     let splits = tokenizer
         .get_pre_tokenizer()
         .is_some_and(super::bounded::BoundedPreTokenizer::splits_punctuation);
-    if settings.truth("split_by_punct", false) && !splits {
+    if settings.boolean("split_by_punct", false) && !splits {
         return Err(contradiction(
             "does not split at punctuation, and `split_by_punct` is true",
         ));

@@ -5,18 +5,18 @@
 //! are small and are used by all queries. Queries go in blocks of some dozens of rows, so that no
 //! more scores are held at a time than a block has, however long the text; a window narrows the
 //! keys of a block to those near it. Sums over keys go from the first to the last: what a text gets
-//! does not depend on the texts beside it.
+//! does not depend on the texts alongside it.
 
 use super::distance::{Distances, Place, Positions};
 use super::grid::Grid;
 use super::softmax::{Scale, Softmax, View};
-use super::turned::Columns;
+use super::transposed::Columns;
 use crate::kernel::processor::Instructions;
 use crate::kernel::product::{LINE, Rows};
 
 /// Queries of a block, at most: four of the product's highest tiles, whose scores of 2 000 keys
 /// take half a megabyte.
-const MOST_QUERIES: usize = 56;
+const MAX_QUERIES: usize = 56;
 
 /// What attention is like in a layer.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ pub(super) struct Attention {
     pub(super) head_size: usize,
     /// What scores are multiplied by.
     pub(super) scale: f32,
-    /// The greatest distance at which a token sees another.
+    /// The largest distance at which a token sees another.
     pub(super) window: Option<usize>,
 }
 
@@ -78,7 +78,7 @@ impl Attention {
             scratch.keys.turn(instructions, head.keys);
             scratch.values.copy(head.values);
             scratch.distances.meet_keys(positions, number, head.keys);
-            let blocks = length.div_ceil(MOST_QUERIES);
+            let blocks = length.div_ceil(MAX_QUERIES);
             for block in 0..blocks {
                 let view = self.view(
                     length,

@@ -224,8 +224,8 @@ impl Builder<'_> {
             width
         };
         let projection = match (projection, &weights.projection) {
-            (Some(place), Some(linear)) => Some((
-                place,
+            (Some(position), Some(linear)) => Some((
+                position,
                 self.plain(linear, [width, self.architecture.hidden])?,
             )),
             (None, None) if width == self.architecture.hidden => None,
@@ -261,7 +261,7 @@ impl Builder<'_> {
     fn bucketed(&self, table: &Tensor) -> Result<Option<Bucketed>> {
         let AttentionPositions::Bucketed {
             bucket_count,
-            most_distance,
+            max_distance,
         } = self.architecture.attention
         else {
             return Ok(None);
@@ -271,7 +271,7 @@ impl Builder<'_> {
             table: numbers(table, &[bucket_count, head_count])?,
             head_count,
             bucket_count,
-            most_distance,
+            max_distance,
         }))
     }
 
@@ -281,7 +281,7 @@ impl Builder<'_> {
             position_to_content,
             span,
             bucket_count,
-            most_distance,
+            max_distance,
         } = self.architecture.attention
         else {
             return Ok(bucketed.map_or(Positions::None, |bucketed| {
@@ -300,7 +300,7 @@ impl Builder<'_> {
             queries: heads(position_to_content, &layer.position_query)?,
             span,
             bucket_count,
-            most_distance,
+            max_distance,
         }))
     }
 
@@ -315,7 +315,7 @@ impl Builder<'_> {
             Dense::for_instructions(
                 self.instructions,
                 [size, rows],
-                |place, row| values[row * width + head * size + place],
+                |position, row| values[row * width + head * size + position],
                 None,
             )
         };
@@ -337,7 +337,7 @@ fn activation(activation: architecture::Activation) -> Activation {
 fn numbers(tensor: &Tensor, dimensions: &[usize]) -> Result<Vec<f32>> {
     if tensor.dims() != dimensions {
         return Err(Error::contract(format!(
-            "a tensor of {:?} numbers where {dimensions:?} are wanted",
+            "a tensor of {:?} numbers where {dimensions:?} are expected",
             tensor.dims()
         )));
     }

@@ -8,7 +8,7 @@ use crate::text::encoder::architecture::Architecture;
 pub(super) const GROUP_TOKENS: usize = 256;
 
 /// The least rows of a block: what makes a pass over the weights worth its while.
-const LEAST_ROWS: usize = 64;
+const MIN_ROWS: usize = 64;
 
 /// Rows that go through the feed-forward part together: its middle is the widest of all and, with
 /// the rows that enter it, should stay in the second-level cache.
@@ -22,7 +22,7 @@ pub(super) fn block_rows(architecture: &Architecture, arithmetic: Arithmetic) ->
         Arithmetic::Bytes => 600 << 10,
     };
     let row_bytes = (architecture.feed_forward.size + architecture.hidden) * size_of::<f32>();
-    let rows = (cache_bytes / row_bytes.max(1)).clamp(LEAST_ROWS, GROUP_TOKENS);
+    let rows = (cache_bytes / row_bytes.max(1)).clamp(MIN_ROWS, GROUP_TOKENS);
     rows / TILE_ROWS * TILE_ROWS
 }
 

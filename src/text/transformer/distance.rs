@@ -34,7 +34,7 @@ pub(super) struct Bucketed {
     pub(super) table: Vec<f32>,
     pub(super) head_count: usize,
     pub(super) bucket_count: usize,
-    pub(super) most_distance: usize,
+    pub(super) max_distance: usize,
 }
 
 /// For each head the table's rows as columns of a product, where that term is on.
@@ -44,7 +44,7 @@ pub(super) struct Disentangled {
     pub(super) queries: Option<Vec<Dense>>,
     pub(super) span: usize,
     pub(super) bucket_count: Option<usize>,
-    pub(super) most_distance: usize,
+    pub(super) max_distance: usize,
 }
 
 /// What is made of distances once and kept, and the products of one head and text.
@@ -108,7 +108,7 @@ impl Distances {
     pub(super) fn add(
         &mut self,
         instructions: Instructions,
-        place: Place<'_>,
+        index: Place<'_>,
         queries: Rows<'_>,
         scale: f32,
         scores: &mut Grid,
@@ -117,7 +117,7 @@ impl Distances {
             positions,
             head,
             view,
-        } = place;
+        } = index;
         match positions {
             Positions::None => scale,
             Positions::Bucketed(_) => {
@@ -169,14 +169,14 @@ impl Distances {
             let terms = positions.keys.is_some().then(|| self.of_queries.row(row));
             // The distance falls by one from key to key.
             let rows = self.rows[..=middle + query - view.first_key].iter().rev();
-            for ((key, score), place) in scores.row_mut(row)[..view.key_count]
+            for ((key, score), index) in scores.row_mut(row)[..view.key_count]
                 .iter_mut()
                 .enumerate()
                 .zip(rows)
             {
-                let of_query = terms.map_or(0.0, |terms| terms[*place as usize]);
+                let of_query = terms.map_or(0.0, |terms| terms[*index as usize]);
                 let of_key = if positions.queries.is_some() {
-                    self.of_keys.row(view.first_key + key)[*place as usize]
+                    self.of_keys.row(view.first_key + key)[*index as usize]
                 } else {
                     0.0
                 };
@@ -189,7 +189,7 @@ impl Distances {
     fn range(&self, length: usize) -> std::ops::Range<usize> {
         let middle = self.reach - 1;
         let [least, most] =
-            [middle + 1 - length, middle + length - 1].map(|place| self.rows[place] as usize);
+            [middle + 1 - length, middle + length - 1].map(|index| self.rows[index] as usize);
         least..most + 1
     }
 
@@ -206,10 +206,10 @@ impl Distances {
                 table,
                 head_count,
                 bucket_count,
-                most_distance,
+                max_distance,
             }) => {
                 let buckets: Vec<usize> = distances
-                    .map(|distance| relative_bucket(distance, *bucket_count, *most_distance))
+                    .map(|distance| relative_bucket(distance, *bucket_count, *max_distance))
                     .collect();
                 let heads = 0..*head_count;
                 self.biases = heads
@@ -223,12 +223,12 @@ impl Distances {
             Positions::Disentangled(Disentangled {
                 span,
                 bucket_count,
-                most_distance,
+                max_distance,
                 ..
             }) => {
                 self.rows = distances
                     .map(|distance| {
-                        disentangled_index(distance, *span, *bucket_count, *most_distance) as u32
+                        disentangled_index(distance, *span, *bucket_count, *max_distance) as u32
                     })
                     .collect();
             }

@@ -50,13 +50,13 @@ impl Embed {
         out: &mut Grid,
     ) {
         let count = tokens.len();
-        let Some((place, projection)) = &self.projection else {
+        let Some((slot, projection)) = &self.projection else {
             self.add(tokens, out);
             return self.normalise(instructions, out, count);
         };
         narrow.shape(count, self.words.width);
         self.add(tokens, narrow);
-        if *place == Projection::AfterNorm {
+        if *slot == Projection::AfterNorm {
             self.normalise(instructions, narrow, count);
         }
         let stride = out.stride();
@@ -68,7 +68,7 @@ impl Embed {
             out.from(0),
             stride,
         );
-        if *place == Projection::BeforeNorm {
+        if *slot == Projection::BeforeNorm {
             self.normalise(instructions, out, count);
         }
     }

@@ -75,7 +75,7 @@ impl Plan {
             head_size,
             ..
         } = self.attention;
-        // Keys lie beside queries.
+        // Keys lie alongside queries.
         self.instructions.run(Rotate {
             rotation,
             rows,
@@ -147,7 +147,7 @@ impl PackedLayer {
             stream,
             normed,
         )
-        .rows(place(plan, [first, count]));
+        .rows(position(plan, [first, count]));
         self.projection.prepare(plan.instructions, rows, prepared);
         let stride = projected.stride();
         self.projection
@@ -187,7 +187,7 @@ impl PackedLayer {
             stream,
             normed,
         )
-        .rows(place(plan, [first, count]));
+        .rows(position(plan, [first, count]));
         self.up.prepare(plan.instructions, rows, prepared);
         let stride = middle.stride();
         let activate = Finish::Activate(plan.activation);
@@ -241,7 +241,7 @@ impl PackedLayer {
 }
 
 /// Where a block's rows lie in what [`source`] gives.
-fn place(plan: &Plan, [first, count]: [usize; 2]) -> [usize; 2] {
+fn position(plan: &Plan, [first, count]: [usize; 2]) -> [usize; 2] {
     match plan.norm_order {
         NormOrder::Post => [first, count],
         NormOrder::Pre => [0, count],

@@ -8,14 +8,14 @@
 use crate::kernel::product::lanes::{Lanes, Task};
 use crate::kernel::product::{LINE, exp};
 
-/// A block of queries of a text and the keys that stand beside them.
+/// A block of queries of a text and the keys that stand alongside them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     pub(super) first_query: usize,
     pub(super) query_count: usize,
     pub(super) first_key: usize,
     pub(super) key_count: usize,
-    /// The greatest distance at which a query sees a key.
+    /// The largest distance at which a query sees a key.
     pub(super) window: Option<usize>,
 }
 
@@ -32,7 +32,7 @@ impl View {
     }
 }
 
-/// Turns rows of scores into exponentials of their distance to the greatest, and tells by what they
+/// Turns rows of scores into exponentials of their distance to the largest, and shows by what they
 /// must be multiplied to sum to 1.
 pub(super) struct Softmax<'a> {
     /// Row r begins at `r * stride`, on whole lines; what lies behind its keys up to the end of a
@@ -56,7 +56,7 @@ impl Task for Softmax<'_> {
         let (stride, count) = (self.stride, self.view.query_count);
         // Two rounds, so that the processor works on many rows at a time.
         for (index, row) in self.scores.chunks_mut(stride).take(count).enumerate() {
-            self.factors.push(greatest(lanes, row, self.view.of(index)));
+            self.factors.push(largest(lanes, row, self.view.of(index)));
         }
         for (index, row) in self.scores.chunks_mut(stride).take(count).enumerate() {
             let seen = self.view.of(index);
@@ -71,36 +71,36 @@ impl Task for Softmax<'_> {
     }
 }
 
-/// The greatest score that a query sees; those that it does not see are put to minus infinity in
+/// The largest score that a query sees; those that it does not see are put to minus infinity in
 /// lines that hold others.
 #[inline(always)]
-fn greatest<L: Lanes>(lanes: L, row: &mut [f32], seen: std::ops::Range<usize>) -> f32 {
+fn largest<L: Lanes>(lanes: L, row: &mut [f32], seen: std::ops::Range<usize>) -> f32 {
     let nothing = lanes.splat(f32::NEG_INFINITY);
     let first = seen.start / LINE * LINE;
     row[first..seen.start].fill(f32::NEG_INFINITY);
     let (lines, last) =
         row[first..seen.end.next_multiple_of(LINE)].split_at_mut(seen.end / LINE * LINE - first);
-    let mut greatest = nothing;
+    let mut largest = nothing;
     for line in lines.as_chunks::<LINE>().0 {
-        greatest = lanes.greater(lanes.load(line), greatest);
+        largest = lanes.greater(lanes.load(line), largest);
     }
     if let Some(line) = last.first_chunk_mut::<LINE>() {
         let scores = lanes.first(lanes.load(line), seen.end % LINE, nothing);
         lanes.store(scores, line);
-        greatest = lanes.greater(scores, greatest);
+        largest = lanes.greater(scores, largest);
     }
-    lanes.greatest(greatest)
+    lanes.largest(largest)
 }
 
-/// The exponentials of the distance to the greatest, in place, and their sum.
+/// The exponentials of the distance to the largest, in place, and their sum.
 #[inline(always)]
-fn exponentials<L: Lanes>(lanes: L, lines: &mut [[f32; LINE]], scale: f32, greatest: f32) -> f32 {
-    /// More than the least that [`exp`] gives, so that what is further from the greatest counts for
+fn exponentials<L: Lanes>(lanes: L, lines: &mut [[f32; LINE]], scale: f32, largest: f32) -> f32 {
+    /// More than the least that [`exp`] gives, so that what is further from the largest counts for
     /// nothing, by so much that no difference is a subnormal number: those cost a hundred times as
     /// much.
     const LEAST: f32 = 1e-37;
     let (factor, least) = (lanes.splat(scale), lanes.splat(LEAST));
-    let shift = lanes.splat(-scale * greatest);
+    let shift = lanes.splat(-scale * largest);
     let mut sum = lanes.splat(0.0);
     for line in lines {
         let exponential = exp(lanes, lanes.fused(lanes.load(line), factor, shift));

@@ -38,31 +38,31 @@ fn transformer(
     .unwrap()
 }
 
-/// The greatest difference, by the greatest number.
-fn difference(found: &[f32], wanted: &[f32]) -> f32 {
-    assert_eq!(found.len(), wanted.len());
-    let greatest = wanted
+/// The largest difference, by the largest number.
+fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    let largest = expected
         .iter()
         .fold(0.0_f32, |most, value| most.max(value.abs()));
     found
         .iter()
-        .zip(wanted)
-        .map(|(found, wanted)| (found - wanted).abs())
+        .zip(expected)
+        .map(|(found, expected)| (found - expected).abs())
         .fold(0.0, f32::max)
-        / greatest
+        / largest
 }
 
 #[test]
 fn every_architecture_agrees_with_candle_on_every_kind_of_instructions() {
     for (name, architecture) in every_kind() {
         let tokens = texts(&architecture, &LENGTHS, 9);
-        let wanted = reference(&architecture, &tokens);
+        let expected = reference(&architecture, &tokens);
         for instructions in Instructions::available() {
             let found = hidden(
                 &transformer(instructions, &architecture, Arithmetic::Single),
                 &tokens,
             );
-            let difference = difference(&found, &wanted);
+            let difference = difference(&found, &expected);
             // Tiles multiply 17 of 24 bits.
             let tolerance = if instructions == Instructions::Amx {
                 5e-5
@@ -142,10 +142,10 @@ fn bytes_stay_near_single_precision_and_take_a_quarter_of_its_memory() {
             &architecture,
             Arithmetic::Bytes,
         );
-        let (wanted, found) = (hidden(&single, &tokens), hidden(&bytes, &tokens));
+        let (expected, found) = (hidden(&single, &tokens), hidden(&bytes, &tokens));
         let cosine = |start: usize| {
             let (a, b) = (
-                &wanted[start..start + architecture.hidden],
+                &expected[start..start + architecture.hidden],
                 &found[start..start + architecture.hidden],
             );
             let product = |a: &[f32], b: &[f32]| {
@@ -156,7 +156,7 @@ fn bytes_stay_near_single_precision_and_take_a_quarter_of_its_memory() {
             };
             product(a, b) / (product(a, a) * product(b, b)).sqrt()
         };
-        let worst = (0..wanted.len())
+        let worst = (0..expected.len())
             .step_by(architecture.hidden)
             .map(cosine)
             .fold(1.0, f64::min);

@@ -1,4 +1,4 @@
-//! Which code an input reached, as far as the build can tell.
+//! Which code an input reached, as far as the build can shows.
 //!
 //! With `tests/fuzz/instrumented` as `RUSTC_WORKSPACE_WRAPPER` the program counts how often each
 //! region of its code ran; the counters are a section of the executable and are read where they lie

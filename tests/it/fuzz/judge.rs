@@ -74,7 +74,7 @@ pub(crate) fn judge(case: &Case, end: &End, before: &Listing, after: &Listing) -
     if end.peak_bytes > MAX_BYTES {
         return Some("too much memory".into());
     }
-    if matches!(code, 1 | 3 | 6) && !says_where(case, message) {
+    if matches!(code, 1 | 3 | 6) && !has_location(case, message) {
         return Some("the message names no file and no flag".into());
     }
     let lost = before.iter().find(|(name, _)| !after.contains_key(*name));
@@ -102,7 +102,7 @@ fn is_own(name: &str) -> bool {
         || name == "out.csv"
 }
 
-fn says_where(case: &Case, message: &str) -> bool {
+fn has_location(case: &Case, message: &str) -> bool {
     let named = |name: &str| {
         let last = Path::new(name).file_name().unwrap_or_default();
         message.contains(&*last.to_string_lossy())

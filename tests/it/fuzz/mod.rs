@@ -64,7 +64,7 @@ fn mutated_inputs_end_with_a_message_and_leave_nothing() {
     let count = seconds.map_or(COUNT, |_| u64::MAX / 2);
     let end = Instant::now() + Duration::from_secs(seconds.unwrap_or(3600));
     let room = tempfile::tempdir().unwrap();
-    // What a long run found is kept for whoever started it.
+    // What a long run found is kept for anyone who started it.
     let directory = match seconds {
         Some(_) => Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz"),
         None => room.path().to_owned(),

@@ -156,7 +156,7 @@ pub(crate) fn with_good_model(name: &str, bytes: Vec<u8>) -> Case {
     }
 }
 
-/// Every table in `data/hostile`; the models there are mutated beside a good table.
+/// Every table in `data/hostile`; the models there are mutated alongside a good table.
 fn hostile() -> Vec<Case> {
     let mut names: Vec<String> = std::fs::read_dir(data("hostile"))
         .unwrap()

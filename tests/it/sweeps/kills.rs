@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::Sweep;
 use crate::harness::Room;
 use crate::mutation::Generator;
-use crate::recovery::{SCORE, files, mend, room};
+use crate::recovery::{SCORE, correct, files, room};
 
 /// A command whose output must survive, and what lies there before it.
 struct Scenario {
@@ -117,7 +117,7 @@ const SCENARIOS: [Scenario; 7] = [
 
 type Tree = BTreeMap<String, Vec<u8>>;
 
-/// What readers see below a directory, apart from what tells times, and from what a run keeps for
+/// What readers see below a directory, apart from what shows times, and from what a run keeps for
 /// itself.
 fn seen(directory: &Path) -> Tree {
     let is_state = |name: &str| {
@@ -187,7 +187,7 @@ impl Stage {
             parts
                 .collect::<Vec<String>>()
                 .iter()
-                .for_each(|part| mend(&room, "out/set", part, 10));
+                .for_each(|part| correct(&room, "out/set", part, 10));
         }
         copy(&room.path("out"), &room.path("start"));
         let line = line(scenario.line);
@@ -219,7 +219,7 @@ impl Stage {
     }
 
     /// Checks what readers see now.
-    fn check(&self, place: &str) {
+    fn check(&self, index: &str) {
         let found = seen(&self.out());
         if let Ok(manifest) = std::fs::read(self.out().join("set/_tallow/manifest.json"))
             && self.out().join("set/_SUCCESS").exists()
@@ -233,12 +233,12 @@ impl Stage {
             {
                 let name = file["path"].as_str().unwrap();
                 let bytes = std::fs::read(self.out().join("set").join(name))
-                    .unwrap_or_else(|error| panic!("{place}: {name}: {error}"));
+                    .unwrap_or_else(|error| panic!("{index}: {name}: {error}"));
                 let digest = tallow::digest::hexadecimal(&Sha256::digest(bytes));
                 assert_eq!(
                     file["sha256"].as_str(),
                     Some(digest.as_str()),
-                    "{place}: `_SUCCESS`, and another {name}"
+                    "{index}: `_SUCCESS`, and another {name}"
                 );
             }
         }
@@ -246,20 +246,20 @@ impl Stage {
             let is_whole = [&self.before, &self.after]
                 .iter()
                 .any(|version| version.get(name) == Some(bytes));
-            assert!(is_whole, "{place}: {name} is torn, or of neither version");
+            assert!(is_whole, "{index}: {name} is torn, or of neither version");
         }
     }
 
     /// Runs the command to its end and checks what it made, then makes everything as it was.
-    fn finish(&self, place: &str) {
+    fn finish(&self, index: &str) {
         self.room.tallow(&self.line).ok();
         let found = seen(&self.out());
         assert_eq!(
             found.keys().collect::<Vec<_>>(),
             self.after.keys().collect::<Vec<_>>(),
-            "{place}: other files"
+            "{index}: other files"
         );
-        assert!(found == self.after, "{place}: other bytes");
+        assert!(found == self.after, "{index}: other bytes");
         self.reset();
     }
 
@@ -280,14 +280,14 @@ fn a_run_killed_at_random_moments_leaves_nothing_torn_and_ends_in_the_same_bytes
         stage.reset();
         let mut kills = 0;
         for (seed, mut random) in Sweep::new(2) {
-            let place = format!("{}, seed {seed}", scenario.name);
+            let index = format!("{}, seed {seed}", scenario.name);
             // Killed a few times in a row, each time going on where the one before was killed.
             for _ in 0..=random.below(4) {
                 let wait = moment(&mut random, stage.length);
                 kills += u64::from(stage.killed(|_| std::thread::sleep(wait)));
-                stage.check(&place);
+                stage.check(&index);
             }
-            stage.finish(&place);
+            stage.finish(&index);
         }
         assert!(kills > 0, "{}: never killed while it ran", scenario.name);
     }
@@ -307,9 +307,9 @@ fn a_run_killed_at_each_of_its_steps_leaves_nothing_torn_and_ends_in_the_same_by
                 }
             };
             stage.killed(reached);
-            let place = format!("{}, at {step}", scenario.name);
-            stage.check(&place);
-            stage.finish(&place);
+            let index = format!("{}, at {step}", scenario.name);
+            stage.check(&index);
+            stage.finish(&index);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Rows that go alone: trees that go at the same time and trees that cannot, and how many rows are
 //! few.
 
-use super::choice::Plan;
+use super::cost_model::Plan;
 use super::ensemble::{
     Child, Condition, Ensemble, Frame, Missing, Node, Shape, Target, Test, Tree,
 };
@@ -159,11 +159,11 @@ fn trees_that_are_alike_go_together_and_others_alone() {
     all_kernels_agree(&complete_ones);
     all_kernels_agree(&winding_ones);
     all_kernels_agree(&symmetric_ones);
-    let mixed = (0..17).flat_map(|place| {
+    let mixed = (0..17).flat_map(|index| {
         [
-            &complete_ones[place],
-            &winding_ones[place],
-            &symmetric_ones[place / 2],
+            &complete_ones[index],
+            &winding_ones[index],
+            &symmetric_ones[index / 2],
         ]
     });
     let depths = (0..30).map(|seed| complete(seed % 9, seed, 1));
@@ -186,8 +186,8 @@ fn leaves_of_several_values_are_added_to_every_margin() {
 fn the_kernel_that_is_asked_for_is_the_one_that_runs() {
     let trees: Vec<Tree> = (0..20).map(|seed| complete(6, seed, 1)).collect();
     for instructions in ALL {
-        for (kernel, few_rows) in [
-            (Kernel::FewRows(instructions), Some(SLICE)),
+        for (kernel, small_batch) in [
+            (Kernel::SmallBatch(instructions), Some(SLICE)),
             (Kernel::Sliced(instructions), Some(0)),
             (Kernel::Walking, None),
         ] {
@@ -201,25 +201,25 @@ fn the_kernel_that_is_asked_for_is_the_one_that_runs() {
             .unwrap() else {
                 continue;
             };
-            assert_eq!(forest.few_rows(), [few_rows], "{kernel:?}");
+            assert_eq!(forest.small_batch(), [small_batch], "{kernel:?}");
         }
     }
 }
 
-fn few_rows(trees: Vec<Tree>, instructions: Instructions) -> Vec<Option<usize>> {
+fn small_batch(trees: Vec<Tree>, instructions: Instructions) -> Vec<Option<usize>> {
     Forest::planned(
         &frame(Precision::Single),
         trees.into_iter().map(Ok),
         &Plan::of(instructions),
     )
     .unwrap()
-    .few_rows()
+    .small_batch()
 }
 
 #[test]
 fn a_few_rows_go_alone_and_most_of_a_slice_together() {
     for (instructions, expected) in ALL.into_iter().zip([60..220, 15..60, 6..25]) {
-        let of = |trees: Vec<Tree>| few_rows(trees, instructions)[0].unwrap();
+        let of = |trees: Vec<Tree>| small_batch(trees, instructions)[0].unwrap();
         let [shallow, deep] =
             [5, 8].map(|depth| of((0..200).map(|seed| complete(depth, seed, 1)).collect()));
         assert!(
@@ -260,8 +260,8 @@ fn a_tree_that_a_group_refuses_does_not_count_among_its_own() {
         1,
     );
     assert_eq!(
-        few_rows(vec![leaf.clone(), memberships(1, 3)], Instructions::Avx2),
-        [few_rows(vec![leaf], Instructions::Avx2)[0], None]
+        small_batch(vec![leaf.clone(), memberships(1, 3)], Instructions::Avx2),
+        [small_batch(vec![leaf], Instructions::Avx2)[0], None]
     );
     // 255 sets that are looked up row by row are dearer than walking; the trees before them are
     // not.
@@ -273,12 +273,12 @@ fn a_tree_that_a_group_refuses_does_not_count_among_its_own() {
         .collect();
     for instructions in ALL {
         assert_eq!(
-            few_rows(all.clone(), instructions)[0],
-            few_rows(small.clone(), instructions)[0],
+            small_batch(all.clone(), instructions)[0],
+            small_batch(small.clone(), instructions)[0],
             "{instructions:?}"
         );
         assert!(
-            few_rows(all.clone(), instructions).len() > 1,
+            small_batch(all.clone(), instructions).len() > 1,
             "{instructions:?}: nothing was refused"
         );
     }
@@ -289,7 +289,7 @@ fn the_last_of_few_rows_and_the_first_of_many_agree() {
     let trees: Vec<Tree> = (0..60)
         .flat_map(|seed| [complete(6, seed, 1), winding(40, seed, 1)])
         .collect();
-    let few = few_rows(trees.clone(), Instructions::Portable)[0].unwrap();
+    let few = small_batch(trees.clone(), Instructions::Portable)[0].unwrap();
     for row_count in [few, few + 1, SLICE + few, SLICE + few + 1] {
         let recipe = Recipe {
             feature_count: FEATURES as usize,

@@ -9,15 +9,15 @@ use std::ops::Range;
 
 /// A bit for each condition that 16 bits can number; yes is 1.
 #[derive(Debug)]
-pub(super) struct Answers(Box<[u64; 1 << 10]>);
+pub(super) struct ConditionBits(Box<[u64; 1 << 10]>);
 
-impl Default for Answers {
+impl Default for ConditionBits {
     fn default() -> Self {
         Self(Box::new([0; 1 << 10]))
     }
 }
 
-impl Answers {
+impl ConditionBits {
     /// No to all of the first so many conditions.
     pub(super) fn clear(&mut self, count: usize) {
         self.0[..count.div_ceil(64)].fill(0);
@@ -60,7 +60,7 @@ impl Answers {
 
 #[cfg(test)]
 mod tests {
-    use super::Answers;
+    use super::ConditionBits;
     use proptest::prelude::*;
 
     proptest! {
@@ -71,7 +71,7 @@ mod tests {
             again in 0..800_usize,
         ) {
             let range = start..start + length;
-            let mut answers = Answers::default();
+            let mut answers = ConditionBits::default();
             answers.fill(range.clone());
             prop_assert!((0..=u16::MAX).all(|condition| answers.yes(condition) == range.contains(&usize::from(condition))));
             answers.clear(again);

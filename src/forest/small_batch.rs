@@ -15,9 +15,9 @@
 //! depth, so that none waits for a deeper one, and added in their own. With AVX-512 the bytes of
 //! leaf values lie apart: 1 to 3 more.
 
-use super::answers::Answers;
 use super::lane_number::LaneNumber;
 use super::lanes::{Lanes, Task};
+use super::leaf_lookup::ConditionBits;
 use super::program::{Boundary, Method, Program, Step};
 use super::slice::{NARROW_LEAVES, Rows, Slice};
 use super::sliced::Group;
@@ -31,7 +31,7 @@ const STEPS_PER_CHECK: usize = 4;
 /// What a row that goes alone writes on.
 #[derive(Debug, Default)]
 pub(super) struct Notes {
-    answers: Answers,
+    answers: ConditionBits,
     /// For each tree the number of the row's leaf.
     numbers: Vec<u16>,
 }
@@ -56,7 +56,7 @@ impl<T: LaneNumber> Program<T> {
 
     /// The leaves' numbers in trees, which go at the same time if they are alike.
     #[inline(always)]
-    fn together(&self, steps: [&Step; IN_FLIGHT], answers: &Answers) -> [usize; IN_FLIGHT] {
+    fn together(&self, steps: [&Step; IN_FLIGHT], answers: &ConditionBits) -> [usize; IN_FLIGHT] {
         match (steps[0].method, steps[IN_FLIGHT - 1].method) {
             (Method::Choose(levels), Method::Choose(most)) if levels == most => {
                 chosen(steps.map(|step| self.codes(step)), levels, answers)
@@ -70,7 +70,7 @@ impl<T: LaneNumber> Program<T> {
 
     /// The leaf's number in one tree.
     #[inline(always)]
-    fn number(&self, step: &Step, answers: &Answers) -> usize {
+    fn number(&self, step: &Step, answers: &ConditionBits) -> usize {
         let [number] = match step.method {
             Method::Choose(levels) => chosen([self.codes(step)], levels, answers),
             Method::All(_) => [self.codes(step).iter().rev().fold(0, |number, &code| {
@@ -87,7 +87,7 @@ impl<T: LaneNumber> Program<T> {
 fn chosen<const COUNT: usize>(
     trees: [&[u16]; COUNT],
     levels: u32,
-    answers: &Answers,
+    answers: &ConditionBits,
 ) -> [usize; COUNT] {
     let (mut nodes, mut numbers) = ([0; COUNT], [0; COUNT]);
     for level in (0..levels).rev() {
@@ -104,7 +104,10 @@ fn chosen<const COUNT: usize>(
 
 /// The leaves' numbers in trees of these nodes, in preorder.
 #[inline(always)]
-fn between<const COUNT: usize>(trees: [&[Boundary]; COUNT], answers: &Answers) -> [usize; COUNT] {
+fn between<const COUNT: usize>(
+    trees: [&[Boundary]; COUNT],
+    answers: &ConditionBits,
+) -> [usize; COUNT] {
     let mut ways = trees.map(|nodes| Way {
         node: 0,
         first: 0,
@@ -134,7 +137,7 @@ impl Way {
     /// The next step. Where a row has arrived, its last answer is asked for again, and leads
     /// nowhere else. There is a node: a tree of one leaf is a complete one of no level.
     #[inline(always)]
-    fn step(&mut self, nodes: &[Boundary], answers: &Answers) {
+    fn step(&mut self, nodes: &[Boundary], answers: &ConditionBits) {
         let node = nodes[self.node];
         let (above, middle) = (usize::from(node.above()), usize::from(node.middle()));
         let left = usize::from(answers.yes(node.condition()));

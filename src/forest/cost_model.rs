@@ -15,7 +15,7 @@
 //! | 8 000 | **95** | 178 | 456 | 675 |
 //!
 //! A slice costs nearly the same however few its rows; a row that goes alone
-//! ([`few_rows`](super::few_rows)) pays its steps and its answers. Microseconds in November 2026,
+//! ([`small_batch`](super::few_rows)) pays its steps and its answers. Microseconds in November 2026,
 //! on a processor with AMX, where slices take two thirds of what the constants say, so that those
 //! of a row are its own times one and a half; few rows are those of which a slice costs more than
 //! all of them alone, each with AVX-512, AVX2 and portable:
@@ -50,13 +50,13 @@ use crate::kernel::processor::Instructions;
 /// Masks of a group: 2 MiB. On the LightGBM workload (500 trees, 19 000 conditions) one group takes
 /// 2.3 ns for a row and a tree, two groups 2.7, three 3.7, eight 6: what is saved in the
 /// second-level cache is lost by ranking values and answering shared conditions again.
-pub(super) const MOST_CONDITIONS: usize = 32_768;
+pub(super) const MAX_CONDITIONS: usize = 32_768;
 
 /// The most nodes of a tree that is sliced at all; half the masks that 16 bits can number.
-const MOST_NODES: usize = 32_767;
+const MAX_NODES: usize = 32_767;
 
 /// The most conditions of a symmetric tree that is sliced: a leaf's number has 16 bits.
-const MOST_SYMMETRIC: usize = 16;
+const MAX_SYMMETRIC: usize = 16;
 
 /// How trees are evaluated; the result is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub enum Kernel {
     /// As bit logic on the conditions of 512 rows, wherever a tree allows it.
     Sliced(Instructions),
     /// Row by row through trees that are laid out for slicing, as few rows go.
-    FewRows(Instructions),
+    SmallBatch(Instructions),
 }
 
 /// Nanoseconds of the bit-sliced kernel for a slice.
@@ -208,7 +208,7 @@ impl Plan {
     pub(super) fn only(kernel: Kernel) -> Option<Self> {
         let processor = match kernel {
             Kernel::Walking => Processor::best(),
-            Kernel::Sliced(instructions) | Kernel::FewRows(instructions) => {
+            Kernel::Sliced(instructions) | Kernel::SmallBatch(instructions) => {
                 Processor::with(instructions)?
             }
         };
@@ -282,7 +282,7 @@ impl Plan {
 
     /// How many rows of a slice cost less one by one through a group of these trees than all
     /// together.
-    pub(super) fn few_rows(&self, trees: Estimate, counts: Counts) -> usize {
+    pub(super) fn small_batch(&self, trees: Estimate, counts: Counts) -> usize {
         let Counts {
             conditions,
             columns,
@@ -297,7 +297,7 @@ impl Plan {
         let dearer = (row - self.rows(counts)).max(1.0);
         match self.only {
             None => (((trees.sliced + self.answers(counts)) / dearer) as usize).min(SLICE),
-            Some(Kernel::FewRows(_)) => SLICE,
+            Some(Kernel::SmallBatch(_)) => SLICE,
             Some(Kernel::Sliced(_) | Kernel::Walking) => 0,
         }
     }
@@ -332,12 +332,12 @@ fn can_slice(tree: &Tree, outline: &Outline) -> bool {
     };
     let shape = match &tree.shape {
         Shape::Branching { nodes, .. } => {
-            outline.visit.preorder.len() <= MOST_NODES
-                && nodes.len() <= MOST_NODES
+            outline.visit.preorder.len() <= MAX_NODES
+                && nodes.len() <= MAX_NODES
                 && nodes.iter().all(|node| fits(&node.condition))
         }
         Shape::Symmetric(conditions) => {
-            conditions.len() <= MOST_SYMMETRIC && conditions.iter().all(fits)
+            conditions.len() <= MAX_SYMMETRIC && conditions.iter().all(fits)
         }
     };
     shape && tree.linear.is_empty()

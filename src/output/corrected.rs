@@ -1,8 +1,8 @@
-//! Rejected rows that a person mended: read back, put beside what was mended before, kept for the
+//! Rejected rows that a user corrected: read back, put alongside what was corrected before, kept for the
 //! next time.
 //!
-//! A mended row is known by its file and its row there, which the quarantine wrote beside it. All
-//! rows that were ever mended stay with the data set, because a part is always made from the input
+//! A corrected row is known by its file and its row there, which the quarantine wrote alongside it. All
+//! rows that were ever corrected stay with the data set, because a part is always made from the input
 //! and them. Owns these tables. It must not know how parts are scored.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -28,31 +28,31 @@ use crate::table::dataset::{Dataset, Position};
 use crate::table::name_index::NameIndex;
 use crate::table::output_format::OutputFormat;
 
-/// Mended rows, each with its place in the input.
+/// Corrected rows, each with its place in the input.
 #[derive(Debug)]
-pub struct MendedRows {
+pub struct CorrectedRows {
     /// The columns that a job reads, in the types that it reads them as.
     rows: RecordBatch,
     /// (file, row in it from 0), one for each row, ascending.
-    places: Vec<(usize, u64)>,
+    locations: Vec<(usize, u64)>,
 }
 
-impl MendedRows {
-    /// Reads tables of mended rows. `files` are the input's files by the names that the tables use.
+impl CorrectedRows {
+    /// Reads tables of corrected rows. `files` are the input's files by the names that the tables use.
     ///
     /// # Errors
-    /// A contract error, with the table and column, if a table lacks a column that the job reads or
-    /// holds values that are not of its type, or names a file that is no input; one with the row's
+    /// A contract error, with the table and column, if a table is missing a column that the job reads or
+    /// holds values that are not of its type, or names a file that is not an input; one with the row's
     /// place if two rows are of one place.
     pub fn read(tables: &[PathBuf], job: &Job, files: &HashMap<String, usize>) -> Result<Self> {
         let mut batches = Vec::new();
-        let (mut places, mut firsts) = (Vec::new(), Vec::new());
+        let (mut locations, mut firsts) = (Vec::new(), Vec::new());
         for path in tables {
-            firsts.push(places.len());
+            firsts.push(locations.len());
             let dataset = Dataset::of_file(path)?;
             for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
                 let batch = batch?;
-                places.extend(places_of(&batch, files).map_err(|error| error.at_path(path))?);
+                locations.extend(indices_of(&batch, files).map_err(|error| error.at_path(path))?);
                 batches.push(
                     as_job_reads(&batch, &job.read_schema).map_err(|error| error.at_path(path))?,
                 );
@@ -60,18 +60,20 @@ impl MendedRows {
         }
         let rows = concat_batches(&job.read_schema, &batches)
             .map_err(|error| Error::internal("corrected rows of several kinds").because(error))?;
-        let all = Self { rows, places };
-        let distinct = all.last_of_each_place()?;
+        let all = Self { rows, locations };
+        let distinct = all.last_of_each_index()?;
         if distinct.len() == all.len() {
             return Ok(distinct);
         }
         let mut seen = HashMap::new();
         let twice = all
-            .places
+            .locations
             .iter()
             .enumerate()
-            .find_map(|(index, place)| Some((*place, [seen.insert(*place, index)?, index])));
-        let Some((place, indices)) = twice else {
+            .find_map(|(index, location)| {
+                Some((*location, [seen.insert(*location, index)?, index]))
+            });
+        let Some((location, indices)) = twice else {
             return Err(Error::internal("corrected rows were lost"));
         };
         let [first, second] = indices.map(|index| {
@@ -84,8 +86,8 @@ impl MendedRows {
         } else {
             format!(" and in `{second}`")
         };
-        Err(told_of(
-            place,
+        Err(correction_error(
+            location,
             files,
             &format!("row corrected twice: in `{first}`{where_else}"),
         )
@@ -102,12 +104,12 @@ impl MendedRows {
             .map_err(|error| Error::internal("corrected rows of several kinds").because(error))?;
         Self {
             rows,
-            places: [self.places.as_slice(), others.places.as_slice()].concat(),
+            locations: [self.locations.as_slice(), others.locations.as_slice()].concat(),
         }
-        .last_of_each_place()
+        .last_of_each_index()
     }
 
-    /// Says no to a row that is neither among `rejected` nor mended before, nor of one of the
+    /// Says no to a row that is neither among `rejected` nor corrected before, nor of one of the
     /// `open` parts, whose own tables say what was rejected.
     ///
     /// # Errors
@@ -122,89 +124,90 @@ impl MendedRows {
         const NEVER: &str = "a corrected row was never rejected";
         const HINT: &str =
             "keep `rejected_file` and `rejected_row` as they are: they say where the row belongs";
-        let is_new = |place: &(usize, u64)| before.places.binary_search(place).is_err();
-        let is_open = |place: &(usize, u64)| {
+        let is_new = |location: &(usize, u64)| before.locations.binary_search(location).is_err();
+        let is_open = |location: &(usize, u64)| {
             let position = Position {
-                file: place.0,
-                row: place.1,
+                file: location.0,
+                row: location.1,
             };
             open.iter()
                 .any(|part| (part.account.start..part.account.end).contains(&position))
         };
-        if let Some(&place) = self
-            .places
+        if let Some(&location) = self
+            .locations
             .iter()
-            .find(|place| is_new(place) && !rejected.contains(place) && !is_open(place))
+            .find(|location| is_new(location) && !rejected.contains(location) && !is_open(location))
         {
-            return Err(told_of(place, files, NEVER).hint(HINT));
+            return Err(correction_error(location, files, NEVER).hint(HINT));
         }
         for part in open {
             let most = part.rejected.as_ref().map_or(0, |file| file.rows);
-            let mut own = self.places[self.of(part)]
+            let mut own = self.locations[self.of(part)]
                 .iter()
-                .filter(|place| is_new(place));
-            if let Some(&place) = own.nth(usize::try_from(most).unwrap_or(usize::MAX)) {
+                .filter(|location| is_new(location));
+            if let Some(&location) = own.nth(usize::try_from(most).unwrap_or(usize::MAX)) {
                 let message = format!(
                     "more rows were corrected than the {} that were rejected there",
                     counted(most as usize, "row")
                 );
-                return Err(told_of(place, files, &message).hint(HINT));
+                return Err(correction_error(location, files, &message).hint(HINT));
             }
         }
         Ok(())
     }
 
-    /// The places, (file, row in it from 0), of the rows of tables that a run wrote of rejected
+    /// The positions, (file, row in it from 0), of the rows of tables that a run wrote of rejected
     /// rows.
     ///
     /// # Errors
     /// Fails if they cannot be read.
-    pub fn places<'a>(
+    pub fn locations<'a>(
         tables: impl IntoIterator<Item = &'a PathBuf>,
         files: &HashMap<String, usize>,
     ) -> Result<HashSet<(usize, u64)>> {
-        let mut places = HashSet::new();
+        let mut locations = HashSet::new();
         for path in tables {
             let dataset = Dataset::of_file(path)?;
             let schema = dataset.schema();
-            let wanted = COLUMNS[..2]
+            let requested = COLUMNS[..2]
                 .iter()
                 .filter_map(|name| schema.field_with_name(name).ok().cloned());
-            for batch in dataset.batches(&dataset.as_read(&Schema::new(wanted.collect::<Vec<_>>())))
+            for batch in
+                dataset.batches(&dataset.as_read(&Schema::new(requested.collect::<Vec<_>>())))
             {
-                places.extend(places_of(&batch?, files).map_err(|error| error.at_path(path))?);
+                locations.extend(indices_of(&batch?, files).map_err(|error| error.at_path(path))?);
             }
         }
-        Ok(places)
+        Ok(locations)
     }
 
-    fn last_of_each_place(&self) -> Result<Self> {
+    fn last_of_each_index(&self) -> Result<Self> {
         let last: BTreeMap<(usize, u64), u64> = self
-            .places
+            .locations
             .iter()
             .enumerate()
-            .map(|(index, place)| (*place, index as u64))
+            .map(|(index, location)| (*location, index as u64))
             .collect();
         self.taken(last.into_iter().collect())
     }
 
     fn taken(&self, chosen: Vec<((usize, u64), u64)>) -> Result<Self> {
-        let (places, indices): (Vec<_>, Vec<u64>) = chosen.into_iter().unzip();
+        let (locations, indices): (Vec<_>, Vec<u64>) = chosen.into_iter().unzip();
         let rows = take_record_batch(&self.rows, &UInt64Array::from(indices))
             .map_err(|error| Error::internal("cannot take corrected rows").because(error))?;
-        Ok(Self { rows, places })
+        Ok(Self { rows, locations })
     }
 
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.locations.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.locations.is_empty()
     }
 
     /// Whether a row belongs to the part.
@@ -213,10 +216,10 @@ impl MendedRows {
         !self.of(part).is_empty()
     }
 
-    /// Which rows belong to the part: they are in the order of their places.
+    /// Which rows belong to the part: they are in the order of their positions.
     fn of(&self, part: &PartRecord) -> Range<usize> {
         let before = |end: Position| {
-            self.places
+            self.locations
                 .partition_point(|&(file, row)| Position { file, row } < end)
         };
         before(part.account.start)..before(part.account.end)
@@ -235,7 +238,7 @@ impl MendedRows {
     ) -> Result<Option<WrittenFile>> {
         let own = self.taken(
             self.of(part)
-                .map(|index| (self.places[index], index as u64))
+                .map(|index| (self.locations[index], index as u64))
                 .collect(),
         )?;
         if own.is_empty() {
@@ -257,13 +260,13 @@ impl MendedRows {
 
     fn table(&self, files: &[String]) -> Result<RecordBatch> {
         let paths: ArrayRef = Arc::new(
-            self.places
+            self.locations
                 .iter()
                 .map(|(file, _)| files.get(*file))
                 .collect::<StringArray>(),
         );
         let rows: ArrayRef = Arc::new(
-            self.places
+            self.locations
                 .iter()
                 .map(|(_, row)| *row as i64 + 1)
                 .collect::<Int64Array>(),
@@ -283,14 +286,18 @@ impl MendedRows {
     /// The rows as the pipeline puts them in the place of the input's.
     ///
     /// # Errors
-    /// An internal error; places are unique by now.
+    /// An internal error; positions are unique by now.
     pub fn into_corrections(self) -> Result<Corrections> {
-        Corrections::new(self.rows, &self.places)
+        Corrections::new(self.rows, &self.locations)
     }
 }
 
 /// An error about the row at a place of the input.
-fn told_of((file, row): (usize, u64), files: &HashMap<String, usize>, message: &str) -> Error {
+fn correction_error(
+    (file, row): (usize, u64),
+    files: &HashMap<String, usize>,
+    message: &str,
+) -> Error {
     let path = files
         .iter()
         .find(|(_, index)| **index == file)
@@ -314,15 +321,15 @@ fn schema(own: &Schema) -> SchemaRef {
     ))
 }
 
-fn places_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<(usize, u64)>> {
+fn indices_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<(usize, u64)>> {
     let column = |name: &str, data_type: &DataType| {
-        let lacks = || {
+        let missing_attribute = || {
             Error::contract(
                 "the table of corrected rows is missing the column that says where a row belongs",
             )
             .at_column(name)
         };
-        let found = batch.column_by_name(name).ok_or_else(lacks)?;
+        let found = batch.column_by_name(name).ok_or_else(missing_attribute)?;
         cast(found, data_type).map_err(|error| {
             Error::contract("a row's place cannot be read")
                 .at_column(name)
@@ -333,11 +340,11 @@ fn places_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<
         column(COLUMNS[0], &DataType::Utf8)?,
         column(COLUMNS[1], &DataType::Int64)?,
     );
-    let places = paths
+    let locations = paths
         .as_string::<i32>()
         .iter()
         .zip(rows.as_primitive::<Int64Type>().iter());
-    let place = |(index, (path, row)): (usize, (Option<&str>, Option<i64>))| {
+    let location = |(index, (path, row)): (usize, (Option<&str>, Option<i64>))| {
         let file = path.and_then(|path| files.get(path).copied());
         let row = row
             .and_then(|row| u64::try_from(row).ok())
@@ -352,12 +359,15 @@ fn places_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<
             )
         })
     };
-    places.enumerate().map(place).collect()
+    locations.enumerate().map(location).collect()
 }
 
-/// In delimited text an empty field of a column that is no text is null.
-fn with_nulls(column: &ArrayRef, wanted: &DataType) -> ArrayRef {
-    match column.as_string_opt::<i32>().filter(|_| !is_text(wanted)) {
+/// In delimited text an empty field of a column that is not text is null.
+fn with_nulls(column: &ArrayRef, requested: &DataType) -> ArrayRef {
+    match column
+        .as_string_opt::<i32>()
+        .filter(|_| !is_text(requested))
+    {
         Some(texts) => Arc::new(
             texts
                 .iter()

@@ -40,20 +40,20 @@ impl Columns {
     /// The matrix whose rows are these.
     pub(super) fn copy(&mut self, rows: Rows<'_>) {
         self.shape(rows.count, rows.width);
-        let mut place = 0;
+        let mut index = 0;
         for first in (0..rows.width).step_by(2 * LINE) {
             for row in 0..rows.count {
                 let values = &rows.values[row * rows.stride + first
                     ..row * rows.stride + rows.width.min(first + 2 * LINE)];
                 let (whole, rest) = values.as_chunks::<LINE>();
                 for values in whole {
-                    self.lines[place].0 = *values;
-                    place += 1;
+                    self.lines[index].0 = *values;
+                    index += 1;
                 }
                 if !rest.is_empty() {
-                    self.lines[place] = Line::default();
-                    self.lines[place].0[..rest.len()].copy_from_slice(rest);
-                    place += 1;
+                    self.lines[index] = Line::default();
+                    self.lines[index].0[..rest.len()].copy_from_slice(rest);
+                    index += 1;
                 }
             }
         }
@@ -117,11 +117,11 @@ impl Task for Turn<'_, '_> {
             let panel = first / (2 * LINE);
             let lines_each = (count - panel * 2 * LINE).min(2 * LINE).div_ceil(LINE);
             let start = panel * 2 * width + first / LINE % 2;
-            for place in (0..width).step_by(LINE) {
-                let numbers = (width - place).min(LINE);
+            for index in (0..width).step_by(LINE) {
+                let numbers = (width - index).min(LINE);
                 let mut square = [lanes.splat(0.0); LINE];
                 for (row, vector) in square.iter_mut().enumerate().take(rows) {
-                    let values = &values[(first + row) * stride + place..];
+                    let values = &values[(first + row) * stride + index..];
                     *vector = match values.first_chunk::<LINE>() {
                         Some(line) if numbers == LINE => lanes.load(line),
                         _ => lanes.load_some(&values[..numbers], 0.0),
@@ -131,7 +131,7 @@ impl Task for Turn<'_, '_> {
                 for (number, vector) in square.into_iter().enumerate().take(numbers) {
                     lanes.store(
                         vector,
-                        &mut self.columns.lines[start + (place + number) * lines_each].0,
+                        &mut self.columns.lines[start + (index + number) * lines_each].0,
                     );
                 }
             }

@@ -40,7 +40,7 @@ pub fn both<A, B: Send>(
     let take = || other.lock().unwrap_or_else(PoisonError::into_inner).take();
     thread::scope(|scope| {
         let thread = thread::Builder::new()
-            .name("tallow-beside".into())
+            .name("tallow-alongside".into())
             .spawn_scoped(scope, || take().map(|other| other()));
         let own = own();
         let done = match thread {
@@ -66,17 +66,17 @@ pub fn each<T: Sync, R: Send>(
         return Ok(items.iter().map(work).collect());
     }
     let mut heaviest_first: Vec<usize> = (0..items.len()).collect();
-    heaviest_first.sort_by_key(|place| Reverse(weigh(&items[*place])));
+    heaviest_first.sort_by_key(|index| Reverse(weigh(&items[*index])));
     let next = AtomicUsize::new(0);
     let take_part = || {
-        let places = iter::from_fn(|| heaviest_first.get(next.fetch_add(1, Ordering::Relaxed)));
-        places
-            .map(|place| (*place, work(&items[*place])))
+        let indices = iter::from_fn(|| heaviest_first.get(next.fetch_add(1, Ordering::Relaxed)));
+        indices
+            .map(|index| (*index, work(&items[*index])))
             .collect::<Vec<(usize, R)>>()
     };
     let (mut done, others) = both(take_part, take_part)?;
     done.extend(others);
-    done.sort_by_key(|(place, _)| *place);
+    done.sort_by_key(|(index, _)| *index);
     Ok(done.into_iter().map(|(_, result)| result).collect())
 }
 
@@ -126,7 +126,7 @@ fn send<T>(items: impl Iterator<Item = T>, weigh: impl Fn(&T) -> usize, to: &Syn
             }
         }
     }
-    // Nobody listens any more where the work has ended before the items have.
+    // No one listens any more where the work has ended before the items have.
     let _ = to.send(portion);
 }
 
@@ -135,7 +135,7 @@ fn received<T>(from: Receiver<Vec<T>>) -> impl Iterator<Item = T> {
 }
 
 fn failed() -> Error {
-    Error::internal("a thread that works beside this one failed")
+    Error::internal("a thread that works alongside this one failed")
 }
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
             let sum = ahead(
                 0..10_000_u64,
                 |_| weight,
-                |items| items.enumerate().all(|(place, item)| place as u64 == item),
+                |items| items.enumerate().all(|(index, item)| index as u64 == item),
             )
             .unwrap();
             assert!(sum, "{weight}");

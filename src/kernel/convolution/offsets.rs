@@ -51,7 +51,7 @@ pub(super) struct Part {
 
 /// The outputs of a block.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct Offsets {
     pub(super) vectors: Vec<Vector>,
     pieces: Vec<Piece>,
     /// Outputs that are done together.
@@ -59,19 +59,19 @@ pub(super) struct Places {
     pub(super) steps: Vec<Step>,
     /// The numbers of a step: 4, 8 or 16.
     pub(super) step_width: usize,
-    /// The greatest base, and of whole vectors the greatest place of results.
-    greatest: (usize, Option<usize>),
+    /// The largest base, and of whole vectors the largest place of results.
+    largest: (usize, Option<usize>),
     /// Of the steps, where the last ones read and write.
-    greatest_step: (usize, usize),
+    max_step: (usize, usize),
 }
 
-impl Places {
+impl Offsets {
     /// Vectors that lie where their numbers do.
     pub(super) fn in_rows(runs: &[Run]) -> Self {
-        let mut places = Self::default();
+        let mut offsets = Self::default();
         for run in runs {
             for start in (0..run.length).step_by(LINE) {
-                places.put(
+                offsets.put(
                     0,
                     run.out + start,
                     LINE.min(run.length - start),
@@ -79,17 +79,17 @@ impl Places {
                 );
             }
         }
-        places.parts.push(Part {
-            vectors: 0..places.vectors.len(),
+        offsets.parts.push(Part {
+            vectors: 0..offsets.vectors.len(),
             steps: 0..0,
         });
-        places.closed()
+        offsets.closed()
     }
 
     /// Vectors of panels of two each.
     pub(super) fn packed(runs: &[Run]) -> Self {
         let longest = runs.iter().map(|run| run.length).max().unwrap_or(0);
-        let mut places = Self {
+        let mut offsets = Self {
             step_width: longest.next_power_of_two().clamp(4, LINE),
             ..Self::default()
         };
@@ -98,7 +98,7 @@ impl Places {
             let mut done = 0;
             while done < run.length {
                 let count = (run.length - done).min(LINE - lane % LINE);
-                places.put(lane, run.out + done, count, lane % PANEL);
+                offsets.put(lane, run.out + done, count, lane % PANEL);
                 (lane, done) = (lane + count, done + count);
             }
         }
@@ -107,21 +107,21 @@ impl Places {
             let mut done = 0;
             while done < run.length {
                 if lane % PANEL == 0 {
-                    let (vector, step) = (lane / LINE, places.steps.len());
-                    places.parts.push(Part {
-                        vectors: vector..places.vectors.len().min(vector + PANEL / LINE),
+                    let (vector, step) = (lane / LINE, offsets.steps.len());
+                    offsets.parts.push(Part {
+                        vectors: vector..offsets.vectors.len().min(vector + PANEL / LINE),
                         steps: step..step,
                     });
                 }
                 let count = (run.length - done)
-                    .min(places.step_width)
+                    .min(offsets.step_width)
                     .min(PANEL - lane % PANEL);
-                places.steps.push(Step {
+                offsets.steps.push(Step {
                     from: run.from + done,
                     to: lane % PANEL,
                 });
-                let end = places.steps.len();
-                places
+                let end = offsets.steps.len();
+                offsets
                     .parts
                     .last_mut()
                     .into_iter()
@@ -129,7 +129,7 @@ impl Places {
                 (lane, done) = (lane + count, done + count);
             }
         }
-        places.closed()
+        offsets.closed()
     }
 
     /// Results of some lanes of one vector, joined with those before if they go behind them.
@@ -165,15 +165,12 @@ impl Places {
 
     fn closed(mut self) -> Self {
         for step in &self.steps {
-            self.greatest_step = (
-                self.greatest_step.0.max(step.from),
-                self.greatest_step.1.max(step.to),
-            );
+            self.max_step = (self.max_step.0.max(step.from), self.max_step.1.max(step.to));
         }
         for vector in &mut self.vectors {
             vector.is_whole = self.pieces[vector.first_piece].length == LINE;
             let out = vector.is_whole.then_some(vector.out);
-            self.greatest = (self.greatest.0.max(vector.base), self.greatest.1.max(out));
+            self.largest = (self.largest.0.max(vector.base), self.largest.1.max(out));
         }
         self
     }
@@ -183,12 +180,12 @@ impl Places {
     }
 
     /// Where the last step reads, and where one writes farthest into a row of a panel.
-    pub(super) fn greatest_step(&self) -> (usize, usize) {
-        self.greatest_step
+    pub(super) fn max_step(&self) -> (usize, usize) {
+        self.max_step
     }
 
-    /// The greatest base, and of whole vectors the greatest place of results.
-    pub(super) fn greatest(&self) -> (usize, Option<usize>) {
-        self.greatest
+    /// The largest base, and of whole vectors the largest place of results.
+    pub(super) fn largest(&self) -> (usize, Option<usize>) {
+        self.largest
     }
 }

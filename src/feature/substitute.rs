@@ -1,7 +1,7 @@
 //! Rows of blocks in the model's own types: what stands in for rejected ones, and one row alone.
 //!
 //! A graph may stop at a value, such as a category that its encoder refuses; a row that a policy
-//! leaves out must not be what it stops at.
+//! drops must not be what it stops at.
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
@@ -9,7 +9,7 @@ use arrow::compute::take;
 use super::FeatureBlock;
 use crate::error::{Error, Result};
 
-/// The block with the first accepted row in the place of every rejected one; none if that changes
+/// The block with the first accepted row in place of every rejected one; none if that changes
 /// nothing: for blocks of numbers, where no row stops a model, and where no row is accepted.
 ///
 /// # Errors
@@ -23,18 +23,18 @@ pub fn without_rejected(block: &FeatureBlock, rejected: &[usize]) -> Result<Opti
     if rejected.iter().all(is_taken) {
         return Ok(None);
     }
-    let mut places: Vec<u32> = (0..block.row_count() as u32).collect();
-    let mut is_rejected = vec![false; places.len()];
+    let mut indices: Vec<u32> = (0..block.row_count() as u32).collect();
+    let mut is_rejected = vec![false; indices.len()];
     rejected.iter().for_each(|row| is_rejected[*row] = true);
     let Some(accepted) = is_rejected.iter().position(|rejected| !rejected) else {
         return Ok(None);
     };
     rejected
         .iter()
-        .for_each(|row| places[*row] = accepted as u32);
-    let places = UInt32Array::from(places);
+        .for_each(|row| indices[*row] = accepted as u32);
+    let indices = UInt32Array::from(indices);
     let picked = |column: &ArrayRef| {
-        take(column, &places, None)
+        take(column, &indices, None)
             .map_err(|error| Error::internal("a column without rows").because(error))
     };
     Ok(Some(FeatureBlock::Native(

@@ -1,14 +1,14 @@
 //! Trees laid out one after the other, each for the kernel that is cheaper for it.
 //!
-//! Owns the way from an ensemble's trees to segments. A tree is given up as soon as it is laid out,
+//! Owns the way from an ensemble's trees to segments. A tree is dropped as soon as it is laid out,
 //! so that the next one's nodes lie where its own lay: a model of a hundred thousand nodes never
 //! lies in memory as nodes. Only the first trees of a group are kept, until the conditions that
 //! they share have made the group worth it.
 
 use std::ops::Range;
 
-use super::choice::{Counts, Estimate, Plan};
 use super::compiled::Compiled;
+use super::cost_model::{Counts, Estimate, Plan};
 use super::ensemble::{Frame, NODE_LIMIT, Shape, Tree};
 use super::lane_number::LaneNumber;
 use super::program::Outline;
@@ -25,7 +25,7 @@ pub(super) enum Segment<T> {
 }
 
 /// Takes an ensemble's trees in their order.
-pub(super) struct Planter<'a, T: LaneNumber> {
+pub(super) struct LayoutBuilder<'a, T: LaneNumber> {
     frame: &'a Frame,
     plan: &'a Plan,
     walking: Compiled<T>,
@@ -58,7 +58,7 @@ impl<T: LaneNumber> Segment<T> {
     }
 }
 
-impl<'a, T: LaneNumber> Planter<'a, T> {
+impl<'a, T: LaneNumber> LayoutBuilder<'a, T> {
     /// No tree yet.
     pub(super) fn new(frame: &'a Frame, plan: &'a Plan) -> Self {
         let builder = Builder::new(frame.margin_count(), plan.processor);
@@ -137,9 +137,9 @@ impl<'a, T: LaneNumber> Planter<'a, T> {
     fn close(&mut self) {
         let group = std::mem::take(&mut self.group);
         if group.is_worth_it {
-            let few_rows = self.plan.few_rows(group.trees, group.asked);
+            let small_batch = self.plan.small_batch(group.trees, group.asked);
             self.segments
-                .push(Segment::Sliced(self.builder.finish(few_rows)));
+                .push(Segment::Sliced(self.builder.finish(small_batch)));
         } else {
             self.builder.clear();
             group.kept.iter().for_each(|tree| self.walk(tree));
