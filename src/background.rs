@@ -151,9 +151,9 @@ mod tests {
     fn each_gives_all_in_their_order() {
         for weight in [0, 1, WORTH_A_THREAD] {
             let items: Vec<usize> = (0..50).collect();
-            let doubled = each(&items, |_| weight, |item| 2 * item).unwrap();
+            let twofold = each(&items, |_| weight, |item| 2 * item).unwrap();
             assert_eq!(
-                doubled,
+                twofold,
                 (0..50).map(|item| 2 * item).collect::<Vec<usize>>(),
                 "{weight}"
             );

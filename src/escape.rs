@@ -21,7 +21,8 @@ pub fn is_unsafe(character: char) -> bool {
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
             // Line ends of Unicode's own.
             | '\u{2028}' | '\u{2029}'
-            // What is invisible and makes two names look alike; joiners are left, which scripts and emoji need.
+            // What is invisible and makes two names look alike; joiners are left, which scripts and
+            // emoji need.
             | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 

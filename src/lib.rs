@@ -51,8 +51,8 @@
 //! - Rows in = scored + rejected + filtered, per file and in total; a run whose ledger does not
 //!   balance fails.
 //! - The output's bytes depend on input, model and options, never on threads, batch size or time.
-//! - A score does not depend on the rows alongside it: alone and in any batch it has the same bits (on
-//!   a CUDA device, all but the last digits).
+//! - A score does not depend on the rows alongside it: alone and in any batch it has the same bits
+//!   (on a CUDA device, all but the last digits).
 //! - An output appears under its name only when it is whole.
 //! - Nothing panics on any input; nothing but `storage` touches the file system.
 //!

@@ -1,7 +1,7 @@
 //! Panics of libraries underneath, made errors.
 //!
-//! Owns the note of where a panic happened: the process's hook writes it, and anyone who catches the
-//! panic makes it the source of an error. It must not know what the work was.
+//! Owns the note of where a panic happened: the process's hook writes it, and anyone who catches
+//! the panic makes it the source of an error. It must not know what the work was.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};

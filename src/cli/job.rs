@@ -1,8 +1,8 @@
 //! Job files: a run's options in TOML, under the names of its flags.
 //!
-//! Owns how such a file is read and written. Its values become defaults of clap's arguments, so that
-//! flags and `TALLOW_*` variables come before them and every value is checked as a flag's is. It
-//! must not know what an option means.
+//! Owns how such a file is read and written. Its values become defaults of clap's arguments, so
+//! that flags and `TALLOW_*` variables come before them and every value is checked as a flag's is.
+//! It must not know what an option means.
 
 use std::any::TypeId;
 use std::ffi::OsString;

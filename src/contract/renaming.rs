@@ -126,7 +126,7 @@ pub(super) fn missing_columns(
                 .into()
         });
     let error = Error::contract(format!(
-        "the model needs the {word} {names}, which the data is missing"
+        "the model needs the {word} {names}, which is not in the data"
     ))
     .hint(hint);
     dataset.files.first().map_or_else(

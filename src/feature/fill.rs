@@ -347,8 +347,8 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     }
 
     /// Whether a text stands for a missing value. A category that the model knows is a value, even
-    /// if it is spelt like a missing one; an empty field of delimited text is not a number, so it is
-    /// missing where one is expected.
+    /// if it is spelt like a missing one; an empty field of delimited text is not a number, so it
+    /// is missing where one is expected.
     fn is_missing_text(&self, text: &str) -> bool {
         let is_empty = text.is_empty() && self.missing.is_untyped && !self.lookup.holds_texts();
         is_empty || self.missing.is_text(text, || self.lookup.knows(text))

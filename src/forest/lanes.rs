@@ -3,8 +3,8 @@
 //!
 //! Where a method has a body, it is portable and defines the method; a processor's own file
 //! overrides those that it does faster, bit for bit the same. A value of a type that implements
-//! [`Lanes`] proves that the processor can do it: only `detect` of its file makes one. Knows nothing
-//! of trees.
+//! [`Lanes`] proves that the processor can do it: only `detect` of its file makes one. Knows
+//! nothing of trees.
 
 use super::bins::{self, Cuts};
 use super::slice::{ByteSet, Mask, NARROW_LEAVES, Slice};

@@ -15,8 +15,9 @@
 //! The **walking** kernel ([`compiled`], [`walk`]) follows each row through the nodes; it does what
 //! the other cannot (linear leaves, sets of more than 16 384 categories, symmetric trees of more
 //! than 16 conditions) and what it does dearly (huge trees). Where the rows of a slice are few,
-//! each walks alone through what is laid out for slicing ([`small_batch`], [`leaf_lookup`]). [`cost_model`]
-//! estimates what is cheaper, [`layout`] lays each tree out for it and gives the tree up.
+//! each walks alone through what is laid out for slicing ([`small_batch`], [`leaf_lookup`]).
+//! [`cost_model`] estimates what is cheaper, [`layout`] lays each tree out for it and gives the
+//! tree up.
 //!
 //! # What was tried, and what it gave
 //!

@@ -64,7 +64,8 @@ impl<T: LaneNumber> Builder<T> {
                 .collect(),
         };
         let is_welcome = judge(self.collector.counts()) && self.collector.len() <= MAX_CONDITIONS;
-        // Trees that are one leaf ask nothing: what is empty is reported by trees, not by conditions.
+        // Trees that are one leaf ask nothing: what is empty is reported by trees, not by
+        // conditions.
         if !self.program.steps.is_empty() && !is_welcome {
             self.collector.truncate(before);
             return false;

@@ -1,7 +1,8 @@
 //! `MLflow` model directories: which of the files holds the model, and what the signature says of
 //! its columns.
 //!
-//! Owns the reading of `MLmodel` and what the model is called. The file itself goes to its importer. Source: <https://mlflow.org/docs/latest/ml/model/>.
+//! Owns the reading of `MLmodel` and what the model is called. The file itself goes to its
+//! importer. Source: <https://mlflow.org/docs/latest/ml/model/>.
 
 use std::path::{Path, PathBuf};
 

@@ -2,8 +2,8 @@
 //! second.
 //!
 //! Owns the list of formats and how one is recognised. An importer sees [`ModelFiles`], the bytes
-//! of a file or of those of a directory, and nothing else: no disk, no network, no table. Every count, index and shape in a
-//! file is hostile until checked.
+//! of a file or of those of a directory, and nothing else: no disk, no network, no table. Every
+//! count, index and shape in a file is hostile until checked.
 
 mod catboost;
 pub mod huggingface;
@@ -99,7 +99,8 @@ fn refusal(artefact: &Artefact) -> (Kind, String, String) {
     }
     match refusal::refused(artefact) {
         Some(refused) => (Kind::Trust, refused.message.into(), refused.hint.into()),
-        // The format has no magic number: without its end a file cannot be distinguished from others.
+        // The format has no magic number: without its end a file cannot be distinguished from
+        // others.
         None if artefact
             .path
             .extension()

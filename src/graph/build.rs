@@ -86,8 +86,8 @@ impl Builder {
         self.value_count - 1
     }
 
-    /// Adds a node, whose constant inputs it is reported, and gives the numbers of its outputs, one for
-    /// each that `definition` lists.
+    /// Adds a node, whose constant inputs it is reported, and gives the numbers of its outputs, one
+    /// for each that `definition` lists.
     ///
     /// `inputs` are the node's inputs, then what its subgraphs capture.
     ///

@@ -277,7 +277,8 @@ fn made_bytes(value: &Value, fuel: &Fuel) -> usize {
     }
 }
 
-/// The steps that a value counts as alongside its node: large ones take longer to make, and to copy.
+/// The steps that a value counts as alongside its node: large ones take longer to make, and to
+/// copy.
 fn cost(value: &Value) -> u64 {
     match value {
         Value::Tensor(tensor) | Value::Maps { values: tensor, .. } => {

@@ -26,10 +26,11 @@
 //!
 //! The answers differ from ONNX Runtime's by less than 1e-6. What made the difference: convolutions
 //! without a matrix of windows ([`crate::kernel::convolution`]), recurrent layers whose rows take
-//! each step together ([`recurrent`](op::recurrent)), groups of rows whose values stay in the second-level cache
-//! ([`probe`]; memory of the transformer 906 to 103 MB), chains of dense layers on packed products
-//! ([`fuse`](pass::fuse)) that take in GELU where it is written out ([`gelu`](pass::gelu)), softmax and norms on vectors
-//! ([`vectors`](op::vectors)), small products on packed matrices ([`product`](op::product)).
+//! each step together ([`recurrent`](op::recurrent)), groups of rows whose values stay in the
+//! second-level cache ([`probe`]; memory of the transformer 906 to 103 MB), chains of dense layers
+//! on packed products ([`fuse`](pass::fuse)) that take in GELU where it is written out
+//! ([`gelu`](pass::gelu)), softmax and norms on vectors ([`vectors`](op::vectors)), small products
+//! on packed matrices ([`product`](op::product)).
 
 pub mod answer;
 pub mod arrays;

@@ -114,9 +114,9 @@ pub(super) fn row_cost(model: &GraphModel) -> Option<Made> {
     Some(fuel.take_made().less(two))
 }
 
-/// Whether what the graph makes of a row depends on the rows alongside it, as it does where the mean
-/// of a batch is taken: two rows together and each alone give other bits, or only each alone gives
-/// anything.
+/// Whether what the graph makes of a row depends on the rows alongside it, as it does where the
+/// mean of a batch is taken: two rows together and each alone give other bits, or only each alone
+/// gives anything.
 pub(super) fn mixes_rows(model: &GraphModel) -> bool {
     const ROWS: usize = 2;
     let (width, fuel) = (model.row_length(), Fuel::probing(PROBE_STEPS));

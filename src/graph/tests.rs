@@ -253,8 +253,8 @@ fn a_value_that_others_read_ends_a_chain() {
     );
 }
 
-/// Two numbers imputed and scaled alongside a text's indicators, summed by a linear model, as skl2onnx
-/// writes it.
+/// Two numbers imputed and scaled alongside a text's indicators, summed by a linear model, as
+/// skl2onnx writes it.
 fn pipeline(refuses_unknown: bool) -> Sketch {
     let mut sketch = Sketch::default();
     let (numbers, text) = (sketch.builder.input(), sketch.builder.input());

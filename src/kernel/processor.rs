@@ -114,7 +114,8 @@ fn detected() -> Features {
     }
 }
 
-/// Asks Linux for the use of the tile registers, whose state is too large to be saved for every process.
+/// Asks Linux for the use of the tile registers, whose state is too large to be saved for every
+/// process.
 #[cfg(target_arch = "x86_64")]
 #[expect(
     unsafe_code,

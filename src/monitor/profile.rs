@@ -2,7 +2,8 @@
 //!
 //! Owns the profile of a table: per column counts, moments, quantiles, categories and distinct
 //! values. Each part is a function of the column's values alone, so profiles of parts merge to the
-//! profile of the whole, byte for byte. It must not know where tables come from or where profiles go.
+//! profile of the whole, byte for byte. It must not know where tables come from or where profiles
+//! go.
 
 use std::collections::HashMap;
 

@@ -1,9 +1,9 @@
 //! How a feature enters a network: as a standardised number, as a row of an embedding table, or as
 //! one place of several.
 //!
-//! Owns the way from a feature's column to its positions in the first layer's rows. A category arrives
-//! as its code; a code that is none of the table's becomes NaN, for the contract decides about
-//! unseen values, not the network.
+//! Owns the way from a feature's column to its positions in the first layer's rows. A category
+//! arrives as its code; a code that is none of the table's becomes NaN, for the contract decides
+//! about unseen values, not the network.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,9 +1,9 @@
-//! Rejected rows that a user corrected: read back, put alongside what was corrected before, kept for the
-//! next time.
+//! Rejected rows that a user corrected: read back, put alongside what was corrected before, kept
+//! for the next time.
 //!
-//! A corrected row is known by its file and its row there, which the quarantine wrote alongside it. All
-//! rows that were ever corrected stay with the data set, because a part is always made from the input
-//! and them. Owns these tables. It must not know how parts are scored.
+//! A corrected row is known by its file and its row there, which the quarantine wrote alongside it.
+//! All rows that were ever corrected stay with the data set, because a part is always made from the
+//! input and them. Owns these tables. It must not know how parts are scored.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -38,12 +38,13 @@ pub struct CorrectedRows {
 }
 
 impl CorrectedRows {
-    /// Reads tables of corrected rows. `files` are the input's files by the names that the tables use.
+    /// Reads tables of corrected rows. `files` are the input's files by the names that the tables
+    /// use.
     ///
     /// # Errors
-    /// A contract error, with the table and column, if a table is missing a column that the job reads or
-    /// holds values that are not of its type, or names a file that is not an input; one with the row's
-    /// place if two rows are of one place.
+    /// A contract error, with the table and column, if a table is missing a column that the job
+    /// reads or holds values that are not of its type, or names a file that is not an input; one
+    /// with the row's place if two rows are of one place.
     pub fn read(tables: &[PathBuf], job: &Job, files: &HashMap<String, usize>) -> Result<Self> {
         let mut batches = Vec::new();
         let (mut locations, mut firsts) = (Vec::new(), Vec::new());

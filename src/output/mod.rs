@@ -2,9 +2,9 @@
 //! can be corrected.
 //!
 //! Owns where rows go once they are scored: one file, or a directory of parts with a manifest, and
-//! the rejected rows alongside either. A run that is killed leaves nothing half-written under a name
-//! that anybody reads, and a data set goes on where it stopped. It must not know models or how rows
-//! are scored.
+//! the rejected rows alongside either. A run that is killed leaves nothing half-written under a
+//! name that anybody reads, and a data set goes on where it stopped. It must not know models or how
+//! rows are scored.
 
 pub mod checkpoint;
 pub mod corrected;

@@ -207,8 +207,8 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     open_file(&only_model_in(path)?, path, options)
 }
 
-/// What is said where no model lies; a name of the hub, of an owner and a model, is distinguished from a
-/// path by its first part, which is not there either.
+/// What is said where no model lies; a name of the hub, of an owner and a model, is distinguished
+/// from a path by its first part, which is not there either.
 fn missing_model(path: &Path) -> Result<Error> {
     let mut parts = path.components();
     match (parts.next(), parts.next(), parts.next()) {

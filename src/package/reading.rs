@@ -1,8 +1,8 @@
 //! Model files as bytes: known by their beginning before they are read, counted while they are
 //! held.
 //!
-//! Owns what is read of a file and when: of one that is not a model, however large, no more than its
-//! ends. Which bytes are a model is the importers' business.
+//! Owns what is read of a file and when: of one that is not a model, however large, no more than
+//! its ends. Which bytes are a model is the importers' business.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};

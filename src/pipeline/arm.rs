@@ -1,8 +1,8 @@
 //! The models that score a run's rows: arms, which see the same rows and add columns of their own.
 //!
-//! Owns how arms work on one portion: block by block, each block by every arm, and how what comes of
-//! them is put together. Inputs are numbered through all arms. It must not know what decides which
-//! arm's answer counts.
+//! Owns how arms work on one portion: block by block, each block by every arm, and how what comes
+//! of them is put together. Inputs are numbered through all arms. It must not know what decides
+//! which arm's answer counts.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

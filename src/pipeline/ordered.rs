@@ -75,8 +75,8 @@ enum Turn<W: Work + ?Sized> {
 /// Does `work` on the items of `source` with `threads` workers and hands the results to `deliver`
 /// in the items' order.
 ///
-/// While `pressure` says so, nothing is begun alongside what is in flight. Each worker is a rayon pool
-/// of one thread, so that libraries which fork inside stay on their worker's core.
+/// While `pressure` says so, nothing is begun alongside what is in flight. Each worker is a rayon
+/// pool of one thread, so that libraries which fork inside stay on their worker's core.
 ///
 /// # Errors
 /// The failure with the lowest number, after all workers have stopped.

@@ -122,8 +122,8 @@ impl PartAccount {
         };
     }
 
-    /// Whether its numbers can be those of a run over so many files, of a model with so many inputs,
-    /// that wrote so many rows: records are read back from a disk.
+    /// Whether its numbers can be those of a run over so many files, of a model with so many
+    /// inputs, that wrote so many rows: records are read back from a disk.
     #[must_use]
     pub fn fits(&self, file_count: usize, input_count: usize, rows_written: Option<u64>) -> bool {
         let is_balanced = |rows: &RowCounts| {

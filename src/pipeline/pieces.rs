@@ -1,5 +1,5 @@
-//! Work in three steps, of which the middle one is cut into pieces: anyone who has nothing else to do
-//! takes the next piece.
+//! Work in three steps, of which the middle one is cut into pieces: anyone who has nothing else to
+//! do takes the next piece.
 //!
 //! A file of one row group is one portion, decoded by one worker; without pieces the others would
 //! look on while it is scored, and at the end of every run they would wait for the last portion.

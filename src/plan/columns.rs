@@ -45,7 +45,7 @@ pub(super) fn passthrough(
             .find(|name| widened.column_with_name(name).is_none())
         {
             Some(name) => Err(Error::contract(
-                "`--passthrough` names a column that the data is missing",
+                "`--passthrough` names a column that is not in the data",
             )
             .at_column(name)
             .hint(did_you_mean(

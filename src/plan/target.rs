@@ -21,8 +21,8 @@ use crate::table::output_format::OutputFormat;
 /// Rows of a part where no one says otherwise: eight row groups of the output.
 const DEFAULT_ROWS_PER_PART: u64 = 1 << 20;
 
-/// What a run is expected to write for each row alongside the columns that come along: a probability
-/// and a label, compressed.
+/// What a run is expected to write for each row alongside the columns that come along: a
+/// probability and a label, compressed.
 const SCORE_BYTES: f64 = 6.0;
 
 /// The size of a part.
@@ -220,8 +220,8 @@ impl Target {
         self.is_dataset() && self.report.is_some() && !self.is_report_named
     }
 
-    /// Where the report of a run that did not come to its end goes: alongside the good one, which it
-    /// must not replace.
+    /// Where the report of a run that did not come to its end goes: alongside the good one, which
+    /// it must not replace.
     #[must_use]
     pub fn unfinished_report(&self) -> Option<PathBuf> {
         self.report.as_ref()?;

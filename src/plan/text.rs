@@ -141,7 +141,7 @@ pub(crate) fn columns(
                 "`tallow inspect` lists the columns of a file",
             );
             return Err(Error::contract(format!(
-                "`{flag} {name}` names a column that the data is missing"
+                "`{flag} {name}` names a column that is not in the data"
             ))
             .hint(hint));
         }

@@ -8,7 +8,7 @@ use super::expression::MAX_OPERATORS;
 use super::*;
 use crate::error::Kind;
 
-fn people() -> RecordBatch {
+fn passengers() -> RecordBatch {
     let columns: Vec<(&str, ArrayRef)> = vec![
         (
             "age",
@@ -52,7 +52,7 @@ fn people() -> RecordBatch {
 }
 
 fn kept(filter: &str) -> Vec<usize> {
-    let batch = people();
+    let batch = passengers();
     let selection = Query::new(Some(filter), &[], &batch.schema())
         .unwrap()
         .apply(&batch)
@@ -66,7 +66,7 @@ fn kept(filter: &str) -> Vec<usize> {
 
 /// The values of a derived column as text, nulls as `-`.
 fn values(expression: &str) -> String {
-    let batch = people();
+    let batch = passengers();
     let derived = [Derived {
         name: "out".into(),
         expression: expression.into(),
@@ -86,7 +86,7 @@ fn values(expression: &str) -> String {
 }
 
 fn refusal(filter: &str) -> Error {
-    Query::new(Some(filter), &[], &people().schema()).unwrap_err()
+    Query::new(Some(filter), &[], &passengers().schema()).unwrap_err()
 }
 
 #[test]
@@ -320,7 +320,7 @@ fn names_and_types_that_do_not_fit_are_contract_errors() {
         expression: "x".into(),
     }];
     assert_eq!(
-        Query::new(None, &taken, &people().schema())
+        Query::new(None, &taken, &passengers().schema())
             .unwrap_err()
             .kind(),
         Kind::Contract
@@ -330,7 +330,7 @@ fn names_and_types_that_do_not_fit_are_contract_errors() {
         expression: "NULL".into(),
     }];
     assert_eq!(
-        Query::new(None, &untyped, &people().schema())
+        Query::new(None, &untyped, &passengers().schema())
             .unwrap_err()
             .kind(),
         Kind::Contract
@@ -339,7 +339,7 @@ fn names_and_types_that_do_not_fit_are_contract_errors() {
 
 #[test]
 fn derived_columns_build_on_one_another_and_serve_the_filter() {
-    let batch = people();
+    let batch = passengers();
     let derived =
         [("decade", "age // 10"), ("next", "decade + 1")].map(|(name, expression)| Derived {
             name: name.into(),
@@ -378,7 +378,7 @@ fn derived_columns_build_on_one_another_and_serve_the_filter() {
 
 #[test]
 fn a_value_that_cannot_be_computed_fails_with_its_expression() {
-    let batch = people();
+    let batch = passengers();
     let derived = [Derived {
         name: "number".into(),
         expression: "CAST(name AS BIGINT)".into(),
@@ -590,7 +590,7 @@ fn the_longest_chain_that_is_let_through_fits_a_small_stack() {
             .collect::<Vec<_>>()
             .join(",")
     );
-    let batch = people();
+    let batch = passengers();
     let run = move || {
         for filter in [&chain, &words, &list] {
             let query = Query::new(Some(filter.as_str()), &[], &batch.schema()).unwrap();
@@ -612,7 +612,7 @@ fn the_longest_chain_that_is_let_through_fits_a_small_stack() {
 
 #[test]
 fn many_threads_may_apply_one_query() {
-    let batch = people();
+    let batch = passengers();
     let derived = [Derived {
         name: "y".into(),
         expression: "COALESCE(x, 0) * 2".into(),
@@ -869,7 +869,7 @@ fn what_an_expression_makes_is_bounded() {
             .unwrap_err();
         assert!(error.message().contains(" MiB"), "{expression}: {error}");
     }
-    let doubled: Vec<Derived> = (0..40)
+    let twofold: Vec<Derived> = (0..40)
         .map(|step| {
             let before = if step == 0 {
                 "s".to_owned()
@@ -882,7 +882,7 @@ fn what_an_expression_makes_is_bounded() {
             }
         })
         .collect();
-    let mut query = Query::new(None, &doubled, &batch.schema()).unwrap();
+    let mut query = Query::new(None, &twofold, &batch.schema()).unwrap();
     assert!(query.apply(&batch).unwrap_err().message().contains(" MiB"));
     query.keep_only(|name| name == "d3");
     let kept = query.apply(&batch).unwrap().batch;
@@ -903,7 +903,7 @@ fn what_an_expression_makes_is_bounded() {
 
 #[test]
 fn a_derived_column_is_computed_for_the_rows_that_pass() {
-    let batch = people();
+    let batch = passengers();
     let derived = [Derived {
         name: "number".into(),
         expression: "CAST(\"first name\" AS BIGINT)".into(),

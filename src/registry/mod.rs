@@ -32,8 +32,8 @@
 //! | sync the file system | the same |
 //! | create log entry N + 1 | the finished push: the same push again adds nothing |
 //!
-//! Until the sync, a power failure may damage an object. No log entry refers to it then, and the next
-//! push checks every object that it finds.
+//! Until the sync, a power failure may damage an object. No log entry refers to it then, and the
+//! next push checks every object that it finds.
 //!
 //! `promote` and `rollback` consist of the last step alone. An entry is created under the number
 //! after the last one that its writer has read. If another writer was faster, the number is taken:

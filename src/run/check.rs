@@ -1,5 +1,5 @@
-//! A run that is not carried out: all that `score` would do before its first row, and every row read
-//! and scored into nothing where that is asked for.
+//! A run that is not carried out: all that `score` would do before its first row, and every row
+//! read and scored into nothing where that is asked for.
 
 use std::collections::HashMap;
 

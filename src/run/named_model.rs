@@ -14,7 +14,8 @@ use crate::request::work::Work;
 /// requires of every model. `target` is where results go, if they do.
 ///
 /// # Errors
-/// Fails if the name leads nowhere; [`crate::error::Kind::Trust`] if the registry was tampered with.
+/// Fails if the name leads nowhere; [`crate::error::Kind::Trust`] if the registry was tampered
+/// with.
 pub fn locate(
     work: &mut Work,
     target: Option<&Target>,

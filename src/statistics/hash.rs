@@ -1,8 +1,8 @@
 //! One hash of values for every statistic that is stored.
 //!
 //! Owns the function: `MurmurHash3` by A. Appleby, in the form `x64_128` with the seed 0, which is
-//! what Apache `DataSketches` uses too. Stored statistics depend on it, so it never changes; it does
-//! not resist values that were made to collide on purpose.
+//! what Apache `DataSketches` uses too. Stored statistics depend on it, so it never changes; it
+//! does not resist values that were made to collide on purpose.
 
 const FIRST: u64 = 0x87c3_7b91_1142_53d5;
 const SECOND: u64 = 0x4cf5_ad43_2745_937f;

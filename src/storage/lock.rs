@@ -144,7 +144,8 @@ impl Lock {
         self.previous_note.as_deref()
     }
 
-    /// Leaves word of how far the owner came, in one line, for anyone who finds the lock left behind.
+    /// Leaves word of how far the owner came, in one line, for anyone who finds the lock left
+    /// behind.
     ///
     /// # Errors
     /// Fails if it cannot be written.

@@ -1,5 +1,5 @@
-//! Rows cut anew before they are encoded, at positions that depend on the rows alone, so that neither
-//! the size nor the order of the work shows in a single byte of a file.
+//! Rows cut anew before they are encoded, at positions that depend on the rows alone, so that
+//! neither the size nor the order of the work shows in a single byte of a file.
 //!
 //! Columns that were read as views get the type that the table declares here, so that long texts
 //! are spelt out a chunk at a time: a view of one text keeps the whole page that it lies in.

@@ -178,8 +178,8 @@ impl Stream {
     /// stream. What was read before an error is in the buffer.
     ///
     /// # Errors
-    /// Fails if the stream is truncated or damaged or cannot be read, or if the process was asked to
-    /// stop.
+    /// Fails if the stream is truncated or damaged or cannot be read, or if the process was asked
+    /// to stop.
     pub fn read_more(&mut self, buffer: &mut Vec<u8>, limit: usize) -> Result<usize> {
         check_process()?;
         let result = (&mut self.reader).take(limit as u64).read_to_end(buffer);
@@ -187,8 +187,8 @@ impl Stream {
     }
 }
 
-/// What a file's uncompressed beginning looks like, as far as its first bytes shows; for recognising
-/// formats only.
+/// What a file's uncompressed beginning looks like, as far as its first bytes shows; for
+/// recognising formats only.
 #[must_use]
 pub fn peek(head: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -38,8 +38,8 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Of several columns of one name the first is meant; anyone who binds names refuses such a file
-    /// before.
+    /// Of several columns of one name the first is meant; anyone who binds names refuses such a
+    /// file before.
     ///
     /// # Errors
     /// Fails if a request names no column of the file, or a type that text is not read as.
@@ -124,7 +124,8 @@ impl Projection {
             .collect();
         let complete = self.read_records(piece, &mut columns);
         if let Err((row, error)) = complete {
-            // The first bad row is reported, whatever is wrong with it and wherever the piece began.
+            // The first bad row is reported, whatever is wrong with it and wherever the piece
+            // began.
             let earlier = self
                 .first_invalid(&columns)
                 .filter(|(invalid, _)| *invalid < row);

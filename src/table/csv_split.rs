@@ -214,8 +214,8 @@ impl Splitter {
         end + if is_pair { 2 } else { 1 }
     }
 
-    /// Takes the line `sep=;`, with which Excel is reported the delimiter, and obeys it unless the user
-    /// said another.
+    /// Takes the line `sep=;`, with which Excel is reported the delimiter, and obeys it unless the
+    /// user said another.
     fn read_separator(&mut self, is_delimiter_said: bool) {
         let Some(end) = find(&self.buffer, 0, [b'\n', b'\r']) else {
             return;

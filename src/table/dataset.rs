@@ -45,8 +45,8 @@ pub struct DatasetFile {
 const MISNAMED: &str = "it is named as Parquet, but holds text";
 
 impl DatasetFile {
-    /// Whether it is text under the name of another format: alongside files of that format it is not
-    /// what somebody needed to write.
+    /// Whether it is text under the name of another format: alongside files of that format it is
+    /// not what somebody needed to write.
     fn is_misnamed(&self) -> bool {
         self.table.is_text()
             && self
@@ -476,7 +476,8 @@ impl Dataset {
         self.options = options;
     }
 
-    /// For each column of `schema` what is asked of a file for it; nothing where the file is missing it.
+    /// For each column of `schema` what is asked of a file for it; nothing where the file is
+    /// missing it.
     fn requests(&self, schema: &Schema, file: &DatasetFile) -> Vec<Option<ColumnRequest>> {
         let own = file.table.schema();
         let own = NameIndex::new(&own);

@@ -182,8 +182,8 @@ impl ColumnFacts {
         }
     }
 
-    /// What decoding them takes alongside that: a page of numbers at a time, or all pages that views
-    /// lie in.
+    /// What decoding them takes alongside that: a page of numbers at a time, or all pages that
+    /// views lie in.
     fn passing(&self, step: u64, rows: u64) -> u64 {
         let (pages, growing) = match self.kind {
             ColumnKind::Fixed(width) => (self.page + self.dictionary, step * width),

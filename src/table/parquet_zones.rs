@@ -2,8 +2,8 @@
 //!
 //! Parquet knows instants without their zone, so writers keep the zone in an Arrow schema next to
 //! it. Where the units of the two differ (pyarrow writes seconds as milliseconds, and `pandas` asks
-//! for microseconds with `coerce_timestamps`), the Parquet crate passes over the zone; pyarrow keeps
-//! it (`ApplyOriginalStorageMetadata` in `parquet/arrow/schema.cc`), and so does this file.
+//! for microseconds with `coerce_timestamps`), the Parquet crate passes over the zone; pyarrow
+//! keeps it (`ApplyOriginalStorageMetadata` in `parquet/arrow/schema.cc`), and so does this file.
 
 use std::sync::Arc;
 

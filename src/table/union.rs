@@ -96,7 +96,7 @@ pub(super) fn rename(
         .find(|(from, _)| !known.contains(from.as_str()))
     {
         return Err(
-            Error::contract("`--rename` names a column that the data is missing")
+            Error::contract("`--rename` names a column that is not in the data")
                 .at_column(from)
                 .hint(did_you_mean(
                     from,

@@ -145,7 +145,7 @@ fn the_order_of_columns_does_not_matter() {
 fn a_missing_column_is_named_with_what_may_be_meant() {
     let run = score(&room("A,b\n0.1,0.9\n"), "").fails(3);
     insta::assert_snapshot!(run.stderr, @r"
-    contract error: the model needs the column `a`, which the data is missing (`rows.csv`)
+    contract error: the model needs the column `a`, which is not in the data (`rows.csv`)
     hint: the data has `A`: if that is meant, pass `--rename A=a`
     ");
     score(&room("A,b\n0.1,0.9\n"), "--rename A=a").ok();

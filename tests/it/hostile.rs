@@ -214,7 +214,7 @@ const TABLES: [(&str, i32, &str); 21] = [
     (
         "other_case.parquet",
         3,
-        "contract error: the model needs the column `b`, which the data is missing \
+        "contract error: the model needs the column `b`, which is not in the data \
          (`other_case.parquet`)",
     ),
     ("parquet_named.csv", 0, ""),

@@ -1,5 +1,6 @@
 //! The house's own rules: what a reviewer would say of every file, said by a test.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -125,7 +126,7 @@ const RESERVED: [(&str, &str, &[&str]); 8] = [
     (
         "threads",
         r"\bthread::(spawn|scope|Builder)|\bspawn_scoped\b|\brayon::",
-        &["alongside.rs", "pipeline/", "query/expression.rs"],
+        &["background.rs", "pipeline/", "query/expression.rs"],
     ),
     (
         "standard output and error",
@@ -246,4 +247,107 @@ fn the_repository_stays_small() {
         }
     }
     assert!(bytes < 12 << 20, "{bytes} bytes in data");
+}
+
+/// Words of which `CONTRIBUTING.md` gives the plain ones: no part of an identifier is one of these.
+const FORBIDDEN_PARTS: &str = "told tell tells mend mends mended mending whoever nobody people \
+    lacks beside planting rehearsal reckon wanted unwanted";
+
+/// Identifiers that have a plainer name.
+const FORBIDDEN_NAMES: &str = "place places Place Places given truth truths turned greatest \
+    doubled Circumstances Ending Performed";
+
+/// What identifiers must not begin with.
+const FORBIDDEN_STARTS: [&str; 6] = [
+    "most_",
+    "least_",
+    "greatest_",
+    "MOST_",
+    "LEAST_",
+    "GREATEST_",
+];
+
+/// Words and phrases that comments and pages must not hold.
+const FORBIDDEN_PHRASES: &str =
+    r"(?i)\b(whole numbers?|truth values?|beside|mended|reckon|whoever|nobody|people|lacks)\b";
+
+/// The identifiers of a source that have a forbidden word.
+fn forbidden_names(source: &str) -> BTreeSet<String> {
+    let tokens = Regex::new(
+        r###"(?s)//[^\n]*|\b[bc]?r##".*?"##|\b[bc]?r#".*?"#|\b[bc]?r"[^"]*"|"(?:\\.|[^"\\])*"|'(?:\\.[^']*|[^'\\\n])'|(?P<name>[A-Za-z_]\w*)"###,
+    )
+    .unwrap();
+    let is_forbidden = |name: &str| {
+        name.split('_')
+            .any(|part| FORBIDDEN_PARTS.split_whitespace().any(|word| word == part))
+            || FORBIDDEN_NAMES.split_whitespace().any(|word| word == name)
+            || FORBIDDEN_STARTS.iter().any(|start| name.starts_with(start))
+    };
+    tokens
+        .captures_iter(source)
+        .filter_map(|found| Some(found.name("name")?.as_str().to_owned()))
+        .filter(|name| is_forbidden(name))
+        .collect()
+}
+
+#[test]
+fn identifiers_are_words_of_the_field() {
+    assert_eq!(
+        forbidden_names("let kind = \"told\"; // told\nlet is_told = '\"'; let wanted = 1;"),
+        ["is_told", "wanted"].map(str::to_owned).into()
+    );
+    let offenders: Vec<_> = ["src", "tests", "benches", "examples"]
+        .into_iter()
+        .flat_map(sources)
+        .filter_map(|path| {
+            let names = forbidden_names(&std::fs::read_to_string(&path).unwrap());
+            (!names.is_empty()).then_some((path, names))
+        })
+        .collect();
+    assert_eq!(offenders, [], "the words of `.github/CONTRIBUTING.md`");
+}
+
+/// The files that people read: sources, the manual and the pages at the top.
+fn texts() -> Vec<PathBuf> {
+    let pages = std::fs::read_dir(root().join("src/guide"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|end| end == "md"));
+    let top =
+        ["README.md", "CHANGELOG.md", ".github/CONTRIBUTING.md"].map(|name| root().join(name));
+    ["src", "tests", "benches", "examples"]
+        .into_iter()
+        .flat_map(sources)
+        .chain(pages)
+        .chain(top)
+        .collect()
+}
+
+/// The lines of a file that are prose: a page's, and the comments of a source. Two files
+/// name the words that they forbid.
+fn prose(path: &Path, text: &str) -> String {
+    if path.ends_with(".github/CONTRIBUTING.md") || path.ends_with("tests/it/house.rs") {
+        return String::new();
+    }
+    let is_page = path.extension().is_some_and(|end| end == "md");
+    text.lines()
+        .filter(|line| is_page || line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn prose_has_no_private_words() {
+    let forbidden = Regex::new(FORBIDDEN_PHRASES).unwrap();
+    let offenders: Vec<_> = texts()
+        .into_iter()
+        .flat_map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            forbidden
+                .find_iter(&prose(&path, &text))
+                .map(|found| (path.clone(), found.as_str().to_owned()))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(offenders, [], "the words of `.github/CONTRIBUTING.md`");
 }

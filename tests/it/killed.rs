@@ -1,5 +1,5 @@
-//! Runs that are asked to stop at a certain moment: they say how far they came, and the same command
-//! goes on. Kills are swept in `sweeps/kills.rs`.
+//! Runs that are asked to stop at a certain moment: they say how far they came, and the same
+//! command goes on. Kills are swept in `sweeps/kills.rs`.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;

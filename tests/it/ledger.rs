@@ -83,8 +83,8 @@ enum Fate {
     Fatal,
 }
 
-/// The rules, once more, as plainly as can be. Text that is not a number cannot be in a Parquet file
-/// of numbers: there it is null.
+/// The rules, once more, as plainly as can be. Text that is not a number cannot be in a Parquet
+/// file of numbers: there it is null.
 fn fate(job: &Job, row: &Row) -> Fate {
     if job
         .filter

@@ -96,7 +96,8 @@ fn clone() -> Room {
     room
 }
 
-/// Runs a line of a shell, as a user whose `PATH` has tallow; all that it prints, and its exit code.
+/// Runs a line of a shell, as a user whose `PATH` has tallow; all that it prints, and its exit
+/// code.
 fn shell(room: &Room, command: &str) -> (String, Option<i32>) {
     let program = Path::new(env!("CARGO_BIN_EXE_tallow")).parent().unwrap();
     let output = Command::new("/bin/sh")

@@ -1,5 +1,5 @@
-//! Data sets that are interrupted, resumed, corrected and guarded: whatever happens, the rows are all
-//! there once.
+//! Data sets that are interrupted, resumed, corrected and guarded: whatever happens, the rows are
+//! all there once.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -314,7 +314,7 @@ fn what_was_written_in_hive_directories_is_read_from_them() {
         .fails(3);
     assert!(
         run.stderr
-            .contains("names a column that the data is missing"),
+            .contains("names a column that is not in the data"),
         "{run}"
     );
 }
@@ -1116,8 +1116,8 @@ fn corrected_rows_that_were_never_rejected_or_come_twice_are_refused() {
         files(&room.path("out")) == files_before,
         "nothing was touched"
     );
-    // Without the part's table only the number of rows can be checked; what was corrected before may
-    // be corrected again.
+    // Without the part's table only the number of rows can be checked; what was corrected before
+    // may be corrected again.
     let row_numbers: Vec<String> = texts(column(&rejected, "rejected_row"))
         .into_iter()
         .flatten()

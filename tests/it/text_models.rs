@@ -605,13 +605,13 @@ fn long_texts_in_chunks_give_the_mean_of_their_chunks() {
             .as_f64()
             .unwrap();
     table_of(&room, &[Some(&words), Some("a")]);
-    let beside =
+    let alongside =
         score(&room, "--chunk 12 --format json").ok().json()["performance"]["padding_avoided"]
             .as_f64()
             .unwrap();
     assert!(
-        padding < 12.0 && beside - padding < 12.0,
-        "{padding}, {beside}: chunks are padded to the longest chunk"
+        padding < 12.0 && alongside - padding < 12.0,
+        "{padding}, {alongside}: chunks are padded to the longest chunk"
     );
     assert!(
         score(&room, "--stride 3")

@@ -234,7 +234,7 @@ fn a_package_names_its_columns_of_texts_and_their_policies() {
         .fails(3)
         .stderr;
     assert!(
-        refused.contains("the model needs the column `query`, which the data is missing"),
+        refused.contains("the model needs the column `query`, which is not in the data"),
         "{refused}"
     );
     manifest(

@@ -238,8 +238,8 @@ impl File {
     /// Reads the file.
     ///
     /// # Errors
-    /// Names the line and column where it is not JSON or not of CatBoost's shape. Nesting beyond 128
-    /// levels is refused, which also bounds the depth of every tree.
+    /// Names the line and column where it is not JSON or not of CatBoost's shape. Nesting beyond
+    /// 128 levels is refused, which also bounds the depth of every tree.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|error| {
             Error::failed("cannot read the CatBoost model")

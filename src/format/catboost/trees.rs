@@ -2,10 +2,10 @@
 //! CatBoost's own order.
 //!
 //! Owns the arithmetic's translation. It must not know names, labels or links: those are
-//! [`crate::format::catboost`]. What is kept, bit for bit: a value is rounded to `f32` and goes right if it
-//! is greater than the border; the leaf values of a row are added in `f64`, one after the other
-//! from 0 in tree order (CatBoost's evaluator takes four trees at a time, but adds them in that
-//! order too); then comes `sum · scale + bias`, two roundings.
+//! [`crate::format::catboost`]. What is kept, bit for bit: a value is rounded to `f32` and goes
+//! right if it is greater than the border; the leaf values of a row are added in `f64`, one after
+//! the other from 0 in tree order (CatBoost's evaluator takes four trees at a time, but adds them
+//! in that order too); then comes `sum · scale + bias`, two roundings.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

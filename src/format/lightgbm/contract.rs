@@ -3,8 +3,8 @@
 //!
 //! Owns the matching of `pandas_categorical` to features. The file lists the categories of every
 //! pandas column of type `category` in the order of the columns, but not which columns those were;
-//! where that cannot be determined, the model is refused rather than scored with another column's codes.
-//! It must not know trees' meaning beyond which features are split by category.
+//! where that cannot be determined, the model is refused rather than scored with another column's
+//! codes. It must not know trees' meaning beyond which features are split by category.
 
 use std::collections::BTreeSet;
 

@@ -387,8 +387,8 @@ impl<'a> Missing<'a> {
 }
 
 /// Reals have NaN for a missing value, of which a graph of layers makes NaN; other types have none.
-/// Where a null would not be distinguished from other values it stops the run unless the user says what to
-/// read instead.
+/// Where a null would not be distinguished from other values it stops the run unless the user says
+/// what to read instead.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "one of several ways to make inputs, the others of which fail"

@@ -1,7 +1,8 @@
 //! ONNX: files of PyTorch, Keras, scikit-learn and the tree libraries, opened and fitted to tables.
 //!
 //! Owns how a file is recognised, what it needs of a table and what its outputs are called. The
-//! graph itself is translated in `onnx_graph`, tensors in `onnx_tensor`. Source: <https://github.com/onnx/onnx/blob/main/docs/IR.md>.
+//! graph itself is translated in `onnx_graph`, tensors in `onnx_tensor`. Source:
+//! <https://github.com/onnx/onnx/blob/main/docs/IR.md>.
 
 mod attribute;
 mod contract;

@@ -157,7 +157,7 @@ fn lists_are_read_one_by_one_or_packed_and_as_wide_as_their_numbers() {
                 .flat_map(|value| varint(*value as u64))
                 .collect::<Vec<u8>>(),
         );
-        let doubled = [list, list].concat();
+        let twofold = [list, list].concat();
         assert_eq!(
             constant("value_ints", 7, &single).values::<i64>().unwrap(),
             list
@@ -166,7 +166,7 @@ fn lists_are_read_one_by_one_or_packed_and_as_wide_as_their_numbers() {
             constant("value_ints", 7, &[packed.clone(), single.clone()].concat())
                 .values::<i64>()
                 .unwrap(),
-            doubled
+            twofold
         );
         // What stands between them ends one run and begins another.
         assert_eq!(
@@ -177,7 +177,7 @@ fn lists_are_read_one_by_one_or_packed_and_as_wide_as_their_numbers() {
             )
             .values::<i64>()
             .unwrap(),
-            doubled
+            twofold
         );
     }
     let floats: Vec<u8> = [1.5_f32, -2.0]

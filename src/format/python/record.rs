@@ -1,7 +1,7 @@
 //! The record that every Python file is read into: values in an arena, named by index.
 //!
-//! Owns the arena and how its values are looked at. A value is never copied: anyone who refers to it
-//! holds its [`Id`], so that shared and circular structures cost what they cost in the file. It
+//! Owns the arena and how its values are looked at. A value is never copied: anyone who refers to
+//! it holds its [`Id`], so that shared and circular structures cost what they cost in the file. It
 //! must not know how a file is written down; the machine and the skops translator fill it.
 
 use std::sync::Arc;

@@ -317,8 +317,8 @@ fn vocabularies(file: &File) -> Result<&[StoredCategories]> {
 }
 
 /// Since 3.1 the library refuses a category that it has not seen, and so the whole table; a run
-/// stops here too unless a policy says otherwise. It has always refused infinite numbers that do not
-/// stand for a missing value (`DMatrix`: "Input data contains `inf` or a value too large").
+/// stops here too unless a policy says otherwise. It has always refused infinite numbers that do
+/// not stand for a missing value (`DMatrix`: "Input data contains `inf` or a value too large").
 fn input(
     name: String,
     values: &StoredCategories,

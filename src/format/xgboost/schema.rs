@@ -2,7 +2,8 @@
 //! `model.schema`.
 //!
 //! Owns the names of the fields, what old versions leave out, and the lengths that must agree. What
-//! the numbers mean is decided in [`crate::format::xgboost`] and [`super::forest`](mod@super::forest).
+//! the numbers mean is decided in [`crate::format::xgboost`] and
+//! [`super::forest`](mod@super::forest).
 
 use crate::contract::CategoryValue;
 use crate::error::{Error, Result};

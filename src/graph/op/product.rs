@@ -79,8 +79,9 @@ macro_rules! real {
                     return;
                 }
                 #[expect(unsafe_code, reason = "the kernels take pointers and strides")]
-                // SAFETY: the assertion above makes every index that these shapes and row-major strides reach lie inside the three slices,
-                // `out` is borrowed mutably and so overlaps neither factor.
+                // SAFETY: the assertion above makes every index that these shapes and row-major
+                // strides reach lie inside the three slices, `out` is borrowed mutably and so
+                // overlaps neither factor.
                 unsafe {
                     gemm::gemm(
                         rows,
@@ -470,8 +471,8 @@ fn evaluate(equation: &Equation, call: &Call) -> Result<Tensor> {
     )
 }
 
-/// The strides with which a tensor is read over all letters: 0 where it is missing one, added up where
-/// it has one twice.
+/// The strides with which a tensor is read over all letters: 0 where it is missing one, added up
+/// where it has one twice.
 fn diagonal_strides(tensor: &Tensor, letters: &[u8], all: &[u8]) -> Vec<usize> {
     let own = crate::graph::layout::strides_of(tensor.shape());
     let stride = |letter: &u8| {

@@ -1,9 +1,9 @@
 //! Recurrent layers in single precision: a block of rows takes each step together, by two packed
 //! products and polynomials for the gates.
 //!
-//! A row's bits depend neither on the rows alongside it nor on where it stands in its block. The gates
-//! of a row lie side by side in the standard's order: input, output, forget and cell of an LSTM,
-//! update, reset and candidate of a GRU.
+//! A row's bits depend neither on the rows alongside it nor on where it stands in its block. The
+//! gates of a row lie side by side in the standard's order: input, output, forget and cell of an
+//! LSTM, update, reset and candidate of a GRU.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! Pools over regions of images, and what undoes windows: maxima put back in their positions, columns
-//! added up to images, windows with offsets.
+//! Pools over regions of images, and what undoes windows: maxima put back in their positions,
+//! columns added up to images, windows with offsets.
 
 use super::product::Factor;
 use super::window::{OUTSIDE, Sliding};

@@ -1,5 +1,5 @@
-//! What models of sequences have alongside attention: rotary embeddings, convolutions that remember,
-//! and attention whose keys are one matrix.
+//! What models of sequences have alongside attention: rotary embeddings, convolutions that
+//! remember, and attention whose keys are one matrix.
 //!
 //! Everything is computed in double precision. Source: the operators' specifications and
 //! `onnx.reference`.

@@ -113,8 +113,8 @@ impl Step {
     }
 }
 
-/// Computes columns of `row_count` rows; `inputs` are the columns of each input, `unseen` is reported
-/// how many values an encoder does not know.
+/// Computes columns of `row_count` rows; `inputs` are the columns of each input, `unseen` is
+/// reported how many values an encoder does not know.
 pub(crate) fn computed(
     columns: &[Column],
     inputs: &[&[ArrayRef]],

@@ -168,8 +168,8 @@ fn what_others_read_too_is_not_joined() {
     let draw = |reals: &mut Reals, inputs: &[ValueId]| {
         let product = reals.convolution(inputs[0], [2, 2, 3, 3], &pads(0), 1);
         let rectified = reals.sketch.node("", "Relu", &[product], &[]);
-        let doubled = reals.sketch.node("", "Add", &[product, product], &[]);
-        reals.sketch.node("", "Sub", &[rectified, doubled], &[]);
+        let twofold = reals.sketch.node("", "Add", &[product, product], &[]);
+        reals.sketch.node("", "Sub", &[rectified, twofold], &[]);
     };
     check(draw, &[&[2, 2, 6, 6]], 4);
 }

@@ -18,8 +18,8 @@
 //! Taps go in blocks of [`MAX_DEPTH`], so that a tile's weights stay in the first-level cache;
 //! between two blocks the sums wait among the results. Every sum has one running total that begins
 //! with the bias and goes through the taps in the order of the filter's weights, so its bits depend
-//! neither on the images alongside it nor on where it lies in a tile; AVX-512 and AVX2 give the same
-//! bits, because both multiply and add in one rounding.
+//! neither on the images alongside it nor on where it lies in a tile; AVX-512 and AVX2 give the
+//! same bits, because both multiply and add in one rounding.
 //!
 //! # What was measured
 //!
@@ -506,7 +506,8 @@ impl Filters {
         let fitting = (BUFFER_NUMBERS / row.max(1))
             .saturating_sub(geometry.halo())
             .min(max_outputs / geometry.row_size().max(1));
-        // A band that is lower than what it reads alongside its own rows would copy more than it uses.
+        // A band that is lower than what it reads alongside its own rows would copy more than it
+        // uses.
         let band = fitting.max(geometry.halo()).clamp(1, height);
         let band = height.div_ceil(height.div_ceil(band));
         if number_count(&[self.channels, geometry.channel_size(band)?])? > MAX_BUFFER_NUMBERS {

@@ -19,7 +19,7 @@ use crate::kernel::processor::Instructions;
 pub struct Dense {
     inner: usize,
     outer: usize,
-    panels: Vec<Place>,
+    panels: Vec<Group>,
     lines: Vec<Line>,
     rectifies: bool,
     instructions: Instructions,
@@ -27,7 +27,7 @@ pub struct Dense {
 
 /// Columns that are multiplied together.
 #[derive(Clone, Debug)]
-struct Place {
+struct Group {
     first_column: usize,
     /// The columns that are meant; the others of its lines are 0.
     columns: usize,
@@ -154,7 +154,7 @@ impl Dense {
                 own[column / LINE].0[column % LINE] =
                     bias.map_or(0.0, |bias| bias[first_column + column]);
             }
-            panels.push(Place {
+            panels.push(Group {
                 first_column,
                 columns,
                 first_line: lines.len(),

@@ -59,7 +59,7 @@ impl ByteInstructions {
     }
 
     /// The best that goes with these instructions of single precision.
-    pub(super) fn beside(instructions: Instructions) -> Self {
+    pub(super) fn for_instructions(instructions: Instructions) -> Self {
         let fits = |one: &Self| match instructions {
             Instructions::Amx => true,
             Instructions::Avx512 => *one != Self::Amx,
@@ -164,7 +164,7 @@ impl IntegerDense {
         Self::with(
             [inner, outer],
             instructions,
-            ByteInstructions::beside(instructions),
+            ByteInstructions::for_instructions(instructions),
             weight,
             bias,
         )

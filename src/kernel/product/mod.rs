@@ -2,10 +2,10 @@
 //! same pass.
 //!
 //! Every sum has one running total that goes through the inner dimension from first to last, so
-//! that a row's bits depend neither on the rows alongside it nor on how rows are grouped; AVX-512 and
-//! AVX2 give the same bits, because both multiply and add in one rounding. Knows nothing of layers,
-//! graphs or columns: [`crate::network`], [`crate::graph`] and
-//! [`crate::text::transformer`] call it.
+//! that a row's bits depend neither on the rows alongside it nor on how rows are grouped; AVX-512
+//! and AVX2 give the same bits, because both multiply and add in one rounding. Knows nothing of
+//! layers, graphs or columns: [`crate::network`], [`crate::graph`] and [`crate::text::transformer`]
+//! call it.
 //!
 //! [`Dense`] multiplies numbers of single precision, [`IntegerDense`] bytes, [`SplitDense`] single
 //! precision in two parts on tiles of AMX; what is done to a result on its way to memory is a

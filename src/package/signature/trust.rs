@@ -15,8 +15,8 @@ pub struct Trust {
     pub keys: Vec<PublicKey>,
     /// Certificates of authorities.
     pub authorities: Vec<Authority>,
-    /// Digests that are not trusted by whichever key they are signed, without `sha256:`: of keys, of models as
-    /// signatures name them, of files.
+    /// Digests that are not trusted by whichever key they are signed, without `sha256:`: of keys,
+    /// of models as signatures name them, of files.
     pub revoked: Vec<String>,
     /// The time at which certificates must be valid, in seconds since 1970.
     pub time: u64,

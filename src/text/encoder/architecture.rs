@@ -1,8 +1,8 @@
 //! Everything in which BERT and its relatives differ, as plain data.
 //!
 //! Owns the words for an encoder's shape. It must not know configuration files (that is the
-//! importer of formats), tensors or arithmetic: a forward pass reads an [`Architecture`] alongside the
-//! [`super::weights::Weights`] of the same shape.
+//! importer of formats), tensors or arithmetic: a forward pass reads an [`Architecture`] alongside
+//! the [`super::weights::Weights`] of the same shape.
 
 /// An encoder of the BERT family: token ids in, one vector of `hidden` numbers a token out.
 ///

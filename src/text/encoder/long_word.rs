@@ -104,8 +104,8 @@ impl<'a> Shortened<'a> {
         }
     }
 
-    /// The encoding of the shorter text, with the positions of its tokens, in characters, as they are
-    /// in the whole one.
+    /// The encoding of the shorter text, with the positions of its tokens, in characters, as they
+    /// are in the whole one.
     pub(super) fn positioned(&self, mut encoding: Encoding) -> Encoding {
         if self.removed.is_empty() {
             return encoding;
@@ -162,8 +162,8 @@ mod tests {
         parsed(&json(name))
     }
 
-    /// Texts with runs of every length around what is kept, alongside blanks, marks, accents, Chinese
-    /// and added tokens.
+    /// Texts with runs of every length around what is kept, alongside blanks, marks, accents,
+    /// Chinese and added tokens.
     fn texts() -> Vec<String> {
         let run = |length: usize| "Ab3".chars().cycle().take(length).collect::<String>();
         let lengths = [99, 100, 101, 2047, 2048, 2049, 2050, 5000, 70_000];

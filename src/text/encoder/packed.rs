@@ -97,8 +97,8 @@ impl PackedTokens {
 /// A forward pass at work on one thread, with the memory that it writes on.
 pub trait Pass: Send {
     /// The last hidden states, row-major \[tokens × hidden\], into `out`, which is cleared first. A
-    /// text may be empty of tokens. The numbers of a text do not depend on the texts alongside it; on
-    /// another device than the CPU they may in their last digits.
+    /// text may be empty of tokens. The numbers of a text do not depend on the texts alongside it;
+    /// on another device than the CPU they may in their last digits.
     ///
     /// # Errors
     /// Fails if the engine underneath fails.

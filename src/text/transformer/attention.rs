@@ -7,7 +7,7 @@
 //! keys of a block to those near it. Sums over keys go from the first to the last: what a text gets
 //! does not depend on the texts alongside it.
 
-use super::distance::{Distances, Place, Positions};
+use super::distance::{Distances, HeadBlock, Positions};
 use super::grid::Grid;
 use super::softmax::{Scale, Softmax, View};
 use super::transposed::Columns;
@@ -146,7 +146,7 @@ impl Attention {
         );
         let scale = distances.add(
             instructions,
-            Place {
+            HeadBlock {
                 positions,
                 head: head.number,
                 view,

@@ -64,7 +64,7 @@ pub(super) struct Distances {
 
 /// A block of queries of one head.
 #[derive(Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct HeadBlock<'a> {
     pub(super) positions: &'a Positions,
     pub(super) head: usize,
     pub(super) view: View,
@@ -108,12 +108,12 @@ impl Distances {
     pub(super) fn add(
         &mut self,
         instructions: Instructions,
-        index: Place<'_>,
+        index: HeadBlock<'_>,
         queries: Rows<'_>,
         scale: f32,
         scores: &mut Grid,
     ) -> f32 {
-        let Place {
+        let HeadBlock {
             positions,
             head,
             view,

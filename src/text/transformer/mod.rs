@@ -22,11 +22,11 @@
 //! Measured with the weights of MiniLM-L6 on texts of 29 tokens on average, one core in November
 //! 2026 (Emerald Rapids with AMX, shared machine; tokens a second of processor time, medians of
 //! runs in turn): single precision 11 800 (7 100 with AVX-512), bytes 32 000 (18 000 with VNNI of
-//! AVX-512, before the softmax was corrected); ONNX Runtime 1.31 on the same core 5 900 and, in bytes,
-//! 13 100. Cosine of bytes to single precision 0.9981 in the mean and 0.9959 at worst of 2 000
-//! texts (ONNX Runtime 0.988 and 0.978). Of the time in bytes products take 45 %, GELU 9, making
-//! bytes 8, attention 15, norms 3 %. What cost most by surprise: one subtraction in the softmax
-//! whose result was a subnormal number, 9 % of everything.
+//! AVX-512, before the softmax was corrected); ONNX Runtime 1.31 on the same core 5 900 and, in
+//! bytes, 13 100. Cosine of bytes to single precision 0.9981 in the mean and 0.9959 at worst of 2
+//! 000 texts (ONNX Runtime 0.988 and 0.978). Of the time in bytes products take 45 %, GELU 9,
+//! making bytes 8, attention 15, norms 3 %. What cost most by surprise: one subtraction in the
+//! softmax whose result was a subnormal number, 9 % of everything.
 
 mod attention;
 mod build;

@@ -1,7 +1,7 @@
 //! The corpus that grows: inputs that reached something new, one file each, in the user's cache.
 //!
-//! `TALLOW_FUZZ_CORPUS` names another folder. A file is a line of JSON (what is run, and which files
-//! with how many bytes) and then the bytes.
+//! `TALLOW_FUZZ_CORPUS` names another folder. A file is a line of JSON (what is run, and which
+//! files with how many bytes) and then the bytes.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};

@@ -3,9 +3,9 @@
 //! and where, bounded memory and nothing left behind; what is accepted gives the same bytes twice.
 //!
 //! By default some hundred inputs, from seeds alone. `TALLOW_FUZZ_SECONDS=3600` goes on for an hour
-//! and begins with, and adds to, a corpus in the user's cache (see `kept.rs`): an input that reaches
-//! new behaviour is kept and mutated further. What was found lies below the build directory's
-//! `tmp/fuzz`, each with its files, the command and the message.
+//! and begins with, and adds to, a corpus in the user's cache (see `kept.rs`): an input that
+//! reaches new behaviour is kept and mutated further. What was found lies below the build
+//! directory's `tmp/fuzz`, each with its files, the command and the message.
 //!
 //! New behaviour is a new end (exit code and shape of the message), or new code where the build
 //! counts it. The stable compiler can, in our code alone:

@@ -22,7 +22,7 @@ struct Scenario {
     /// The command; `{}` is [`SCORE`].
     line: &'static str,
     /// Whether rejected rows of the data set are corrected before the command.
-    mends: bool,
+    corrects: bool,
     /// Paths that show that the run has come to a certain step: it is killed there.
     steps: &'static [&'static str],
 }
@@ -32,7 +32,7 @@ const SCENARIOS: [Scenario; 7] = [
         name: "a data set",
         before: &[],
         line: "{} --output out/set/ --batch-rows 100",
-        mends: false,
+        corrects: false,
         steps: &[
             "out/set/_tallow/identity.json",
             "out/set/_tallow/staged",
@@ -49,7 +49,7 @@ const SCENARIOS: [Scenario; 7] = [
         name: "a data set with partitions",
         before: &[],
         line: "{} --output out/set/ --batch-rows 100 --partition-by region",
-        mends: false,
+        corrects: false,
         steps: &[
             "out/set/_tallow/part-00002.json",
             "out/set/_tallow/publication.json",
@@ -64,7 +64,7 @@ const SCENARIOS: [Scenario; 7] = [
              --output out/set/",
         ],
         line: "{} --output out/set/ --batch-rows 100 --overwrite",
-        mends: false,
+        corrects: false,
         steps: &[
             "out/set/_tallow/part-00003.json",
             "out/set/_tallow/publication.json",
@@ -75,7 +75,7 @@ const SCENARIOS: [Scenario; 7] = [
         name: "a data set whose rows are corrected",
         before: &["{} --output out/set/"],
         line: "retry --quiet --batch-rows 100 --threads 1 out/set",
-        mends: true,
+        corrects: true,
         steps: &[
             "out/set/_tallow/part-00001.json",
             "out/set/_tallow/publication.json",
@@ -86,7 +86,7 @@ const SCENARIOS: [Scenario; 7] = [
         before: &[],
         line: "score --quiet --model good.json in-0.parquet in-1.parquet --on-null a=reject \
                --batch-rows 50 --output out/all.parquet",
-        mends: false,
+        corrects: false,
         steps: &[
             "out/.lock-all.parquet",
             "out/all.parquet",
@@ -100,14 +100,14 @@ const SCENARIOS: [Scenario; 7] = [
         ],
         line: "score --quiet --model good.json in-0.parquet in-1.parquet --on-null a=reject \
                --batch-rows 50 --output out/all.csv --overwrite",
-        mends: false,
+        corrects: false,
         steps: &["out/.lock-all.csv"],
     },
     Scenario {
         name: "a data set that is started over",
         before: &["{} --output out/set/ --limit 5000"],
         line: "{} --output out/set/ --batch-rows 100 --restart --overwrite",
-        mends: false,
+        corrects: false,
         steps: &[
             "out/set/_tallow/part-00003.json",
             "out/set/_tallow/publication.json",
@@ -179,7 +179,7 @@ impl Stage {
             .before
             .iter()
             .for_each(|before| _ = room.tallow(&line(before)).ok());
-        if scenario.mends {
+        if scenario.corrects {
             let parts = room
                 .listing_of("out/set/_tallow/rejected")
                 .into_iter()
