@@ -203,16 +203,39 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
-        fn any_text_is_the_number_that_the_standard_library_reads(text in "-?[0-9]{0,12}[.]?[0-9]{0,12}[e:/x]?", other in "[-+.0-9e:/]{0,10}") {
+        fn any_text_is_the_number_that_the_standard_library_reads(
+            text in "-?[0-9]{0,12}[.]?[0-9]{0,12}[e:/x]?",
+            other in "[-+.0-9e:/]{0,10}",
+        ) {
             for text in [text, other] {
-                prop_assert_eq!(parse(&text).map(f64::to_bits), text.parse::<f64>().ok().map(f64::to_bits), "{}", text);
+                prop_assert_eq!(
+                    parse(&text).map(f64::to_bits),
+                    text.parse::<f64>().ok().map(f64::to_bits),
+                    "{}",
+                    text
+                );
             }
         }
 
         #[test]
-        fn any_number_comes_back(single in any::<f32>(), double in any::<f64>(), whole in any::<i64>()) {
-            for text in [single.to_string(), double.to_string(), whole.to_string(), format!("{double:.6}"), format!("{single:.3}")] {
-                prop_assert_eq!(parse(&text).map(f64::to_bits), text.parse::<f64>().ok().map(f64::to_bits), "{}", text);
+        fn any_number_comes_back(
+            single in any::<f32>(),
+            double in any::<f64>(),
+            whole in any::<i64>(),
+        ) {
+            for text in [
+                single.to_string(),
+                double.to_string(),
+                whole.to_string(),
+                format!("{double:.6}"),
+                format!("{single:.3}"),
+            ] {
+                prop_assert_eq!(
+                    parse(&text).map(f64::to_bits),
+                    text.parse::<f64>().ok().map(f64::to_bits),
+                    "{}",
+                    text
+                );
             }
         }
     }

@@ -191,13 +191,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cut_answers_as_the_comparison_does(threshold in numbers(), value in numbers(), steps in -2i32..3) {
+        fn a_cut_answers_as_the_comparison_does(
+            threshold in numbers(),
+            value in numbers(),
+            steps in -2i32..3,
+        ) {
             let mut near = threshold as f32;
-            (0..steps.abs()).for_each(|_| near = if steps > 0 { near.next_up() } else { near.next_down() });
+            (0..steps.abs()).for_each(|_| {
+                near = if steps > 0 {
+                    near.next_up()
+                } else {
+                    near.next_down()
+                }
+            });
             prop_assert!(agrees(threshold, near));
             prop_assert!(agrees(threshold, value as f32));
             prop_assert!(agrees(threshold, value));
-            prop_assert!(agrees(threshold, threshold.next_down()) && agrees(threshold, threshold) && agrees(threshold, threshold.next_up()));
+            prop_assert!(
+                agrees(threshold, threshold.next_down())
+                    && agrees(threshold, threshold)
+                    && agrees(threshold, threshold.next_up())
+            );
         }
 
         #[test]

@@ -73,13 +73,21 @@ mod tests {
             let range = start..start + length;
             let mut answers = ConditionBits::default();
             answers.fill(range.clone());
-            prop_assert!((0..=u16::MAX).all(|condition| answers.yes(condition) == range.contains(&usize::from(condition))));
+            prop_assert!(
+                (0..=u16::MAX)
+                    .all(|condition| answers.yes(condition)
+                        == range.contains(&usize::from(condition)))
+            );
             answers.clear(again);
             prop_assert!((0..again).all(|condition| !answers.yes(condition as u16)));
             answers.clear(range.end);
-            let every_third = |condition: usize| range.contains(&condition) && (condition - start) % 3 == 1;
+            let every_third =
+                |condition: usize| range.contains(&condition) && (condition - start) % 3 == 1;
             answers.extend(start, range.clone().map(every_third));
-            prop_assert!((0..=u16::MAX).all(|condition| answers.yes(condition) == every_third(condition.into())));
+            prop_assert!(
+                (0..=u16::MAX)
+                    .all(|condition| answers.yes(condition) == every_third(condition.into()))
+            );
         }
     }
 }

@@ -126,11 +126,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn joined_bins_are_no_further_apart(counts in proptest::collection::vec((0u64..1000, 0u64..1000), 3..20)) {
+        fn joined_bins_are_no_further_apart(
+            counts in proptest::collection::vec((0u64..1000, 0u64..1000), 3..20),
+        ) {
             let (left, right): (Vec<u64>, Vec<u64>) = counts.into_iter().unzip();
             let joined = |counts: &[u64]| [&[counts[0] + counts[1]], &counts[2..]].concat();
             if let Some(apart) = jensen_shannon(&left, &right) {
-                prop_assert!(jensen_shannon(&joined(&left), &joined(&right)).unwrap() <= apart + 1e-9);
+                prop_assert!(
+                    jensen_shannon(&joined(&left), &joined(&right)).unwrap() <= apart + 1e-9
+                );
                 prop_assert!((0.0..=1.0 + 1e-12).contains(&apart));
             }
         }

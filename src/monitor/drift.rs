@@ -413,14 +413,23 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn brackets_hold_the_exact_distances(seed in 1u64..u64::MAX, n in 1usize..9000, m in 1usize..9000, shift in -2i32..3) {
+        fn brackets_hold_the_exact_distances(
+            seed in 1u64..u64::MAX,
+            n in 1usize..9000,
+            m in 1usize..9000,
+            shift in -2i32..3,
+        ) {
             let mut state = seed;
             let mut values = |count: usize, shift: f64| -> Vec<f64> {
-                let mut values: Vec<f64> = (0..count).map(|_| {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                    let uniform = (state >> 11) as f64 / (1_u64 << 53) as f64;
-                    (uniform * 20.0 - 10.0).exp() + shift
-                }).collect();
+                let mut values: Vec<f64> = (0..count)
+                    .map(|_| {
+                        state = state
+                            .wrapping_mul(6_364_136_223_846_793_005)
+                            .wrapping_add(1_442_695_040_888_963_407);
+                        let uniform = (state >> 11) as f64 / (1_u64 << 53) as f64;
+                        (uniform * 20.0 - 10.0).exp() + shift
+                    })
+                    .collect();
                 values.sort_unstable_by(f64::total_cmp);
                 values
             };
@@ -428,10 +437,22 @@ mod tests {
             let found = Drift::of_numbers(&of(&baseline), &of(&current));
             let ks = distance::kolmogorov_smirnov(&baseline, &current).unwrap();
             let bracket = found.ks.unwrap();
-            prop_assert!(bracket.low <= ks + 1e-12 && ks <= bracket.high + 1e-12, "{} {:?}", ks, bracket);
-            if let (Some(bracket), Some(deviation)) = (found.wasserstein, of(&baseline).standard_deviation()) {
+            prop_assert!(
+                bracket.low <= ks + 1e-12 && ks <= bracket.high + 1e-12,
+                "{} {:?}",
+                ks,
+                bracket
+            );
+            if let (Some(bracket), Some(deviation)) =
+                (found.wasserstein, of(&baseline).standard_deviation())
+            {
                 let exact = distance::wasserstein(&baseline, &current).unwrap() / deviation;
-                prop_assert!(bracket.low <= exact * (1.0 + 1e-9) && exact <= bracket.high * (1.0 + 1e-9), "{} {:?}", exact, bracket);
+                prop_assert!(
+                    bracket.low <= exact * (1.0 + 1e-9) && exact <= bracket.high * (1.0 + 1e-9),
+                    "{} {:?}",
+                    exact,
+                    bracket
+                );
             }
         }
     }

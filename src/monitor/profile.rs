@@ -412,19 +412,31 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn any_split_and_order_gives_the_same_bytes(rows in proptest::collection::vec((any::<f32>(), 0u8..20), 1..120), cut in 0usize..120, is_untyped in any::<bool>()) {
+        fn any_split_and_order_gives_the_same_bytes(
+            rows in proptest::collection::vec((any::<f32>(), 0u8..20), 1..120),
+            cut in 0usize..120,
+            is_untyped in any::<bool>(),
+        ) {
             let texts: Vec<String> = rows.iter().map(|row| row.1.to_string()).collect();
             let part = |rows: &[(f32, u8)], texts: &[String]| {
                 let numbers: Vec<f32> = rows.iter().map(|row| row.0).collect();
-                let texts: Vec<Option<&str>> = texts.iter().map(|text| Some(text.as_str())).collect();
+                let texts: Vec<Option<&str>> =
+                    texts.iter().map(|text| Some(text.as_str())).collect();
                 batch(&numbers, &texts).project(&[0, 1]).unwrap()
             };
             let cut = cut.min(rows.len());
             let whole = of(&[part(&rows, &texts)], is_untyped);
-            let parts = [part(&rows[cut..], &texts[cut..]), part(&rows[..cut], &texts[..cut])];
+            let parts = [
+                part(&rows[cut..], &texts[cut..]),
+                part(&rows[..cut], &texts[..cut]),
+            ];
             prop_assert!(bytes(&of(&parts, is_untyped)) == bytes(&whole));
             let mut merged = of(&parts[..1], is_untyped);
-            for (column, other) in merged.columns.iter_mut().zip(of(&parts[1..], is_untyped).columns) {
+            for (column, other) in merged
+                .columns
+                .iter_mut()
+                .zip(of(&parts[1..], is_untyped).columns)
+            {
                 prop_assert!(column.merge(&other));
             }
             prop_assert!(bytes(&merged) == bytes(&whole));

@@ -296,12 +296,23 @@ mod tests {
 
     proptest! {
         #[test]
-        fn dates_are_the_days_that_arrow_counts(year in 0_u32..10_000, month in 0_u32..14, day in 0_u32..33) {
+        fn dates_are_the_days_that_arrow_counts(
+            year in 0_u32..10_000,
+            month in 0_u32..14,
+            day in 0_u32..33,
+        ) {
             let text = format!("{year:04}-{month:02}-{day:02}");
             let days = date_of(&text);
             prop_assert_eq!(days, Date32Type::parse(&text), "{}", text);
             if let Some(days) = days.filter(|_| year > 0) {
-                prop_assert_eq!(Moment { days: days.into(), nanoseconds: 0 }.date_text(), text);
+                prop_assert_eq!(
+                    Moment {
+                        days: days.into(),
+                        nanoseconds: 0
+                    }
+                    .date_text(),
+                    text
+                );
             }
         }
     }

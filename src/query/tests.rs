@@ -641,24 +641,55 @@ proptest! {
         cuts in proptest::collection::vec(0usize..60, 0..5),
     ) {
         let batch = RecordBatch::try_from_iter([
-            ("a", Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>()) as ArrayRef),
-            ("b", Arc::new(rows.iter().map(|row| row.1).collect::<Float64Array>())),
-            ("c", Arc::new(rows.iter().map(|row| Some(row.2.as_str())).collect::<StringArray>())),
-        ]).unwrap();
-        let derived = [Derived { name: "d".into(), expression: "CASE WHEN a > 0 THEN b / a ELSE LENGTH(c) END".into() }];
-        let query = Query::new(Some("(d >= 0 AND c LIKE '%a%') OR a IN (1, -3) OR b IS NULL"), &derived, &batch.schema()).unwrap();
+            (
+                "a",
+                Arc::new(rows.iter().map(|row| row.0).collect::<Int64Array>()) as ArrayRef,
+            ),
+            (
+                "b",
+                Arc::new(rows.iter().map(|row| row.1).collect::<Float64Array>()),
+            ),
+            (
+                "c",
+                Arc::new(
+                    rows.iter()
+                        .map(|row| Some(row.2.as_str()))
+                        .collect::<StringArray>(),
+                ),
+            ),
+        ])
+        .unwrap();
+        let derived = [Derived {
+            name: "d".into(),
+            expression: "CASE WHEN a > 0 THEN b / a ELSE LENGTH(c) END".into(),
+        }];
+        let query = Query::new(
+            Some("(d >= 0 AND c LIKE '%a%') OR a IN (1, -3) OR b IS NULL"),
+            &derived,
+            &batch.schema(),
+        )
+        .unwrap();
         let whole = query.apply(&batch).unwrap();
-        let mut edges: Vec<usize> = cuts.into_iter().map(|cut| cut.min(rows.len())).chain([0, rows.len()]).collect();
+        let mut edges: Vec<usize> = cuts
+            .into_iter()
+            .map(|cut| cut.min(rows.len()))
+            .chain([0, rows.len()])
+            .collect();
         edges.sort_unstable();
         let mut positions = Vec::new();
         let mut parts = Vec::new();
         for edge in edges.windows(2) {
-            let part = query.apply(&batch.slice(edge[0], edge[1] - edge[0])).unwrap();
+            let part = query
+                .apply(&batch.slice(edge[0], edge[1] - edge[0]))
+                .unwrap();
             positions.extend(part.kept_rows().map(|row| row + edge[0]));
             parts.push(part.batch);
         }
         prop_assert_eq!(positions, whole.kept_rows().collect::<Vec<_>>());
-        prop_assert_eq!(arrow::compute::concat_batches(whole.batch.schema_ref(), &parts).unwrap(), whole.batch);
+        prop_assert_eq!(
+            arrow::compute::concat_batches(whole.batch.schema_ref(), &parts).unwrap(),
+            whole.batch
+        );
     }
 }
 

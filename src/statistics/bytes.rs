@@ -107,7 +107,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(value in any::<u64>(), signed in any::<i64>(), text in ".*") {
+        fn what_is_written_is_read_back(
+            value in any::<u64>(),
+            signed in any::<i64>(),
+            text in ".*",
+        ) {
             let mut writer = Writer::default();
             writer.integer(value);
             writer.signed(signed);
@@ -119,7 +123,12 @@ mod tests {
             prop_assert_eq!(reader.text(), Some(text.as_str()));
             prop_assert!(reader.is_at_end());
             let mut cut = Reader::new(&bytes[..bytes.len() - 1]);
-            prop_assert!(cut.integer().and_then(|_| cut.signed()).and_then(|_| cut.text()).is_none());
+            prop_assert!(
+                cut.integer()
+                    .and_then(|_| cut.signed())
+                    .and_then(|_| cut.text())
+                    .is_none()
+            );
         }
     }
 

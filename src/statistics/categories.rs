@@ -258,7 +258,11 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn any_split_and_order_gives_the_same_bytes(count in 0usize..9000, cut in 0usize..9000, step in 1usize..4) {
+        fn any_split_and_order_gives_the_same_bytes(
+            count in 0usize..9000,
+            cut in 0usize..9000,
+            step in 1usize..4,
+        ) {
             let cut = cut.min(count);
             let value = |row: usize| row / step;
             let whole = of((0..count).map(value));

@@ -495,8 +495,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn merged_parts_are_the_whole(values in proptest::collection::vec(any::<f64>(), 0..80), cuts in proptest::collection::vec(0usize..80, 0..4)) {
-            let mut edges: Vec<usize> = cuts.into_iter().map(|cut| cut.min(values.len())).chain([0, values.len()]).collect();
+        fn merged_parts_are_the_whole(
+            values in proptest::collection::vec(any::<f64>(), 0..80),
+            cuts in proptest::collection::vec(0usize..80, 0..4),
+        ) {
+            let mut edges: Vec<usize> = cuts
+                .into_iter()
+                .map(|cut| cut.min(values.len()))
+                .chain([0, values.len()])
+                .collect();
             edges.sort_unstable();
             let mut merged = Distribution::default();
             for edge in edges.windows(2).rev() {
@@ -511,10 +518,20 @@ mod tests {
             for end in 0..bytes.len() {
                 prop_assert!(Distribution::read(&mut Reader::new(&bytes[..end])).is_none());
             }
-            prop_assert_eq!(merged.standard_deviation().map(f64::to_bits), whole.standard_deviation().map(f64::to_bits));
+            prop_assert_eq!(
+                merged.standard_deviation().map(f64::to_bits),
+                whole.standard_deviation().map(f64::to_bits)
+            );
             prop_assert_eq!(merged.quantiles(&QUANTILES), whole.quantiles(&QUANTILES));
             prop_assert_eq!(merged.histogram(BIN_COUNT), whole.histogram(BIN_COUNT));
-            prop_assert_eq!(merged.histogram(BIN_COUNT).iter().map(|bin| bin.count).sum::<u64>(), whole.finite_count());
+            prop_assert_eq!(
+                merged
+                    .histogram(BIN_COUNT)
+                    .iter()
+                    .map(|bin| bin.count)
+                    .sum::<u64>(),
+                whole.finite_count()
+            );
         }
     }
 }

@@ -354,7 +354,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn order_and_merging_change_nothing(mut values in proptest::collection::vec(any::<f64>().prop_filter("finite", |x| x.is_finite()), 0..50), cut in 0usize..50) {
+        fn order_and_merging_change_nothing(
+            mut values in proptest::collection::vec(any::<f64>().prop_filter("finite", |x| x.is_finite()), 0..50),
+            cut in 0usize..50,
+        ) {
             let whole = (sum(&values), squares(&values));
             let cut = cut.min(values.len());
             let mut parts = (sum(&values[cut..]), squares(&values[cut..]));
@@ -366,12 +369,20 @@ mod tests {
         }
 
         #[test]
-        fn sums_and_deviations_agree_with_plain_arithmetic(values in proptest::collection::vec(-1000i32..1000, 1..50)) {
-            let values: Vec<f64> = values.into_iter().map(|value| f64::from(value) / 8.0).collect();
+        fn sums_and_deviations_agree_with_plain_arithmetic(
+            values in proptest::collection::vec(-1000i32..1000, 1..50),
+        ) {
+            let values: Vec<f64> = values
+                .into_iter()
+                .map(|value| f64::from(value) / 8.0)
+                .collect();
             prop_assert_eq!(sum(&values).value(), values.iter().sum::<f64>());
             let mean = sum(&values).mean(values.len() as u64).unwrap();
             let plain: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-            prop_assert!(close(sum(&values).squared_deviations(&squares(&values), values.len() as u64), plain));
+            prop_assert!(close(
+                sum(&values).squared_deviations(&squares(&values), values.len() as u64),
+                plain
+            ));
         }
     }
 }

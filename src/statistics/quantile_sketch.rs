@@ -328,12 +328,25 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn the_state_is_a_pure_function_of_the_values(seed in any::<u64>(), count in 0usize..12_000, cut in 0usize..12_000, whole_numbers in any::<bool>()) {
+        fn the_state_is_a_pure_function_of_the_values(
+            seed in any::<u64>(),
+            count in 0usize..12_000,
+            cut in 0usize..12_000,
+            whole_numbers in any::<bool>(),
+        ) {
             let mut state = seed | 1;
-            let mut values: Vec<f64> = (0..count).map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                if whole_numbers { f64::from((state >> 49) as u32) - 9000.0 } else { f64::from_bits(state & !(1 << 62)) }
-            }).collect();
+            let mut values: Vec<f64> = (0..count)
+                .map(|_| {
+                    state = state
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(1_442_695_040_888_963_407);
+                    if whole_numbers {
+                        f64::from((state >> 49) as u32) - 9000.0
+                    } else {
+                        f64::from_bits(state & !(1 << 62))
+                    }
+                })
+                .collect();
             let whole = sketch(&values);
             let cut = cut.min(count);
             let mut merged = sketch(&values[cut..]);
@@ -345,7 +358,10 @@ mod tests {
             let mut writer = Writer::default();
             whole.write(&mut writer);
             let bytes = writer.into_bytes();
-            prop_assert_eq!(QuantileSketch::read(&mut Reader::new(&bytes)), Some(whole.clone()));
+            prop_assert_eq!(
+                QuantileSketch::read(&mut Reader::new(&bytes)),
+                Some(whole.clone())
+            );
             values.sort_unstable_by(f64::total_cmp);
             prop_assert_eq!(&sketch(&values), &whole);
         }

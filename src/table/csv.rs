@@ -682,9 +682,16 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
-        fn rows_are_the_same_for_any_size_of_portion(table in table(), portion_bytes in 0_usize..120, portion_rows in 0_usize..5, damage in any::<bool>()) {
+        fn rows_are_the_same_for_any_size_of_portion(
+            table in table(),
+            portion_bytes in 0_usize..120,
+            portion_rows in 0_usize..5,
+            damage in any::<bool>(),
+        ) {
             let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-            writer.write_record((0..table[0].len()).map(|number| format!("c{number}"))).unwrap();
+            writer
+                .write_record((0..table[0].len()).map(|number| format!("c{number}")))
+                .unwrap();
             for row in &table {
                 writer.write_record(row).unwrap();
             }
@@ -693,12 +700,24 @@ mod tests {
                 text.extend_from_slice(b"one,field,too,many\n\"never closed");
             }
             let (case, path) = Case::new("rows.csv", &text);
-            let options = ReadOptions { portion_bytes, portion_rows, ..case.options };
+            let options = ReadOptions {
+                portion_bytes,
+                portion_rows,
+                ..case.options
+            };
             let (rows, error, ends) = rows_from(&path, &options, Start::default());
             // The portion with the damaged row was cut, but none of its rows could be read.
-            for start in ends.into_iter().filter(|start| start.row <= rows.len() as u64) {
+            for start in ends
+                .into_iter()
+                .filter(|start| start.row <= rows.len() as u64)
+            {
                 let (rest, ..) = rows_from(&path, &options, start);
-                prop_assert_eq!(&rest[..], &rows[start.row as usize..], "on from {:?}", start);
+                prop_assert_eq!(
+                    &rest[..],
+                    &rows[start.row as usize..],
+                    "on from {:?}",
+                    start
+                );
             }
             if damage {
                 prop_assert_eq!(&rows[..], &table[..rows.len()]);

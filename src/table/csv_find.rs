@@ -108,9 +108,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn all_positions_are_found_by_every_way(text in proptest::collection::vec(prop::sample::select(b"\n\x0b\x8a,-\xac\"a\0\x7f\xff".as_slice()), 0..300)) {
+        fn all_positions_are_found_by_every_way(
+            text in proptest::collection::vec(prop::sample::select(b"\n\x0b\x8a,-\xac\"a\0\x7f\xff".as_slice()), 0..300),
+        ) {
             let needles = *b"\n,\"";
-            let expected: Vec<usize> = (0..text.len()).filter(|slot| needles.contains(&text[*slot])).collect();
+            let expected: Vec<usize> = (0..text.len())
+                .filter(|slot| needles.contains(&text[*slot]))
+                .collect();
             let (mut found, mut start) = (Vec::new(), 0);
             while let Some(slot) = find(&text, start, needles) {
                 found.push(slot);
@@ -124,7 +128,10 @@ mod tests {
             }
             let mut leaping = Finder::new(&text, needles);
             for start in (0..=text.len()).step_by(97) {
-                prop_assert_eq!(leaping.find(start), find(&text, start, needles).unwrap_or(text.len()));
+                prop_assert_eq!(
+                    leaping.find(start),
+                    find(&text, start, needles).unwrap_or(text.len())
+                );
             }
         }
     }

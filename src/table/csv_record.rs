@@ -518,7 +518,10 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
-        fn any_bytes_are_read_as_the_csv_crate_reads_them(text in proptest::collection::vec(prop::sample::select(b"\"\",,\n\r\nab\xff".as_slice()), 0..60), step in 1_usize..20) {
+        fn any_bytes_are_read_as_the_csv_crate_reads_them(
+            text in proptest::collection::vec(prop::sample::select(b"\"\",,\n\r\nab\xff".as_slice()), 0..60),
+            step in 1_usize..20,
+        ) {
             let mut text = text;
             if !scanned(&text, step).0 {
                 text.push(b'"');
@@ -526,7 +529,11 @@ mod tests {
             let (is_whole, records) = scanned(&text, step);
             prop_assert!(is_whole);
             prop_assert_eq!(records.concat(), &text[..]);
-            let ours: Vec<_> = records.iter().filter(|record| !matches!(record[0], b'\r' | b'\n')).map(|record| COMMAS.fields(record)).collect();
+            let ours: Vec<_> = records
+                .iter()
+                .filter(|record| !matches!(record[0], b'\r' | b'\n'))
+                .map(|record| COMMAS.fields(record))
+                .collect();
             prop_assert_eq!(ours, by_the_csv_crate(&text));
         }
     }
@@ -651,10 +658,22 @@ mod tests {
             trim in any::<bool>(),
             comment in any::<bool>(),
         ) {
-            let escape = if escape { Escape::Byte(b'\\') } else { Escape::Never };
-            let dialect = Dialect { escape, trim, comment: comment.then_some(b'#'), ..COMMAS };
+            let escape = if escape {
+                Escape::Byte(b'\\')
+            } else {
+                Escape::Never
+            };
+            let dialect = Dialect {
+                escape,
+                trim,
+                comment: comment.then_some(b'#'),
+                ..COMMAS
+            };
             let (is_whole, records) = scanned_as(dialect, &text, step);
-            prop_assert_eq!(scanned_as(dialect, &text, 1000), (is_whole, records.clone()));
+            prop_assert_eq!(
+                scanned_as(dialect, &text, 1000),
+                (is_whole, records.clone())
+            );
             let cut = records.concat();
             prop_assert!(text.starts_with(&cut) && (!is_whole || cut == text));
             let mut position = 0;

@@ -358,7 +358,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_comes_back_whatever_its_length(text in "[a-z\u{e4}\u{20ac}\u{1f600}]{0,200}", step in 1_usize..70) {
+        fn any_text_comes_back_whatever_its_length(
+            text in "[a-z\u{e4}\u{20ac}\u{1f600}]{0,200}",
+            step in 1_usize..70,
+        ) {
             let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
             prop_assert_eq!(decode("utf-16be", &bytes, step).unwrap(), text);
         }

@@ -290,7 +290,10 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
-        fn runs_change_nothing(records in proptest::collection::vec((proptest::collection::vec(0u8..4, 0..5), proptest::collection::vec(any::<u8>(), 0..5)), 0..200), run_bytes in 1usize..3000) {
+        fn runs_change_nothing(
+            records in proptest::collection::vec((proptest::collection::vec(0u8..4, 0..5), proptest::collection::vec(any::<u8>(), 0..5)), 0..200),
+            run_bytes in 1usize..3000,
+        ) {
             let mut expected = records.clone();
             expected.sort();
             prop_assert!(sorted(&records, run_bytes) == expected);

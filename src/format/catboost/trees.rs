@@ -340,7 +340,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn comparing_in_f64_answers_as_comparing_the_rounded_value(bits: u32, steps in -3_i32..=3, any: f64, near in 0_u8..4) {
+        fn comparing_in_f64_answers_as_comparing_the_rounded_value(
+            bits: u32,
+            steps in -3_i32..=3,
+            any: f64,
+            near in 0_u8..4,
+        ) {
             let border = f32::from_bits(bits);
             prop_assume!(!border.is_nan());
             let edge = threshold(border);
@@ -350,9 +355,21 @@ mod tests {
                 2 => f64::from(border.next_up()),
                 _ => edge,
             };
-            let value = (0..steps.abs()).fold(start, |value, _| if steps < 0 { value.next_down() } else { value.next_up() });
+            let value = (0..steps.abs()).fold(start, |value, _| {
+                if steps < 0 {
+                    value.next_down()
+                } else {
+                    value.next_up()
+                }
+            });
             prop_assume!(!value.is_nan());
-            prop_assert_eq!(value <= edge, value as f32 <= border, "{} against {}", value, border);
+            prop_assert_eq!(
+                value <= edge,
+                value as f32 <= border,
+                "{} against {}",
+                value,
+                border
+            );
         }
     }
 

@@ -395,8 +395,15 @@ fn every_wire_type_is_read() {
 
 proptest! {
     #[test]
-    fn mutated_models_never_panic(index in 0_usize..400, byte: u8, second in 0_usize..400, other: u8) {
-        for operator in ["Mul", "MatMul", "Concat", "Gather", "Pad", "Reshape", "Conv"] {
+    fn mutated_models_never_panic(
+        index in 0_usize..400,
+        byte: u8,
+        second in 0_usize..400,
+        other: u8,
+    ) {
+        for operator in [
+            "Mul", "MatMul", "Concat", "Gather", "Pad", "Reshape", "Conv",
+        ] {
             let mut file = model(operator);
             let length = file.len();
             file[index % length] = byte;

@@ -157,32 +157,73 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_layer_in_single_precision_gives_what_it_gives_in_double(layer in layers(), steps in 1_usize..9, batch in 1_usize..150) {
-        let shape = if layer.is_batch_first { vec![batch, steps, layer.width] } else { vec![steps, batch, layer.width] };
+    fn a_layer_in_single_precision_gives_what_it_gives_in_double(
+        layer in layers(),
+        steps in 1_usize..9,
+        batch in 1_usize..150,
+    ) {
+        let shape = if layer.is_batch_first {
+            vec![batch, steps, layer.width]
+        } else {
+            vec![steps, batch, layer.width]
+        };
         let data = Tensor::new(shape, noise(steps * batch * layer.width, 5)).unwrap();
-        let lengths = Tensor::vector((0..batch).map(|row| (row * 7 % (steps + 1)) as i32).collect::<Vec<i32>>());
-        let found = layer.graph(true).run(vec![data.clone().into(), lengths.clone().into()]).unwrap();
+        let lengths = Tensor::vector(
+            (0..batch)
+                .map(|row| (row * 7 % (steps + 1)) as i32)
+                .collect::<Vec<i32>>(),
+        );
+        let found = layer
+            .graph(true)
+            .run(vec![data.clone().into(), lengths.clone().into()])
+            .unwrap();
         let mut exact: Vec<Value> = vec![doubles(&data).into(), lengths.into()];
-        exact.extend(layer.weights().iter().map(|tensor| Value::from(doubles(tensor))));
+        exact.extend(
+            layer
+                .weights()
+                .iter()
+                .map(|tensor| Value::from(doubles(tensor))),
+        );
         let expected = layer.graph(false).run(exact).unwrap();
         for (found, expected) in found.iter().zip(&expected) {
             let (found, expected) = (found.tensor().unwrap(), expected.tensor().unwrap());
             prop_assert_eq!(found.shape(), expected.shape());
-            for (found, expected) in found.values::<f32>().unwrap().iter().zip(expected.values::<f64>().unwrap()) {
-                prop_assert!((f64::from(*found) - expected).abs() < 2e-5, "{} where {} is right", found, expected);
+            for (found, expected) in found
+                .values::<f32>()
+                .unwrap()
+                .iter()
+                .zip(expected.values::<f64>().unwrap())
+            {
+                prop_assert!(
+                    (f64::from(*found) - expected).abs() < 2e-5,
+                    "{} where {} is right",
+                    found,
+                    expected
+                );
             }
         }
     }
 
     #[test]
     fn a_row_of_a_layer_has_the_same_bits_alone(layer in layers(), batch in 2_usize..140) {
-        let layer = Layer { is_batch_first: true, ..layer };
+        let layer = Layer {
+            is_batch_first: true,
+            ..layer
+        };
         let (steps, graph) = (5, layer.graph(true));
         let values = noise(batch * steps * layer.width, 6);
         let run = |rows: &[f32], lengths: Vec<i32>| {
             let shape = vec![lengths.len(), steps, layer.width];
-            let outputs = graph.run(vec![Tensor::new(shape, rows.to_vec()).unwrap().into(), Tensor::vector(lengths).into()]).unwrap();
-            outputs.iter().map(|output| output.tensor().unwrap().values::<f32>().unwrap().to_vec()).collect::<Vec<Vec<f32>>>()
+            let outputs = graph
+                .run(vec![
+                    Tensor::new(shape, rows.to_vec()).unwrap().into(),
+                    Tensor::vector(lengths).into(),
+                ])
+                .unwrap();
+            outputs
+                .iter()
+                .map(|output| output.tensor().unwrap().values::<f32>().unwrap().to_vec())
+                .collect::<Vec<Vec<f32>>>()
         };
         let lengths: Vec<i32> = (0..batch).map(|row| (row % (steps + 1)) as i32).collect();
         let together = run(&values, lengths.clone());

@@ -204,17 +204,44 @@ proptest! {
             let together = case.found(instructions, PLAIN);
             let (values, filters) = (case.values(), case.packed(instructions));
             let own = together.len() / case.images;
-            for (image, expected) in values.chunks(values.len() / case.images).zip(together.chunks(own)) {
-                let alone = filters.convolve(Images { values: image, count: 1 }, &case.axes, PLAIN).unwrap();
-                assert!(alone.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits()), "{instructions:?}");
+            for (image, expected) in values
+                .chunks(values.len() / case.images)
+                .zip(together.chunks(own))
+            {
+                let alone = filters
+                    .convolve(
+                        Images {
+                            values: image,
+                            count: 1,
+                        },
+                        &case.axes,
+                        PLAIN,
+                    )
+                    .unwrap();
+                assert!(
+                    alone
+                        .iter()
+                        .zip(expected)
+                        .all(|(a, b)| a.to_bits() == b.to_bits()),
+                    "{instructions:?}"
+                );
             }
         }
     }
 
     #[test]
     fn instructions_that_round_once_agree_to_the_bit(case in any_case()) {
-        let fused = Instructions::available().into_iter().filter(|one| *one != Instructions::Portable);
-        let all: Vec<Vec<u32>> = fused.map(|one| case.found(one, PLAIN).iter().map(|value| value.to_bits()).collect()).collect();
+        let fused = Instructions::available()
+            .into_iter()
+            .filter(|one| *one != Instructions::Portable);
+        let all: Vec<Vec<u32>> = fused
+            .map(|one| {
+                case.found(one, PLAIN)
+                    .iter()
+                    .map(|value| value.to_bits())
+                    .collect()
+            })
+            .collect();
         assert!(all.windows(2).all(|pair| pair[0] == pair[1]));
     }
 }
