@@ -344,7 +344,8 @@ fn model() -> Json {
             "trees": trees,
         }},
         "learner_model_param": {
-            "base_score": "5E-1", "boost_from_average": "1", "num_class": "0", "num_feature": COLUMNS.to_string(), "num_target": "1"
+            "base_score": "5E-1", "boost_from_average": "1", "num_class": "0",
+            "num_feature": COLUMNS.to_string(), "num_target": "1"
         },
         "objective": {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}},
     }})
@@ -363,7 +364,9 @@ fn tree(numbers: &mut Numbers, index: usize) -> Json {
         "id": index,
         "left_children": (0..nodes).map(|node| child(node, 1)).collect::<Vec<_>>(),
         "right_children": (0..nodes).map(|node| child(node, 2)).collect::<Vec<_>>(),
-        "parents": (0..nodes).map(|node| if node == 0 { 2_147_483_647 } else { (node - 1) / 2 }).collect::<Vec<_>>(),
+        "parents": (0..nodes)
+            .map(|node| if node == 0 { 2_147_483_647 } else { (node - 1) / 2 })
+            .collect::<Vec<_>>(),
         "split_indices": (0..nodes).map(|_| numbers.next() as usize % COLUMNS).collect::<Vec<_>>(),
         "split_conditions": (0..nodes).map(|_| numbers.fraction()).collect::<Vec<_>>(),
         "split_type": vec![0; nodes],
@@ -372,6 +375,9 @@ fn tree(numbers: &mut Numbers, index: usize) -> Json {
         "loss_changes": vec![0.0; nodes],
         "sum_hessian": vec![1.0; nodes],
         "categories": [], "categories_nodes": [], "categories_segments": [], "categories_sizes": [],
-        "tree_param": {"num_deleted": "0", "num_feature": COLUMNS.to_string(), "num_nodes": nodes.to_string(), "size_leaf_vector": "1"},
+        "tree_param": {
+            "num_deleted": "0", "num_feature": COLUMNS.to_string(),
+            "num_nodes": nodes.to_string(), "size_leaf_vector": "1",
+        },
     })
 }

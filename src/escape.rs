@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn json_stays_json_of_the_same_value() {
-        let value = serde_json::json!({"name": "\u{9b}31m\u{7f}\u{202e}\u{e0041}\n\u{1b} ok ä", "x\u{85}": 1});
+        let value = serde_json::json!({
+            "name": "\u{9b}31m\u{7f}\u{202e}\u{e0041}\n\u{1b} ok ä", "x\u{85}": 1});
         let shown = json(&value.to_string()).into_owned();
         assert!(!shown.contains(is_unsafe), "{shown}");
         assert_eq!(

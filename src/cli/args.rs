@@ -19,7 +19,8 @@ use crate::table::output_format::OutputFormat;
 /// Give it Parquet or CSV; it writes predictions and a run report. Columns are bound by name, every
 /// row is accounted for, and the output appears complete or not at all.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "tallow", version, propagate_version = true, max_term_width = 110, after_long_help = EXIT_CODES)]
+#[command(name = "tallow", version, propagate_version = true, max_term_width = 110,
+    after_long_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
@@ -96,7 +97,8 @@ pub struct ConsoleArgs {
     /// Print only warnings and errors; `-qq` only errors
     ///
     /// Warnings include skipped files and rejected rows.
-    #[arg(short, long, global = true, action = ArgAction::Count, env = "TALLOW_QUIET", value_parser = quiet_level, help_heading = "Display")]
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "TALLOW_QUIET",
+        value_parser = quiet_level, help_heading = "Display")]
     pub quiet: u8,
     /// Print more: the column behind each feature, time per stage
     #[arg(short, long, global = true, help_heading = "Display")]

@@ -114,24 +114,33 @@ pub(super) fn object(found: &Found) -> Json {
     json!({
         "status": "fits",
         "run_id": plan.run_id,
-        "model": plan.model.named().into_iter().map(|(name, value)| (name, Json::from(value))).collect::<Map<_, _>>(),
+        "model": plan.model.named().into_iter()
+            .map(|(name, value)| (name, Json::from(value))).collect::<Map<_, _>>(),
         "rows": job.row_count(),
         "golden": replay.map(|replay| json!({
-            "rows": replay.row_count, "greatest_difference": replay.max_difference, "tolerance": replay.tolerance
+            "rows": replay.row_count,
+            "greatest_difference": replay.max_difference, "tolerance": replay.tolerance
         })),
         "scanned": scanned.as_ref().map(|outcomes| {
             let total = outcomes.ledger.total();
-            json!({"rows_in": total.rows_in, "scored": total.scored, "rejected": total.rejected, "filtered": total.filtered})
+            json!({"rows_in": total.rows_in, "scored": total.scored,
+                "rejected": total.rejected, "filtered": total.filtered})
         }),
         "threads": job.threads,
         "estimated_memory_bytes": estimated_bytes,
         "warnings": plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "ignored_files": plan.ignored.iter().map(|path| path_text::text(path)).collect::<Vec<_>>(),
-        "bad_files": plan.bad_files.iter().map(|file| json!({"path": path_text::text(&file.path), "reason": file.reason})).collect::<Vec<_>>(),
+        "bad_files": plan.bad_files.iter()
+            .map(|file| json!({"path": path_text::text(&file.path), "reason": file.reason}))
+            .collect::<Vec<_>>(),
         "inputs": job.dataset.files.iter().map(|file| json!({
-            "path": path_text::text(&file.path), "format": file.format, "rows": file.table.row_count(), "row_groups": file.table.row_group_count(), "bytes": file.table.identity().byte_count()
+            "path": path_text::text(&file.path), "format": file.format,
+            "rows": file.table.row_count(), "row_groups": file.table.row_group_count(),
+            "bytes": file.table.identity().byte_count()
         })).collect::<Vec<_>>(),
         "binding": job.arms.inputs().map(bound_object).collect::<Vec<_>>(),
-        "output": job.output_schema.fields().iter().map(|field| json!({"name": field.name(), "type": field.data_type().to_string()})).collect::<Vec<_>>(),
+        "output": job.output_schema.fields().iter()
+            .map(|field| json!({"name": field.name(), "type": field.data_type().to_string()}))
+            .collect::<Vec<_>>(),
     })
 }

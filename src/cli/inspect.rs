@@ -198,10 +198,19 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
     }
     let object = json!({
         "kind": "model",
-        "facts": facts.iter().chain(&shape).map(|(name, value)| (name.clone(), json_value(&identity, name, value))).collect::<serde_json::Map<_, _>>(),
-        "inputs": loaded.contract.inputs.iter().map(|input| json!({"name": input.name, "kind": kind(input, usize::MAX)})).collect::<Vec<_>>(),
-        "artefacts": opened.artefacts.iter().map(|one| json!({"path": path_text::text(&one.path), "sha256": one.sha256, "bytes": one.byte_count})).collect::<Vec<_>>(),
-        "derived": opened.derived.iter().map(|derived| json!({"name": derived.name, "expression": derived.expression})).collect::<Vec<_>>(),
+        "facts": facts.iter().chain(&shape)
+            .map(|(name, value)| (name.clone(), json_value(&identity, name, value)))
+            .collect::<serde_json::Map<_, _>>(),
+        "inputs": loaded.contract.inputs.iter()
+            .map(|input| json!({"name": input.name, "kind": kind(input, usize::MAX)}))
+            .collect::<Vec<_>>(),
+        "artefacts": opened.artefacts.iter()
+            .map(|one| json!({"path": path_text::text(&one.path), "sha256": one.sha256,
+                "bytes": one.byte_count}))
+            .collect::<Vec<_>>(),
+        "derived": opened.derived.iter()
+            .map(|derived| json!({"name": derived.name, "expression": derived.expression}))
+            .collect::<Vec<_>>(),
     });
     (page, object)
 }
@@ -358,7 +367,8 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
         "kind": "data_set",
         "is_whole": is_whole,
         "columns": dataset.as_ref().map_or(Vec::new(), column_objects),
-        "manifest": serde_json::to_value(manifest).map_err(|error| Error::internal("a manifest that is not JSON").because(error))?,
+        "manifest": serde_json::to_value(manifest)
+            .map_err(|error| Error::internal("a manifest that is not JSON").because(error))?,
     });
     Ok((page, object))
 }
@@ -405,7 +415,9 @@ fn data(path: &Path, dataset: &Dataset) -> (Page, Json) {
         .for_each(|(label, rendered)| page.fact(label, rendered));
     columns(&mut page, dataset);
     let object = json!({
-        "kind": "data", "path": path_text::text(path), "format": facts[1].1, "files": dataset.files.len(), "rows": rows, "row_groups": groups, "bytes": bytes,
+        "kind": "data", "path": path_text::text(path),
+            "format": facts[1].1, "files": dataset.files.len(),
+            "rows": rows, "row_groups": groups, "bytes": bytes,
         "columns": column_objects(dataset)
     });
     (page, object)

@@ -56,7 +56,8 @@ pub struct TextArgs {
     /// Scale vectors to length 1, after `--dimensions`
     ///
     /// `--normalize=false` overrides a package.
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", help_heading = "Text models")]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true,
+        default_missing_value = "true", help_heading = "Text models")]
     pub normalize: Option<bool>,
     /// Maximum tokens per text [default: the model's limit]
     ///

@@ -546,7 +546,8 @@ fn accepts_native(expected: NativeType, data_type: &DataType) -> bool {
         let is_nested = depth > 1 && depth == expected.shape.axes().len();
         // The lengths of lists that may differ are checked row by row.
         let is_flat = depth == 1
-            && !matches!(data_type, DataType::FixedSizeList(_, length) if !expected.width.fits(*length as usize));
+            && !matches!(data_type, DataType::FixedSizeList(_, length)
+                if !expected.width.fits(*length as usize));
         let is_one = accepts_native(
             NativeType {
                 width: Width::One,

@@ -519,7 +519,8 @@ fn choose<L: Lanes>(
         ($($levels:literal $name:ident),*) => {
             match levels {
                 $($levels => {
-                    let rows = $name(lanes, codes.first_chunk().expect("a complete tree"), masks, part);
+                    let rows = $name(lanes, codes.first_chunk().expect("a complete tree"),
+                        masks, part);
                     for (plane, rows) in planes.iter_mut().zip(rows) {
                         lanes.store(rows, plane, part);
                     }
@@ -528,5 +529,6 @@ fn choose<L: Lanes>(
             }
         };
     }
-    of_levels!(1 choose_1, 2 choose_2, 3 choose_3, 4 choose_4, 5 choose_5, 6 choose_6, 7 choose_7, 8 choose_8);
+    of_levels!(1 choose_1, 2 choose_2, 3 choose_3, 4 choose_4, 5 choose_5, 6 choose_6, 7 choose_7,
+        8 choose_8);
 }

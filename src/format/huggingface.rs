@@ -289,7 +289,8 @@ fn refuse_files(files: &dyn ModelFiles, encoder: &Path) -> Result<()> {
     Ok(())
 }
 
-const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"from transformers import AutoTokenizer; \
+const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"from transformers \
+    import AutoTokenizer; \
      AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`";
 
 /// What to do where the weights are missing.

@@ -375,7 +375,9 @@ mod tests {
     use crate::contract::Input;
     use crate::error::Kind;
 
-    const WRITTEN: &str = "artifact_path: model\nflavors:\n  python_function:\n    data: model.ubj\n    env:\n      \
+    const WRITTEN: &str = "artifact_path: model\nflavors:\n  \
+        python_function:\n    data: model.ubj\n    \
+        env:\n      \
          conda: conda.yaml\n      virtualenv: python_env.yaml\n    loader_module: \
          mlflow.xgboost\n  xgboost:\n    code: null\n    data: model.ubj\n    model_class: \
          xgboost.core.Booster\n    model_format: ubj\n    xgb_version: 3.2.0\nmlflow_version: \
@@ -424,7 +426,10 @@ mod tests {
 
     #[test]
     fn python_objects_and_other_flavours_are_refused() {
-        let pickled = Mlflow::parse(b"flavors:\n  sklearn:\n    pickled_model: model.pkl\n  python_function:\n    loader_module: mlflow.sklearn\n");
+        let pickled = Mlflow::parse(
+            b"flavors:\n  sklearn:\n    pickled_model: model.pkl\n  \
+                python_function:\n    loader_module: mlflow.sklearn\n",
+        );
         assert_eq!(pickled.unwrap().data, PathBuf::from("model.pkl"));
         let code = b"flavors:\n  python_function:\n    python_model: python_model.pkl\n";
         assert_eq!(Mlflow::parse(code).unwrap_err().kind(), Kind::Trust);

@@ -16,7 +16,9 @@ pub(super) struct Refused {
 }
 
 /// How models leave their libraries.
-pub(super) const EXPORT: &str = "export the model in its library's own format: `model.save_model(\"model.ubj\")` for XGBoost, \
+pub(super) const EXPORT: &str = "export the model in its library's own format: \
+    `model.save_model(\"model.ubj\")` \
+    for XGBoost, \
      `save_model(\"model.txt\")` for LightGBM, `save_model(\"model.json\", format=\"json\")` for \
      CatBoost, safetensors for networks, ONNX for scikit-learn (`skl2onnx.to_onnx`) and PyTorch \
      (`torch.onnx.export`)";

@@ -9,7 +9,9 @@ use crate::error::{Error, Result};
 use crate::model::LoadedModel;
 
 /// What a manifest must at least say.
-const EXAMPLE: &str = "put the file into a folder as `model.safetensors`, add a `tallow.toml` alongside it and pass \
+const EXAMPLE: &str = "put the file into a folder as `model.safetensors`, \
+    add a `tallow.toml` alongside \
+    it and pass \
      the folder as the model; for example\nname = \"churn\"\n[[inputs]]\nname = \"age\"\nmean = \
      41.5\nscale = 12.0\n[[network.layers]]\nkind = \"linear\"\nweights = \"0\"  # reads \
      `0.weight` and `0.bias`\n[[network.layers]]\nkind = \"relu\"\n[[network.layers]]\nkind = \

@@ -159,7 +159,8 @@ macro_rules! element {
                 if let Data::$variant(values) = data { Some(values) } else { None }
             }
             fn take(data: Data) -> Option<Vec<Self>> {
-                if let Data::$variant(values) = data { Some(Arc::unwrap_or_clone(values)) } else { None }
+                if let Data::$variant(values) = data { Some(Arc::unwrap_or_clone(values))
+                    } else { None }
             }
         })*
 

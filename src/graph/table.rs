@@ -515,7 +515,8 @@ impl Worker for &GraphModel {
         let row_count = block.row_count();
         // The rows of a matrix may come as one column of lists.
         let is_vector = self.feeds.len() == 1
-            && matches!(columns.as_slice(), [one] if matches!(one.data_type(), DataType::FixedSizeList(..)));
+            && matches!(columns.as_slice(), [one]
+                if matches!(one.data_type(), DataType::FixedSizeList(..)));
         if row_count > 0 && columns.len() != self.feature_count() && !is_vector {
             return Err(Error::internal(format!(
                 "a block of {} columns for a graph of {}",

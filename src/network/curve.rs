@@ -32,12 +32,14 @@ macro_rules! vectorised {
                     all(row);
                 }
                 if $crate::kernel::processor::features().avx512 {
-                    #[expect(unsafe_code, reason = "the instructions are not part of every processor")]
+                    #[expect(unsafe_code,
+                        reason = "the instructions are not part of every processor")]
                     // SAFETY: the processor has been asked for them.
                     return unsafe { widest(row) };
                 }
                 if $crate::kernel::processor::features().avx2 {
-                    #[expect(unsafe_code, reason = "the instructions are not part of every processor")]
+                    #[expect(unsafe_code,
+                        reason = "the instructions are not part of every processor")]
                     // SAFETY: the processor has been asked for them.
                     return unsafe { wide(row) };
                 }

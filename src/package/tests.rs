@@ -104,9 +104,8 @@ fn a_package_gives_a_network_its_contract_and_outcome() {
     let [city, age] = loaded.contract.inputs.as_slice() else {
         panic!("two inputs")
     };
-    assert!(
-        matches!(&city.kind, InputKind::Category(vocabulary) if vocabulary.values[1] == CategoryValue::Text("paris".into()))
-    );
+    assert!(matches!(&city.kind, InputKind::Category(vocabulary)
+            if vocabulary.values[1] == CategoryValue::Text("paris".into())));
     assert_eq!(
         (city.on_null, city.on_unseen),
         (Policy::Error, Policy::Default(2.0))

@@ -415,7 +415,9 @@ fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
             .at_path(target)
             .hint(hint));
     }
-    let is_inside = matches!((canonical(directory_of(target)), canonical(model)), (Ok(directory), Ok(model)) if directory.starts_with(&model));
+    let is_inside = matches!((canonical(directory_of(target)), canonical(model)),
+        (Ok(directory), Ok(model))
+            if directory.starts_with(&model));
     if is_inside || same_file(model, target) {
         return Err(Error::usage("the output is, or lies in, the model")
             .at_path(target)
@@ -427,7 +429,10 @@ fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
 /// Whether two names, of files that need not exist yet, are one: by another spelling, or through a
 /// link.
 fn same_target(left: &Path, right: &Path) -> bool {
-    let same_directory = || matches!((canonical(directory_of(left)), canonical(directory_of(right))), (Ok(a), Ok(b)) if a == b);
+    let same_directory = || {
+        matches!((canonical(directory_of(left)), canonical(directory_of(right))),
+        (Ok(a), Ok(b)) if a == b)
+    };
     same_file(left, right) || left.file_name() == right.file_name() && same_directory()
 }
 

@@ -637,7 +637,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn the_cut_into_batches_changes_no_row(
-        rows in proptest::collection::vec((proptest::option::of(-5i64..5), proptest::option::of(-2.0f64..2.0), "[ab%]{0,3}"), 0..60),
+        rows in proptest::collection::vec((
+            proptest::option::of(-5i64..5), proptest::option::of(-2.0f64..2.0),
+                "[ab%]{0,3}"), 0..60),
         cuts in proptest::collection::vec(0usize..60, 0..5),
     ) {
         let batch = RecordBatch::try_from_iter([

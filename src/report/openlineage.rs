@@ -123,7 +123,10 @@ impl RunLineage {
             "producer": PRODUCER,
             "schemaURL": EVENT_SCHEMA,
             "run": {"runId": self.run_id, "facets": self.run_facets(error)},
-            "job": {"namespace": self.namespace, "name": self.job, "facets": {"jobType": facet("jobType", json!({"processingType": "BATCH", "integration": "TALLOW", "jobType": "JOB"}))}},
+            "job": {"namespace": self.namespace, "name": self.job,
+                "facets": {"jobType": facet("jobType", json!(
+                    {"processingType": "BATCH", "integration": "TALLOW",
+                    "jobType": "JOB"}))}},
             "inputs": self.inputs.iter().map(|one| dataset(one, &INPUT)).collect::<Vec<_>>(),
             "outputs": self.outputs.iter().map(|one| dataset(one, &OUTPUT)).collect::<Vec<_>>(),
         })
@@ -132,8 +135,12 @@ impl RunLineage {
     fn run_facets(&self, error: Option<&str>) -> Map<String, Json> {
         let engine = json!({"name": "tallow", "version": env!("CARGO_PKG_VERSION")});
         let parent = self.parent.as_ref();
-        let parent = parent.map(|one| json!({"job": {"namespace": one.namespace, "name": one.job}, "run": {"runId": one.run_id}}));
-        let tag = |(key, value): &(String, String)| json!({"key": key, "value": value, "source": "TALLOW"});
+        let parent = parent.map(|one| {
+            json!({"job": {"namespace": one.namespace, "name": one.job},
+            "run": {"runId": one.run_id}})
+        });
+        let tag =
+            |tag: &(String, String)| json!({"key": tag.0, "value": tag.1, "source": "TALLOW"});
         let tags = (!self.tags.is_empty())
             .then(|| json!({"tags": self.tags.iter().map(tag).collect::<Vec<_>>()}));
         let error = error.map(|message| json!({"message": message, "programmingLanguage": "Rust"}));

@@ -146,13 +146,15 @@ mod tests {
         let json = serde_json::json!({
             "work": {
                 "model": "m.json", "inputs": ["a.csv"],
-                "binding": {"features": "a,b", "on_null": ["a=reject"], "on_unseen": [], "rename": []},
+                "binding": {"features": "a,b", "on_null": ["a=reject"],
+                    "on_unseen": [], "rename": []},
                 "rows": {"where": "a > 1", "limit": null, "on_bad_file": "skip", "delimiter": ";"},
                 "outcome": {"passthrough": ["id"], "raw": true, "threshold": null, "trees": "best"},
                 "text": {"text": "review"},
                 "resources": {"threads": 2, "batch_rows": null, "memory": null}
             },
-            "output": {"output": "out/", "overwrite": true, "restart": false, "partition_by": ["day"]}
+            "output": {"output": "out/", "overwrite": true, "restart": false,
+                "partition_by": ["day"]}
         });
         let request = Request::from_json(json).unwrap();
         assert_eq!(request.version, 0);

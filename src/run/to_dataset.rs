@@ -110,7 +110,8 @@ impl<'a> ToDataset<'a> {
             if !target.overwrite {
                 let message = match damaged {
                     Some(file) => format!(
-                        "the output exists already, but its file `{file}` is missing or not as it was \
+                        "the output exists already, but its file `{file}` is missing or not \
+                            as it was \
                          written"
                     ),
                     None if is_same => "the output exists already, and it is finished".to_owned(),

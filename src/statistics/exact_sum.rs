@@ -355,7 +355,8 @@ mod tests {
     proptest! {
         #[test]
         fn order_and_merging_change_nothing(
-            mut values in proptest::collection::vec(any::<f64>().prop_filter("finite", |x| x.is_finite()), 0..50),
+            mut values in proptest::collection::vec(
+                any::<f64>().prop_filter("finite", |x| x.is_finite()), 0..50),
             cut in 0usize..50,
         ) {
             let whole = (sum(&values), squares(&values));

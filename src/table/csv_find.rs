@@ -109,7 +109,8 @@ mod tests {
     proptest! {
         #[test]
         fn all_positions_are_found_by_every_way(
-            text in proptest::collection::vec(prop::sample::select(b"\n\x0b\x8a,-\xac\"a\0\x7f\xff".as_slice()), 0..300),
+            text in proptest::collection::vec(
+                prop::sample::select(b"\n\x0b\x8a,-\xac\"a\0\x7f\xff".as_slice()), 0..300),
         ) {
             let needles = *b"\n,\"";
             let expected: Vec<usize> = (0..text.len())

@@ -519,7 +519,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
         fn any_bytes_are_read_as_the_csv_crate_reads_them(
-            text in proptest::collection::vec(prop::sample::select(b"\"\",,\n\r\nab\xff".as_slice()), 0..60),
+            text in proptest::collection::vec(
+                prop::sample::select(b"\"\",,\n\r\nab\xff".as_slice()), 0..60),
             step in 1_usize..20,
         ) {
             let mut text = text;
@@ -652,7 +653,8 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
         fn records_are_cut_where_their_fields_end_in_every_dialect(
-            text in proptest::collection::vec(prop::sample::select(b"\"\",,\n\r\na \\\\#".as_slice()), 0..60),
+            text in proptest::collection::vec(
+                prop::sample::select(b"\"\",,\n\r\na \\\\#".as_slice()), 0..60),
             step in 1_usize..20,
             escape in any::<bool>(),
             trim in any::<bool>(),

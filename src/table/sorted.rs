@@ -291,7 +291,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn runs_change_nothing(
-            records in proptest::collection::vec((proptest::collection::vec(0u8..4, 0..5), proptest::collection::vec(any::<u8>(), 0..5)), 0..200),
+            records in proptest::collection::vec((
+                proptest::collection::vec(0u8..4, 0..5),
+                proptest::collection::vec(any::<u8>(), 0..5)), 0..200),
             run_bytes in 1usize..3000,
         ) {
             let mut expected = records.clone();

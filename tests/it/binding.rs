@@ -65,7 +65,8 @@ fn a_regex_takes_columns_in_the_order_of_the_data_and_warns_of_it() {
 #[test]
 fn who_asks_for_more_is_reported_which_column_feeds_which_feature() {
     let room = nameless_room("x,b,a\n1,0.9,0.1\n");
-    let lines = "features of the model, and the columns that feed them\n  f0                       <- a \
+    let lines = "features of the model, and the columns that feed them\n  \
+        f0                       <- a \
          (Utf8)\n  f1                       <- b (Utf8)\n";
     assert!(
         score(&room, "--features a,b -v")
@@ -639,12 +640,14 @@ fn variables_of_the_environment_stand_for_flags() {
 }
 
 /// Every variable that stands for a flag.
-const VARIABLES: [&str; 9] = [
+const VARIABLES: [&str; 11] = [
+    "TALLOW_ACTOR",
     "TALLOW_FORMAT",
     "TALLOW_JOB",
     "TALLOW_LOG_FORMAT",
     "TALLOW_MEMORY",
     "TALLOW_QUIET",
+    "TALLOW_REGISTRY",
     "TALLOW_MODEL",
     "TALLOW_OUTPUT",
     "TALLOW_PROGRESS_SECONDS",

@@ -101,7 +101,8 @@ fn order_files_and_memory_change_nothing() {
     }
 }
 
-const PREDICTIONS: &str = "id,probability,prediction,region\n1,0.9,1,a\n2,0.2,0,b\n3,0.7,1,\n4,,,a\n\
+const PREDICTIONS: &str = "id,probability,prediction,region\n1,0.9,1,a\n\
+    2,0.2,0,b\n3,0.7,1,\n4,,,a\n\
                            5,abc,1,a\n6,0.5,1,b\n6,0.4,0,b\n8,0.1,0,b\n";
 
 const LABELS: &str = "id,y\n1,1\n2,0\n3,1\n3,1\n6,0\n6,1\n9,1\n2,0\n8,\n,1\n";

@@ -271,11 +271,17 @@ const FORBIDDEN_STARTS: [&str; 6] = [
 const FORBIDDEN_PHRASES: &str =
     r"(?i)\b(whole numbers?|truth values?|beside|mended|reckon|whoever|nobody|people|lacks)\b";
 
+/// Raw strings of Rust.
+const RAW_STRING: &str = r###"\b[bc]?r##".*?"##|\b[bc]?r#".*?"#|\b[bc]?r"[^"]*""###;
+
 /// The identifiers of a source that have a forbidden word.
 fn forbidden_names(source: &str) -> BTreeSet<String> {
-    let tokens = Regex::new(
-        r###"(?s)//[^\n]*|\b[bc]?r##".*?"##|\b[bc]?r#".*?"#|\b[bc]?r"[^"]*"|"(?:\\.|[^"\\])*"|'(?:\\.[^']*|[^'\\\n])'|(?P<name>[A-Za-z_]\w*)"###,
-    )
+    let string = r#""(?:\\.|[^"\\])*""#;
+    let character = r"'(?:\\.[^']*|[^'\\\n])'";
+    let name = r"(?P<name>[A-Za-z_]\w*)";
+    let tokens = Regex::new(&format!(
+        r"(?s)//[^\n]*|{RAW_STRING}|{string}|{character}|{name}"
+    ))
     .unwrap();
     let is_forbidden = |name: &str| {
         name.split('_')
@@ -350,4 +356,40 @@ fn prose_has_no_private_words() {
         })
         .collect();
     assert_eq!(offenders, [], "the words of `.github/CONTRIBUTING.md`");
+}
+
+/// Lines that cannot be broken: rows of tables, links, and data in raw strings and snapshots.
+fn is_unbreakable(line: &str) -> bool {
+    let text = line
+        .trim_start()
+        .trim_start_matches(['/', '!'])
+        .trim_start();
+    text.starts_with('|') || text.contains("https://")
+}
+
+/// The lines of a source that are not inside raw strings.
+fn outside_raw_strings(source: &str) -> String {
+    Regex::new(&format!("(?s){RAW_STRING}"))
+        .unwrap()
+        .replace_all(source, |found: &regex::Captures<'_>| {
+            "\n".repeat(found[0].matches('\n').count())
+        })
+        .into_owned()
+}
+
+#[test]
+fn no_line_is_longer_than_100_characters() {
+    let offenders: Vec<_> = texts()
+        .into_iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .flat_map(|path| {
+            let text = outside_raw_strings(&std::fs::read_to_string(&path).unwrap());
+            text.lines()
+                .enumerate()
+                .filter(|(_, line)| line.chars().count() > 100 && !is_unbreakable(line))
+                .map(|(index, _)| (path.clone(), index + 1))
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(offenders, [], "lines of more than 100 characters");
 }

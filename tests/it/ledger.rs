@@ -33,8 +33,10 @@ struct Job {
 }
 
 fn row() -> impl Strategy<Value = Row> {
-    let charge = prop_oneof![6 => (0..90_u32).prop_map(|charge| Some(format!("{charge}.5"))), 1 => Just(None), 1 => Just(Some("n/k".to_owned()))];
-    let contract = prop_oneof![4 => Just(Some("one year")), 4 => Just(Some("two year")), 1 => Just(Some("never")), 1 => Just(None)];
+    let charge = prop_oneof![6 => (0..90_u32).prop_map(|charge| Some(format!("{charge}.5"))),
+        1 => Just(None), 1 => Just(Some("n/k".to_owned()))];
+    let contract = prop_oneof![4 => Just(Some("one year")), 4 => Just(Some("two year")),
+        1 => Just(Some("never")), 1 => Just(None)];
     let tenure = prop_oneof![6 => (0..70_i64).prop_map(Some), 1 => Just(None)];
     (tenure, charge, contract).prop_map(|(tenure, charge, contract)| Row {
         tenure,
@@ -332,7 +334,8 @@ fn check(job: &Job) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200,
+        failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_row_of_any_table_is_accounted_for(job in job()) {

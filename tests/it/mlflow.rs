@@ -2,7 +2,8 @@
 
 use crate::harness::{Room, data, table};
 
-pub(crate) const SIGNATURE: &str = "signature:\n  inputs: '[{\"type\": \"float\", \"name\": \"x0\"}, \
+pub(crate) const SIGNATURE: &str = "signature:\n  inputs: '[{\"type\": \"float\", \
+    \"name\": \"x0\"}, \
                          {\"type\": \"float\", \"name\": \"x1\"}, {\"type\": \"float\", \"name\": \
                          \"x2\"},\n    {\"type\": \"float\", \"name\": \"x3\"}, {\"type\": \
                          \"float\", \"name\": \"x4\"}, {\"type\": \"float\", \"name\": \

@@ -181,7 +181,8 @@ fn a_run_that_never_got_to_know_its_model_keeps_the_labels_of_the_job() {
     score("--job-name other").fails(1);
     labelled("job=\"other\",model=\"package\"");
     room.tallow(
-        "score --model package rows.csv --output missing/o.parquet --metrics-file m.prom --job-name \
+        "score --model package rows.csv --output missing/o.parquet \
+            --metrics-file m.prom --job-name \
          other",
     )
     .fails(1);
@@ -586,10 +587,8 @@ fn a_parent_that_the_scheduler_names_is_reported() {
     );
     let id = "01890a5d-ac96-774b-bcce-b302099a8057";
     let provided = format!("prod/nightly.score/{id}");
-    assert_eq!(
-        parent(&[AIRFLOW.as_slice(), &[("OPENLINEAGE_PARENT_ID", &provided)]].concat())["run"]["runId"],
-        id
-    );
+    let variables = [AIRFLOW.as_slice(), &[("OPENLINEAGE_PARENT_ID", &provided)]].concat();
+    assert_eq!(parent(&variables)["run"]["runId"], id);
 }
 
 /// Starts a run that lasts, waits until `name` is there, disturbs it, and waits for its end.
@@ -864,7 +863,8 @@ fn what_airflow_states_is_in_the_report_the_json_line_and_the_manifest() {
             .unwrap();
         serde_json::from_slice(&output.stdout).unwrap()
     };
-    let expected = serde_json::json!({"dag_id": "nightly", "task_id": "churn", "dag_run_id": AIRFLOW[2].1, "try_number": "2"});
+    let expected = serde_json::json!({"dag_id": "nightly", "task_id": "churn",
+        "dag_run_id": AIRFLOW[2].1, "try_number": "2"});
     assert_eq!(score("out.parquet")["scheduler"], expected);
     assert_eq!(score("parts/")["scheduler"], expected);
     let manifest: Json = serde_json::from_str(&read(&room, "parts/_tallow/manifest.json")).unwrap();

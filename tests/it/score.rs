@@ -291,7 +291,10 @@ fn results_that_the_next_run_would_read_as_data_are_refused() {
 fn the_names_of_report_and_rejected_rows_say_their_format() {
     let room = demo();
     let score = |flags: &str| {
-        room.tallow(&format!("score --model churn customers.csv --output out.parquet --overwrite --on-null reject {flags}"))
+        room.tallow(&format!(
+            "score --model churn customers.csv --output out.parquet --overwrite \
+            --on-null reject {flags}"
+        ))
     };
     score("--report facts.csv --rejected bad.csv").ok();
     let text = |name: &str| std::fs::read_to_string(room.path(name)).unwrap();
@@ -382,7 +385,12 @@ fn the_threshold_decides_the_label_and_is_checked() {
 #[test]
 fn the_report_is_a_table_of_facts_and_agrees_with_the_json() {
     let room = demo();
-    let run = room.tallow("score --model churn customers.parquet --output out.parquet --format json --report facts.parquet").ok();
+    let run = room
+        .tallow(
+            "score --model churn customers.parquet --output out.parquet --format json \
+        --report facts.parquet",
+        )
+        .ok();
     assert_eq!(run.stdout.lines().count(), 1);
     let (json, report) = (run.json(), room.table("facts.parquet"));
     assert_eq!(json["status"], "done");
@@ -556,6 +564,12 @@ fn what_is_not_a_file_is_not_replaced_by_one() {
     let run = room
         .tallow("score --model churn customers.parquet --output out.parquet --overwrite")
         .fails(1);
-    assert!(run.stderr.starts_with("error: cannot create the file: a pipe, a socket or a device has its name (`out.parquet`)\n"), "{run}");
+    assert!(
+        run.stderr.starts_with(
+            "error: cannot create the file: a pipe, a socket or a device \
+            has its name (`out.parquet`)\n"
+        ),
+        "{run}"
+    );
     drop(socket);
 }

@@ -259,7 +259,8 @@ fn settings_that_decide_the_answer_and_are_not_obeyed_are_refused() {
         ),
         (
             encoder,
-            json!({"modality_config": {"message": {"method": "forward", "method_output_name": "logits"}}}),
+            json!({"modality_config":
+                {"message": {"method": "forward", "method_output_name": "logits"}}}),
             3,
             "`modality_config`",
         ),
@@ -304,7 +305,8 @@ fn settings_that_decide_the_answer_and_are_not_obeyed_are_refused() {
     set(
         &room,
         "config.json",
-        &json!({"use_cache": true, "classifier_dropout": 0.5, "torch_dtype": "bfloat16", "auto_map": {"AutoConfig": "own.Config"}}),
+        &json!({"use_cache": true, "classifier_dropout": 0.5, "torch_dtype": "bfloat16",
+            "auto_map": {"AutoConfig": "own.Config"}}),
     );
     set(
         &room,
@@ -480,9 +482,12 @@ const BACKTRACKING: &str = "abababababababababababababababababababababababababab
 fn a_pattern_that_reaches_the_limit_of_its_engine_stops_the_run() {
     let pattern = json!({"Regex": "(?i)(a|b|ab)*(?>c)"});
     for part in [
-        json!({"pre_tokenizer": {"type": "Split", "pattern": pattern, "behavior": "Isolated", "invert": false}}),
-        json!({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": pattern, "behavior": "Removed", "invert": true}]}}),
-        json!({"normalizer": {"type": "Sequence", "normalizers": [{"type": "Replace", "pattern": pattern, "content": "x"}]}}),
+        json!({"pre_tokenizer": {"type": "Split", "pattern": pattern,
+            "behavior": "Isolated", "invert": false}}),
+        json!({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [
+            {"type": "Split", "pattern": pattern, "behavior": "Removed", "invert": true}]}}),
+        json!({"normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Replace", "pattern": pattern, "content": "x"}]}}),
     ] {
         let room = room("roberta_cls");
         set(&room, "tokenizer.json", &part);
@@ -501,12 +506,14 @@ fn a_pattern_that_reaches_the_limit_of_its_engine_stops_the_run() {
 
 #[test]
 fn a_normalizer_that_grows_a_text_without_bound_stops_the_run_small() {
-    let double = json!({"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaaaaaaaaaaaaaaaaaa"});
+    let double = json!({"type": "Replace", "pattern": {"String": "a"},
+        "content": "aaaaaaaaaaaaaaaaaaaaaaaa"});
     let room = room("roberta_cls");
     set(
         &room,
         "tokenizer.json",
-        &json!({"normalizer": {"type": "Sequence", "normalizers": [double, double, double, double, double, double, double, double]}}),
+        &json!({"normalizer": {"type": "Sequence", "normalizers": [double, double, double, double,
+            double, double, double, double]}}),
     );
     refused(
         score(&room, ""),

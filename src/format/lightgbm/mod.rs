@@ -628,13 +628,15 @@ mod tests {
             (&vocabulary.values[3], vocabulary.unseen_code.is_nan()),
             (&CategoryValue::Text("shop 3".into()), true)
         );
-        let message = "cannot determine which features the 1 lists of `pandas_categorical` belong to: \
+        let message = "cannot determine which features the 1 lists of \
+            `pandas_categorical` belong to: \
                        `shop` has more codes than its list has values";
         assert_eq!(
             kinds_with("[[1.5, true]]").unwrap_err().to_string(),
             message
         );
-        let message = "cannot determine which features the 2 lists of `pandas_categorical` belong to: \
+        let message = "cannot determine which features the 2 lists of \
+            `pandas_categorical` belong to: \
                        1 features are categorical";
         assert_eq!(
             kinds_with(&format!("[[{list}], [1]]"))

@@ -149,7 +149,8 @@ fn trees<'a>(lines: &mut Lines<'a>, tree_sizes: Option<&str>) -> Result<Vec<Fiel
         .position(|(pair, &size)| pair[1] - pair[0] != size);
     match moved {
         Some(index) if !lines.text.contains('\r') => {
-            let hint = "the file was changed after it was saved, and LightGBM would not read it either: export it again with `save_model`";
+            let hint = "the file was changed after it was saved, and LightGBM would \
+                not read it either: export it again with `save_model`";
             Err(
                 Error::failed("the tree is not of the length that `tree_sizes` gives")
                     .at_node(format!("tree {index}"))
@@ -329,8 +330,11 @@ pub(super) mod tests {
     use super::*;
 
     /// Two nodes: a number with NaN to the left, then a set of the codes 1 and 33.
-    pub(in crate::format) const BRANCHING: &str = "num_leaves=3\nnum_cat=1\nsplit_feature=0 1\nsplit_gain=2 1\nthreshold=0.5 0\ndecision_type=10 1\n\
-         left_child=-1 -2\nright_child=1 -3\nleaf_value=0.25 -1 1e-3\nleaf_count=1 1 1\ncat_boundaries=0 2\ncat_threshold=2 2\nshrinkage=1\n";
+    pub(in crate::format) const BRANCHING: &str = "num_leaves=3\nnum_cat=1\n\
+         split_feature=0 1\nsplit_gain=2 1\nthreshold=0.5 0\n\
+         decision_type=10 1\n\
+         left_child=-1 -2\nright_child=1 -3\nleaf_value=0.25 -1 1e-3\nleaf_count=1 1 1\n\
+         cat_boundaries=0 2\ncat_threshold=2 2\nshrinkage=1\n";
     pub(in crate::format) const CONSTANT: &str =
         "num_leaves=1\nnum_cat=0\nsplit_feature=\nthreshold=\nleaf_value=0.5\nshrinkage=1\n";
 
@@ -345,8 +349,11 @@ pub(super) mod tests {
         format!(
             "tree\nversion=v4\nnum_class={width}\nnum_tree_per_iteration={width}\nlabel_index=0\n\
              max_feature_idx=1\nobjective={objective}\n\
-             feature_names=age shop\nfeature_infos=[0:9] -1:1:33\ntree_sizes={}\n\n{}end of trees\n\nfeature_importances:\nage=1\n\n\
-             parameters:\n[boosting: gbdt]\n[categorical_feature: 1]\n\nend of parameters\n\npandas_categorical:null\n",
+             feature_names=age shop\nfeature_infos=[0:9] -1:1:33\n\
+                 tree_sizes={}\n\n{}end of trees\n\n\
+                 feature_importances:\nage=1\n\n\
+             parameters:\n[boosting: gbdt]\n[categorical_feature: 1]\n\n\
+                 end of parameters\n\npandas_categorical:null\n",
             sizes.join(" "),
             trees.concat()
         )
@@ -525,7 +532,9 @@ pub(super) mod tests {
 
     #[test]
     fn linear_leaves_take_their_terms_in_order() {
-        let text = "num_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=0\ndecision_type=2\nleft_child=-1\nright_child=-2\nleaf_value=1 2\nis_linear=1\n\
+        let text = "num_leaves=2\nnum_cat=0\nsplit_feature=0\n\
+            threshold=0\ndecision_type=2\nleft_child=-1\n\
+            right_child=-2\nleaf_value=1 2\nis_linear=1\n\
                     leaf_const=3 4\nnum_features=0 2\nleaf_features= 0 1 \nleaf_coeff= 0.5 0.25 \n";
         let linear = &read(&file("regression", 1, &[text])).unwrap().1[0].linear;
         assert_eq!(*linear, [(3.0, vec![]), (4.0, vec![(0, 0.5), (1, 0.25)])]);

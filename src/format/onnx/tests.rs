@@ -387,7 +387,8 @@ fn every_wire_type_is_read() {
     ));
     assert_eq!(message.next().unwrap().unwrap().1.float().unwrap(), 1.0);
     assert!(
-        matches!(message.next().unwrap(), Some((3, Wire::Fixed64(bits))) if f64::from_bits(bits) == 1.0)
+        matches!(message.next().unwrap(), Some((3, Wire::Fixed64(bits)))
+            if f64::from_bits(bits) == 1.0)
     );
     assert_eq!(message.next().unwrap().unwrap().1.text().unwrap(), "x");
     assert!(message.next().unwrap().is_none());

@@ -308,7 +308,8 @@ mod tests {
             Value::Float(1.000_000_1)
         );
         assert!(
-            matches!(read(b"-0", &[]).expect("a number"), Value::Float(zero) if zero.is_sign_negative())
+            matches!(read(b"-0", &[]).expect("a number"), Value::Float(zero)
+                if zero.is_sign_negative())
         );
     }
 

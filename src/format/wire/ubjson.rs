@@ -220,7 +220,9 @@ mod tests {
 
     #[test]
     fn values_of_every_type_are_read() {
-        let bytes = b"{i\x01a[$d#i\x02\x3f\x80\0\0\xbf\x80\0\0i\x01b[#U\x02TZi\x01c[$l#i\x01\xff\xff\xff\xffi\x01dSi\x02hii\x01e[I\x01\0]i\x01fD\x3f\xe0\0\0\0\0\0\0}";
+        let bytes = b"{i\x01a[$d#i\x02\x3f\x80\0\0\xbf\x80\0\0i\x01b[#U\x02TZ\
+            i\x01c[$l#i\x01\xff\xff\xff\xff\
+            i\x01dSi\x02hii\x01e[I\x01\0]i\x01fD\x3f\xe0\0\0\0\0\0\0}";
         let Value::Object(mut object) = read(bytes, &[]).expect("it is UBJSON") else {
             panic!("an object")
         };

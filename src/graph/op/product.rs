@@ -73,8 +73,11 @@ macro_rules! real {
         impl Factor for $type {
             $($own)?
 
-            fn multiply_matrices(left: &[Self], right: &[Self], out: &mut [Self], [rows, depth, columns]: [usize; 3]) {
-                assert!(left.len() == rows * depth && right.len() == depth * columns && out.len() == rows * columns, "matrices of their shapes");
+            fn multiply_matrices(left: &[Self], right: &[Self], out: &mut [Self],
+                [rows, depth, columns]: [usize; 3]) {
+                assert!(left.len() == rows * depth && right.len() == depth * columns &&
+                    out.len() == rows * columns,
+                        "matrices of their shapes");
                 if rows == 0 || depth == 0 || columns == 0 {
                     return;
                 }

@@ -284,7 +284,8 @@ fn running(node: &Definition, operation: Arithmetic) -> Result<Built> {
         }
         let data = call.tensor(0)?;
         let axis = axis_of(call.tensor(1)?.integer()?, data.rank())?;
-        number!(data.data(), values => typed(data, values, axis, (is_exclusive, is_reverse), operation))
+        number!(
+            data.data(), values => typed(data, values, axis, (is_exclusive, is_reverse), operation))
     })
 }
 

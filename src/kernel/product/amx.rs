@@ -60,12 +60,14 @@ pub(super) unsafe fn store_square<const SECOND_ROWS: bool, const SECOND_COLUMNS:
         let second = sums.add(TILE_ROWS * 2 * LINE);
         asm!("tilestored [{} + {}*1], tmm0", in(reg) sums, in(reg) stride, options(nostack));
         if SECOND_COLUMNS {
-            asm!("tilestored [{} + {}*1], tmm1", in(reg) sums.add(LINE), in(reg) stride, options(nostack));
+            asm!("tilestored [{} + {}*1], tmm1", in(reg) sums.add(LINE),
+                in(reg) stride, options(nostack));
         }
         if SECOND_ROWS {
             asm!("tilestored [{} + {}*1], tmm2", in(reg) second, in(reg) stride, options(nostack));
             if SECOND_COLUMNS {
-                asm!("tilestored [{} + {}*1], tmm3", in(reg) second.add(LINE), in(reg) stride, options(nostack));
+                asm!("tilestored [{} + {}*1], tmm3", in(reg) second.add(LINE),
+                    in(reg) stride, options(nostack));
             }
         }
     }

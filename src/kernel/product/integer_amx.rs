@@ -92,15 +92,19 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(
                     _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(index * line).cast());
                 });
             }
-            asm!("tileloadd tmm4, [{} + {}*1]", in(reg) rows, in(reg) tile.stride, options(nostack, readonly));
-            asm!("tileloadd tmm6, [{} + {}*1]", in(reg) columns, in(reg) columns_stride, options(nostack, readonly));
+            asm!("tileloadd tmm4, [{} + {}*1]", in(reg) rows, in(reg) tile.stride,
+                options(nostack, readonly));
+            asm!("tileloadd tmm6, [{} + {}*1]", in(reg) columns,
+                in(reg) columns_stride, options(nostack, readonly));
             asm!("tdpbusd tmm0, tmm4, tmm6", options(nostack, nomem));
             if SECOND_COLUMNS {
-                asm!("tileloadd tmm7, [{} + {}*1]", in(reg) columns.add(line), in(reg) columns_stride, options(nostack, readonly));
+                asm!("tileloadd tmm7, [{} + {}*1]", in(reg) columns.add(line),
+                    in(reg) columns_stride, options(nostack, readonly));
                 asm!("tdpbusd tmm1, tmm4, tmm7", options(nostack, nomem));
             }
             if SECOND_ROWS {
-                asm!("tileloadd tmm5, [{} + {}*1]", in(reg) rows.add(TILE_ROWS * tile.stride), in(reg) tile.stride, options(nostack, readonly));
+                asm!("tileloadd tmm5, [{} + {}*1]", in(reg) rows.add(TILE_ROWS * tile.stride),
+                    in(reg) tile.stride, options(nostack, readonly));
                 asm!("tdpbusd tmm2, tmm5, tmm6", options(nostack, nomem));
                 if SECOND_COLUMNS {
                     asm!("tdpbusd tmm3, tmm5, tmm7", options(nostack, nomem));

@@ -118,10 +118,12 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(
             unsafe {
                 if held[0] != of_rows {
                     let rows = tile.parts[of_rows].as_ptr().add(step * STEP);
-                    asm!("tileloadd tmm4, [{} + {}*1]", in(reg) rows, in(reg) row_stride, options(nostack, readonly));
+                    asm!("tileloadd tmm4, [{} + {}*1]", in(reg) rows,
+                        in(reg) row_stride, options(nostack, readonly));
                     if SECOND_ROWS {
                         let second = rows.add(TILE_ROWS * tile.stride);
-                        asm!("tileloadd tmm5, [{} + {}*1]", in(reg) second, in(reg) row_stride, options(nostack, readonly));
+                        asm!("tileloadd tmm5, [{} + {}*1]", in(reg) second,
+                            in(reg) row_stride, options(nostack, readonly));
                     }
                 }
                 if held[1] != of_columns {
@@ -129,10 +131,12 @@ unsafe fn multiply<const SECOND_ROWS: bool, const SECOND_COLUMNS: bool>(
                         .lines
                         .as_ptr()
                         .add((step * PARTS + of_columns) * tile.width() * TILE_ROWS);
-                    asm!("tileloadd tmm6, [{} + {}*1]", in(reg) columns, in(reg) LINE_BYTES, options(nostack, readonly));
+                    asm!("tileloadd tmm6, [{} + {}*1]", in(reg) columns,
+                        in(reg) LINE_BYTES, options(nostack, readonly));
                     if SECOND_COLUMNS {
                         let second = columns.add(TILE_ROWS);
-                        asm!("tileloadd tmm7, [{} + {}*1]", in(reg) second, in(reg) LINE_BYTES, options(nostack, readonly));
+                        asm!("tileloadd tmm7, [{} + {}*1]", in(reg) second,
+                            in(reg) LINE_BYTES, options(nostack, readonly));
                     }
                 }
                 held = [of_rows, of_columns];

@@ -28,7 +28,10 @@ pub(super) struct Shortened<'a> {
 
 /// Whether the middle of a long word changes no token.
 pub(super) fn can_shorten(tokenizer: &BoundedTokenizer) -> bool {
-    let is_unknown_word = |model: &ModelWrapper| matches!(model, ModelWrapper::WordPiece(model) if model.max_input_chars_per_word <= MAX_CHARACTERS);
+    let is_unknown_word = |model: &ModelWrapper| {
+        matches!(model, ModelWrapper::WordPiece(model)
+        if model.max_input_chars_per_word <= MAX_CHARACTERS)
+    };
     // Marks survive the normaliser; `É` might become a letter that lies in a run.
     let has_mark = |token: &str| {
         token.len() <= MAX_CHARACTERS && token.bytes().any(|byte| byte.is_ascii_punctuation())

@@ -92,7 +92,10 @@ fn model(config: &Config) -> Result<()> {
         config.refuse(name, |value| value == &Json::Bool(true))?;
     }
     config.refuse("is_causal", |value| value == &Json::Bool(true))?;
-    config.refuse("rope_scaling", |value| !matches!(value.get("rope_type").or_else(|| value.get("type")), Some(kind) if kind == "default"))
+    config.refuse("rope_scaling", |value| {
+        !matches!(value.get("rope_type").or_else(|| value.get("type")),
+            Some(kind) if kind == "default")
+    })
 }
 
 /// Classes that `auto_map` names are code in the model's directory. Transformers has had

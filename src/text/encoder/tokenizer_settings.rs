@@ -79,10 +79,11 @@ const NAMED_TOKENS: [&str; 7] = [
 ];
 
 /// How to make a file that every version of transformers reads alike.
-const SAVE_AGAIN: &str = "save the tokenizer again with the library that scores with it: `python -c \"from transformers import AutoTokenizer; \
-                          AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`, \
-                          or set `tokenizer_class` to \
-                          `PreTrainedTokenizerFast` in tokenizer_config.json if tokenizer.json is right";
+const SAVE_AGAIN: &str = "save the tokenizer again with the library that scores with it: \
+    `python -c \"from transformers import AutoTokenizer; \
+    AutoTokenizer.from_pretrained('DIRECTORY').save_pretrained('DIRECTORY')\"`, or set \
+    `tokenizer_class` to `PreTrainedTokenizerFast` in tokenizer_config.json if tokenizer.json is \
+    right";
 
 /// Changes the tokenizer as the settings say; `vocabulary` is how many tokens the model has.
 ///
@@ -235,7 +236,8 @@ fn unigram(tokenizer: &BoundedTokenizer, settings: &Config, lowers: Option<bool>
 
 fn contradiction(what: &str) -> Error {
     Error::contract(format!(
-        "the settings do not fit `tokenizer.json`, which {what}: versions of transformers differ in which of the two counts"
+        "the settings do not fit `tokenizer.json`, which {what}: \
+            versions of transformers differ in which of the two counts"
     ))
 }
 

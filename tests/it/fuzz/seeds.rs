@@ -339,7 +339,9 @@ pub(crate) fn wide() -> RecordBatch {
 
 /// Delimited text, plain and compressed.
 fn text() -> Vec<Case> {
-    let plain = b"id,a,b,note\n1,0.25,0.5,x\n2,,NA,\"quoted, with\n\"\"breaks\"\"\"\r\n3,1e3,-0.5,\xc3\xa4\n4,0.75,7,\n".to_vec();
+    let plain = b"id,a,b,note\n1,0.25,0.5,x\n2,,NA,\"quoted, with\n\"\"breaks\"\"\"\r\n\
+        3,1e3,-0.5,\xc3\xa4\n4,0.75,7,\n"
+        .to_vec();
     let tabs = b"id\ta\tb\n1\t0.25\t0.5\n2\t\t3\n".to_vec();
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&plain).unwrap();

@@ -149,7 +149,8 @@ pub(super) fn jobs() -> Vec<Case> {
     let short = "version = 1\nmodel = \"good.json\"\ninputs = [\"good.parquet\"]\noutput = \
                  \"out.parquet\"\n";
     let long = format!(
-        "{short}# more\nthreads = 2\nbatch_rows = 5\non_null = [\"a=reject\", \"b=0\"]\nwhere = \"a \
+        "{short}# more\nthreads = 2\nbatch_rows = 5\non_null = [\"a=reject\", \"b=0\"]\n\
+            where = \"a \
          > 0.1\"\npassthrough = [\"id\"]\nraw = true\nthreshold = 0.3\nmemory = \"1GiB\"\n\
          max_error_rate = \"10%\"\nlimit = 9\noverwrite = true\n"
     );
