@@ -344,10 +344,7 @@ fn input(
             }
         }
         StoredCategories::None if categorical => Input::of_kind(name, InputKind::CategoryCode),
-        StoredCategories::None => Input {
-            takes_infinity: false,
-            ..Input::number(name)
-        },
+        StoredCategories::None => Input::number(name),
     })
 }
 
