@@ -7,6 +7,7 @@
 mod attribute;
 mod contract;
 mod graph;
+mod order;
 mod outline;
 mod port;
 mod rows;
@@ -66,7 +67,7 @@ pub fn open_graph(bytes: &[u8]) -> Result<OpenGraph> {
 /// As [`open_graph`]; a contract error for data in another file.
 pub fn open_graph_with(bytes: &[u8], files: Vec<(String, Vec<u8>)>) -> Result<OpenGraph> {
     let budget = Budget::new();
-    let model = ModelProto::read(Message::new(bytes, &budget))?;
+    let model = read_model(bytes, &budget)?;
     let graph = graph_of(&model)?;
     let (inputs, outputs) = ports(graph)?;
     Ok(OpenGraph {
@@ -74,6 +75,13 @@ pub fn open_graph_with(bytes: &[u8], files: Vec<(String, Vec<u8>)>) -> Result<Op
         inputs,
         outputs,
     })
+}
+
+/// The fields of a file, the nodes of its graphs in an order in which they can run.
+fn read_model<'a>(bytes: &'a [u8], budget: &'a Budget) -> Result<ModelProto<'a>> {
+    let mut model = ModelProto::read(Message::new(bytes, budget))?;
+    order::sort_model(&mut model);
+    Ok(model)
 }
 
 fn graph_of<'m, 'a>(model: &'m ModelProto<'a>) -> Result<&'m GraphProto<'a>> {
@@ -159,7 +167,7 @@ impl FileImporter for Onnx {
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
         let budget = Budget::new();
-        let model = ModelProto::read(Message::new(&artefact.bytes, &budget))?;
+        let model = read_model(&artefact.bytes, &budget)?;
         let graph = graph_of(&model)?;
         let mut description = describe(&model, graph);
         let external = External::new(Some(artefact));

@@ -115,6 +115,59 @@ fn a_graph_multiplies() {
     );
 }
 
+/// `y = |x| + |x|`, its nodes in this order.
+fn doubling(order: [usize; 2]) -> Vec<u8> {
+    let nodes = [node("Add", &["a", "a"], "y"), node("Abs", &["x"], "a")];
+    let nodes = order.map(|index| bytes(1, &nodes[index])).concat();
+    let graph = [nodes, bytes(11, &port("x", 2)), bytes(12, &port("y", 2))].concat();
+    let names = [bytes(1, b"feature_names"), bytes(2, b"a,b")].concat();
+    [
+        number(1, 8),
+        bytes(7, &graph),
+        bytes(8, &number(2, 17)),
+        bytes(14, &names),
+    ]
+    .concat()
+}
+
+/// As ONNX Runtime does, which sorts nodes: `onnxruntime.transformers.float16` appends its casts.
+#[test]
+fn nodes_may_come_before_those_that_they_read() {
+    let input = || Value::Tensor(Tensor::new(vec![1, 2], vec![-1.5_f32, 2.0]).unwrap());
+    for order in [[0, 1], [1, 0]] {
+        let outputs = open_graph(&doubling(order))
+            .unwrap()
+            .graph
+            .run(vec![input()]);
+        assert_eq!(
+            outputs.unwrap()[0]
+                .tensor()
+                .unwrap()
+                .values::<f32>()
+                .unwrap(),
+            [3.0, 4.0],
+            "{order:?}"
+        );
+    }
+}
+
+#[test]
+fn nodes_that_read_each_other_in_a_circle_are_refused() {
+    let nodes = [node("Abs", &["y"], "a"), node("Abs", &["a"], "y")];
+    let graph = [
+        nodes.map(|node| bytes(1, &node)).concat(),
+        bytes(11, &port("x", 2)),
+        bytes(12, &port("y", 2)),
+    ]
+    .concat();
+    let model = [number(1, 8), bytes(7, &graph), bytes(8, &number(2, 17))].concat();
+    let error = open_graph(&model).map(|_| ()).unwrap_err();
+    assert!(
+        error.message().contains("is read before anything makes it"),
+        "{error}"
+    );
+}
+
 /// What a `Constant` gives whose attribute `name` of this kind has these fields.
 fn constant(name: &str, kind: u64, fields: &[u8]) -> Tensor {
     let attribute = [bytes(1, name.as_bytes()), fields.to_vec(), number(20, kind)].concat();
