@@ -12,7 +12,8 @@ use crate::graph::value::Value;
 
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("If", 1, 1, condition),
-    Entry::new("Loop", 2, ANY, repeat),
+    // Both the limit and the condition may be missing.
+    Entry::new("Loop", 0, ANY, repeat),
     Entry::new("Scan", 1, ANY, scan).since(9),
     Entry::new("SequenceConstruct", 1, ANY, |_| {
         several(|call| {
