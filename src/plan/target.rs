@@ -263,7 +263,7 @@ impl Target {
             .to_string_lossy()
             .into_owned();
         Lock::acquire(
-            &directory_of(&self.path).join(format!(".lock-{name}")),
+            &directory_of(&self.path).join(format!(".{name}.lock")),
             owner,
         )
         .map_err(|error| error.at_path(&self.path))

@@ -84,7 +84,7 @@ fn a_lock_that_is_a_link_a_pipe_or_a_file_of_somebody_is_not_a_lock() {
             assert!(Command::new("mkfifo").arg(lock).status().unwrap().success());
         }),
     ];
-    for (line, lock) in [(FILE, ".lock-out.parquet"), (SET, "set/_tallow/lock")] {
+    for (line, lock) in [(FILE, ".out.parquet.lock"), (SET, "set/_tallow/lock")] {
         for (what, text, put) in cases {
             let room = room();
             std::fs::create_dir_all(room.path("set/_tallow")).unwrap();

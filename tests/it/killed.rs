@@ -124,7 +124,7 @@ fn a_run_that_is_stopped_while_it_looks_for_broken_files_accounts_for_itself() {
              --on-bad-file skip {rendered}"
         ),
     );
-    wait_for(&room, &mut run, ".lock-out.parquet");
+    wait_for(&room, &mut run, ".out.parquet.lock");
     std::thread::sleep(Duration::from_millis(100));
     assert!(
         !room

@@ -979,7 +979,7 @@ fn the_last_line_of_a_failure_is_an_object_with_the_exit_code() {
 fn a_run_that_finds_the_output_taken_reports_it_in_all_its_files() {
     let room = long_room();
     let line = format!("{SCORE} --quiet --threads 1 --batch-rows 16");
-    disturb(&room, &line, ".lock-out.parquet", |id| {
+    disturb(&room, &line, ".out.parquet.lock", |id| {
         let run = room
             .tallow(&format!(
                 "{SCORE} --format json --metrics-file m.prom --lineage-file events.jsonl"

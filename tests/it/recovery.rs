@@ -665,7 +665,7 @@ fn a_second_run_is_busy_at_once() {
     );
     for (output, lock) in [
         ("out/", "out/_tallow/lock"),
-        ("out.parquet", ".lock-out.parquet"),
+        ("out.parquet", ".out.parquet.lock"),
     ] {
         let line =
             format!("score --quiet --model good.json rows.csv --batch-rows 16 --output {output}");

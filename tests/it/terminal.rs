@@ -62,7 +62,7 @@ fn room() -> Room {
         10,
     );
     room.parquet(
-        "is missing.parquet",
+        "missing.parquet",
         &batch(vec![
             ("a", numbers()),
             ("B\u{1b}[31m\nerror: faked", numbers()),
@@ -126,9 +126,7 @@ fn errors_show_names_and_say_them_in_their_own_lines() {
                 .fails(3),
         );
         let run = room
-            .tallow(&format!(
-                "score --model good.json is missing.parquet {flags}"
-            ))
+            .tallow(&format!("score --model good.json missing.parquet {flags}"))
             .fails(3);
         is_clean("a missing column", &run.stderr);
         let run = room.tallow(&format!("score --model good.json value.csv {flags}"));
@@ -268,7 +266,7 @@ fn packages_and_models_show_their_names() {
 #[test]
 fn a_note_that_another_process_left_shows_itself() {
     let room = room();
-    room.file(".lock-out.parquet", format!("process 1 {NASTY}"));
+    room.file(".out.parquet.lock", format!("process 1 {NASTY}"));
     let run = room
         .tallow("score --model good.json nasty.parquet --output out.parquet")
         .ok();

@@ -88,7 +88,7 @@ const SCENARIOS: [Scenario; 7] = [
                --batch-rows 50 --output out/all.parquet",
         corrects: false,
         steps: &[
-            "out/.lock-all.parquet",
+            "out/.all.parquet.lock",
             "out/all.parquet",
             "out/all.rejected.pq",
         ],
@@ -101,7 +101,7 @@ const SCENARIOS: [Scenario; 7] = [
         line: "score --quiet --model good.json in-0.parquet in-1.parquet --on-null a=reject \
                --batch-rows 50 --output out/all.csv --overwrite",
         corrects: false,
-        steps: &["out/.lock-all.csv"],
+        steps: &["out/.all.csv.lock"],
     },
     Scenario {
         name: "a data set that is started over",
