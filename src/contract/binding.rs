@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
 use super::reads::{is_vector, of_lists, of_nameless, wants};
-use super::renaming::{Renaming, missing_columns, stored_names};
+use super::renaming::{Renaming, missing_columns, refuse_ambiguous, stored_names};
 use super::{
     CategoryValue, ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy,
     Width, type_name,
@@ -93,16 +93,17 @@ pub fn bind(
     let mut columns = chosen_columns(contract, schema, options)?;
     let names = NameIndex::new(schema);
     if options.features.is_none() {
+        refuse_ambiguous(&columns, schema, &names, options.renaming)?;
         stored_names(&mut columns, schema, &names, options.renaming);
     }
-    let missing_attribute = |(input, name): &(&Input, &String)| {
+    let is_missing = |(input, name): &(&Input, &String)| {
         input.required && names.position(name).is_none() && nested::find(schema, name).is_none()
     };
     let missing: Vec<&str> = contract
         .inputs
         .iter()
         .zip(&columns)
-        .filter(missing_attribute)
+        .filter(is_missing)
         .map(|(_, name)| name.as_str())
         .collect();
     if !missing.is_empty() {

@@ -9,7 +9,7 @@ use arrow::datatypes::Schema;
 
 use super::binding::column_names;
 use crate::count::listed;
-use crate::error::{Error, shell_word};
+use crate::error::{Error, Result, shell_word};
 use crate::table::dataset::Dataset;
 use crate::table::name_index::NameIndex;
 use crate::table::nested;
@@ -157,6 +157,38 @@ pub(super) fn stored_names(
     }
 }
 
+/// Refuses a feature that two columns may be: one has its name, and one has the name that the
+/// library would have stored as it.
+///
+/// # Errors
+/// A contract error that names the feature and both columns.
+pub(super) fn refuse_ambiguous(
+    features: &[String],
+    schema: &Schema,
+    names: &NameIndex,
+    renaming: Renaming,
+) -> Result<()> {
+    if renaming == Renaming::None {
+        return Ok(());
+    }
+    let own: HashSet<&str> = features.iter().map(String::as_str).collect();
+    let ambiguous = column_names(schema)
+        .filter(|column| !own.contains(column))
+        .find_map(|column| {
+            let name = renaming.stored(column);
+            let is_other = own.contains(name.as_str()) && names.position(&name).is_some();
+            is_other.then_some((column, name))
+        });
+    let Some((column, name)) = ambiguous else {
+        return Ok(());
+    };
+    Err(Error::contract(format!(
+        "the model's feature `{name}` may be the column `{name}` or the column `{column}`: its \
+         library stores both names as `{name}`"
+    ))
+    .hint("name the columns of all features, in the model's order: `--features 'first,second'`"))
+}
+
 /// What to type if a file of delimited text was read as one column because something else lies
 /// between its fields.
 fn other_delimiter(dataset: &Dataset) -> Option<String> {
@@ -260,6 +292,24 @@ mod tests {
             "two columns are stored as `c_d`"
         );
         assert_eq!(column(Renaming::None, "a_b"), None);
+    }
+
+    #[test]
+    fn a_feature_that_two_columns_may_be_is_refused() {
+        let table = schema(&["a b", "a_b", "c d", "e"]);
+        let names = NameIndex::new(&table);
+        let refused = |rule, features: &[&str]| {
+            let features: Vec<String> = features.iter().map(|name| (*name).to_owned()).collect();
+            refuse_ambiguous(&features, &table, &names, rule).is_err()
+        };
+        assert!(refused(Renaming::LightGbm, &["a_b", "c_d"]));
+        assert!(refused(Renaming::Skl2onnx, &["e", "a_b"]));
+        assert!(!refused(Renaming::None, &["a_b"]));
+        assert!(!refused(Renaming::LightGbm, &["c_d", "e"]));
+        assert!(
+            !refused(Renaming::Skl2onnx, &["a b", "a_b"]),
+            "both are features"
+        );
     }
 
     #[test]
