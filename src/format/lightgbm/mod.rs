@@ -121,7 +121,13 @@ fn forest(text: &TextModel, round_count: usize) -> Result<(Forest, Found)> {
             .and_then(|tree| tree_of(tree, index % width))
             .map_err(slot(index))
     });
-    let forest = Forest::new(&frame, trees)?.with_offsets(OffsetRule::Added);
+    let forest = Forest::new(&frame, trees)?;
+    // A mean of trees has no margin to start from: LightGBM refuses `init_score` for `rf`.
+    let forest = if text.average_output {
+        forest
+    } else {
+        forest.with_offsets(OffsetRule::Added)
+    };
     let is_linear = found.is_linear;
     fields.try_for_each(|(index, fields)| found.read(fields).map(drop).map_err(slot(index)))?;
     Ok((forest, Found { is_linear, ..found }))
