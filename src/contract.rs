@@ -8,6 +8,8 @@ pub mod binding;
 pub(crate) mod reads;
 pub mod renaming;
 
+use arrow::datatypes::DataType;
+
 /// A value that a category may have, as the training data held it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CategoryValue {
@@ -210,6 +212,29 @@ pub enum ColumnType {
     Float,
     Double,
     String,
+}
+
+impl ColumnType {
+    /// The type of a column's values; none for a column that no input can insist on.
+    #[must_use]
+    pub fn of(data_type: &DataType) -> Option<Self> {
+        Some(match data_type {
+            DataType::Boolean => Self::Boolean,
+            DataType::Int8 => Self::Int8,
+            DataType::Int16 => Self::Int16,
+            DataType::Int32 => Self::Int32,
+            DataType::Int64 => Self::Int64,
+            DataType::UInt8 => Self::Uint8,
+            DataType::UInt16 => Self::Uint16,
+            DataType::UInt32 => Self::Uint32,
+            DataType::UInt64 => Self::Uint64,
+            DataType::Float16 | DataType::Float32 => Self::Float,
+            DataType::Float64 => Self::Double,
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Self::String,
+            DataType::Dictionary(_, values) => return Self::of(values),
+            _ => return None,
+        })
+    }
 }
 
 /// What to do with a value that an input cannot take.

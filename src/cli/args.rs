@@ -6,6 +6,7 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::evaluate_args::EvaluateArgs;
+use super::pack_args::PackArgs;
 use super::registry_args::RegistryArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
@@ -52,6 +53,8 @@ pub enum Verb {
     Drift(DriftArgs),
     /// Compare predictions with labels: metrics with 95 % intervals
     Evaluate(Box<EvaluateArgs>),
+    /// Make a package of a model: digests, column types, golden rows, model card
+    Pack(Box<PackArgs>),
     /// Named versions of models, and aliases that point at them
     Registry(RegistryArgs),
     /// Sign a model

@@ -20,6 +20,8 @@ mod inspect;
 mod job;
 mod log;
 mod man;
+mod pack;
+pub mod pack_args;
 mod page;
 mod registry;
 pub mod registry_args;
@@ -144,6 +146,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Drift(args) => drift::drift(args, console)?,
         Verb::Evaluate(args) => evaluate::run(*args, console)?,
         Verb::Retry(args) => conclude(retry::run(args, console)?, console)?,
+        Verb::Pack(args) => pack::run(*args, console)?,
         Verb::Registry(args) => registry::run(args, console)?,
         Verb::Sign(args) => sign::run(&args.into(), console)?,
         Verb::Verify(args) => verify::run(args.into(), console)?,

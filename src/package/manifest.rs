@@ -50,6 +50,16 @@ pub struct Manifest {
     pub text: Option<TextEntry>,
     /// Rows with the answers that the model must give.
     pub golden: Option<Golden>,
+    /// What the training data was like.
+    pub baseline: Option<Baseline>,
+}
+
+/// What the training data was like.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Baseline {
+    /// A profile of it, from the package's directory.
+    pub profile: PathBuf,
 }
 
 /// How columns meet the inputs of an ONNX graph.

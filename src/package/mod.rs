@@ -6,6 +6,7 @@
 
 mod apply;
 mod artefact;
+pub mod card;
 mod directory;
 pub mod manifest;
 pub mod open;
@@ -15,6 +16,7 @@ pub mod signature;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod written;
 
 use std::path::{Path, PathBuf};
 

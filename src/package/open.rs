@@ -56,6 +56,9 @@ pub struct OpenedModel {
     pub derived: Vec<Derived>,
     /// The files and directories that the manifest lists.
     pub artefacts: Vec<CheckedArtefact>,
+    /// The files that were read, the model's own first: their paths, and their names relative to
+    /// the model's directory. Empty for a package, whose manifest lists them.
+    pub files: Vec<(PathBuf, PathBuf)>,
 }
 
 /// Which model it is: what reports, outputs and users are reported of it.
@@ -156,7 +159,19 @@ impl OpenedModel {
             digest,
             derived: Vec::new(),
             artefacts: Vec::new(),
+            files: Vec::new(),
         }
+    }
+
+    /// The same with the files of a model that is in one file, and those that hold parts of it.
+    fn in_file(self, file: &Path) -> Self {
+        let directory = file.parent().unwrap_or(Path::new(""));
+        let own = file.file_name().map(PathBuf::from);
+        let sidecars = self.loaded.description.sidecars.iter();
+        let sidecars = sidecars.map(|(name, _)| PathBuf::from(name));
+        let files = own.into_iter().chain(sidecars);
+        let files = files.map(|name| (directory.join(&name), name)).collect();
+        Self { files, ..self }
     }
 
     /// Which model it is.
@@ -199,10 +214,14 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
     }
     let folder = ModelFolder::new(path);
     if let Some(importer) = recognised(&folder)? {
-        return Ok(OpenedModel::imported(
-            importer.import(&folder, options)?,
-            path,
-        ));
+        let model = OpenedModel::imported(importer.import(&folder, options)?, path);
+        return Ok(match folder.own_file() {
+            Some(own) => model.in_file(&path.join(own)),
+            None => OpenedModel {
+                files: folder.files(),
+                ..model
+            },
+        });
     }
     open_file(&only_model_in(path)?, path, options)
 }
@@ -262,7 +281,7 @@ fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<Opened
         with_parts(Sha256::new().chain_update(own), &loaded.description).finalize()
     };
     let digest = hexadecimal(&digest);
-    Ok(OpenedModel::of(loaded, path, digest))
+    Ok(OpenedModel::of(loaded, path, digest).in_file(file))
 }
 
 fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {

@@ -84,6 +84,10 @@ pub(super) struct ModelFolder<'a> {
     path: &'a Path,
     /// The files that were read, as they are counted.
     held: RefCell<Vec<Reservation>>,
+    /// The names of the files that were read.
+    names: RefCell<Vec<PathBuf>>,
+    /// The model's own file, where one of the others names it.
+    own: RefCell<Option<PathBuf>>,
 }
 
 impl<'a> ModelFolder<'a> {
@@ -91,7 +95,21 @@ impl<'a> ModelFolder<'a> {
         Self {
             path,
             held: RefCell::default(),
+            names: RefCell::default(),
+            own: RefCell::default(),
         }
+    }
+
+    /// (path, name) of the files that were read.
+    pub(super) fn files(&self) -> Vec<(PathBuf, PathBuf)> {
+        let names = self.names.borrow();
+        let file = |name: &PathBuf| (self.path.join(name), name.clone());
+        names.iter().map(file).collect()
+    }
+
+    /// The model's own file, where one of the others names it.
+    pub(super) fn own_file(&self) -> Option<PathBuf> {
+        self.own.borrow().clone()
     }
 
     /// The bytes of a file, if it is there. Links are followed, because the hub's cache consists of
@@ -116,10 +134,15 @@ impl ModelFiles for ModelFolder<'_> {
     }
 
     fn read(&self, name: &Path) -> Result<Option<Vec<u8>>> {
-        self.read_file(&self.path.join(name))
+        let bytes = self.read_file(&self.path.join(name))?;
+        if bytes.is_some() {
+            self.names.borrow_mut().push(name.to_owned());
+        }
+        Ok(bytes)
     }
 
     fn artefact(&self, name: &Path) -> Result<Artefact> {
+        *self.own.borrow_mut() = Some(name.to_owned());
         Ok(Artefact {
             sidecars: Some(SIDECARS),
             ..Artefact::new(self.path.join(name), SIDECARS.read_within(self.path, name)?)

@@ -16,7 +16,7 @@ use crate::table::cast::{is_number, is_text};
 /// # Errors
 /// A contract error, with the row counted from 1, where a number differs by more than `tolerance`,
 /// a text at all, or a list has another length; and for columns that hold other things.
-pub(super) fn difference(expected: &ArrayRef, actual: &ArrayRef, tolerance: f64) -> Result<f64> {
+pub fn difference(expected: &ArrayRef, actual: &ArrayRef, tolerance: f64) -> Result<f64> {
     let rows: Vec<usize> = (0..expected.len()).collect();
     compare(expected, actual, &rows, tolerance)
 }

@@ -3,7 +3,7 @@
 //! All that can fail cheaply fails here, before the first row. After this no room looks at an
 //! argument again, and nothing changes a plan that a run works on.
 
-mod agreement;
+pub mod agreement;
 mod columns;
 pub mod effect;
 pub mod guard;

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
 
@@ -24,6 +24,9 @@ use crate::request::text::TextModel;
 use crate::request::work::Work;
 use crate::table::ReadOptions;
 use crate::table::dataset::{Dataset, Position};
+
+/// How columns of expected answers begin that the original library gave.
+pub const ORIGINAL_PREFIX: &str = "original_";
 
 /// Golden rows that agree.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,7 +65,7 @@ pub fn replay(args: &Work) -> Result<Option<Replay>> {
     }
     let mut max_difference = 0.0_f64;
     for (field, expected) in expected.schema().fields().iter().zip(expected.columns()) {
-        let actual = found.column_by_name(field.name()).ok_or_else(|| {
+        let actual = answer(&found, field.name()).ok_or_else(|| {
             Error::contract("the golden rows expect a column that the model does not give")
                 .at_path(&golden.expected)
                 .at_column(field.name())
@@ -76,6 +79,13 @@ pub fn replay(args: &Work) -> Result<Option<Replay>> {
         max_difference,
         tolerance: golden.tolerance,
     }))
+}
+
+/// The answers that a column of expected ones is compared with: those of the same name, or for
+/// `original_NAME` those of `NAME`.
+fn answer<'a>(found: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
+    let original = || found.column_by_name(name.strip_prefix(ORIGINAL_PREFIX)?);
+    found.column_by_name(name).or_else(original)
 }
 
 /// The answers that the model gives, without the rows' own columns.

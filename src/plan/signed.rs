@@ -11,7 +11,7 @@ use crate::package::open::OpenedModel;
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::signature::certificate::Authority;
 use crate::package::signature::key::{KEY_BYTES_LIMIT, PrivateKey};
-use crate::package::signature::sign::{Identity, sign};
+use crate::package::signature::sign::{Identity, sign, sign_as};
 use crate::package::signature::trust::Trust;
 use crate::package::signature::verify::{Verified, verify};
 use crate::process::seconds_now;
@@ -38,6 +38,14 @@ pub fn default_signature(model: &Path) -> Result<PathBuf> {
 /// # Errors
 /// As [`sign`]; fails if the signature exists and may not be replaced, or cannot be written.
 pub fn sign_model(request: &Sign) -> Result<PathBuf> {
+    sign_model_as(request, None)
+}
+
+/// As [`sign_model`], for a model that will have another name.
+///
+/// # Errors
+/// As [`sign_model`].
+pub fn sign_model_as(request: &Sign, name: Option<&str>) -> Result<PathBuf> {
     let path = match &request.signature {
         Some(path) => path.clone(),
         None => default_signature(&request.model)?,
@@ -54,7 +62,11 @@ pub fn sign_model(request: &Sign) -> Result<PathBuf> {
         certificates.extend(found);
     }
     // Before the file is created, which would be part of the model until it has its name.
-    let bytes = sign(&request.model, &path, &Identity { key, certificates })?;
+    let identity = Identity { key, certificates };
+    let bytes = match name {
+        Some(name) => sign_as(name, &request.model, &path, &identity)?,
+        None => sign(&request.model, &path, &identity)?,
+    };
     let mut file = PendingFile::create(&path, request.overwrite)?;
     file.write_all(&bytes).map_err(|error| {
         Error::failed("cannot write the signature")

@@ -7,6 +7,7 @@
 pub mod comparison;
 pub mod evaluation;
 pub mod output;
+pub mod pack;
 pub mod registry;
 pub mod rows;
 pub mod signature;

@@ -13,6 +13,7 @@ mod existing;
 mod lineage_file;
 mod metrics_file;
 pub mod named_model;
+pub mod pack;
 pub mod retry;
 pub mod score;
 mod telemetry;

@@ -15,6 +15,7 @@ mod lock;
 mod path;
 mod pending;
 mod spill;
+mod staged;
 mod vouched;
 mod watch;
 
@@ -33,5 +34,6 @@ pub use self::lock::Lock;
 pub use self::path::{Metadata, canonical, directory_of, find, io_error, list, metadata, remove};
 pub use self::pending::PendingFile;
 pub use self::spill::{Extent, SpillFile};
+pub use self::staged::StagedDirectory;
 pub use self::vouched::Vouched;
 pub use self::watch::read_unchanged;

@@ -71,6 +71,9 @@ mod killed;
 // Models by name and by signature.
 mod registry;
 
+// Packages that are made of models.
+mod pack;
+
 // The same promises at many moments and settings: kills, determinism.
 mod sweeps;
 

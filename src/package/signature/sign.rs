@@ -31,6 +31,19 @@ pub struct Identity {
 /// # Errors
 /// Fails if a file cannot be read or is a link; a usage error if the certificate is not the key's.
 pub fn sign(model: &Path, signature: &Path, identity: &Identity) -> Result<Vec<u8>> {
+    let name = canonical(model)?
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    sign_as(&name, model, signature, identity)
+}
+
+/// As [`sign`], for a model that will have another name.
+///
+/// # Errors
+/// As [`sign`].
+pub fn sign_as(name: &str, model: &Path, signature: &Path, identity: &Identity) -> Result<Vec<u8>> {
     let mut files = BTreeMap::new();
     for (name, path) in names(model, signature)? {
         let mut digest = Sha256::new();
@@ -55,13 +68,8 @@ pub fn sign(model: &Path, signature: &Path, identity: &Identity) -> Result<Vec<u
     if let Some(own) = signature.strip_prefix(model).ok().and_then(Path::to_str) {
         ignored.push(own.to_owned());
     }
-    let name = canonical(model)?
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
     let payload = Listed {
-        name,
+        name: name.to_owned(),
         files,
         ignored,
         ..Listed::default()

@@ -1,0 +1,416 @@
+//! Packing: from a model, as it is, to a package that can prove itself.
+//!
+//! Owns the order of the steps. Everything is written to a temporary directory, opened and checked
+//! there as `tallow check` would, and only then given its name. The same inputs give the same bytes:
+//! nothing of the machine or the time goes in.
+
+mod facts;
+mod golden;
+mod sample;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use toml::Table;
+
+use self::golden::{Golden, golden};
+use crate::contract::{ColumnType, InputKind};
+use crate::error::{Error, Result, shell_word};
+use crate::format::ImportOptions;
+use crate::interrupt::Interrupt;
+use crate::monitor::profile::Profile;
+use crate::monitor::profile_table::table as profile_table;
+use crate::output::table_writer::write_table;
+use crate::package::MANIFEST_NAME;
+use crate::package::card::{CARD_NAME, card};
+use crate::package::open::{OpenedModel, open};
+use crate::package::signature::SIGNATURE_NAME;
+use crate::package::written::WrittenManifest;
+use crate::plan::Plan;
+use crate::plan::replay::replay;
+use crate::plan::signed::sign_model_as;
+use crate::plan::text::reads_texts;
+use crate::request::pack::Pack;
+use crate::request::signature::Sign;
+use crate::request::work::Work;
+use crate::storage::{
+    PendingFile, SharedFile, StagedDirectory, TEMPORARY_PREFIX, create_unsynced_below, files_below,
+    find, metadata, read, read_unchanged,
+};
+
+/// The name of the baseline profile in a package.
+const BASELINE: &str = "baseline.parquet";
+
+/// The most bytes of a model card.
+const CARD_BYTES_LIMIT: u64 = 16 << 20;
+
+/// The most bytes of a manifest.
+const MANIFEST_BYTES_LIMIT: u64 = 64 << 20;
+
+/// A package that was made.
+#[derive(Debug)]
+pub struct Packed {
+    /// The model's name.
+    pub name: String,
+    /// Its version, if it has one.
+    pub version: Option<String>,
+    /// The package's digest, as reports of its scores record it: `sha256:…`.
+    pub digest: String,
+    /// The number of files.
+    pub file_count: usize,
+    /// The golden rows, if there are any.
+    pub golden: Option<Golden>,
+    /// The rows of the baseline, if there is one.
+    pub baseline_rows: Option<u64>,
+    /// Whether it is signed.
+    pub is_signed: bool,
+}
+
+/// Makes a package.
+///
+/// # Errors
+/// Fails if the model cannot be opened, if the data does not fit it, if the original's answers differ
+/// from this machine's, or if the output exists and may not be replaced.
+pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
+    refuse_other(request)?;
+    let opened = read_unchanged(|| open(&request.model, &ImportOptions::default()))?;
+    let staged = StagedDirectory::create(&request.output, request.overwrite)?;
+    let mut packing = Packing {
+        request,
+        directory: staged.path(),
+        manifest: WrittenManifest::default(),
+    };
+    packing.copy(&opened)?;
+    packing.name(&opened);
+    packing.learn(&opened)?;
+    packing.write_manifest()?;
+    let golden = packing.golden()?;
+    let baseline = packing.baseline(interrupt)?;
+    packing.digests()?;
+    packing.write_manifest()?;
+    packing.card(golden.as_ref(), baseline.as_ref())?;
+    packing.sign()?;
+    let opened = packing.check()?;
+    let file_count = files_below(staged.path(), "")?.len();
+    staged.publish(request.overwrite)?;
+    Ok(Packed {
+        digest: format!("sha256:{}", opened.digest),
+        name: opened.name,
+        version: opened.version,
+        file_count,
+        golden,
+        baseline_rows: baseline.map(|profile| facts::row_count(&profile)),
+        is_signed: request.sign_key.is_some(),
+    })
+}
+
+/// Refuses to replace what is not a package.
+fn refuse_other(request: &Pack) -> Result<()> {
+    let output = &request.output;
+    if request.golden.is_empty() && request.original.is_some() {
+        return Err(Error::usage("`--original` needs `--golden`"));
+    }
+    if find(output)?.is_some() && request.overwrite && find(&output.join(MANIFEST_NAME))?.is_none()
+    {
+        return Err(Error::usage("the output exists and is not a package")
+            .at_path(output)
+            .hint("name another directory"));
+    }
+    Ok(())
+}
+
+/// A package in the making.
+struct Packing<'a> {
+    request: &'a Pack,
+    /// The temporary directory.
+    directory: &'a Path,
+    manifest: WrittenManifest,
+}
+
+impl Packing<'_> {
+    /// Copies the model's files and lists them, or takes over the manifest of a package.
+    fn copy(&mut self, opened: &OpenedModel) -> Result<()> {
+        let model = &self.request.model;
+        if opened.files.is_empty() {
+            for name in files_below(model, "")? {
+                if is_kept(&name) {
+                    self.copy_file(&model.join(&name), &name)?;
+                }
+            }
+            let manifest = read(&model.join(MANIFEST_NAME), MANIFEST_BYTES_LIMIT)?;
+            self.manifest = WrittenManifest::parse(&manifest)
+                .map_err(|error| error.at_path(model.join(MANIFEST_NAME)))?;
+            return Ok(());
+        }
+        let is_text = reads_texts(&opened.loaded.contract);
+        let directory = Path::new(if is_text { "model" } else { "" });
+        for (path, name) in &opened.files {
+            self.copy_file(path, &directory.join(name))?;
+        }
+        self.manifest.set("name", &opened.name);
+        let own = match opened.files.first() {
+            Some((_, name)) if !is_text => name,
+            _ => directory,
+        };
+        self.manifest.set_artefact(own, None);
+        Ok(())
+    }
+
+    fn copy_file(&self, path: &Path, name: &Path) -> Result<()> {
+        if is_reserved(name) {
+            return Err(Error::usage(format!(
+                "the model has a file that would be replaced by the package's `{}`",
+                name.display()
+            ))
+            .at_path(path)
+            .hint("rename the file"));
+        }
+        let mut source = SharedFile::open(path)?.reader();
+        create_unsynced_below(self.directory, name, &mut source)?;
+        Ok(())
+    }
+
+    fn name(&mut self, opened: &OpenedModel) {
+        if let Some(name) = &self.request.name {
+            self.manifest.set("name", name);
+        }
+        let version = self
+            .request
+            .model_version
+            .as_ref()
+            .or(opened.version.as_ref());
+        if let Some(version) = version {
+            self.manifest.set("version", version);
+        }
+    }
+
+    /// Lists the model's inputs, with the types of the training data's columns.
+    fn learn(&mut self, opened: &OpenedModel) -> Result<()> {
+        let contract = &opened.loaded.contract;
+        if let Some(names) = &self.request.features {
+            return self.name_features(opened, names);
+        }
+        if !contract.named || reads_texts(contract) {
+            return Ok(());
+        }
+        let types = self.data_types()?;
+        // Names that the model's file does not hold itself, but MLflow's description of it.
+        self.write_manifest()?;
+        let packed = open(self.directory, &ImportOptions::default())?;
+        let is_named = packed.loaded.contract.named;
+        for input in &contract.inputs {
+            let is_native = matches!(input.kind, InputKind::Native(_));
+            let learnt = types
+                .iter()
+                .find(|(name, _)| *name == input.name)
+                .map(|(_, column_type)| *column_type);
+            // A graph declares its own types.
+            let column_type = input.column_type.or(learnt).filter(|_| !is_native);
+            if !is_native || !is_named {
+                self.manifest
+                    .add_input(&input.name, column_type, input.required);
+            }
+        }
+        Ok(())
+    }
+
+    /// Names the features of a model that has no names, or the columns of a graph's only input.
+    fn name_features(&mut self, opened: &OpenedModel, names: &[String]) -> Result<()> {
+        let contract = &opened.loaded.contract;
+        if !contract.named || reads_texts(contract) {
+            names
+                .iter()
+                .for_each(|name| self.manifest.add_input(name, None, true));
+            return Ok(());
+        }
+        let [input] = contract.inputs.as_slice() else {
+            return Err(Error::usage(
+                "`--features` is for models without names, and this model names its features",
+            )
+            .hint("leave it out; to rename columns, use `tallow score --rename`"));
+        };
+        let names: Vec<toml::Value> = names.iter().map(|name| name.as_str().into()).collect();
+        let features = Table::from_iter([(input.name.clone(), names.into())]);
+        self.manifest.set_section(
+            "graph",
+            Table::from_iter([("features".to_owned(), features.into())]),
+        );
+        Ok(())
+    }
+
+    /// (name, type) of the training data's columns. Delimited text has no types.
+    fn data_types(&self) -> Result<Vec<(String, ColumnType)>> {
+        if self.request.data.is_empty() {
+            return Ok(Vec::new());
+        }
+        let dataset = golden::dataset(&self.request.data)?;
+        if dataset.is_text() {
+            return Ok(Vec::new());
+        }
+        let schema = dataset.schema();
+        let columns = schema
+            .fields()
+            .iter()
+            .filter_map(|field| Some((field.name().clone(), ColumnType::of(field.data_type())?)));
+        Ok(columns.collect())
+    }
+
+    fn write_manifest(&self) -> Result<()> {
+        self.write(MANIFEST_NAME, self.manifest.to_text()?.as_bytes())
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        let mut file = PendingFile::create(&self.directory.join(name), true)?;
+        file.write_all(bytes).map_err(|error| {
+            Error::failed("cannot write the file")
+                .because(error)
+                .at_path(self.request.output.join(name))
+        })?;
+        file.publish(true)
+    }
+
+    /// The work of scoring `inputs` with the package.
+    fn work(&self, inputs: &[PathBuf]) -> Work {
+        Work {
+            model: self.directory.to_owned(),
+            inputs: inputs.to_vec(),
+            ..Work::default()
+        }
+    }
+
+    fn golden(&mut self) -> Result<Option<Golden>> {
+        if self.request.golden.is_empty() {
+            return Ok(None);
+        }
+        let golden = golden(
+            &self.work(&self.request.golden),
+            self.request,
+            self.directory,
+        )?;
+        self.manifest.set_section(
+            "golden",
+            Table::from_iter([
+                ("rows".to_owned(), golden.rows_name.into()),
+                ("expected".to_owned(), golden::EXPECTED.into()),
+                ("tolerance".to_owned(), golden::TOLERANCE.into()),
+            ]),
+        );
+        Ok(Some(golden))
+    }
+
+    /// Profiles the columns of the training data that the model reads.
+    fn baseline(&mut self, interrupt: &Interrupt) -> Result<Option<Profile>> {
+        if self.request.data.is_empty() {
+            return Ok(None);
+        }
+        let mut work = self.work(&self.request.data);
+        work.outcome.passthrough = Some(vec!["none".into()]);
+        let plan = Plan::bind(&work)?;
+        let (dataset, schema) = (&plan.job.dataset, &plan.job.table_schema);
+        let mut profile = Profile::new(schema, &|name| dataset.is_untyped(name));
+        for batch in dataset.batches(&dataset.as_read(schema)) {
+            interrupt.check()?;
+            profile.observe(&batch?)?;
+        }
+        let mut file = PendingFile::create(&self.directory.join(BASELINE), true)?;
+        write_table(&mut file, &profile_table(&profile)?)?;
+        file.publish(true)?;
+        let entries = Table::from_iter([("profile".to_owned(), BASELINE.into())]);
+        self.manifest.set_section("baseline", entries);
+        Ok(Some(profile))
+    }
+
+    /// Lists the digests of the model's files.
+    fn digests(&mut self) -> Result<()> {
+        for artefact in open(self.directory, &ImportOptions::default())?.artefacts {
+            self.manifest
+                .set_artefact(&artefact.path, Some(&artefact.sha256));
+        }
+        Ok(())
+    }
+
+    fn card(&self, golden: Option<&Golden>, baseline: Option<&Profile>) -> Result<()> {
+        let opened = open(self.directory, &ImportOptions::default())?;
+        let facts = facts::of(&opened, golden, baseline);
+        let text = card(&facts, self.earlier_card()?.as_deref());
+        self.write(CARD_NAME, text.as_bytes())
+    }
+
+    /// The card whose text is kept: the one that was named, that of the package which is replaced,
+    /// or the model's own.
+    fn earlier_card(&self) -> Result<Option<String>> {
+        let Pack {
+            card,
+            output,
+            model,
+            ..
+        } = self.request;
+        let named = card.iter().cloned();
+        let mut others = vec![output.join(CARD_NAME)];
+        if metadata(model)?.is_directory {
+            others.push(model.join(CARD_NAME));
+        }
+        let candidates = named.chain(others);
+        for (index, path) in candidates.enumerate() {
+            let is_named = index == 0 && card.is_some();
+            if !is_named && find(&path)?.is_none_or(|found| found.is_directory) {
+                continue;
+            }
+            let bytes = read(&path, CARD_BYTES_LIMIT)?;
+            let text = String::from_utf8(bytes).map_err(|error| {
+                Error::failed("the model card is not UTF-8")
+                    .because(error)
+                    .at_path(&path)
+            })?;
+            return Ok(Some(text));
+        }
+        Ok(None)
+    }
+
+    fn sign(&self) -> Result<()> {
+        let Some(key) = &self.request.sign_key else {
+            return Ok(());
+        };
+        let sign = Sign {
+            model: self.directory.to_owned(),
+            key: key.clone(),
+            certificates: self.request.certificates.clone(),
+            signature: None,
+            overwrite: true,
+        };
+        let name = self.request.output.components().next_back();
+        let name = name.map(|name| name.as_os_str().to_string_lossy().into_owned());
+        sign_model_as(&sign, name.as_deref()).map(|_| ())
+    }
+
+    /// Opens the finished package and scores its golden rows again.
+    fn check(&self) -> Result<OpenedModel> {
+        replay(&self.work(&[]))?;
+        open(self.directory, &ImportOptions::default())
+    }
+}
+
+/// Whether a file of a package is taken over when it is packed again. Signatures are made anew.
+fn is_kept(name: &Path) -> bool {
+    let first = name.components().next();
+    let first = first.map(|first| first.as_os_str().to_string_lossy().into_owned());
+    let own = name.file_name().unwrap_or_default().to_string_lossy();
+    let is_git = first.is_some_and(|first| first.starts_with(".git"));
+    !is_git && !own.starts_with(TEMPORARY_PREFIX) && !is_reserved(name)
+}
+
+/// Whether the package has a file of its own of this name.
+fn is_reserved(name: &Path) -> bool {
+    [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME, BASELINE]
+        .iter()
+        .any(|own| Path::new(own) == name)
+}
+
+/// A command for the user to type next.
+#[must_use]
+pub fn next_command(request: &Pack) -> String {
+    format!(
+        "tallow registry push {}",
+        shell_word(&request.output.to_string_lossy())
+    )
+}

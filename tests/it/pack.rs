@@ -1,0 +1,302 @@
+//! Packages that `tallow pack` makes: of every kind of model, the same bytes each time, and proving
+//! themselves.
+
+use std::path::Path;
+
+use crate::golden::{cases, read};
+use crate::harness::{Room, Run, data};
+use crate::mlflow::{SIGNATURE, mlmodel};
+use crate::recovery::files;
+use crate::text_models::{lay_out, table_of};
+
+const DEMO: &str = "--model-version 7 --golden-rows 20";
+
+/// `tallow pack` of the demo's model with everything.
+fn pack_demo(room: &Room, output: &str, more: &str) -> Run {
+    let (model, rows) = (data("demo/churn"), data("demo/customers.parquet"));
+    let (model, rows) = (model.display(), rows.display());
+    let key = data("signatures/prime256v1.key");
+    room.tallow(&format!(
+        "pack {model} --output {output} {DEMO} --data {rows} --golden {rows} --sign-key {} {more}",
+        key.display()
+    ))
+}
+
+#[test]
+fn a_package_has_the_same_bytes_each_time_and_proves_itself() {
+    let room = Room::new();
+    insta::assert_snapshot!("pack", pack_demo(&room, "churn", "").ok().stdout);
+    std::fs::create_dir(room.path("other")).unwrap();
+    pack_demo(&room, "other/churn", "").ok();
+    let (first, second) = (files(&room.path("churn")), files(&room.path("other/churn")));
+    assert!(first == second, "other bytes");
+    assert_eq!(
+        first.keys().collect::<Vec<_>>(),
+        [
+            "README.md",
+            "baseline.parquet",
+            "golden_expected.parquet",
+            "golden_rows.parquet",
+            "model.sig",
+            "model.ubj",
+            "tallow.toml"
+        ]
+    );
+    let text = |name: &str| std::fs::read_to_string(room.path(name)).unwrap();
+    insta::assert_snapshot!("pack_manifest", text("churn/tallow.toml"));
+    insta::assert_snapshot!("pack_card", text("churn/README.md"));
+    let (rows, key) = (
+        data("demo/customers.parquet"),
+        data("signatures/prime256v1.pub"),
+    );
+    let (rows, key) = (rows.display(), key.display());
+    room.tallow(&format!("verify churn --key {key}")).ok();
+    let checked = room
+        .tallow(&format!(
+            "check --model churn {rows} --require-signature {key}"
+        ))
+        .ok();
+    assert!(
+        checked.stdout.contains("golden  20 rows agree"),
+        "{checked}"
+    );
+    let drift = room
+        .tallow(&format!("drift churn/baseline.parquet {rows}"))
+        .ok();
+    assert!(drift.stdout.contains("11 columns"), "{drift}");
+    // Anything else than the model's answers is noticed.
+    room.file("churn/model.ubj", "{}");
+    room.tallow(&format!("check --model churn {rows}")).fails(6);
+}
+
+#[test]
+fn packing_again_keeps_what_the_user_wrote() {
+    let room = Room::new();
+    pack_demo(&room, "churn", "").ok();
+    let error = pack_demo(&room, "churn", "").fails(1);
+    assert!(error.stderr.contains("already"), "{error}");
+    let card = std::fs::read_to_string(room.path("churn/README.md")).unwrap();
+    let prompt = "<!-- Which decisions is the model made for, and which not? -->";
+    assert!(card.contains(prompt));
+    room.file(
+        "churn/README.md",
+        card.replace(prompt, "Offers to customers only."),
+    );
+    let manifest = std::fs::read_to_string(room.path("churn/tallow.toml")).unwrap();
+    let manifest = manifest.replacen(
+        "type = \"int32\"",
+        "type = \"int64\"\non_unseen = \"reject\"",
+        1,
+    );
+    room.file(
+        "churn/tallow.toml",
+        format!("description = \"Ours.\"\n{manifest}"),
+    );
+    // A package is a model, too; its own directory may be replaced by the new one.
+    let key = data("signatures/secp384r1.key");
+    let line = format!(
+        "pack churn --output churn --overwrite --model-version 8 --sign-key {}",
+        key.display()
+    );
+    room.tallow(&line).ok();
+    let card = std::fs::read_to_string(room.path("churn/README.md")).unwrap();
+    assert!(card.contains("Offers to customers only.") && card.contains("| version | 8 |"));
+    let manifest = std::fs::read_to_string(room.path("churn/tallow.toml")).unwrap();
+    for kept in [
+        "description = \"Ours.\"",
+        "on_unseen = \"reject\"",
+        "type = \"int64\"",
+        "[golden]",
+    ] {
+        assert!(manifest.contains(kept), "{kept}: {manifest}");
+    }
+    let key = data("signatures/secp384r1.pub");
+    room.tallow(&format!("verify churn --key {}", key.display()))
+        .ok();
+    let rows = data("demo/customers.parquet");
+    room.tallow(&format!("check --model churn {}", rows.display()))
+        .ok();
+    assert_eq!(room.listing(), ["churn"]);
+}
+
+/// Packs a model with golden rows of `rows`, and checks the package against `rows`.
+fn packed(room: &Room, model: &Path, rows: &Path, features: &[String]) -> Result<(), String> {
+    let (model, rows) = (model.to_str().unwrap(), rows.to_str().unwrap());
+    drop(std::fs::remove_dir_all(room.path("package")));
+    let mut line = vec![
+        "pack", model, "--output", "package", "--golden", rows, "--data", rows,
+    ];
+    line.extend(features.iter().map(String::as_str));
+    let run = room.run(&line);
+    if run.code != 0 {
+        return Err(format!("{model}: {run}"));
+    }
+    let check = ["check", "--model", "package", rows];
+    let run = room.run(check);
+    if run.code != 0 || !run.stdout.contains("  golden  ") {
+        return Err(format!("{model}: {run}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn every_kind_of_model_can_be_packed() {
+    let room = Room::new();
+    let mut failures = Vec::new();
+    let (mut families, mut count) = (std::collections::BTreeSet::new(), 0);
+    for directory in cases() {
+        let case = read(&directory);
+        let name = directory
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
+        let has_no_names = case.arguments.iter().any(|one| one == "--features");
+        // Every case without names, and every fifth of the others.
+        count += 1;
+        if !has_no_names && count % 5 != 0 {
+            continue;
+        }
+        families.insert(name.split('_').next().unwrap().to_owned());
+        let features = if has_no_names {
+            &case.arguments[..2]
+        } else {
+            &[]
+        };
+        let rows = directory.join("input.parquet");
+        failures.extend(packed(&room, &directory.join(&case.model), &rows, features).err());
+    }
+    assert!(families.len() >= 6, "{families:?}");
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn directories_of_text_models_and_of_mlflow_can_be_packed() {
+    let room = Room::new();
+    let case = data("golden/onnx_logistic_nameless");
+    room.file("logged/MLmodel", mlmodel("onnx", "model.onnx", SIGNATURE));
+    let bytes = std::fs::read(case.join("model.onnx")).unwrap();
+    room.file("logged/model.onnx", bytes);
+    let rows = case.join("input.parquet");
+    packed(&room, &room.path("logged"), &rows, &[]).unwrap();
+    let text = lay_out(&room, "bert_mean");
+    let rows = table_of(
+        &room,
+        &[Some("a fox"), Some("jumps over the lazy dog"), None],
+    );
+    room.file(
+        "model/README.md",
+        "Made by us.\n\n## Training data\n\nBooks.\n",
+    );
+    packed(
+        &room,
+        &text,
+        &rows,
+        &["--features".to_owned(), "text".to_owned()],
+    )
+    .unwrap();
+    let card = std::fs::read_to_string(room.path("package/README.md")).unwrap();
+    assert!(
+        card.contains("Made by us.\n") && card.contains("Books."),
+        "{card}"
+    );
+    let manifest = std::fs::read_to_string(room.path("package/tallow.toml")).unwrap();
+    assert!(
+        manifest.contains("path = \"model\"\nsha256 = "),
+        "{manifest}"
+    );
+}
+
+#[test]
+fn answers_of_the_original_library_are_compared_and_kept() {
+    let room = Room::new();
+    let rows = data("demo/customers.parquet");
+    let model = data("demo/churn");
+    room.tallow(&format!(
+        "score -qq --model {} {} --output answered.parquet --passthrough all",
+        model.display(),
+        rows.display()
+    ))
+    .ok();
+    // Another name: the output has a `probability` of its own.
+    let table = room.table("answered.parquet");
+    let names = table.schema();
+    let columns = names
+        .fields()
+        .iter()
+        .zip(table.columns())
+        .filter_map(|(field, column)| {
+            let name = field.name().as_str();
+            let name = if name == "probability" {
+                "by_xgboost"
+            } else {
+                name
+            };
+            (name != "prediction").then(|| (name.to_owned(), column.clone(), true))
+        });
+    let answered = arrow::array::RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+    room.parquet("rows.parquet", &answered, 1000);
+    let line = format!(
+        "pack {} --output churn --golden rows.parquet",
+        model.display()
+    );
+    let run = room.tallow(&format!("{line} --original by_xgboost")).ok();
+    assert!(
+        run.stdout
+            .contains("100 rows, at most 0.0e0 from the original library"),
+        "{run}"
+    );
+    let expected = room.table("churn/golden_expected.parquet");
+    assert!(expected.column_by_name("original_probability").is_some());
+    let rows = room.table("churn/golden_rows.parquet");
+    assert!(
+        rows.column_by_name("by_xgboost").is_none(),
+        "only what the model reads"
+    );
+    assert!(rows.column_by_name("customer_id").is_none());
+    room.tallow("check --model churn rows.parquet").ok();
+    let error = room
+        .tallow(&format!("{line} --overwrite --original age"))
+        .fails(3);
+    assert!(
+        error.stderr.contains("differ from the original library's"),
+        "{error}"
+    );
+    assert!(
+        room.path("churn/tallow.toml").exists(),
+        "the package is kept"
+    );
+    assert!(!room.listing().iter().any(|name| name.starts_with(".tmp-")));
+}
+
+#[test]
+fn what_cannot_be_packed_explains_what_to_type() {
+    let room = Room::new();
+    let model = data("demo/churn");
+    let model = model.display();
+    room.file("rows.csv", "a,b\n1,2\n");
+    room.file("taken/notes.txt", "mine");
+    let text: String = [
+        format!("pack {model} --output taken"),
+        format!("pack {model} --output taken --overwrite"),
+        format!("pack {model} --output missing/churn"),
+        format!("pack {model} --output churn --golden rows.csv"),
+        format!("pack {model} --output churn --data rows.csv"),
+        format!("pack {model} --output churn --golden nothing.parquet"),
+        format!("pack {model} --output churn --original x"),
+        format!("pack {model} --output churn --features a,b"),
+        format!("pack {model} --output churn --golden-rows 0"),
+        format!("pack {model} --output churn --card missing.md"),
+        "pack rows.csv --output churn".to_owned(),
+    ]
+    .iter()
+    .map(|line| {
+        let run = room.tallow(line);
+        assert_ne!(run.code, 0, "{line}");
+        format!("$ tallow {line}\n{}\n", run.stderr).replace(&model.to_string(), "MODEL")
+    })
+    .collect();
+    insta::assert_snapshot!("pack_errors", text);
+    assert_eq!(room.listing(), ["rows.csv", "taken"]);
+    assert_eq!(room.listing_of("taken"), ["notes.txt"]);
+}
