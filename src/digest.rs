@@ -21,6 +21,17 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// The bytes that these hexadecimal digits stand for, if they are digits, two for each byte.
+#[must_use]
+pub fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if !is_digits || text.len() % 2 != 0 {
+        return None;
+    }
+    let pair = |index: usize| u8::from_str_radix(&text[index..index + 2], 16).ok();
+    (0..text.len()).step_by(2).map(pair).collect()
+}
+
 /// The SHA-256 of bytes, taken on a thread of its own while `work` is done on this one, and what
 /// the work gave.
 ///

@@ -276,6 +276,20 @@ pub struct OutputArgs {
     /// [default: next to the output, ending in `.rejected.pq`; `_tallow/rejected/` in a data set]
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub rejected: Option<PathBuf>,
+    /// Sign the output with this private key: PEM, on P-256, P-384 or P-521
+    ///
+    /// The signature of a file is `FILE.sig`. That of a data set covers its manifest, which holds
+    /// the digest of every file. `tallow verify` checks either.
+    #[arg(long, value_name = "KEY", help_heading = "Output")]
+    pub sign_key: Option<PathBuf>,
+    /// The signing key's certificate, and those between it and an authority; may be repeated
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "sign_key",
+        help_heading = "Output"
+    )]
+    pub sign_certificate: Vec<PathBuf>,
 }
 
 /// What is too bad to go on.

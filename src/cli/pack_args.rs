@@ -46,6 +46,9 @@ pub struct PackArgs {
     /// OUTPUT is the output column that they belong to [default: `probability`, or the first].
     #[arg(long, value_name = "COLUMN[=OUTPUT]")]
     pub original: Option<String>,
+    /// A condition for `tallow registry promote`, such as `roc_auc >= 0.75`; may be repeated
+    #[arg(long = "gate", value_name = "EXPRESSION")]
+    pub gates: Vec<String>,
     /// A model card whose text is kept [default: the `README.md` of the earlier package]
     #[arg(long, value_name = "FILE.md")]
     pub card: Option<PathBuf>,
@@ -79,6 +82,7 @@ impl From<PackArgs> for Pack {
             golden,
             golden_rows,
             original,
+            gates,
             card,
             sign_key,
             certificate,
@@ -94,6 +98,7 @@ impl From<PackArgs> for Pack {
             golden,
             golden_rows,
             original,
+            gates,
             card,
             sign_key,
             certificates: certificate,

@@ -52,6 +52,15 @@ pub enum RegistryVerb {
         /// The alias, such as `champion`
         #[arg(value_name = "ALIAS")]
         alias: String,
+        /// Check the package's gates on this report of `tallow evaluate` (exit 5 if one trips)
+        #[arg(long, value_name = "FILE")]
+        evaluation: Option<PathBuf>,
+        /// A further gate, such as `roc_auc >= 0.75`; may be repeated
+        #[arg(long = "gate", value_name = "EXPRESSION", requires = "evaluation")]
+        gates: Vec<String>,
+        /// Promote without checking the package's gates
+        #[arg(long, conflicts_with = "evaluation")]
+        skip_gates: bool,
         /// Fail unless the alias points at this version now
         #[arg(long, value_name = "VERSION")]
         expect: Option<u64>,

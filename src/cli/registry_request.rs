@@ -42,11 +42,17 @@ impl TryFrom<RegistryVerb> for RegistryCommand {
             RegistryVerb::Promote {
                 target,
                 alias,
+                evaluation,
+                gates,
+                skip_gates,
                 expect,
                 reason,
             } => Self::Promote {
                 version: target,
                 alias,
+                evaluation,
+                gates,
+                skip_gates,
                 expect,
                 reason,
             },

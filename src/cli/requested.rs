@@ -220,6 +220,8 @@ impl From<OutputArgs> for Output {
             partition_by,
             report,
             rejected,
+            sign_key,
+            sign_certificate,
         } = args;
         Self {
             output,
@@ -231,6 +233,8 @@ impl From<OutputArgs> for Output {
             partition_by,
             report,
             rejected,
+            sign_key,
+            sign_certificate,
         }
     }
 }

@@ -20,6 +20,7 @@ mod distance;
 pub mod divergence;
 pub mod drift;
 pub mod evaluate;
+pub mod gate;
 #[cfg(test)]
 mod golden;
 pub mod interval;

@@ -504,17 +504,25 @@ pub fn from_json<T: serde::de::DeserializeOwned>(
 /// # Errors
 /// Fails if it cannot be written.
 pub fn write_json(directory: &Path, name: impl AsRef<Path>, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::internal("a record that is not JSON").because(error))?;
+    let text = json_bytes(value)?;
     let mut file = PendingFile::create_below(directory, &name)?;
-    file.write_all(&text)
-        .and_then(|()| file.write_all(b"\n"))
-        .map_err(|error| {
-            Error::failed("cannot write a record")
-                .at_path(directory.join(name))
-                .because(error)
-        })?;
+    file.write_all(&text).map_err(|error| {
+        Error::failed("cannot write a record")
+            .at_path(directory.join(name))
+            .because(error)
+    })?;
     file.publish(true)
+}
+
+/// The bytes of a record's file.
+///
+/// # Errors
+/// Fails only for a value that JSON has no form for.
+pub fn json_bytes(value: &impl Serialize) -> Result<Vec<u8>> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|error| Error::internal("a record that is not JSON").because(error))?;
+    text.push(b'\n');
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! The destination of a run that writes one file, and one more for rejected rows if there are any.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 
 use super::quarantine::{self, Quarantine};
 use super::table_writer::{TableWriter, WrittenFile};
-use crate::error::Result;
+use crate::digest::from_hexadecimal;
+use crate::error::{Error, Result};
+use crate::package::signature::sign::{SigningIdentity, sign_digest};
 use crate::pipeline::Receiver;
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
@@ -94,7 +97,11 @@ impl FinishedFiles {
     ///
     /// # Errors
     /// Fails if a name was taken meanwhile or cannot be given.
-    pub fn publish(self, report: Option<PendingFile>) -> Result<()> {
+    pub fn publish(
+        self,
+        report: Option<PendingFile>,
+        signature: Option<PendingFile>,
+    ) -> Result<()> {
         let Self {
             predictions: (predictions, _),
             rejected,
@@ -106,9 +113,9 @@ impl FinishedFiles {
         }
         let (rejected, predictions) = (rejected.map(|(file, _)| file), Some(predictions));
         let files = if overwrite {
-            [rejected, predictions, report]
+            [rejected, signature, predictions, report]
         } else {
-            [rejected, report, predictions]
+            [rejected, report, signature, predictions]
         };
         let mut named = Vec::new();
         for file in files.into_iter().flatten() {
@@ -122,6 +129,23 @@ impl FinishedFiles {
             named.push(path);
         }
         Ok(())
+    }
+
+    /// Writes the signature of the predictions.
+    ///
+    /// # Errors
+    /// Fails if it cannot be made or written.
+    pub fn sign(&self, file: &mut PendingFile, signer: &SigningIdentity) -> Result<()> {
+        let predictions = &self.predictions.1;
+        let name = Path::new(&predictions.path).file_name().unwrap_or_default();
+        let digest = from_hexadecimal(&predictions.sha256)
+            .ok_or_else(|| Error::internal("a digest that is not one"))?;
+        let bytes = sign_digest(&name.to_string_lossy(), &digest, signer)?;
+        file.write_all(&bytes).map_err(|error| {
+            Error::failed("cannot write the signature")
+                .because(error)
+                .at_path(file.path())
+        })
     }
 
     /// Gives only the rejected rows their name: the predictions are withheld.

@@ -11,19 +11,24 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 
-use super::checkpoint::{PartRecord, RunIdentity, forget, from_json, sha256_of, write_json};
+use super::checkpoint::{
+    PartRecord, RunIdentity, forget, from_json, json_bytes, sha256_of, write_json,
+};
 use super::names::{
-    IDENTITY, MANIFEST, PENDING_MANIFEST, REPORT, STAGED, STATE, SUCCESS, earlier, is_of_data_set,
-    staged,
+    IDENTITY, MANIFEST, PENDING_MANIFEST, PENDING_SIGNATURE, REPORT, SIGNATURE, STAGED, STATE,
+    SUCCESS, earlier, is_of_data_set, staged,
 };
 use super::table_writer::WrittenFile;
+use crate::digest::from_hexadecimal;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::package::signature::sign::{SigningIdentity, sign_digest};
 use crate::pipeline::part::RowCounts;
 use crate::storage::{
-    PendingFile, files_below, find, find_below, list, remove_below, remove_empty_directory_below,
-    rename_below, sync_below, sync_file_system,
+    PendingFile, files_below, find, find_below, list, read_below, remove_below,
+    remove_empty_directory_below, rename_below, replace_below, sync_below, sync_file_system,
 };
 
 /// The first field of a manifest.
@@ -72,6 +77,9 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub replaces: BTreeSet<PathBuf>,
 }
+
+/// The most bytes of a signature.
+const SIGNATURE_BYTES_LIMIT: u64 = 1 << 20;
 
 /// The most directories that are synced one by one: each waits for the disk.
 const DIRECTORIES_SYNCED: usize = 64;
@@ -164,11 +172,55 @@ impl Manifest {
         Ok(None)
     }
 
+    /// A manifest from bytes that were read at `path`.
+    ///
+    /// # Errors
+    /// Fails if it is damaged.
+    pub fn of_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+        serde_json::from_slice(bytes).map_err(|error| {
+            Error::failed("cannot read the manifest")
+                .because(error)
+                .at_path(path)
+        })
+    }
+
+    /// The first file that readers of the data set would take for one of its parts, and that the
+    /// manifest does not list.
+    ///
+    /// # Errors
+    /// Fails if a directory cannot be listed.
+    pub fn first_extra(&self, directory: &Path) -> Result<Option<PathBuf>> {
+        let listed = self.paths();
+        let is_hidden = |path: &PathBuf| {
+            path.iter()
+                .any(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
+        };
+        let files = files_below(directory, "")?.into_iter();
+        let mut extra = files.filter(|path| !is_hidden(path) && !listed.contains(path));
+        Ok(extra.next())
+    }
+
+    /// (path, SHA-256) of its files.
+    pub fn digests(&self) -> impl Iterator<Item = (PathBuf, [u8; 32])> {
+        self.files().filter_map(|file| {
+            let digest = from_hexadecimal(&file.sha256)?.try_into().ok()?;
+            Some((PathBuf::from(&file.path), digest))
+        })
+    }
+
     fn files(&self) -> impl Iterator<Item = &WrittenFile> {
         self.parts
             .iter()
             .flat_map(PartRecord::all_files)
             .chain(&self.report)
+    }
+
+    /// The manifest under its final name.
+    fn without_replaced(self) -> Self {
+        Self {
+            replaces: BTreeSet::new(),
+            ..self
+        }
     }
 
     /// The paths of its files.
@@ -182,7 +234,11 @@ impl Manifest {
 /// # Errors
 /// Fails if a file is missing or one that no manifest lists is in the way, before anything is
 /// changed, or if the file system refuses; [`recover`] then goes on where it stopped.
-pub fn publish(directory: &Path, manifest: &Manifest) -> Result<()> {
+pub fn publish(
+    directory: &Path,
+    manifest: &Manifest,
+    signer: Option<&SigningIdentity>,
+) -> Result<()> {
     let missing = |error: Error| error.hint("run again: the parts that are gone are made again");
     let listed = listed_before(directory, manifest)?;
     for file in manifest.files() {
@@ -194,8 +250,23 @@ pub fn publish(directory: &Path, manifest: &Manifest) -> Result<()> {
             found != Path::new(&file.path),
         )?;
     }
+    remove_below(directory, PENDING_SIGNATURE)?;
+    if let Some(signer) = signer {
+        let signature = signature(manifest, signer)?;
+        replace_below(directory, PENDING_SIGNATURE, &mut &signature[..])?;
+    }
     write_json(directory, PENDING_MANIFEST, manifest)?;
     recover(directory).map(|_| ())
+}
+
+/// The signature of the manifest as [`recover`] writes it.
+fn signature(manifest: &Manifest, signer: &SigningIdentity) -> Result<Vec<u8>> {
+    let internal = |error| Error::internal("a manifest that is not JSON").because(error);
+    let pending = serde_json::to_vec(manifest).map_err(internal)?;
+    let manifest: Manifest = serde_json::from_slice(&pending).map_err(internal)?;
+    let bytes = json_bytes(&manifest.without_replaced())?;
+    let name = Path::new(MANIFEST).file_name().unwrap_or_default();
+    sign_digest(&name.to_string_lossy(), &Sha256::digest(bytes), signer)
 }
 
 /// Checks that no file has a name of the data set's that neither its manifest lists nor a run gave
@@ -315,20 +386,21 @@ pub fn recover(directory: &Path) -> Result<bool> {
     }
     remove_old_files(directory, &manifest, &listed)?;
     if pending == PENDING_MANIFEST {
-        write_json(
-            directory,
-            MANIFEST,
-            &Manifest {
-                replaces: BTreeSet::new(),
-                ..manifest
-            },
-        )?;
+        write_json(directory, MANIFEST, &manifest.without_replaced())?;
+        // Copied, not renamed: this may be done again.
+        if find_below(directory, PENDING_SIGNATURE)?.is_some() {
+            let signature = read_below(directory, PENDING_SIGNATURE, SIGNATURE_BYTES_LIMIT)?;
+            replace_below(directory, SIGNATURE, &mut &signature[..])?;
+        } else {
+            remove_below(directory, SIGNATURE)?;
+        }
         remove_below(directory, earlier::MANIFEST)?;
     } else {
         write_json(directory, earlier::MANIFEST, &manifest)?;
     }
     PendingFile::create_below(directory, SUCCESS)?.publish(true)?;
     forget(directory)?;
+    remove_below(directory, PENDING_SIGNATURE)?;
     if pending != PENDING_MANIFEST {
         remove_below(directory, pending)?;
         // The first version keeps nothing there once a data set is whole.

@@ -52,6 +52,31 @@ pub struct Manifest {
     pub golden: Option<Golden>,
     /// What the training data was like.
     pub baseline: Option<Baseline>,
+    /// Conditions on an evaluation, without which a registry does not promote the model.
+    #[serde(default)]
+    pub gates: Vec<GateEntry>,
+}
+
+/// A condition on the facts of a report.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateEntry {
+    /// Such as `roc_auc >= 0.75`; only carried here.
+    pub expression: String,
+    /// What happens if it does not hold.
+    #[serde(default)]
+    pub level: GateLevel,
+}
+
+/// What happens if a gate does not hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GateLevel {
+    /// The command fails.
+    #[default]
+    Fail,
+    /// The command warns.
+    Warn,
 }
 
 /// What the training data was like.

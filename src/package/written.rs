@@ -43,9 +43,10 @@ impl WrittenManifest {
         self.table.insert(key.to_owned(), Value::Table(entries));
     }
 
-    /// Removes a section.
-    pub fn remove(&mut self, key: &str) {
-        self.table.remove(key);
+    /// Sets a list of sections, such as `[[gates]]`.
+    pub fn set_list(&mut self, key: &str, entries: Vec<Table>) {
+        let entries = entries.into_iter().map(Value::Table).collect();
+        self.table.insert(key.to_owned(), Value::Array(entries));
     }
 
     /// Lists a file or directory of the model, or sets the digest of one that is listed.
@@ -56,12 +57,6 @@ impl WrittenManifest {
             Some(sha256) => _ = entry.insert("sha256".to_owned(), sha256.into()),
             None => _ = entry.remove("sha256"),
         }
-    }
-
-    /// Whether the manifest lists inputs.
-    #[must_use]
-    pub fn has_inputs(&self) -> bool {
-        self.table.contains_key("inputs")
     }
 
     /// Lists an input, with its type unless the user wrote one.

@@ -7,11 +7,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, shell_word};
+use crate::interrupt::Interrupt;
+use crate::output::names;
+use crate::output::publication::Manifest;
 use crate::package::open::OpenedModel;
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::signature::certificate::Authority;
 use crate::package::signature::key::{KEY_BYTES_LIMIT, PrivateKey};
-use crate::package::signature::sign::{Identity, sign, sign_as};
+use crate::package::signature::sign::{SigningIdentity, sign, sign_as};
 use crate::package::signature::trust::Trust;
 use crate::package::signature::verify::{Verified, verify};
 use crate::process::seconds_now;
@@ -20,17 +23,29 @@ use crate::request::work::Work;
 use crate::storage::{PendingFile, Vouched, find, metadata, read};
 use crate::timestamp;
 
+/// The most bytes of a data set's manifest.
+const MANIFEST_BYTES_LIMIT: u64 = 1 << 30;
+
 /// Where the signature of a model lies by default.
 ///
 /// # Errors
 /// Fails if there is no such model.
 pub fn default_signature(model: &Path) -> Result<PathBuf> {
+    if is_data_set(model)? {
+        return Ok(model.join(names::SIGNATURE));
+    }
     if metadata(model)?.is_directory {
         return Ok(model.join(SIGNATURE_NAME));
     }
-    let mut name = model.as_os_str().to_owned();
+    Ok(default_signature_of_file(model))
+}
+
+/// Where the signature of a file lies by default.
+#[must_use]
+pub fn default_signature_of_file(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
     name.push(".sig");
-    Ok(name.into())
+    name.into()
 }
 
 /// Signs a model, and returns where the signature lies.
@@ -50,22 +65,12 @@ pub fn sign_model_as(request: &Sign, name: Option<&str>) -> Result<PathBuf> {
         Some(path) => path.clone(),
         None => default_signature(&request.model)?,
     };
-    let key = PrivateKey::from_pem(&read(&request.key, KEY_BYTES_LIMIT)?)
-        .map_err(|error| error.at_path(&request.key))?;
-    let mut certificates = Vec::new();
-    for file in &request.certificates {
-        let found = Authority::from_pem(&read(file, KEY_BYTES_LIMIT)?)
-            .map_err(|error| error.at_path(file))?;
-        if found.is_empty() {
-            return Err(Error::usage("the file does not hold a certificate").at_path(file));
-        }
-        certificates.extend(found);
-    }
+    let identity = identity(&request.key, &request.certificates)?;
     // Before the file is created, which would be part of the model until it has its name.
-    let identity = Identity { key, certificates };
+    let signed = signed_path(&request.model)?;
     let bytes = match name {
-        Some(name) => sign_as(name, &request.model, &path, &identity)?,
-        None => sign(&request.model, &path, &identity)?,
+        Some(name) => sign_as(name, &signed, &path, &identity)?,
+        None => sign(&signed, &path, &identity)?,
     };
     let mut file = PendingFile::create(&path, request.overwrite)?;
     file.write_all(&bytes).map_err(|error| {
@@ -77,7 +82,29 @@ pub fn sign_model_as(request: &Sign, name: Option<&str>) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Verifies a model.
+/// Who signs, from files with a private key and its certificates.
+///
+/// # Errors
+/// A usage error for a file that does not hold what it should; fails if one cannot be read.
+pub fn identity(key: &Path, certificates: &[PathBuf]) -> Result<SigningIdentity> {
+    let own =
+        PrivateKey::from_pem(&read(key, KEY_BYTES_LIMIT)?).map_err(|error| error.at_path(key))?;
+    let mut chain = Vec::new();
+    for file in certificates {
+        let found = Authority::from_pem(&read(file, KEY_BYTES_LIMIT)?)
+            .map_err(|error| error.at_path(file))?;
+        if found.is_empty() {
+            return Err(Error::usage("the file does not hold a certificate").at_path(file));
+        }
+        chain.extend(found);
+    }
+    Ok(SigningIdentity {
+        key: own,
+        certificates: chain,
+    })
+}
+
+/// Verifies a model, or a data set of scores.
 ///
 /// # Errors
 /// As [`verify`]; a trust error if there is no signature; a usage error if no key is trusted.
@@ -100,7 +127,48 @@ pub fn verify_model(request: &Verify) -> Result<Verified> {
                 shell_word(&request.model.to_string_lossy())
             )));
     }
-    verify(&request.model, &signature, &trust)
+    let verified = verify(&signed_path(&request.model)?, &signature, &trust)?;
+    if is_data_set(&request.model)? {
+        return verify_data_set(&request.model, verified);
+    }
+    Ok(verified)
+}
+
+/// Whether a directory is a data set that tallow wrote.
+fn is_data_set(path: &Path) -> Result<bool> {
+    Ok(metadata(path)?.is_directory && find(&path.join(names::MANIFEST))?.is_some())
+}
+
+/// What a signature is over: the manifest of a data set, else the model itself.
+fn signed_path(path: &Path) -> Result<PathBuf> {
+    let is_data_set = is_data_set(path)?;
+    Ok(if is_data_set {
+        path.join(names::MANIFEST)
+    } else {
+        path.to_owned()
+    })
+}
+
+/// Compares a data set with its manifest, whose signature was verified.
+fn verify_data_set(directory: &Path, verified: Verified) -> Result<Verified> {
+    let path = directory.join(names::MANIFEST);
+    // The bytes that are parsed are those that were verified.
+    let manifest = Vouched::new(&path, verified.files.clone())?
+        .guard(|| Manifest::of_bytes(&read(&path, MANIFEST_BYTES_LIMIT)?, &path))?;
+    if let Some(changed) = manifest.first_changed(directory, &Interrupt::default())? {
+        return Err(
+            Error::trust("the file is missing or not the one that was signed")
+                .at_path(directory.join(changed))
+                .hint("score again, or restore the data set"),
+        );
+    }
+    if let Some(extra) = manifest.first_extra(directory)? {
+        return Err(Error::trust("a file is not signed")
+            .at_path(directory.join(extra))
+            .hint("remove the file: readers of the data set would take it for one of its parts"));
+    }
+    let files = manifest.digests().chain(verified.files).collect();
+    Ok(Verified { files, ..verified })
 }
 
 fn trust(request: &TrustRequest) -> Result<Trust> {

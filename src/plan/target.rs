@@ -78,6 +78,8 @@ impl Target {
             partition_by,
             report,
             rejected,
+            sign_key: _,
+            sign_certificate: _,
         } = args;
         if output.as_os_str() == "-" {
             return Err(Error::usage("standard output cannot take predictions yet")

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::listing::{head_text, list, log, show};
 use super::log::{Author, Head, Moved};
 use super::name::{Reference, Selector};
+use super::promotion::{CheckedGates, Promotion};
 use super::push::Push;
 use super::{Registry, verify};
 use crate::count::counted;
@@ -51,6 +52,7 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
         actor: request.actor.clone(),
         reason: reason.clone(),
         expected: *expected,
+        evaluation: None,
     };
     let registry = || Registry::open(&request.registry);
     match &request.command {
@@ -64,12 +66,27 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
         RegistryCommand::Promote {
             version,
             alias,
+            evaluation,
+            gates,
+            skip_gates,
             expect,
             reason,
         } => {
             let to = Reference::expect(version)?;
-            let moved = registry()?.promote(&to, alias, &author(reason, expect))?;
-            Ok(moved_alias(&to.model, alias, &moved))
+            let registry = registry()?;
+            let promotion = Promotion {
+                evaluation: evaluation.as_deref(),
+                gates,
+                skips_gates: *skip_gates,
+            };
+            let to = registry.pinned(&to)?;
+            let checked = registry.check_gates(&to, &promotion)?;
+            let author = Author {
+                evaluation: checked.evaluation.clone(),
+                ..author(reason, expect)
+            };
+            let moved = registry.promote(&to, alias, &author)?;
+            Ok(promoted(moved_alias(&to.model, alias, &moved), &checked))
         }
         RegistryCommand::Rollback {
             alias,
@@ -132,7 +149,7 @@ fn push(
     let (count, bytes) = pushed.size;
     let line = if pushed.is_new {
         format!(
-            "{reference} pushed: {}, {}",
+            "{reference} pushed: {} ({})",
             counted(count, "file"),
             HumanBytes(bytes)
         )
@@ -150,6 +167,27 @@ fn push(
         vec![line, format!("digest {}", pushed.digest)],
         object,
     ))
+}
+
+/// What was checked before an alias was moved.
+fn promoted(mut shown: Shown, checked: &CheckedGates) -> Shown {
+    if !checked.held.is_empty() {
+        let held = checked.held.join(", ");
+        shown.lines.push(format!("gates that hold: {held}"));
+    }
+    shown.lines.extend(
+        checked
+            .warnings
+            .iter()
+            .map(|trip| format!("warning: {trip}")),
+    );
+    let warnings: Vec<String> = checked.warnings.iter().map(ToString::to_string).collect();
+    shown.object.insert("gates".into(), json!(checked.held));
+    shown.object.insert("gate_warnings".into(), json!(warnings));
+    shown
+        .object
+        .insert("evaluation".into(), json!(checked.evaluation));
+    shown
 }
 
 fn moved_alias(model: &str, alias: &str, moved: &Moved) -> Shown {

@@ -44,6 +44,9 @@ pub struct Entry {
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The digest of the evaluation whose facts passed the gates: `sha256:…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<String>,
 }
 
 /// What was done.
@@ -158,6 +161,7 @@ mod tests {
                 from: None,
             }),
             reason: Some("a brace } at the end }".into()),
+            evaluation: None,
         };
         let (bytes, digest) = entry.to_bytes().unwrap();
         assert_eq!(Entry::from_bytes(&bytes).unwrap(), (entry, digest.clone()));

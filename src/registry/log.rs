@@ -72,6 +72,8 @@ pub struct Author {
     pub reason: Option<String>,
     /// The version at which the alias must point before it is moved.
     pub expected: Option<u64>,
+    /// The digest of the evaluation whose facts passed the gates.
+    pub evaluation: Option<String>,
 }
 
 /// What became of a move of an alias.
@@ -265,6 +267,7 @@ fn next_entry(log: &Log, author: &Author, id: &str, action: Action) -> Entry {
         id: id.to_owned(),
         action,
         reason: author.reason.clone(),
+        evaluation: author.evaluation.clone(),
     }
 }
 

@@ -50,6 +50,7 @@ pub mod log;
 pub mod model;
 pub mod name;
 mod object;
+pub mod promotion;
 pub mod push;
 pub mod record;
 pub mod store;
@@ -220,6 +221,18 @@ impl Registry {
             version: version.number,
             digest: version.digest.clone(),
             log_head: log.head().map(|head| head.to_string()).unwrap_or_default(),
+        })
+    }
+
+    /// A reference by number to the version that another reference leads to now.
+    ///
+    /// # Errors
+    /// As [`Registry::resolve`].
+    pub fn pinned(&self, reference: &Reference) -> Result<Reference> {
+        let version = self.resolve(reference, None)?.version;
+        Ok(Reference {
+            selector: Selector::Number(version),
+            ..reference.clone()
         })
     }
 

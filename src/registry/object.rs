@@ -80,6 +80,25 @@ pub(super) fn open(store: &dyn Store, digest: &str) -> Result<Checked> {
     Ok(Checked::new(file, digest))
 }
 
+/// The bytes of an object that has at most `limit_bytes`.
+///
+/// # Errors
+/// As [`open`]; [`crate::error::Kind::Trust`] if it has other bytes.
+pub(super) fn whole(store: &dyn Store, digest: &str, limit_bytes: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(store, digest)?
+        .take(limit_bytes + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| read_error(store, digest, error))?;
+    if bytes.len() as u64 > limit_bytes {
+        return Err(
+            Error::failed(format!("the object is longer than {limit_bytes} bytes"))
+                .at_path(store.location(&name(digest)?)),
+        );
+    }
+    Ok(bytes)
+}
+
 /// Checks an object's bytes.
 ///
 /// # Errors

@@ -105,12 +105,7 @@ impl Record {
 /// Reads a list by its digest.
 pub(super) fn read(store: &dyn Store, digest: &str) -> Result<Record> {
     let digits = digest.strip_prefix(SHA256).unwrap_or(digest);
-    let mut bytes = Vec::new();
-    std::io::Read::read_to_end(
-        &mut std::io::Read::take(object::open(store, digits)?, BYTES_LIMIT + 1),
-        &mut bytes,
-    )
-    .map_err(|error| object::read_error(store, digits, error))?;
+    let bytes = object::whole(store, digits, BYTES_LIMIT)?;
     parse(&bytes)
         .map_err(|error| error.at_path(store.location(&object::name(digits).unwrap_or_default())))
 }

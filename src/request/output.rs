@@ -33,6 +33,15 @@ pub struct Output {
     /// Rejected rows file, or `none`; `.csv` makes it CSV
     #[serde(with = "crate::path_text::option")]
     pub rejected: Option<PathBuf>,
+    /// Sign the output with this private key
+    #[serde(
+        with = "crate::path_text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub sign_key: Option<PathBuf>,
+    /// The key's certificate and those above it
+    #[serde(with = "crate::path_text::list", skip_serializing_if = "Vec::is_empty")]
+    pub sign_certificate: Vec<PathBuf>,
 }
 
 /// What is too bad to go on.

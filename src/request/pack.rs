@@ -33,6 +33,8 @@ pub struct Pack {
     /// The column of the golden rows that holds the original library's answers, as
     /// `COLUMN[=OUTPUT]`
     pub original: Option<String>,
+    /// Gates that an evaluation must pass before the model is promoted
+    pub gates: Vec<String>,
     /// A model card whose text is kept
     #[serde(with = "crate::path_text::option")]
     pub card: Option<PathBuf>,

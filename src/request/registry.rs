@@ -45,6 +45,13 @@ pub enum RegistryCommand {
         version: String,
         /// The alias
         alias: String,
+        /// The report of an evaluation, for the package's gates
+        #[serde(with = "crate::path_text::option")]
+        evaluation: Option<PathBuf>,
+        /// Further gates
+        gates: Vec<String>,
+        /// Whether the package's gates are not checked
+        skip_gates: bool,
         /// The version at which the alias must point before
         expect: Option<u64>,
         /// Why

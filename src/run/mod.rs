@@ -37,10 +37,11 @@ use crate::interrupt::Interrupt;
 use crate::output::quarantine::Quarantine;
 use crate::output::{publication, report};
 use crate::package::open::Identity;
+use crate::package::signature::sign::SigningIdentity;
 use crate::pipeline::part::RowCounts;
 use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
 use crate::plan::target::Target;
-use crate::plan::{Plan, effect};
+use crate::plan::{Plan, effect, signed};
 use crate::process;
 use crate::report::run::{RunContext, Status, facts};
 use crate::report::stored::StoredReport;
@@ -60,6 +61,8 @@ pub struct Run<'a> {
     /// How long it took, once it was told: all accounts of a run say the same.
     wall: OnceLock<Duration>,
     started_at: String,
+    /// Who signs the output, if it is to be signed.
+    signer: Option<SigningIdentity>,
     /// Held until the run is over.
     lock: Lock,
 }
@@ -125,6 +128,10 @@ impl<'a> Run<'a> {
             &target,
         )?;
         target.refuse_inside_inputs(&request.work.inputs)?;
+        let key = request.output.sign_key.as_ref();
+        let signer = key
+            .map(|key| signed::identity(key, &request.output.sign_certificate))
+            .transpose()?;
         let lock = taken(&target, &started_at, audience)?;
         let mut request = request.clone();
         named_model::locate(
@@ -150,6 +157,7 @@ impl<'a> Run<'a> {
             start,
             wall: OnceLock::new(),
             started_at,
+            signer,
             lock,
         };
         run.settled()

@@ -246,6 +246,13 @@ fn request(retry: &Retry, manifest: &Manifest, base: &Path) -> Result<Request> {
             rows_per_part: Some(manifest.rows_per_part),
             bytes_per_part: None,
             report: report.filter(is_kept),
+            sign_key: made.output.sign_key.map(|key| base.join(key)),
+            sign_certificate: made
+                .output
+                .sign_certificate
+                .iter()
+                .map(|certificate| base.join(certificate))
+                .collect(),
             ..made.output
         },
         limits: Limits {

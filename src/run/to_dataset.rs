@@ -283,7 +283,7 @@ impl Destination for ToDataset<'_> {
                 report::create(path, run_id, facts)?;
             }
         }
-        publication::publish(&target.path, &manifest)?;
+        publication::publish(&target.path, &manifest, self.run.signer.as_ref())?;
         Ok(target
             .report
             .as_ref()

@@ -15,6 +15,7 @@ use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::pipeline::{Input, Outcomes, Receiver};
+use crate::plan::signed;
 use crate::plan::target::Target;
 use crate::report::Fact;
 use crate::report::stored::StoredReport;
@@ -25,6 +26,7 @@ pub(super) struct ToFile<'a> {
     run: &'a Run<'a>,
     state: State,
     report: Option<PendingFile>,
+    signature: Option<PendingFile>,
 }
 
 /// How far the tables are.
@@ -46,6 +48,7 @@ impl<'a> ToFile<'a> {
             run,
             state: State::New,
             report: None,
+            signature: None,
         }
     }
 
@@ -80,6 +83,10 @@ impl Destination for ToFile<'_> {
         let schema = run.plan().job.output_schema.clone();
         let writer = TableWriter::create(&path, overwrite, format, schema, &run.footer())?;
         self.report = open_report(run.target())?;
+        if run.signer.is_some() {
+            let path = signed::default_signature_of_file(&path);
+            self.signature = Some(PendingFile::create(&path, overwrite)?);
+        }
         forget_withheld(run.target())?;
         let output = FileOutput::new(writer, path, run.quarantine()?, rejected_path, overwrite);
         self.state = State::Open(Box::new(output));
@@ -118,12 +125,19 @@ impl Destination for ToFile<'_> {
         let name = report
             .as_ref()
             .map(|file| file.path().display().to_string());
-        finished.publish(report)?;
+        let signature = match (self.signature.take(), &self.run.signer) {
+            (Some(mut file), Some(signer)) => {
+                finished.sign(&mut file, signer)?;
+                Some(file)
+            }
+            _ => None,
+        };
+        finished.publish(report, signature)?;
         Ok(name)
     }
 
     fn withhold(&mut self, error: &Error) -> Result<Option<String>> {
-        self.report = None;
+        (self.report, self.signature) = (None, None);
         let output = self.take_open()?;
         if error.kind() != Kind::ErrorBudget {
             return Ok(None);

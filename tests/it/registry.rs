@@ -329,3 +329,201 @@ fn what_cannot_be_signed_or_verified_explains_what_to_type() {
     )
     .ok();
 }
+
+#[test]
+fn signed_scores_are_verified_to_the_last_file() {
+    let room = room();
+    let (key, public) = (
+        data("signatures/prime256v1.key"),
+        data("signatures/prime256v1.pub"),
+    );
+    let line = format!("{SCORE} --output out/ --sign-key {}", key.display());
+    tallow(&room, &line).ok();
+    let verify = |path: &str| {
+        let line = format!("verify {path} --key {}", public.display());
+        tallow(&room, &line)
+    };
+    let parts = files(&room.path("out")).into_iter();
+    let parts: Vec<String> = parts
+        .map(|(name, _)| name)
+        .filter(|name| name.ends_with(".parquet"))
+        .collect();
+    let verified = verify("out").ok();
+    assert!(verified.stdout.starts_with("verified: "), "{verified}");
+    // The signature is over the manifest alone, so that other tools verify it as a file.
+    verify("out/_tallow/manifest.json").ok();
+    let error = tallow(
+        &room,
+        &format!(
+            "verify out --key {}",
+            data("signatures/secp384r1.pub").display()
+        ),
+    );
+    assert!(error.fails(6).stderr.contains("is not trusted"));
+    for name in [&parts[0], "_tallow/manifest.json", "_tallow/report.pq"] {
+        let path = room.path(&format!("out/{name}"));
+        let bytes = std::fs::read(&path).unwrap();
+        let mut edited = bytes.clone();
+        let middle = edited.len() / 2;
+        edited[middle] ^= 1;
+        std::fs::write(&path, edited).unwrap();
+        let error = verify("out").fails(6);
+        assert!(error.stderr.contains("that was signed"), "{name}: {error}");
+        std::fs::write(&path, bytes).unwrap();
+    }
+    std::fs::copy(
+        room.path(&format!("out/{}", parts[0])),
+        room.path("out/part-99999.parquet"),
+    )
+    .unwrap();
+    assert!(
+        verify("out")
+            .fails(6)
+            .stderr
+            .contains("a file is not signed")
+    );
+    std::fs::remove_file(room.path("out/part-99999.parquet")).unwrap();
+    verify("out").ok();
+    // Scored anew without a key, the data set is not signed.
+    tallow(
+        &room,
+        &format!("{SCORE} --output out/ --restart --overwrite"),
+    )
+    .ok();
+    assert!(
+        verify("out")
+            .fails(6)
+            .stderr
+            .contains("is not signed (`out/_tallow/manifest.json.sig`)")
+    );
+    tallow(&room, &format!("sign out --key {}", key.display())).ok();
+    verify("out").ok();
+}
+
+#[test]
+fn a_retry_signs_the_data_set_again() {
+    let room = room();
+    let (key, public) = (
+        data("signatures/secp521r1.key"),
+        data("signatures/secp521r1.pub"),
+    );
+    let line = format!("{SCORE} --output out/ --sign-key {}", key.display());
+    tallow(&room, &line).ok();
+    let before = std::fs::read(room.path("out/_tallow/manifest.json.sig")).unwrap();
+    let rejected = room.listing_of("out/_tallow/rejected");
+    let part = rejected[0].split('.').next().unwrap().to_owned();
+    crate::recovery::correct(&room, "out", &part, 10);
+    tallow(&room, "retry out").ok();
+    let after = std::fs::read(room.path("out/_tallow/manifest.json.sig")).unwrap();
+    assert_ne!(before, after);
+    tallow(&room, &format!("verify out --key {}", public.display())).ok();
+}
+
+#[test]
+fn a_signed_file_has_its_signature_next_to_it() {
+    let room = room();
+    let (key, public) = (
+        data("signatures/prime256v1.key"),
+        data("signatures/prime256v1.pub"),
+    );
+    let score = |more: &str| {
+        let line = "score --quiet --model good.json in-0.parquet --on-null a=reject";
+        tallow(&room, &format!("{line} --output out.parquet {more}"))
+    };
+    let signed = format!("--sign-key {}", key.display());
+    let verify = || {
+        let line = format!("verify out.parquet --key {}", public.display());
+        tallow(&room, &line)
+    };
+    score(&signed).ok();
+    verify().ok();
+    score("--overwrite --raw").ok();
+    assert!(verify().fails(6).stderr.contains("that was signed"));
+    score(&format!("{signed} --overwrite")).ok();
+    verify().ok();
+    // The key is read before anything is written.
+    let wrong = format!("--overwrite --sign-key {}", public.display());
+    let error = score(&wrong).fails(2);
+    assert!(
+        error.stderr.contains("does not hold a private key"),
+        "{error}"
+    );
+    verify().ok();
+}
+
+#[test]
+fn gates_of_a_package_decide_about_its_promotion() {
+    let room = Room::new();
+    let (model, customers) = (data("demo/churn"), data("demo/customers.csv"));
+    let (model, customers) = (model.display(), customers.display());
+    let gates = "--gate roc_auc>=0.75 --gate brier<0.2";
+    tallow(&room, &format!("pack {model} --output churn {gates}")).ok();
+    tallow(&room, "registry push churn").ok();
+    let score = format!("score -qq --model churn:1 {customers} --output scores.parquet");
+    tallow(&room, &score).ok();
+    let evaluate = format!(
+        "evaluate scores.parquet --labels {} --key customer_id --label churned --by region \
+         --output evaluation.pq",
+        data("demo/outcomes.csv").display()
+    );
+    tallow(&room, &evaluate).ok();
+    let promote = |more: &str| tallow(&room, &format!("registry promote churn:1 champion {more}"));
+    let error = promote("").fails(2);
+    assert!(
+        error
+            .stderr
+            .contains("`churn:1` has 2 gates, and no evaluation is named"),
+        "{error}"
+    );
+    let cases = [
+        ("--evaluation evaluation.pq --gate roc_auc>=0.9", 5),
+        ("--evaluation evaluation.pq --gate roc_auc(*)>=0.99", 5),
+        ("--evaluation evaluation.pq --gate auc>=0.9", 2),
+        ("--evaluation evaluation.pq --gate roc_auc", 2),
+        ("--evaluation missing.pq", 1),
+        ("--evaluation scores.parquet", 1),
+        ("--evaluation evaluation.pq --skip-gates", 2),
+    ];
+    let shown: String = cases
+        .iter()
+        .map(|(more, code)| {
+            let error = promote(more).fails(*code).stderr;
+            format!("$ tallow registry promote churn:1 champion {more}\n{error}\n")
+        })
+        .collect();
+    insta::assert_snapshot!("promotion_errors", shown);
+    let log = || {
+        tallow(&room, "registry log churn --format json")
+            .ok()
+            .json()
+    };
+    assert_eq!(
+        log()["entries"].as_array().unwrap().len(),
+        1,
+        "nothing was moved"
+    );
+    let done = promote("--evaluation evaluation.pq --gate accuracy>0.7").ok();
+    assert_eq!(
+        done.stdout,
+        "churn@champion is churn:1\ngates that hold: roc_auc>=0.75, brier<0.2, accuracy>0.7\n"
+    );
+    let digest = &log()["entries"][1]["evaluation"];
+    assert!(digest.as_str().unwrap().starts_with("sha256:"), "{digest}");
+    // A gate that only warns.
+    let manifest = std::fs::read_to_string(room.path("churn/tallow.toml")).unwrap();
+    let warns = manifest.replace("\"roc_auc>=0.75\"", "\"roc_auc >= 0.9\"\nlevel = \"warn\"");
+    room.file("churn/tallow.toml", warns);
+    tallow(&room, "registry push churn").ok();
+    let done = tallow(
+        &room,
+        "registry promote churn:2 champion --evaluation evaluation.pq",
+    )
+    .ok();
+    assert!(
+        done.stdout
+            .contains("gates that hold: brier<0.2\nwarning: `roc_auc >= 0.9` is 0.80"),
+        "{done}"
+    );
+    tallow(&room, "registry rollback churn@champion").ok();
+    tallow(&room, "registry promote churn:2 other --skip-gates").ok();
+}

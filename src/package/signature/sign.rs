@@ -18,7 +18,7 @@ use crate::storage::{canonical, files_below, metadata};
 
 /// Who signs.
 #[derive(Clone, Debug)]
-pub struct Identity {
+pub struct SigningIdentity {
     /// The private key.
     pub key: PrivateKey,
     /// The certificate of the key, and those between it and an authority; empty to sign with the
@@ -30,7 +30,7 @@ pub struct Identity {
 ///
 /// # Errors
 /// Fails if a file cannot be read or is a link; a usage error if the certificate is not the key's.
-pub fn sign(model: &Path, signature: &Path, identity: &Identity) -> Result<Vec<u8>> {
+pub fn sign(model: &Path, signature: &Path, identity: &SigningIdentity) -> Result<Vec<u8>> {
     let name = canonical(model)?
         .file_name()
         .unwrap_or_default()
@@ -43,7 +43,12 @@ pub fn sign(model: &Path, signature: &Path, identity: &Identity) -> Result<Vec<u
 ///
 /// # Errors
 /// As [`sign`].
-pub fn sign_as(name: &str, model: &Path, signature: &Path, identity: &Identity) -> Result<Vec<u8>> {
+pub fn sign_as(
+    name: &str,
+    model: &Path,
+    signature: &Path,
+    identity: &SigningIdentity,
+) -> Result<Vec<u8>> {
     let mut files = BTreeMap::new();
     for (name, path) in names(model, signature)? {
         let mut digest = Sha256::new();
@@ -68,13 +73,18 @@ pub fn sign_as(name: &str, model: &Path, signature: &Path, identity: &Identity) 
     if let Some(own) = signature.strip_prefix(model).ok().and_then(Path::to_str) {
         ignored.push(own.to_owned());
     }
-    let payload = Listed {
+    let listed = Listed {
         name: name.to_owned(),
         files,
         ignored,
         ..Listed::default()
-    }
-    .to_payload()?;
+    };
+    signature_of(&listed, identity)
+}
+
+/// The signature file over a list of files.
+fn signature_of(listed: &Listed, identity: &SigningIdentity) -> Result<Vec<u8>> {
+    let payload = listed.to_payload()?;
     let signer = match identity.certificates.as_slice() {
         [] => Signer::Key(Some(identity.key.public_key().fingerprint()?)),
         [own, ..] => {
@@ -94,6 +104,25 @@ pub fn sign_as(name: &str, model: &Path, signature: &Path, identity: &Identity) 
         signature: bytes,
     }
     .to_bytes()
+}
+
+/// Signs a file of which only the digest is known; the bytes are those of a signature file.
+///
+/// # Errors
+/// As [`sign`].
+pub fn sign_digest(name: &str, sha256: &[u8], identity: &SigningIdentity) -> Result<Vec<u8>> {
+    let pieces = vec![Piece {
+        range: None,
+        algorithm: Algorithm::Sha256,
+        digest: sha256.to_vec(),
+    }];
+    let listed = Listed {
+        name: name.to_owned(),
+        files: BTreeMap::from([(ITSELF.to_owned(), pieces)]),
+        ignored: GIT_NAMES.map(str::to_owned).to_vec(),
+        ..Listed::default()
+    };
+    signature_of(&listed, identity)
 }
 
 /// (name in the statement, path below the model) of all files.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::digest::{Algorithm, DIGEST_BYTES};
-use crate::digest::hexadecimal;
+use crate::digest::{from_hexadecimal, hexadecimal};
 use crate::error::{Error, Result};
 
 const TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -254,17 +254,4 @@ fn shard(name: &str) -> Option<(&str, (u64, u64))> {
     let (path, start) = rest.rsplit_once(':')?;
     let range = (start.parse().ok()?, end.parse().ok()?);
     (range.0 < range.1).then_some((path, range))
-}
-
-fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
-        return None;
-    }
-    let pair = |index: usize| u8::from_str_radix(&text[index..index + 2], 16).ok();
-    let is_digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (0..text.len())
-        .step_by(2)
-        .map(pair)
-        .collect::<Option<_>>()
-        .filter(|_| is_digits)
 }

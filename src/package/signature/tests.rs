@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::bundle::{Signature, Signer, signed_bytes};
 use super::certificate::Authority;
 use super::key::{PrivateKey, PublicKey};
-use super::sign::{Identity, sign};
+use super::sign::{SigningIdentity, sign};
 use super::trust::Trust;
 use super::verify::{Verified, verify};
 use super::*;
@@ -409,7 +409,7 @@ fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
         let (_directory, model) = copied("prime256v1.sig");
         let own = model.join(SIGNATURE_NAME);
         let key = PrivateKey::from_pem(&read(name)).unwrap();
-        let identity = Identity {
+        let identity = SigningIdentity {
             key,
             certificates: Vec::new(),
         };
@@ -436,14 +436,14 @@ fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
     std::fs::remove_file(model.join(SIGNATURE_NAME)).unwrap();
     std::fs::write(
         &own,
-        sign(&model, &own, &Identity { key, certificates }).unwrap(),
+        sign(&model, &own, &SigningIdentity { key, certificates }).unwrap(),
     )
     .unwrap();
     assert!(verify(&model, &own, &trust(&["root.pem"])).is_ok());
     // A model that is a file.
     let file = model.join("model.json");
     let key = PrivateKey::from_pem(&read("prime256v1.key")).unwrap();
-    let identity = Identity {
+    let identity = SigningIdentity {
         key,
         certificates: Vec::new(),
     };
@@ -452,7 +452,7 @@ fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
     assert_eq!(verified.files.keys().collect::<Vec<_>>(), [Path::new("")]);
     let key = PrivateKey::from_pem(&read("secp384r1.key")).unwrap();
     let certificates = Authority::from_pem(&read("leaf.pem")).unwrap();
-    let error = sign(&model, &own, &Identity { key, certificates }).unwrap_err();
+    let error = sign(&model, &own, &SigningIdentity { key, certificates }).unwrap_err();
     assert_eq!(
         error.message(),
         "the first certificate is not the private key's"

@@ -20,7 +20,7 @@ use crate::plan::agreement::difference;
 use crate::plan::replay::ORIGINAL_PREFIX;
 use crate::request::pack::Pack;
 use crate::request::work::Work;
-use crate::storage::PendingFile;
+use crate::storage::{PendingFile, remove_below};
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
@@ -30,6 +30,9 @@ pub(super) const EXPECTED: &str = "golden_expected.parquet";
 
 /// The names of the rows' file. Values of delimited text keep their spelling in delimited text.
 const ROWS: [&str; 2] = ["golden_rows.parquet", "golden_rows.csv"];
+
+/// The names of all files of golden rows.
+pub(super) const NAMES: [&str; 3] = [ROWS[0], ROWS[1], EXPECTED];
 
 /// How far answers of another machine, or of the original library, may be from those of this one.
 pub(super) const TOLERANCE: f64 = 1e-5;
@@ -104,6 +107,9 @@ pub(super) fn golden(work: &Work, request: &Pack, directory: &Path) -> Result<Go
         answers = with_column(&answers, &format!("{ORIGINAL_PREFIX}{compared}"), provided)?;
     }
     let rows_name = ROWS[usize::from(plan.job.dataset.is_text())];
+    // Those of an earlier package.
+    ROWS.iter()
+        .try_for_each(|name| remove_below(directory, name))?;
     for (name, batch) in [(rows_name, &rows), (EXPECTED, &answers)] {
         let mut file = PendingFile::create(&directory.join(name), true)?;
         write_table(&mut file, batch)?;

@@ -18,14 +18,15 @@ use crate::contract::{ColumnType, InputKind};
 use crate::error::{Error, Result, shell_word};
 use crate::format::ImportOptions;
 use crate::interrupt::Interrupt;
+use crate::monitor::gate::Gate;
 use crate::monitor::profile::Profile;
 use crate::monitor::profile_table::table as profile_table;
 use crate::output::table_writer::write_table;
-use crate::package::MANIFEST_NAME;
 use crate::package::card::{CARD_NAME, card};
 use crate::package::open::{OpenedModel, open};
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::written::WrittenManifest;
+use crate::package::{MANIFEST_NAME, Manifest};
 use crate::plan::Plan;
 use crate::plan::replay::replay;
 use crate::plan::signed::sign_model_as;
@@ -83,6 +84,7 @@ pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
     packing.copy(&opened)?;
     packing.name(&opened);
     packing.learn(&opened)?;
+    packing.gates()?;
     packing.write_manifest()?;
     let golden = packing.golden()?;
     let baseline = packing.baseline(interrupt)?;
@@ -145,7 +147,7 @@ impl Packing<'_> {
         let is_text = reads_texts(&opened.loaded.contract);
         let directory = Path::new(if is_text { "model" } else { "" });
         for (path, name) in &opened.files {
-            self.copy_file(path, &directory.join(name))?;
+            self.copy_model_file(path, &directory.join(name))?;
         }
         self.manifest.set("name", &opened.name);
         let own = match opened.files.first() {
@@ -156,8 +158,8 @@ impl Packing<'_> {
         Ok(())
     }
 
-    fn copy_file(&self, path: &Path, name: &Path) -> Result<()> {
-        if is_reserved(name) {
+    fn copy_model_file(&self, path: &Path, name: &Path) -> Result<()> {
+        if is_made(name) {
             return Err(Error::usage(format!(
                 "the model has a file that would be replaced by the package's `{}`",
                 name.display()
@@ -165,6 +167,10 @@ impl Packing<'_> {
             .at_path(path)
             .hint("rename the file"));
         }
+        self.copy_file(path, name)
+    }
+
+    fn copy_file(&self, path: &Path, name: &Path) -> Result<()> {
         let mut source = SharedFile::open(path)?.reader();
         create_unsynced_below(self.directory, name, &mut source)?;
         Ok(())
@@ -182,6 +188,24 @@ impl Packing<'_> {
         if let Some(version) = version {
             self.manifest.set("version", version);
         }
+    }
+
+    /// Lists the gates, in place of earlier ones.
+    fn gates(&mut self) -> Result<()> {
+        let gates = &self.request.gates;
+        if gates.is_empty() {
+            return Ok(());
+        }
+        let entries = gates.iter().map(|text| {
+            let gate = Gate::parse(text)?;
+            Ok(Table::from_iter([(
+                "expression".to_owned(),
+                gate.to_string().into(),
+            )]))
+        });
+        let entries = entries.collect::<Result<Vec<_>>>()?;
+        self.manifest.set_list("gates", entries);
+        Ok(())
     }
 
     /// Lists the model's inputs, with the types of the training data's columns.
@@ -385,6 +409,16 @@ impl Packing<'_> {
 
     /// Opens the finished package and scores its golden rows again.
     fn check(&self) -> Result<OpenedModel> {
+        let manifest = read(&self.directory.join(MANIFEST_NAME), MANIFEST_BYTES_LIMIT)?;
+        if let Some(baseline) = Manifest::parse(&manifest)?.baseline
+            && find(&self.directory.join(&baseline.profile))?.is_none()
+        {
+            return Err(
+                Error::contract("the baseline profile of the manifest is missing")
+                    .at_path(self.request.model.join(baseline.profile))
+                    .hint("make it again with `--data`"),
+            );
+        }
         replay(&self.work(&[]))?;
         open(self.directory, &ImportOptions::default())
     }
@@ -396,14 +430,15 @@ fn is_kept(name: &Path) -> bool {
     let first = first.map(|first| first.as_os_str().to_string_lossy().into_owned());
     let own = name.file_name().unwrap_or_default().to_string_lossy();
     let is_git = first.is_some_and(|first| first.starts_with(".git"));
-    !is_git && !own.starts_with(TEMPORARY_PREFIX) && !is_reserved(name)
+    let is_rewritten = [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME].map(Path::new);
+    !is_git && !own.starts_with(TEMPORARY_PREFIX) && !is_rewritten.contains(&name)
 }
 
-/// Whether the package has a file of its own of this name.
-fn is_reserved(name: &Path) -> bool {
-    [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME, BASELINE]
-        .iter()
-        .any(|own| Path::new(own) == name)
+/// Whether packing makes a file of this name.
+fn is_made(name: &Path) -> bool {
+    let made = [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME, BASELINE];
+    let made = made.into_iter().chain(golden::NAMES);
+    made.map(Path::new).any(|own| own == name)
 }
 
 /// A command for the user to type next.

@@ -1,0 +1,219 @@
+//! Gates: conditions on the facts of a report.
+//!
+//! Owns their language, `METRIC[(SUBJECT)] OPERATOR NUMBER`, and when one holds. It must not know
+//! where facts come from, or what happens when a gate trips.
+
+use std::fmt;
+
+use crate::error::{Error, Result};
+
+/// What a gate compares with: (subject, metric, value) of a fact.
+pub type Measured<'a> = (&'a str, &'a str, f64);
+
+/// How a value is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operator {
+    Less,
+    AtMost,
+    Greater,
+    AtLeast,
+    Equal,
+    Unequal,
+}
+
+/// Spellings, those first that begin with another.
+const OPERATORS: [(&str, Operator); 6] = [
+    ("<=", Operator::AtMost),
+    (">=", Operator::AtLeast),
+    ("==", Operator::Equal),
+    ("!=", Operator::Unequal),
+    ("<", Operator::Less),
+    (">", Operator::Greater),
+];
+
+/// A condition on facts, such as `roc_auc >= 0.75` or `js(age) < 0.1`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gate {
+    text: String,
+    metric: String,
+    /// The subject; empty for the whole, `*` for every subject.
+    subject: String,
+    operator: Operator,
+    limit: f64,
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A value that a gate does not allow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trip {
+    /// The gate.
+    pub gate: String,
+    /// The subject; empty for the whole.
+    pub subject: String,
+    /// The value.
+    pub value: f64,
+}
+
+impl fmt::Display for Trip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is {}", self.gate, self.value)?;
+        if self.subject.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " for `{}`", self.subject)
+        }
+    }
+}
+
+impl Gate {
+    /// Reads a gate.
+    ///
+    /// # Errors
+    /// A usage error for another text.
+    pub fn parse(text: &str) -> Result<Self> {
+        let text = text.trim();
+        let wrong = || {
+            Error::usage(format!("`{text}` is not a gate"))
+                .hint("write `METRIC >= NUMBER` or `METRIC(SUBJECT) < NUMBER`: `roc_auc >= 0.75`")
+        };
+        let found = OPERATORS.iter().find_map(|(spelling, operator)| {
+            let (left, right) = text.rsplit_once(spelling)?;
+            // `<` is also the beginning of `<=`, whose number does not begin with `=`.
+            Some((left.trim(), *operator, right.trim().parse::<f64>().ok()?))
+        });
+        let (left, operator, limit) = found.ok_or_else(wrong)?;
+        let (metric, subject) = match left.strip_suffix(')') {
+            Some(call) => call.split_once('(').ok_or_else(wrong)?,
+            None => (left, ""),
+        };
+        let is_metric = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let metric = metric.trim();
+        if metric.is_empty() || !metric.bytes().all(is_metric) || !limit.is_finite() {
+            return Err(wrong());
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            metric: metric.to_owned(),
+            subject: subject.trim().to_owned(),
+            operator,
+            limit,
+        })
+    }
+
+    /// The values that the gate does not allow; empty if it holds. NaN is never allowed.
+    ///
+    /// # Errors
+    /// A usage error if no fact has the gate's metric and subject.
+    pub fn check<'a>(&self, facts: impl Iterator<Item = Measured<'a>>) -> Result<Vec<Trip>> {
+        let (mut is_known, mut trips) = (false, Vec::new());
+        for (subject, metric, value) in facts {
+            let is_meant = metric == self.metric
+                && match self.subject.as_str() {
+                    "*" => !subject.is_empty(),
+                    own => own == subject,
+                };
+            if !is_meant {
+                continue;
+            }
+            is_known = true;
+            if !self.holds(value) {
+                trips.push(Trip {
+                    gate: self.text.clone(),
+                    subject: subject.to_owned(),
+                    value,
+                });
+            }
+        }
+        if is_known {
+            return Ok(trips);
+        }
+        Err(Error::usage(format!(
+            "the gate `{self}` is about a fact that the report does not have"
+        ))
+        .hint("`tallow inspect REPORT` lists the facts of a report"))
+    }
+
+    fn holds(&self, value: f64) -> bool {
+        match self.operator {
+            Operator::Less => value < self.limit,
+            Operator::AtMost => value <= self.limit,
+            Operator::Greater => value > self.limit,
+            Operator::AtLeast => value >= self.limit,
+            Operator::Equal => value == self.limit,
+            Operator::Unequal => !value.is_nan() && value != self.limit,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FACTS: [Measured<'static>; 6] = [
+        ("", "roc_auc", 0.8),
+        ("region=north", "roc_auc", 0.7),
+        ("region=south", "roc_auc", 0.9),
+        ("", "mcc", f64::NAN),
+        ("a (b)", "js", 0.05),
+        ("", "shift", -1.5),
+    ];
+
+    fn tripped(text: &str) -> Vec<String> {
+        let trips = Gate::parse(text).unwrap().check(FACTS.into_iter()).unwrap();
+        trips
+            .into_iter()
+            .map(|trip| format!("{}={}", trip.subject, trip.value))
+            .collect()
+    }
+
+    #[test]
+    fn a_gate_compares_the_facts_that_it_names() {
+        for text in [
+            "roc_auc >= 0.8",
+            "roc_auc>0.79",
+            "roc_auc == 8e-1",
+            "roc_auc(region=south) > 0.8",
+            "roc_auc(*) >= 0.7",
+            "js(a (b)) < 0.1",
+            "shift >= -1.5",
+            "shift != 0",
+        ] {
+            assert_eq!(tripped(text), [""; 0], "{text}");
+        }
+        assert_eq!(tripped("roc_auc > 0.8"), ["=0.8"]);
+        assert_eq!(tripped("roc_auc(*) > 0.8"), ["region=north=0.7"]);
+        assert_eq!(tripped("roc_auc != 0.8"), ["=0.8"]);
+        for text in ["mcc > 0", "mcc < 1", "mcc != 0", "mcc == 0"] {
+            assert_eq!(tripped(text), ["=NaN"], "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_gate_or_not_a_fact_is_a_usage_error() {
+        for text in [
+            "",
+            "roc_auc",
+            "roc_auc >=",
+            ">= 1",
+            "roc auc > 1",
+            "roc_auc => 1",
+            "roc_auc = 1",
+            "roc_auc > nan",
+            "roc_auc > inf",
+            "roc_auc) > 1",
+            "roc_auc > 1 2",
+        ] {
+            assert!(Gate::parse(text).is_err(), "{text}");
+        }
+        for text in ["auc > 1", "roc_auc(west) > 1", "shift(*) > 1"] {
+            let error = Gate::parse(text).unwrap().check(FACTS.into_iter());
+            let error = error.unwrap_err();
+            assert!(error.message().contains("does not have"), "{error}");
+        }
+    }
+}
