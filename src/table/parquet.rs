@@ -156,12 +156,10 @@ fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Resul
             )
         })?;
     let whole = whole_columns(&metadata);
-    let pairs = metadata.file_metadata().key_value_metadata();
-    let pairs = pairs.into_iter().flatten();
     let zoned = with_zones(
         arrow.schema(),
-        pairs.map(|pair| (pair.key.as_str(), pair.value.as_deref())),
-    );
+        metadata.file_metadata().key_value_metadata(),
+    )?;
     let annotated = annotated(&zoned, &schema, |column| {
         whole.get(column).is_some_and(|is_whole| *is_whole)
     });

@@ -10,27 +10,41 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 
 /// The key of a footer's metadata under which writers keep the Arrow schema.
 const KEY: &str = "ARROW:schema";
 
 /// The schema with the zones that the Arrow schema in the footer's metadata names.
-pub(super) fn with_zones<'a>(
+///
+/// # Errors
+/// Fails if there is an Arrow schema that cannot be decoded, as pyarrow does: types would change in
+/// silence.
+pub(super) fn with_zones(
     schema: &Schema,
-    metadata: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
-) -> Schema {
-    let stored = metadata
+    metadata: Option<&Vec<KeyValue>>,
+) -> Result<Schema, ParquetError> {
+    let text = metadata
         .into_iter()
-        .find(|(key, _)| *key == KEY)
-        .and_then(|(_, text)| stored_schema(text?));
-    let Some(stored) = stored.filter(|stored| stored.fields().len() == schema.fields().len())
-    else {
-        return schema.clone();
+        .flatten()
+        .find(|pair| pair.key == KEY)
+        .and_then(|pair| pair.value.as_deref());
+    let Some(text) = text else {
+        return Ok(schema.clone());
     };
-    Schema::new_with_metadata(
+    let stored = stored_schema(text).ok_or_else(|| {
+        ParquetError::General(format!(
+            "the Arrow schema in the footer (`{KEY}`) is damaged"
+        ))
+    })?;
+    if stored.fields().len() != schema.fields().len() {
+        return Ok(schema.clone());
+    }
+    Ok(Schema::new_with_metadata(
         zoned_fields(schema.fields(), stored.fields()),
         schema.metadata().clone(),
-    )
+    ))
 }
 
 /// The schema that a text holds; none if it holds none that can be read.

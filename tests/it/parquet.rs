@@ -459,3 +459,37 @@ fn a_time_zone_is_kept_where_the_units_of_file_and_schema_differ() {
     let ticks = cast(&found["at"], &DataType::Int64).unwrap();
     assert_eq!(array_value_to_string(&ticks, 0).unwrap(), "1706696430000");
 }
+
+/// pyarrow: "Invalid base64 encoded data", "Invalid flatbuffers message".
+#[test]
+fn a_damaged_arrow_schema_is_an_error() {
+    let room = Room::new();
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    let numbers: ArrayRef = Arc::new(Float64Array::from(vec![0.1, 0.2]));
+    let batch = RecordBatch::try_from_iter([("a", numbers.clone()), ("b", numbers)]).unwrap();
+    for damaged in ["#", "AAAA", "/////wAAAAA="] {
+        let pair = KeyValue::new("ARROW:schema".to_owned(), damaged.to_owned());
+        let options = ArrowWriterOptions::new()
+            .with_skip_arrow_metadata(true)
+            .with_properties(
+                WriterProperties::builder()
+                    .set_key_value_metadata(Some(vec![pair]))
+                    .build(),
+            );
+        let file = std::fs::File::create(room.path("rows.parquet")).unwrap();
+        let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let run = room
+            .tallow("score --model good.json rows.parquet --output out.parquet")
+            .fails(1);
+        assert!(
+            run.stderr
+                .contains("the Arrow schema in the footer (`ARROW:schema`) is damaged"),
+            "{damaged}: {run}"
+        );
+    }
+}
