@@ -392,6 +392,7 @@ fn bind_offset(
     }
     let mut input = Input {
         on_null: Policy::Error,
+        takes_infinity: false,
         ..Input::number(column)
     };
     apply_policies(&mut input, column, options);

@@ -144,6 +144,24 @@ fn offsets_are_bound_by_name_and_checked() {
     );
 }
 
+/// A margin that begins at infinity is infinite, whatever the trees add.
+#[test]
+fn an_infinite_offset_stops_the_run_at_its_row() {
+    let room = Room::new();
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    room.file("rows.csv", "a,b,start\n0.1,0.5,0\n0.1,0.5,inf\n");
+    let run = room
+        .tallow("score --model good.json rows.csv --output out.parquet --offset start")
+        .fails(1);
+    assert!(
+        run.stderr.contains("a number is infinite") && run.stderr.contains("row 2, column `start`"),
+        "{run}"
+    );
+}
+
 #[test]
 fn a_model_without_margins_takes_no_offsets() {
     let room = case("onnx_logistic_nameless", "model.onnx");
