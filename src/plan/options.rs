@@ -258,9 +258,13 @@ pub(super) fn missing_values(texts: &[String], is_untyped: bool) -> Result<Missi
     Ok(values)
 }
 
-/// `POLICY` for all columns (`*`) or `COLUMN=POLICY`.
+/// `POLICY` for all columns (`*`) or `COLUMN=POLICY`; a column in double quotes is read as in lists.
 fn policy(flag: &str, text: &str) -> Result<(String, Policy)> {
-    let (column, name) = text.rsplit_once('=').unwrap_or(("*", text));
+    let quoted = assignment(text).filter(|_| text.starts_with('"'));
+    let (column, name) = match &quoted {
+        Some((column, name)) => (column.as_str(), *name),
+        None => text.rsplit_once('=').unwrap_or(("*", text)),
+    };
     let policy = match name {
         "error" => Policy::Error,
         "reject" => Policy::Reject,
@@ -363,6 +367,23 @@ pub fn seconds(flag: &str, text: &str) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_policy_names_its_column_as_lists_do() {
+        for (text, column) in [
+            ("reject", "*"),
+            ("a=reject", "a"),
+            ("c=d=reject", "c=d"),
+            ("\"a,b\"=reject", "a,b"),
+            ("\"c=d\"=reject", "c=d"),
+        ] {
+            assert_eq!(
+                policy("--on-null", text).unwrap(),
+                (column.to_owned(), Policy::Reject),
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn sizes_shares_and_spans_are_read_as_users_write_them() {
