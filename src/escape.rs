@@ -23,7 +23,7 @@ pub fn is_unsafe(character: char) -> bool {
             | '\u{2028}' | '\u{2029}'
             // What is invisible and makes two names look alike; joiners are left, which scripts and
             // emoji need.
-            | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            | '\u{ad}' | '\u{180e}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The text as one line, unsafe characters written as Rust writes them: `\n`, `\u{1b}`.

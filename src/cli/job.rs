@@ -14,6 +14,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
+use crate::escape::is_unsafe;
 use crate::package::manifest::line_of;
 use crate::path_text;
 use crate::request::{Request, VERSION};
@@ -94,9 +95,29 @@ pub(super) fn page(request: &Request, command: &Command) -> Result<String> {
             heading = arg.get_help_heading();
             let _ = write!(text, "\n# {}\n", heading.unwrap_or_default());
         }
-        let _ = writeln!(text, "{key} = {value}");
+        let _ = writeln!(text, "{key} = {}", shown(&value));
     }
     Ok(text)
+}
+
+/// A value as TOML. Characters that a terminal would obey are written as their numbers, which only
+/// strings in double quotes can hold.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.contains(is_unsafe) => {
+            let letters = text.chars().map(|letter| match letter {
+                '"' | '\\' => format!("\\{letter}"),
+                letter if is_unsafe(letter) => format!("\\U{:08X}", u32::from(letter)),
+                letter => letter.to_string(),
+            });
+            format!("\"{}\"", letters.collect::<String>())
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(shown).collect();
+            format!("[{}]", items.join(", "))
+        }
+        other => other.to_string(),
+    }
 }
 
 /// A job file as it was read.

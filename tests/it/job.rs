@@ -118,6 +118,33 @@ fn a_printed_job_is_the_job_that_was_given() {
     );
 }
 
+/// A terminal obeys U+009B and turns text round at U+202E; TOML can hold both as numbers.
+#[test]
+fn a_printed_job_holds_no_character_that_a_terminal_obeys() {
+    let room = room();
+    let text = "a\u{9b}31m\u{202e}\\\"b";
+    let run = room
+        .run([
+            "score",
+            "--model",
+            "good.json",
+            "landing/a.csv",
+            "--output",
+            "o.parquet",
+            "--job-name",
+            text,
+            "--print-job",
+        ])
+        .ok();
+    assert!(
+        run.stdout
+            .contains(r#"job_name = "a\U0000009B31m\U0000202E\\\"b""#),
+        "{run}"
+    );
+    let job: toml::Table = run.stdout.parse().unwrap();
+    assert_eq!(job["job_name"].as_str(), Some(text));
+}
+
 #[test]
 fn what_a_job_file_may_not_hold_is_a_usage_error_that_names_the_key() {
     let room = room();
