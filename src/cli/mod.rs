@@ -44,6 +44,7 @@ mod verify;
 
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -307,7 +308,12 @@ fn usage(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
     if is_answer || !wants_json_log {
-        let _ = error.print();
+        let printed = error.print();
+        // A reader that went away has seen enough; a full disk has kept nothing.
+        let is_lost = |error: io::Error| error.kind() != io::ErrorKind::BrokenPipe;
+        if is_answer && printed.is_err_and(is_lost) {
+            return ExitCode::FAILURE;
+        }
     }
     if is_answer {
         return ExitCode::SUCCESS;

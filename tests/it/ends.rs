@@ -560,3 +560,16 @@ fn a_guard_that_compares_with_nothing_reports_it() {
     score("--max-row-delta 10% --previous-report broken.pq").fails(1);
     score("--previous-report 0.pq").fails(2);
 }
+
+#[test]
+fn help_and_version_that_a_full_disk_lost_are_a_failure() {
+    for flag in ["--help", "--version"] {
+        let full = std::fs::OpenOptions::new()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let room = Room::new();
+        let ended = room.command().arg(flag).stdout(full).status().unwrap();
+        assert_eq!(ended.code(), Some(1), "{flag}");
+    }
+}
