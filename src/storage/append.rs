@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 
 use super::fault;
@@ -32,6 +32,15 @@ impl AppendFile {
             return Err(Error::failed(format!("{DOING}: it is a directory"))
                 .at_path(path)
                 .hint("add a file name to the path"));
+        }
+        // Opening a pipe for reading too never waits, and what is written is lost with its reader.
+        if path
+            .metadata()
+            .is_ok_and(|found| found.file_type().is_fifo())
+        {
+            return Err(Error::failed(format!("{DOING}: it is a pipe"))
+                .at_path(path)
+                .hint("name a file; lines are added to it"));
         }
         let file = at(
             path,

@@ -1051,3 +1051,30 @@ fn off_a_terminal_a_line_now_and_then_reports_how_far_a_run_came() {
         1_000
     );
 }
+
+/// What is written to a pipe that is not read is lost.
+#[test]
+fn lineage_is_not_written_to_a_pipe() {
+    let room = Room::new();
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    room.file("rows.csv", "a,b\n0.1,0.5\n");
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        room.path("events"),
+        rustix::fs::FileType::Fifo,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        0,
+    )
+    .unwrap();
+    let run = room
+        .tallow("score --model good.json rows.csv --output out.parquet --lineage-file events")
+        .fails(1);
+    assert!(
+        run.stderr
+            .contains("cannot append to the file: it is a pipe"),
+        "{run}"
+    );
+}
