@@ -3,8 +3,8 @@
 Airflow 3; for Airflow 2.4 and newer `from airflow import DAG` instead of `airflow.sdk`. `--format
 json` prints one JSON object as the last line, which BashOperator pushes as the task's XCom when the
 run succeeds; on failure it is in the task's log. `--skip-code 99` and `skip_on_exit_code=99` skip
-the task where there is nothing new. The output is a data set: a retry goes on after the last
-finished part.
+the task where there is nothing new. `--on-unseen reject` leaves bad rows out and counts them; more
+than 1% fail the task. The output is a data set: a retry goes on after the last finished part.
 
     airflow dags test churn_scores 2026-01-31
 """
@@ -17,7 +17,8 @@ from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
 
 COMMAND = """
-tallow score --format json --skip-code 99 --max-error-rate 1% --min-rows {{ params.min_rows }} \
+tallow score --format json --skip-code 99 --min-rows {{ params.min_rows }} \
+    --on-unseen reject --max-error-rate 1% \
     --model {{ params.model }} \
     --output {{ params.scores }}/{{ ds }}/ \
     {{ params.data }}/{{ ds }}
