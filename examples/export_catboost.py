@@ -4,8 +4,7 @@
     tallow check --model churn_package customers.parquet
 
 Needs catboost, pandas, pyarrow. `export` is what you copy; the rest trains a small model to show it
-on. Categories beyond `one_hot_max_size` become CTR features, which tallow does not read: train with
-a size that covers them."""
+on."""
 
 import hashlib
 import json
@@ -17,39 +16,65 @@ import numpy as np
 import pandas as pd
 
 
-def export(model, pool, rows, directory, name, version):
-    """Writes a model of classes, or of one number a row. The pool that it was trained on makes the
-    file hold its categories; `rows` is a data frame of its features, the golden rows."""
+def export(model, rows, directory, name, version):
+    """Writes a CatBoostClassifier, CatBoostRegressor or CatBoostRanker with `rows`, a data frame of
+    its features, as golden rows.
+
+    CatBoost stores boolean labels as the strings `False` and `True`."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    model.save_model(str(directory / "model.json"), format="json", pool=pool)
+    if type(model) is catboost.CatBoost:
+        raise SystemExit("pass `catboost.to_classifier(model)`, or to_regressor or to_ranker")
+    model.save_model(str(directory / "model.cbm"))
     rows = rows[model.feature_names_]
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
-    predictions = np.ravel(model.predict(rows))
-    if not isinstance(model, catboost.CatBoostClassifier):
-        answers = {"prediction": predictions}
-    elif len(model.classes_) == 2:
-        answers = {"probability": model.predict_proba(rows)[:, 1], "prediction": predictions}
-    else:
-        scores = model.predict_proba(rows)
-        answers = {"prediction": predictions} | {
-            f"probability_{label}": scores[:, index] for index, label in enumerate(model.classes_)
-        }
-    pd.DataFrame(answers).to_parquet(directory / "golden_expected.parquet", index=False)
-    digest = hashlib.sha256((directory / "model.json").read_bytes()).hexdigest()
+    pd.DataFrame(answers(model, rows)).to_parquet(
+        directory / "golden_expected.parquet", index=False
+    )
+    digest = hashlib.sha256((directory / "model.cbm").read_bytes()).hexdigest()
     (directory / "tallow.toml").write_text(f"""\
 name = {json.dumps(name)}
 version = {json.dumps(version)}
 
 [[artefacts]]
-path = "model.json"
+path = "model.cbm"
 sha256 = "{digest}"
 
 [golden]
 rows = "golden_rows.parquet"
 expected = "golden_expected.parquet"
-tolerance = 1e-12
+tolerance = 1e-9
 """)
+
+
+def answers(model, rows):
+    """The columns of `tallow score` for what the model predicts."""
+    loss = model.get_all_params()["loss_function"]
+    if not isinstance(model, catboost.CatBoostClassifier):
+        return numbers(loss, model.predict(rows))
+    scores = model.predict_proba(rows)
+    if loss.startswith(("MultiLogloss", "MultiCrossEntropy")):
+        return numbers(loss, scores)
+    labels = np.ravel(model.predict(rows))
+    if labels.dtype == bool:
+        labels = labels.astype(str)
+    if len(model.classes_) == 2 and not loss.startswith("MultiClass"):
+        return {"probability": scores[:, 1], "prediction": labels}
+    return {"prediction": labels} | {
+        f"probability_{label}": scores[:, index] for index, label in enumerate(model.classes_)
+    }
+
+
+def numbers(loss, scores):
+    """One number a row, or several with their names."""
+    if scores.ndim == 1 or scores.shape[1] == 1:
+        return {"prediction": np.ravel(scores)}
+    names = range(scores.shape[1])
+    if loss.startswith("RMSEWithUncertainty"):
+        names = ["mean", "variance"]
+    if loss.startswith("MultiQuantile:alpha="):
+        names = loss.partition("=")[2].split(",")
+    return {f"prediction_{name}": column for name, column in zip(names, scores.T)}
 
 
 def main():
@@ -67,9 +92,9 @@ def main():
     )
     pool = catboost.Pool(rows, stays, cat_features=["city"])
     model = catboost.CatBoostClassifier(
-        iterations=30, one_hot_max_size=10, verbose=False, allow_writing_files=False
+        iterations=30, verbose=False, allow_writing_files=False
     ).fit(pool)
-    export(model, pool, rows.head(50), sys.argv[1], "stays", "1")
+    export(model, rows.head(50), sys.argv[1], "stays", "1")
 
 
 if __name__ == "__main__":

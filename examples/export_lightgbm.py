@@ -16,45 +16,58 @@ import numpy as np
 import pandas as pd
 
 
-def export(booster, rows, directory, name, version):
-    """Writes a booster with `rows`, a data frame of its features in the order of training, as
-    golden rows.
+def export(model, rows, directory, name, version):
+    """Writes a booster, or an estimator of the scikit-learn interface, with `rows`, a data frame of
+    its features in the order of training, as golden rows.
 
-    An estimator of the scikit-learn interface gives its booster by `booster_`. LightGBM keeps no
-    labels: classes are numbers from 0, in the order of `classes_`."""
+    LightGBM keeps no labels: the classes of a booster are numbers from 0. The package names those
+    of an estimator; boolean ones become 0 and 1."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    booster = getattr(model, "booster_", model)
     booster.save_model(directory / "model.txt")
     # LightGBM writes names with `_` for a blank; the golden rows keep the table's own.
     if [str(name).replace(" ", "_") for name in rows] != booster.feature_name():
         raise SystemExit(f"rows need the columns {booster.feature_name()}, in this order")
-    # Text, not pandas' categories: any table may hold the rows to be scored.
-    texts = {column: str for column in rows.select_dtypes("category")}
-    rows.astype(texts).to_parquet(directory / "golden_rows.parquet", index=False)
+    rows.to_parquet(directory / "golden_rows.parquet", index=False)
     scores = booster.predict(rows)
-    if scores.ndim == 2:
-        answers = {"prediction": scores.argmax(axis=1)} | {
-            f"probability_{label}": scores[:, label] for label in range(scores.shape[1])
+    text = booster.model_to_string()
+    is_binary, is_multiclass = "objective=binary" in text, "objective=multiclass" in text
+    labels = []
+    if is_binary or is_multiclass:
+        class_count = 2 if is_binary else scores.shape[1]
+        labels = np.asarray(getattr(model, "classes_", range(class_count))).tolist()
+        labels = [label if isinstance(label, str) else int(label) for label in labels]
+    if is_binary:
+        chosen = np.where(scores > 0.5, labels[1], labels[0])
+        answers = {"probability": scores, "prediction": chosen}
+    elif is_multiclass:
+        answers = {"prediction": np.array(labels)[scores.argmax(axis=1)]} | {
+            f"probability_{label}": scores[:, index] for index, label in enumerate(labels)
         }
-    elif "objective=binary" in booster.model_to_string():
-        answers = {"probability": scores, "prediction": (scores > 0.5).astype(np.int64)}
+    elif scores.ndim == 2:
+        answers = {f"prediction_{index}": column for index, column in enumerate(scores.T)}
     else:
         answers = {"prediction": scores}
     pd.DataFrame(answers).to_parquet(directory / "golden_expected.parquet", index=False)
     digest = hashlib.sha256((directory / "model.txt").read_bytes()).hexdigest()
-    (directory / "tallow.toml").write_text(f"""\
+    outputs = f"\n[outputs]\nlabels = {json.dumps(labels, ensure_ascii=False)}\n" if labels else ""
+    (directory / "tallow.toml").write_text(
+        f"""\
 name = {json.dumps(name)}
 version = {json.dumps(version)}
 
 [[artefacts]]
 path = "model.txt"
 sha256 = "{digest}"
-
+{outputs}
 [golden]
 rows = "golden_rows.parquet"
 expected = "golden_expected.parquet"
 tolerance = 1e-12
-""")
+""",
+        encoding="utf-8",
+    )
 
 
 def main():

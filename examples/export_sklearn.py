@@ -4,7 +4,8 @@
     tallow check --model churn_package customers.parquet
 
 Needs scikit-learn, skl2onnx, pandas, pyarrow. `export` is what you copy; the rest trains a small
-pipeline to show it on."""
+pipeline to show it on. tallow also reads many pipelines without an export: `joblib.dump(model,
+"model.joblib")`, see `tallow guide models`."""
 
 import hashlib
 import json
@@ -20,6 +21,7 @@ from skl2onnx.common.data_types import (
     Int64TensorType,
     StringTensorType,
 )
+from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -28,17 +30,25 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 
 def export(model, rows, directory, name, version):
-    """Writes the fitted pipeline or estimator with `rows`, a data frame of the columns that it was
-    trained on, as golden rows."""
+    """Writes the fitted pipeline, estimator or search with `rows`, a data frame of the columns that
+    it was trained on, as golden rows.
+
+    Labels are strings or integers; boolean ones become 0 and 1. Several labels or numbers a row are
+    one list."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
+    model = getattr(model, "best_estimator_", model)
     # Single precision is what skl2onnx computes in, so the golden rows are rounded to it before
     # anything is compared.
     rows = rows.astype({column: np.float32 for column in rows.select_dtypes("float")})
-    content = convert(model, rows).SerializeToString()
+    answers = expected(model, rows)
+    graph = convert(model, rows)
+    if list(answers) == ["prediction"]:
+        graph = prediction_only(graph)
+    content = graph.SerializeToString()
     (directory / "model.onnx").write_bytes(content)
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
-    expected(model, rows).to_parquet(directory / "golden_expected.parquet", index=False)
+    answers.to_parquet(directory / "golden_expected.parquet", index=False)
     (directory / "tallow.toml").write_text(f"""\
 name = {json.dumps(name)}
 version = {json.dumps(version)}
@@ -50,6 +60,7 @@ sha256 = "{hashlib.sha256(content).hexdigest()}"
 [golden]
 rows = "golden_rows.parquet"
 expected = "golden_expected.parquet"
+tolerance = 1e-4
 """)
 
 
@@ -69,6 +80,17 @@ def convert(model, rows):
     )
     entry = graph.metadata_props.add()
     entry.key, entry.value = "feature_names", json.dumps([str(column) for column in rows])
+    return graph
+
+
+def prediction_only(graph):
+    """The graph without scores that are not probabilities, such as distances to a margin."""
+    label = graph.graph.output[0].name
+    graph = select_model_inputs_outputs(graph, outputs=[label])
+    graph.graph.output[0].name = "prediction"
+    for node in graph.graph.node:
+        for names in [node.input, node.output]:
+            names[:] = ["prediction" if name == label else name for name in names]
     return graph
 
 
@@ -101,11 +123,12 @@ def port(column):
 
 def expected(model, rows):
     """The model's own answers, in the columns that tallow writes."""
-    labels = model.predict(rows)
-    if np.ndim(labels) == 2 and labels.shape[1] > 1:
-        # Several numbers a row are one list, under the graph's name for them.
-        return pd.DataFrame({"variable": list(labels.astype(np.float32))})
-    labels = np.ravel(labels)
+    labels = np.asarray(model.predict(rows))
+    if labels.dtype == bool:
+        labels = labels.astype(np.int64)
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        return pd.DataFrame({"prediction": list(labels)})
+    labels = labels.ravel()
     if not hasattr(model, "predict_proba"):
         return pd.DataFrame({"prediction": labels})
     scores = model.predict_proba(rows)

@@ -26,40 +26,36 @@ def export(model, rows, directory, name, version):
     directory.mkdir(parents=True, exist_ok=True)
     is_estimator = hasattr(model, "get_booster")
     booster = model.get_booster() if is_estimator else model
+    if booster.feature_names is None:
+        raise SystemExit("the model has no names of features: train it on a data frame")
     model.save_model(directory / "model.ubj")
     rows = rows[booster.feature_names]
-    # Text, not pandas' categories: any table may hold the rows to be scored.
-    texts = {column: str for column in rows.select_dtypes("category")}
-    rows.astype(texts).to_parquet(directory / "golden_rows.parquet", index=False)
+    rows.to_parquet(directory / "golden_rows.parquet", index=False)
     missing = getattr(model, "missing", np.nan)
     missing = np.nan if missing is None else float(missing)
-    if is_estimator:
-        scores = (
-            model.predict_proba(rows) if hasattr(model, "predict_proba") else model.predict(rows)
-        )
-    else:
-        scores = model.predict(xgboost.DMatrix(rows, missing=missing, enable_categorical=True))
-    pd.DataFrame(answers(booster, np.asarray(scores))).to_parquet(
+    last_round = getattr(model, "best_iteration", -1) if is_estimator else -1
+    scores = booster.predict(
+        xgboost.DMatrix(rows, missing=missing, enable_categorical=True),
+        iteration_range=(0, last_round + 1),  # (0, 0) are all
+    )
+    pd.DataFrame(answers(booster, scores)).to_parquet(
         directory / "golden_expected.parquet", index=False
     )
     digest = hashlib.sha256((directory / "model.ubj").read_bytes()).hexdigest()
-    # Names in JSON's quotes are names in TOML's.
-    inputs = (
-        []
-        if np.isnan(missing)
-        else [
-            f"\n[[inputs]]\nname = {json.dumps(column)}\nmissing = {missing!r}\n" for column in rows
-        ]
-    )
+    inputs = ""
+    if not np.isnan(missing):
+        inputs = "".join(
+            f"\n[[inputs]]\nname = {quoted(column)}\nmissing = {missing!r}\n" for column in rows
+        )
     (directory / "tallow.toml").write_text(
         f"""\
-name = "{name}"
-version = "{version}"
+name = {quoted(name)}
+version = {quoted(version)}
 
 [[artefacts]]
 path = "model.ubj"
 sha256 = "{digest}"
-{"".join(inputs)}
+{inputs}
 [golden]
 rows = "golden_rows.parquet"
 expected = "golden_expected.parquet"
@@ -68,19 +64,22 @@ expected = "golden_expected.parquet"
     )
 
 
+def quoted(text):
+    """A string of TOML, which has JSON's escapes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
 def answers(booster, scores):
-    """The columns of `tallow score` for what the model predicts."""
+    """The columns of `tallow score` for what the booster predicts."""
     objective = json.loads(booster.save_config())["learner"]["objective"]["name"]
-    if objective == "binary:logistic" and (scores.ndim == 1 or scores.shape[1] == 2):
-        probability = scores if scores.ndim == 1 else scores[:, 1]
-        return {"probability": probability, "prediction": (probability > 0.5).astype(np.int64)}
+    if objective == "binary:logistic" and scores.ndim == 1:
+        return {"probability": scores, "prediction": (scores > 0.5).astype(np.int64)}
     if objective == "multi:softprob":
         named = {f"probability_{index}": column for index, column in enumerate(scores.T)}
         return {"prediction": scores.argmax(axis=1).astype(np.int64), **named}
     if objective == "multi:softmax":
-        return {
-            "prediction": (scores if scores.ndim == 1 else scores.argmax(axis=1)).astype(np.int64)
-        }
+        return {"prediction": scores.astype(np.int64)}
+    # Several targets, quantiles or labels that do not exclude each other.
     if scores.ndim == 2 and scores.shape[1] > 1:
         return {f"prediction_{index}": column for index, column in enumerate(scores.T)}
     return {"prediction": scores.reshape(-1)}
