@@ -181,7 +181,7 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
     ];
     let identity = opened.identity();
     let facts = identity.named();
-    for (name, value) in facts.iter().chain(&shape) {
+    for (name, value) in facts.iter().chain(&shape).chain(&opened.provided) {
         page.fact(name, value);
     }
     page.line("inputs");
@@ -198,7 +198,7 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
     }
     let object = json!({
         "kind": "model",
-        "facts": facts.iter().chain(&shape)
+        "facts": facts.iter().chain(&shape).chain(&opened.provided)
             .map(|(name, value)| (name.clone(), json_value(&identity, name, value)))
             .collect::<serde_json::Map<_, _>>(),
         "inputs": loaded.contract.inputs.iter()

@@ -138,6 +138,7 @@ impl Gate {
         .hint("`tallow inspect REPORT` lists the facts of a report"))
     }
 
+    #[expect(clippy::float_cmp, reason = "the user asks for equality")]
     fn holds(&self, value: f64) -> bool {
         match self.operator {
             Operator::Less => value < self.limit,

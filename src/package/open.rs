@@ -17,8 +17,9 @@ use crate::format::{
     ImportOptions, Imported, import, recognised, refuse, unrecognised, with_parts,
 };
 use crate::model::{Description, LoadedModel};
+use crate::package::card::CARD_NAME;
 use crate::package::signature::SIGNATURE_NAME;
-use crate::package::{CheckedArtefact, Files, GoldenRows, Package};
+use crate::package::{CheckedArtefact, Files, GoldenRows, Manifest, Package};
 use crate::query::Derived;
 use crate::storage::{find, list, metadata};
 use crate::table::location::missing;
@@ -56,6 +57,8 @@ pub struct OpenedModel {
     pub derived: Vec<Derived>,
     /// The files and directories that the manifest lists.
     pub artefacts: Vec<CheckedArtefact>,
+    /// (name, value) of what a package has besides its model.
+    pub provided: Vec<(String, String)>,
     /// The files that were read, the model's own first: their paths, and their names relative to
     /// the model's directory. Empty for a package, whose manifest lists them.
     pub files: Vec<(PathBuf, PathBuf)>,
@@ -159,6 +162,7 @@ impl OpenedModel {
             digest,
             derived: Vec::new(),
             artefacts: Vec::new(),
+            provided: Vec::new(),
             files: Vec::new(),
         }
     }
@@ -309,9 +313,38 @@ fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
         name,
         version,
         derived,
+        provided: provided(path, &package.manifest)?,
         artefacts: package.artefacts,
         ..OpenedModel::of(loaded, path, hexadecimal(&digest.finalize()))
     })
+}
+
+/// What a package has besides its model.
+fn provided(path: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>> {
+    let has_card = find(&path.join(CARD_NAME))?.is_some();
+    let gates: Vec<&str> = manifest
+        .gates
+        .iter()
+        .map(|gate| gate.expression.as_str())
+        .collect();
+    let golden = manifest.golden.as_ref();
+    let baseline = manifest.baseline.as_ref();
+    let facts = [
+        (
+            "golden",
+            golden.map(|golden| golden.rows.display().to_string()),
+        ),
+        (
+            "baseline",
+            baseline.map(|baseline| baseline.profile.display().to_string()),
+        ),
+        ("gates", (!gates.is_empty()).then(|| gates.join(", "))),
+        ("card", has_card.then(|| CARD_NAME.to_owned())),
+    ];
+    let facts = facts.into_iter();
+    Ok(facts
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect())
 }
 
 fn stem(path: &Path) -> String {

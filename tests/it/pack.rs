@@ -64,6 +64,14 @@ fn a_package_has_the_same_bytes_each_time_and_proves_itself() {
         .tallow(&format!("drift churn/baseline.parquet {rows}"))
         .ok();
     assert!(drift.stdout.contains("11 columns"), "{drift}");
+    let inspected = room.tallow("inspect churn").ok().stdout;
+    for shown in [
+        "golden           golden_rows",
+        "baseline         base",
+        "card             README",
+    ] {
+        assert!(inspected.contains(shown), "{shown}: {inspected}");
+    }
     // Anything else than the model's answers is noticed.
     room.file("churn/model.ubj", "{}");
     room.tallow(&format!("check --model churn {rows}")).fails(6);

@@ -37,6 +37,28 @@ def verified_by_python(config, model, signature):
         return False
 
 
+def scores():
+    """Signed scores: a file, and a data set by its manifest."""
+    key, public = KEPT / "prime256v1.key", KEPT / "prime256v1.pub"
+    verifying = model_signing.verifying.Config().use_elliptic_key_verifier(public_key=public)
+    for output, signed in [("scores.parquet", "scores.parquet"),
+                           ("scores/", "scores/_tallow/manifest.json")]:
+        model, rows = ROOT / "data/demo/churn", ROOT / "data/demo/customers.csv"
+        code = tallow("score", "--model", model, rows, "--output", f"{WORK}/{output}",
+                      "--sign-key", key)
+        check(f"tallow signs scores, {output}", code == 0)
+        signature = WORK / f"{signed}.sig"
+        check(f"Python verifies scores, {output}",
+              verified_by_python(verifying, WORK / signed, signature))
+        check(f"tallow verifies scores, {output}",
+              tallow("verify", WORK / output, "--key", public) == 0)
+    signing = model_signing.signing.Config().use_elliptic_key_signer(private_key=key)
+    signing.sign(WORK / "scores.parquet", WORK / "python.sig")
+    code = tallow("verify", WORK / "scores.parquet", "--key", public,
+                  "--signature", WORK / "python.sig")
+    check("tallow verifies Python's, one file", code == 0)
+
+
 def main():
     shutil.rmtree(WORK, ignore_errors=True)
     model = WORK / "model"
@@ -69,6 +91,7 @@ def main():
     check("Python verifies, certificate", verified_by_python(verifying, model, signature))
     check("tallow verifies its own, certificate",
           tallow("verify", model, "--key", KEPT / "root.pem") == 0)
+    scores()
     (model / "model.json").write_text("{}")
     check("Python sees the change", not verified_by_python(verifying, model, signature))
     check("tallow sees the change", tallow("verify", model, "--key", KEPT / "root.pem") == 6)

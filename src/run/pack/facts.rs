@@ -181,8 +181,8 @@ fn at_least(threshold: f64) -> String {
 fn golden_rows(golden: &Golden) -> String {
     let rows = counted(golden.row_count as u64, "golden row");
     let mut text = format!(
-        "{rows} with answers are part of the package; `tallow check` compares them with a tolerance \
-         of {TOLERANCE:e}."
+        "{rows} with answers are part of the package; `tallow check` compares them with a \
+         tolerance of {TOLERANCE:e}."
     );
     if let Some(difference) = golden.original_difference {
         let _ = write!(
@@ -219,7 +219,8 @@ fn table<const COUNT: usize>(head: [&str; COUNT], rows: &[[String; COUNT]]) -> S
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let escaped = |text: &str| text.replace('|', "\\|").replace(['\n', '\r'], " ");
     let mut text = line(head.iter().map(|cell| (*cell).to_owned()).collect());
-    text.push_str(&format!("|{}\n", "---|".repeat(COUNT)));
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "|{}", "---|".repeat(COUNT));
     for row in rows {
         text.push_str(&line(row.iter().map(|cell| escaped(cell)).collect()));
     }

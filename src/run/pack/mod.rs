@@ -1,8 +1,8 @@
 //! Packing: from a model, as it is, to a package that can prove itself.
 //!
 //! Owns the order of the steps. Everything is written to a temporary directory, opened and checked
-//! there as `tallow check` would, and only then given its name. The same inputs give the same bytes:
-//! nothing of the machine or the time goes in.
+//! there as `tallow check` would, and only then given its name. The same inputs give the same
+//! bytes: nothing of the machine or the time goes in.
 
 mod facts;
 mod golden;
@@ -70,8 +70,8 @@ pub struct Packed {
 /// Makes a package.
 ///
 /// # Errors
-/// Fails if the model cannot be opened, if the data does not fit it, if the original's answers differ
-/// from this machine's, or if the output exists and may not be replaced.
+/// Fails if the model cannot be opened, if the data does not fit it, if the original's answers
+/// differ from this machine's, or if the output exists and may not be replaced.
 pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
     refuse_other(request)?;
     let opened = read_unchanged(|| open(&request.model, &ImportOptions::default()))?;

@@ -68,7 +68,8 @@ impl Sample {
     }
 }
 
-/// SplitMix64's finalizer (Steele, Lea and Flood, 2014), a bijection: no two positions share a hash.
+/// SplitMix64's finalizer (Steele, Lea and Flood, 2014), a bijection: no two positions share a
+/// hash.
 fn hash(position: u64) -> u64 {
     let mut mixed = position.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

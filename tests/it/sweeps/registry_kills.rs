@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Sweep;
-use crate::harness::Room;
-use crate::recovery::room;
+use crate::harness::{Room, data};
+use crate::recovery::{SCORE, room};
 
 /// The system calls that change files.
 const CALLS: [&str; 8] = [
@@ -106,14 +106,7 @@ impl Stage {
 
     /// The command, killed as its `number`th call of `call` begins.
     fn traced(&self, call: &str, number: u32) -> Command {
-        let mut command = Command::new("strace");
-        command
-            .args(["-f", "-qq", "-e", &format!("trace={call}"), "-e"])
-            .arg(format!("inject={call}:signal=KILL:when={number}"))
-            .arg(env!("CARGO_BIN_EXE_tallow"))
-            .args(self.scenario.line.split_whitespace())
-            .current_dir(self.room.path(""))
-            .stdin(Stdio::null());
+        let mut command = traced(&self.room, self.scenario.line, call, number);
         self.prepare(&mut command);
         command
     }
@@ -148,6 +141,29 @@ impl Stage {
     }
 }
 
+/// A command that is killed as its `number`th call of `call` begins.
+fn traced(room: &Room, line: &str, call: &str, number: u32) -> Command {
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-qq", "-e", &format!("trace={call}"), "-e"])
+        .arg(format!("inject={call}:signal=KILL:when={number}"))
+        .arg(env!("CARGO_BIN_EXE_tallow"))
+        .args(line.split_whitespace())
+        .current_dir(room.path(""))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+/// Whether this machine has `strace`, and it may trace.
+fn can_trace() -> bool {
+    let traced = Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=none", "true"])
+        .output();
+    traced.is_ok_and(|output| output.status.success())
+}
+
 fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     let copied = Command::new("cp").arg("-a").args([from, to]).status();
@@ -156,11 +172,8 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn a_registry_command_killed_at_any_change_of_a_file_leaves_a_valid_registry() {
-    let traced = Command::new("strace")
-        .args(["-f", "-qq", "-e", "trace=none", "true"])
-        .output();
-    if !traced.is_ok_and(|output| output.status.success()) {
-        // No `strace` here, or it may not trace. Random times are tried below on every machine.
+    if !can_trace() {
+        // Random times are tried below on every machine.
         return;
     }
     for scenario in &SCENARIOS {
@@ -262,4 +275,53 @@ fn a_hundred_processes_push_at_once_and_every_version_is_there() {
         .map(|version| version["version"].as_u64().unwrap())
         .collect();
     assert_eq!(numbers, (1..=versions as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_signed_data_set_whose_run_is_killed_is_verified_once_it_is_finished() {
+    if !can_trace() {
+        return;
+    }
+    let room = room();
+    let (key, public) = (
+        data("signatures/prime256v1.key"),
+        data("signatures/prime256v1.pub"),
+    );
+    let other = data("signatures/secp384r1.key");
+    let verify = format!("verify out --key {}", public.display());
+    let before = [
+        None,
+        Some(format!("{SCORE} --output out/ --raw")),
+        Some(format!(
+            "{SCORE} --output out/ --raw --sign-key {}",
+            other.display()
+        )),
+    ];
+    let line = format!(
+        "{SCORE} --output out/ --overwrite --sign-key {}",
+        key.display()
+    );
+    let mut kills = 0;
+    for before in before {
+        for call in ["renameat", "renameat2", "linkat", "unlinkat"] {
+            // Every third call: the others are of the same kinds.
+            for number in (1..).step_by(3) {
+                drop(std::fs::remove_dir_all(room.path("out")));
+                if let Some(before) = &before {
+                    room.tallow(before).ok();
+                }
+                let status = traced(&room, &line, call, number).status().unwrap();
+                if status.signal() != Some(9) {
+                    break;
+                }
+                kills += 1;
+                room.tallow(&line).ok();
+                let verified = room.tallow(&verify);
+                assert_eq!(verified.code, 0, "{before:?}, {call} {number}: {verified}");
+                let left = room.path("out/_tallow/publication.json.sig");
+                assert!(!left.exists(), "{before:?}, {call} {number}");
+            }
+        }
+    }
+    assert!(kills >= 20, "only {kills} kills");
 }
