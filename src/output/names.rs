@@ -21,9 +21,6 @@ pub const PENDING_MANIFEST: &str = "_tallow/publication.json";
 /// The signature of [`MANIFEST`], if the data set is signed.
 pub const SIGNATURE: &str = "_tallow/manifest.json.sig";
 
-/// The signature of a manifest whose publication was begun and is not finished.
-pub const PENDING_SIGNATURE: &str = "_tallow/publication.json.sig";
-
 /// The identity of an unfinished run.
 pub const IDENTITY: &str = "_tallow/identity.json";
 

@@ -17,8 +17,8 @@ use super::checkpoint::{
     PartRecord, RunIdentity, forget, from_json, json_bytes, sha256_of, write_json,
 };
 use super::names::{
-    IDENTITY, MANIFEST, PENDING_MANIFEST, PENDING_SIGNATURE, REPORT, SIGNATURE, STAGED, STATE,
-    SUCCESS, earlier, is_of_data_set, staged,
+    IDENTITY, MANIFEST, PENDING_MANIFEST, REPORT, SIGNATURE, STAGED, STATE, SUCCESS, earlier,
+    is_of_data_set, staged,
 };
 use super::table_writer::WrittenFile;
 use crate::digest::from_hexadecimal;
@@ -27,8 +27,8 @@ use crate::interrupt::Interrupt;
 use crate::package::signature::sign::{SigningIdentity, sign_digest};
 use crate::pipeline::part::RowCounts;
 use crate::storage::{
-    PendingFile, files_below, find, find_below, list, read_below, remove_below,
-    remove_empty_directory_below, rename_below, replace_below, sync_below, sync_file_system,
+    PendingFile, files_below, find, find_below, list, remove_below, remove_empty_directory_below,
+    rename_below, replace_below, sync_below, sync_file_system,
 };
 
 /// The first field of a manifest.
@@ -76,10 +76,10 @@ pub struct Manifest {
     /// removed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub replaces: BTreeSet<PathBuf>,
+    /// The signature of the manifest under its final name, until it is published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    signature: Option<String>,
 }
-
-/// The most bytes of a signature.
-const SIGNATURE_BYTES_LIMIT: u64 = 1 << 20;
 
 /// The most directories that are synced one by one: each waits for the disk.
 const DIRECTORIES_SYNCED: usize = 64;
@@ -111,6 +111,7 @@ impl Manifest {
             parts: Vec::new(),
             report: None,
             replaces: BTreeSet::new(),
+            signature: None,
         }
     }
 
@@ -216,9 +217,10 @@ impl Manifest {
     }
 
     /// The manifest under its final name.
-    fn without_replaced(self) -> Self {
+    fn published(self) -> Self {
         Self {
             replaces: BTreeSet::new(),
+            signature: None,
             ..self
         }
     }
@@ -250,23 +252,26 @@ pub fn publish(
             found != Path::new(&file.path),
         )?;
     }
-    remove_below(directory, PENDING_SIGNATURE)?;
-    if let Some(signer) = signer {
-        let signature = signature(manifest, signer)?;
-        replace_below(directory, PENDING_SIGNATURE, &mut &signature[..])?;
+    match signer {
+        Some(signer) => write_json(directory, PENDING_MANIFEST, &signed(manifest, signer)?)?,
+        None => write_json(directory, PENDING_MANIFEST, manifest)?,
     }
-    write_json(directory, PENDING_MANIFEST, manifest)?;
     recover(directory).map(|_| ())
 }
 
-/// The signature of the manifest as [`recover`] writes it.
-fn signature(manifest: &Manifest, signer: &SigningIdentity) -> Result<Vec<u8>> {
+/// The manifest with a signature of what [`recover`] makes of it.
+fn signed(manifest: &Manifest, signer: &SigningIdentity) -> Result<Manifest> {
     let internal = |error| Error::internal("a manifest that is not JSON").because(error);
     let pending = serde_json::to_vec(manifest).map_err(internal)?;
-    let manifest: Manifest = serde_json::from_slice(&pending).map_err(internal)?;
-    let bytes = json_bytes(&manifest.without_replaced())?;
+    let own: Manifest = serde_json::from_slice(&pending).map_err(internal)?;
+    let bytes = json_bytes(&own.published())?;
     let name = Path::new(MANIFEST).file_name().unwrap_or_default();
-    sign_digest(&name.to_string_lossy(), &Sha256::digest(bytes), signer)
+    let signature = sign_digest(&name.to_string_lossy(), &Sha256::digest(bytes), signer)?;
+    let text = String::from_utf8(signature)
+        .map_err(|error| Error::internal("a signature that is not JSON").because(error))?;
+    let mut signed = manifest.clone();
+    signed.signature = Some(text);
+    Ok(signed)
 }
 
 /// Checks that no file has a name of the data set's that neither its manifest lists nor a run gave
@@ -386,13 +391,11 @@ pub fn recover(directory: &Path) -> Result<bool> {
     }
     remove_old_files(directory, &manifest, &listed)?;
     if pending == PENDING_MANIFEST {
-        write_json(directory, MANIFEST, &manifest.without_replaced())?;
-        // Copied, not renamed: this may be done again.
-        if find_below(directory, PENDING_SIGNATURE)?.is_some() {
-            let signature = read_below(directory, PENDING_SIGNATURE, SIGNATURE_BYTES_LIMIT)?;
-            replace_below(directory, SIGNATURE, &mut &signature[..])?;
-        } else {
-            remove_below(directory, SIGNATURE)?;
+        let signature = manifest.signature.clone();
+        write_json(directory, MANIFEST, &manifest.published())?;
+        match signature {
+            Some(text) => replace_below(directory, SIGNATURE, &mut text.as_bytes())?,
+            None => remove_below(directory, SIGNATURE)?,
         }
         remove_below(directory, earlier::MANIFEST)?;
     } else {
@@ -400,7 +403,6 @@ pub fn recover(directory: &Path) -> Result<bool> {
     }
     PendingFile::create_below(directory, SUCCESS)?.publish(true)?;
     forget(directory)?;
-    remove_below(directory, PENDING_SIGNATURE)?;
     if pending != PENDING_MANIFEST {
         remove_below(directory, pending)?;
         // The first version keeps nothing there once a data set is whole.

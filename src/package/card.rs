@@ -1,9 +1,9 @@
 //! The model card: Markdown with the front matter of Hugging Face and the nine headings of "Model
 //! Cards for Model Reporting" (Mitchell et al., 2019).
 //!
-//! Owns which heading holds which facts, and that text of the user's survives when a card is written
-//! again: only what stands between tallow's own marks is replaced. It must not know where facts
-//! come from.
+//! Owns which heading holds which facts, and that text of the user's survives when a card is
+//! written again: only what stands between tallow's own marks is replaced. It must not know where
+//! facts come from.
 
 use std::fmt::Write;
 

