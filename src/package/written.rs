@@ -146,8 +146,8 @@ mod tests {
             text,
             format!(
                 "{HEADER}\nname = \"churn\"\nversion = \"7\"\n\n[[artefacts]]\n\
-                 path = \"model.ubj\"\nsha256 = \"{digest}\"\n\n[[inputs]]\nname = \"age\"\ntype = \"int32\"\n\n\
-                 [[inputs]]\nname = \"region\"\n"
+                 path = \"model.ubj\"\nsha256 = \"{digest}\"\n\n[[inputs]]\nname = \"age\"\n\
+                 type = \"int32\"\n\n[[inputs]]\nname = \"region\"\n"
             )
         );
         Manifest::parse(text.as_bytes()).unwrap();
