@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
+pub use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::evaluate_args::EvaluateArgs;
+pub use super::output_args::{GuardArgs, ObserverArgs, OutputArgs};
 use super::pack_args::PackArgs;
 use super::registry_args::RegistryArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
 use super::signature_args::{SignArgs, TrustArgs, VerifyArgs};
 use super::text_args::TextArgs;
-use crate::request::output::OnBudget;
-use crate::table::output_format::OutputFormat;
 
 /// Score tables with trained models, offline
 ///
@@ -69,84 +69,8 @@ pub enum Verb {
     Man(ManArgs),
 }
 
-/// Flags of every verb.
-#[derive(Clone, Debug, Default, Args)]
-pub struct ConsoleArgs {
-    /// Results as text or json
-    ///
-    /// `text`: human-readable; run summaries go to standard error, requested output to standard
-    /// output. `json`: one JSON object, the last line of standard output, on failure too.
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        default_value_t,
-        hide_possible_values = true,
-        env = "TALLOW_FORMAT",
-        help_heading = "Display"
-    )]
-    pub format: ResultFormat,
-    /// Format of standard error
-    #[arg(
-        long,
-        global = true,
-        value_enum,
-        value_name = "FORMAT",
-        default_value_t,
-        env = "TALLOW_LOG_FORMAT",
-        help_heading = "Display"
-    )]
-    pub log_format: LogFormat,
-    /// Print only warnings and errors; `-qq` only errors
-    ///
-    /// Warnings include skipped files and rejected rows.
-    #[arg(short, long, global = true, action = ArgAction::Count, env = "TALLOW_QUIET",
-        value_parser = quiet_level, help_heading = "Display")]
-    pub quiet: u8,
-    /// Print more: the column behind each feature, time per stage
-    #[arg(short, long, global = true, help_heading = "Display")]
-    pub verbose: bool,
-    /// Seconds between progress lines when standard error is not a terminal
-    #[arg(
-        long,
-        global = true,
-        value_name = "N",
-        allow_negative_numbers = true,
-        default_value_t = 30,
-        env = "TALLOW_PROGRESS_SECONDS",
-        help_heading = "Display"
-    )]
-    pub progress_seconds: u64,
-}
-
 /// The level of `--quiet`: a number of flags, or a word that `TALLOW_QUIET` may hold.
 #[expect(clippy::unnecessary_wraps, reason = "clap asks for this signature")]
-fn quiet_level(text: &str) -> Result<u8, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "" | "n" | "no" | "f" | "false" | "off" => Ok(0),
-        text => Ok(text.parse().unwrap_or(1)),
-    }
-}
-
-/// How results go to standard output.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum ResultFormat {
-    /// A human-readable summary on standard error
-    #[default]
-    Text,
-    /// One JSON object, the last line of standard output
-    Json,
-}
-
-/// How standard error is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Human-readable lines; a progress bar on a terminal
-    #[default]
-    Text,
-    /// One JSON object per line: time, level, message, run id and facts
-    Json,
-}
 
 /// A job file instead of flags.
 #[derive(Clone, Debug, Default, Args)]
@@ -182,192 +106,6 @@ pub struct ScoreArgs {
     /// Notifications: metrics, lineage and logs
     #[command(flatten)]
     pub observers: ObserverArgs,
-}
-
-/// Notifications: metrics, lineage and logs.
-#[derive(Clone, Debug, Default, Args)]
-pub struct ObserverArgs {
-    /// Write Prometheus gauges for the textfile collector of `node_exporter`
-    ///
-    /// Every run replaces the file atomically. A failed run does too and keeps the time of the last
-    /// success. Give each job its own file.
-    #[arg(long, value_name = "FILE.prom", help_heading = "Metrics and lineage")]
-    pub metrics_file: Option<PathBuf>,
-    /// Append OpenLineage events, one JSON object per line
-    ///
-    /// A run appends START, then COMPLETE, FAIL or ABORT.
-    #[arg(long, value_name = "FILE.jsonl", help_heading = "Metrics and lineage")]
-    pub lineage_file: Option<PathBuf>,
-    /// Job name in metrics and lineage [default: the model's name]
-    #[arg(
-        long,
-        value_name = "NAME",
-        allow_hyphen_values = true,
-        help_heading = "Metrics and lineage"
-    )]
-    pub job_name: Option<String>,
-}
-
-/// Where results go.
-#[derive(Clone, Debug, Args)]
-pub struct OutputArgs {
-    /// Output file, or `DIR/` for a data set of parts
-    ///
-    /// A file is written under a hidden name and renamed at the end, so readers see the old file or
-    /// the new one. The extension decides the format: `.csv` is CSV, everything else is Parquet. A
-    /// name that ends in `/`, or an existing directory, becomes a data set: `part-00000.parquet`,
-    /// …, with everything else under `_tallow/` and `_SUCCESS` last. After a crash, the same
-    /// command resumes with the part where it stopped.
-    #[arg(
-        short,
-        long,
-        value_name = "FILE|DIR/",
-        env = "TALLOW_OUTPUT",
-        help_heading = "Output"
-    )]
-    pub output: PathBuf,
-    /// Replace an existing output
-    #[arg(long, help_heading = "Output")]
-    pub overwrite: bool,
-    /// Discard the unfinished run in the output directory and start over
-    #[arg(long, help_heading = "Output")]
-    pub restart: bool,
-    /// Output format, whatever the extension
-    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
-    pub output_format: Option<OutputFormat>,
-    /// Input rows per part of a data set [default: 1048576]
-    #[arg(
-        long,
-        value_name = "ROWS",
-        allow_negative_numbers = true,
-        help_heading = "Output",
-        conflicts_with = "bytes_per_part"
-    )]
-    pub rows_per_part: Option<u64>,
-    /// Approximate size of a part, such as `256MiB`
-    ///
-    /// Converted to rows before the run, from the size of the inputs.
-    #[arg(
-        long,
-        value_name = "SIZE",
-        allow_negative_numbers = true,
-        help_heading = "Output"
-    )]
-    pub bytes_per_part: Option<String>,
-    /// Partition each part into Hive directories by these columns
-    ///
-    /// They become `region=north/part-00000.parquet`. Rows wait until their part is complete: in
-    /// memory while they are few, then on the output's disk. Quote names that contain commas as in
-    /// CSV: `'"a,b",c'`.
-    #[arg(
-        long,
-        value_name = "COLUMNS",
-        allow_hyphen_values = true,
-        help_heading = "Output"
-    )]
-    pub partition_by: Vec<String>,
-    /// Report file, or `none`; `.csv` makes it CSV
-    ///
-    /// [default: next to the output, ending in `.report.pq`; `_tallow/report.pq` in a data set]
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub report: Option<PathBuf>,
-    /// Rejected rows file, or `none`; `.csv` makes it CSV
-    ///
-    /// [default: next to the output, ending in `.rejected.pq`; `_tallow/rejected/` in a data set]
-    #[arg(long, value_name = "FILE", help_heading = "Output")]
-    pub rejected: Option<PathBuf>,
-    /// Sign the output with this private key: PEM, on P-256, P-384 or P-521
-    ///
-    /// The signature of a file is `FILE.sig`. That of a data set covers its manifest, which holds
-    /// the digest of every file. `tallow verify` checks either.
-    #[arg(long, value_name = "KEY", help_heading = "Output")]
-    pub sign_key: Option<PathBuf>,
-    /// The signing key's certificate, and those between it and an authority; may be repeated
-    #[arg(
-        long,
-        value_name = "FILE",
-        requires = "sign_key",
-        help_heading = "Output"
-    )]
-    pub sign_certificate: Vec<PathBuf>,
-}
-
-/// What is too bad to go on.
-#[derive(Clone, Debug, Default, Args)]
-pub struct GuardArgs {
-    /// Fail (exit 4) if more rows than this are rejected
-    #[arg(
-        long,
-        value_name = "ROWS",
-        allow_negative_numbers = true,
-        help_heading = "Guards"
-    )]
-    pub max_errors: Option<u64>,
-    /// Fail (exit 4) if a larger share is rejected: `0.01` or `1%`
-    #[arg(
-        long,
-        value_name = "SHARE",
-        allow_negative_numbers = true,
-        help_heading = "Guards"
-    )]
-    pub max_error_rate: Option<String>,
-    /// What happens to the output when too many rows are rejected
-    ///
-    /// The exit code is 4 in either case.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "WHAT",
-        default_value_t,
-        help_heading = "Guards"
-    )]
-    pub on_budget: OnBudget,
-    /// Fail (exit 5) if the input has fewer rows
-    #[arg(
-        long,
-        value_name = "ROWS",
-        allow_negative_numbers = true,
-        help_heading = "Guards"
-    )]
-    pub min_rows: Option<u64>,
-    /// Fail (exit 5) if every input file is older: `26h`, `90m`, `2d`
-    #[arg(
-        long,
-        value_name = "AGE",
-        allow_negative_numbers = true,
-        help_heading = "Guards"
-    )]
-    pub max_age: Option<String>,
-    /// Fail (exit 5) if the row count differs more from the last run: `30%`
-    ///
-    /// The last run is the one whose report this run would replace, or the newest of
-    /// `--previous-report`. Without one, the run passes with a warning.
-    #[arg(
-        long,
-        value_name = "SHARE",
-        allow_negative_numbers = true,
-        help_heading = "Guards"
-    )]
-    pub max_row_delta: Option<String>,
-    /// Reports of earlier runs of the same job: a file or a glob
-    #[arg(
-        long,
-        value_name = "FILES",
-        help_heading = "Guards",
-        requires = "max_row_delta"
-    )]
-    pub previous_report: Option<PathBuf>,
-    /// Exit with this code instead of 0 if there is nothing to do
-    ///
-    /// That is when the output already exists, made from the same inputs by the same model. Airflow
-    /// skips on 99.
-    #[arg(
-        long,
-        value_name = "CODE",
-        allow_negative_numbers = true,
-        help_heading = "Guards"
-    )]
-    pub skip_code: Option<u8>,
 }
 
 /// `tallow check`

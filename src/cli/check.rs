@@ -3,7 +3,7 @@
 use super::args::CheckArgs;
 use super::check_page::{object, page};
 use super::console::Console;
-use super::run_events::ConsoleEvents;
+use super::run_events::listener;
 use super::user::local;
 use super::{signal, trust};
 use crate::error::Result;
@@ -37,8 +37,8 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     } else {
         Interrupt::default()
     };
-    let events = ConsoleEvents::new(console);
-    let found = check(&request, has_output, scan, &interrupt, &events)?;
+    let events = listener(console);
+    let found = check(&request, has_output, scan, &interrupt, &*events)?;
     if console.is_json() {
         console.json(&object(&found))
     } else {

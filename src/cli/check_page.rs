@@ -3,8 +3,8 @@
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Map, Value as Json, json};
 
-use super::console::{BINDING, bound_object};
 use super::page::Page;
+use super::run_events::{BINDING, bound_object};
 use crate::count::counted;
 use crate::path_text;
 use crate::plan::replay::Replay;

@@ -1,33 +1,25 @@
-//! The sole owner of standard output, standard error and the progress bar.
+//! The sole owner of standard output and standard error.
 //!
-//! Data goes to standard output, all else to standard error. On a terminal there is a bar; off it a
-//! plain line now and then, so that a log shows life without filling up. Where the log is needed as
-//! JSON, every line on standard error is an object, and there is no bar.
+//! Data goes to standard output, all else to standard error: text, or, where the log is JSON, one
+//! object per line. What a run says is in [`run_events`](super::run_events) and
+//! [`json_log`](super::json_log).
 
-use std::fmt;
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, OnceLock};
-use std::time::{Duration, Instant};
+use std::sync::OnceLock;
+use std::time::Duration;
 
-use indicatif::{
-    HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle,
-};
+use indicatif::ProgressDrawTarget;
+use serde_json::{Map, Value as Json};
 
 use super::args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::log::{self, Level};
 use super::page::Page;
-use serde_json::{Map, Value as Json, json};
-
-use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
 use crate::escape;
 use crate::process;
 use crate::report::json::failure;
 use crate::report::renderer;
 use crate::report::renderer::Report;
-
-/// The heading above the columns that feed the model.
-pub(super) const BINDING: &str = "features of the model, and the columns that feed them";
 
 /// Where the process speaks.
 #[derive(Clone, Debug)]
@@ -95,6 +87,26 @@ impl Console {
         self.verbose
     }
 
+    /// Whether standard error gets JSON.
+    pub(super) fn has_json_log(&self) -> bool {
+        self.log_format == LogFormat::Json
+    }
+
+    /// Whether nothing but warnings and errors is shown.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet > 0
+    }
+
+    /// The time between two lines of progress.
+    pub(super) fn progress_interval(&self) -> Duration {
+        self.plain_interval
+    }
+
+    /// Where a progress bar is drawn; none where standard error is not a terminal.
+    pub(super) fn bar_target(&self) -> Option<ProgressDrawTarget> {
+        io::stderr().is_terminal().then(ProgressDrawTarget::stderr)
+    }
+
     /// Whether standard output is a terminal.
     pub(super) fn is_on_terminal(&self) -> bool {
         self.format == ResultFormat::Text && io::stdout().is_terminal()
@@ -156,36 +168,6 @@ impl Console {
                 &format!("{}\n", escape::line(text)),
                 Map::new,
             );
-        }
-    }
-
-    /// Tells a user what was done, in lines of which the first says it in short; a log as JSON
-    /// gets `object` instead of the others.
-    pub fn summary(&self, text: &str, object: &Map<String, Json>) {
-        if self.quiet == 0 {
-            let headline = text.lines().next().unwrap_or_default();
-            self.write(Level::Info, headline, text, || {
-                Map::from_iter([("summary".to_owned(), Json::Object(object.clone()))])
-            });
-        }
-    }
-
-    /// Shows which column feeds which feature, to who wants to hear more.
-    pub fn binding<'a>(&self, inputs: impl Iterator<Item = &'a BoundInput>) {
-        if self.verbose && self.quiet == 0 {
-            let inputs: Vec<&BoundInput> = inputs.collect();
-            let text = inputs.iter().fold(format!("{BINDING}\n"), |text, bound| {
-                format!("{text}  {}\n", escape::line(&bound.to_string()))
-            });
-            let objects = || {
-                inputs
-                    .iter()
-                    .map(|bound| bound_object(bound))
-                    .collect::<Vec<_>>()
-            };
-            self.write(Level::Info, BINDING, &text, || {
-                Map::from_iter([("binding".to_owned(), objects().into())])
-            });
         }
     }
 
@@ -253,13 +235,24 @@ impl Console {
         text: &str,
         further: impl FnOnce() -> Map<String, Json>,
     ) {
+        match self.log_format {
+            LogFormat::Text => self.lines(text),
+            LogFormat::Json => self.entry(level, message, further()),
+        }
+    }
+
+    /// Writes lines to standard error.
+    pub(super) fn lines(&self, text: &str) {
         // Nothing can be done about a standard error that is closed.
-        let _ = match self.log_format {
-            LogFormat::Text => io::stderr().lock().write_all(text.as_bytes()),
-            LogFormat::Json => io::stderr().lock().write_all(
-                escape::json(&log::line(level, message, &self.names(), further())).as_bytes(),
-            ),
-        };
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Writes an object to standard error, in a line of its own.
+    pub(super) fn entry(&self, level: Level, message: &str, further: Map<String, Json>) {
+        let line = log::line(level, message, &self.names(), further);
+        let _ = io::stderr()
+            .lock()
+            .write_all(escape::json(&line).as_bytes());
     }
 
     /// What this attempt and its work are called, as far as that is known.
@@ -282,238 +275,5 @@ impl Console {
         } else {
             text.to_owned()
         }
-    }
-
-    /// Progress over `total` rows, if the total is known.
-    #[must_use]
-    pub fn progress(&self, total: Option<u64>) -> Progress<'_> {
-        if self.quiet > 0 {
-            return Progress::Silent;
-        }
-        if !io::stderr().is_terminal() || self.log_format == LogFormat::Json {
-            return Progress::Plain {
-                console: self,
-                total,
-                state: Mutex::new((0, Instant::now(), Instant::now())),
-            };
-        }
-        let bar = total
-            .map_or_else(ProgressBar::new_spinner, ProgressBar::new)
-            .with_style(style(total.is_some()));
-        bar.set_draw_target(ProgressDrawTarget::stderr());
-        Progress::Bar(bar)
-    }
-}
-
-/// An input and its column, as JSON.
-pub(super) fn bound_object(bound: &BoundInput) -> Json {
-    json!({"input": bound.input.name, "column": bound.column, "type": bound.data_type.to_string()})
-}
-
-/// A line of the terminal: the bar takes what the numbers leave, which is something from 50 columns
-/// on.
-fn style(is_total_known: bool) -> ProgressStyle {
-    let template = if is_total_known {
-        "{wide_bar} {percent:>3}%  {human_pos} rows{speed}{left}"
-    } else {
-        "{spinner} {human_pos} rows{speed}  {elapsed}"
-    };
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    // Before the first rows nothing is known of either. A bar that cannot be drawn is no reason to
-    // stop.
-    let style = style.with_key(
-        "speed",
-        |state: &ProgressState, text: &mut dyn fmt::Write| {
-            let _ = if state.pos() > 0 {
-                write!(text, "  {}/s", short(state.per_sec()))
-            } else {
-                Ok(())
-            };
-        },
-    );
-    style.with_key(
-        "left",
-        |state: &ProgressState, text: &mut dyn fmt::Write| {
-            let _ = if state.pos() > 0 {
-                write!(text, "  {:#} left", HumanDuration(state.eta()))
-            } else {
-                Ok(())
-            };
-        },
-    )
-}
-
-/// A number in three digits: `412`, `98.5k`, `1.62M`.
-fn short(number: f64) -> String {
-    let (unit, number) = [("G", 1e9), ("M", 1e6), ("k", 1e3)]
-        .iter()
-        .find(|(_, size)| number >= *size)
-        .map_or(("", number), |(unit, size)| (unit, number / size));
-    let decimals = if unit.is_empty() || number >= 100.0 {
-        0
-    } else {
-        1 + usize::from(number < 10.0)
-    };
-    format!("{number:.decimals$}{unit}")
-}
-
-/// Progress through the rows.
-#[derive(Debug)]
-pub enum Progress<'a> {
-    /// None is shown.
-    Silent,
-    /// A bar on a terminal.
-    Bar(ProgressBar),
-    /// A line now and then.
-    Plain {
-        /// Who writes it.
-        console: &'a Console,
-        /// Rows in all, if known.
-        total: Option<u64>,
-        /// Rows done, start, last line.
-        state: Mutex<(u64, Instant, Instant)>,
-    },
-}
-
-impl Progress<'_> {
-    /// Notes that rows were done.
-    pub fn advance(&self, rows: u64) {
-        match self {
-            Self::Silent => {}
-            Self::Bar(bar) => bar.inc(rows),
-            Self::Plain {
-                console,
-                total,
-                state,
-            } => {
-                let Ok(mut state) = state.lock() else { return };
-                state.0 += rows;
-                if state.2.elapsed() >= console.plain_interval {
-                    state.2 = Instant::now();
-                    let (text, elapsed) = (
-                        plain_line(state.0, *total, state.1.elapsed()),
-                        state.1.elapsed().as_secs_f64(),
-                    );
-                    let numbers = || {
-                        Map::from_iter([(
-                            "progress".to_owned(),
-                            json!({"rows": state.0, "total_rows": total, "seconds": elapsed}),
-                        )])
-                    };
-                    console.write(Level::Info, &text, &format!("{text}\n"), numbers);
-                }
-            }
-        }
-    }
-
-    /// Takes the bar away.
-    pub fn finish(&self) {
-        if let Self::Bar(bar) = self {
-            bar.finish_and_clear();
-        }
-    }
-}
-
-fn plain_line(rows: u64, total: Option<u64>, elapsed: Duration) -> String {
-    let speed = rows as f64 / elapsed.as_secs_f64().max(1e-9);
-    let of = total.map_or(String::new(), |total| format!(" of {}", HumanCount(total)));
-    let left = total.map_or(String::new(), |total| {
-        format!(
-            ", {:.0} s left",
-            (total.saturating_sub(rows)) as f64 / speed.max(1e-9)
-        )
-    });
-    format!(
-        "{}{of} rows, {} rows/s{left}",
-        HumanCount(rows),
-        HumanCount(speed as u64)
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use indicatif::TermLike;
-
-    use super::*;
-
-    /// A terminal of 50 columns that remembers what was written.
-    #[derive(Clone, Debug, Default)]
-    struct Narrow(Arc<Mutex<String>>);
-
-    impl TermLike for Narrow {
-        fn width(&self) -> u16 {
-            50
-        }
-
-        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn write_line(&self, text: &str) -> io::Result<()> {
-            self.write_str(&format!("{text}\n"))
-        }
-
-        fn write_str(&self, text: &str) -> io::Result<()> {
-            self.0.lock().unwrap().push_str(text);
-            Ok(())
-        }
-
-        fn clear_line(&self) -> io::Result<()> {
-            self.write_str("\n")
-        }
-
-        fn flush(&self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn the_bar_fits_a_terminal_of_fifty_columns() {
-        for total in [Some(2_000_000_000), None] {
-            let terminal = Narrow::default();
-            let bar = total
-                .map_or_else(ProgressBar::new_spinner, ProgressBar::new)
-                .with_style(style(total.is_some()));
-            bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
-            bar.inc(1_999_999_999);
-            bar.tick();
-            let drawn = terminal.0.lock().unwrap().clone();
-            let lines: Vec<&str> = drawn
-                .lines()
-                .map(str::trim_end)
-                .filter(|line| !line.is_empty())
-                .collect();
-            assert!(
-                lines.iter().any(|line| line.contains("1,999,999,999 rows")),
-                "{drawn}"
-            );
-            assert!(
-                lines.iter().all(|line| line.chars().count() <= 50),
-                "{drawn}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_speed_has_three_digits() {
-        assert_eq!(
-            [0.0, 412.3, 9_999.0, 98_500.0, 412_345.0, 1_623_392.0, 2.5e9].map(short),
-            ["0", "412", "10.00k", "98.5k", "412k", "1.62M", "2.50G"]
-        );
     }
 }

@@ -2,7 +2,7 @@
 
 use super::args::RetryArgs;
 use super::console::Console;
-use super::run_events::ConsoleEvents;
+use super::run_events::listener;
 use super::{scheduler, signal};
 use crate::error::Result;
 use crate::run::ending::{Failure, RunResult};
@@ -26,6 +26,6 @@ pub(super) fn run(args: RetryArgs, console: &Console) -> Result<RunResult, Failu
     };
     let interrupt = signal::watch(console)?;
     let caller = scheduler::caller(console)?;
-    let events = Box::new(ConsoleEvents::new(console));
+    let events = listener(console);
     retry(&asked, &caller, &interrupt, events)
 }

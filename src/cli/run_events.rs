@@ -1,13 +1,17 @@
-//! A run on the console: its notes, warnings, progress and summary.
+//! A run on the console: its notes, warnings, progress and summary, as text.
 
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::HumanCount;
-use serde_json::{Map, json};
+use serde_json::{Map, Value as Json, json};
 
-use super::console::{self, Console};
+use super::console::Console;
+use super::json_log::JsonLog;
+use super::progress;
+use crate::contract::binding::BoundInput;
 use crate::count::counted;
 use crate::error::{Error, Result};
+use crate::escape;
 use crate::plan::Plan;
 use crate::report::renderer::{Detail, Renderer, Report};
 use crate::report::text::Text;
@@ -18,7 +22,69 @@ use crate::run::events::{Account, Events, Progress};
 pub(super) struct ConsoleEvents<'a> {
     console: &'a Console,
     /// While rows are read.
-    progress: Mutex<Option<console::Progress<'a>>>,
+    progress: Mutex<Option<progress::Progress>>,
+}
+
+/// The heading above the columns that feed the model.
+pub(super) const BINDING: &str = "features of the model, and the columns that feed them";
+
+/// Who hears of a run at the terminal: text or a log of JSON.
+pub(super) fn listener(console: &Console) -> Box<dyn Events + '_> {
+    if console.has_json_log() {
+        Box::new(JsonLog::new(console))
+    } else {
+        Box::new(ConsoleEvents::new(console))
+    }
+}
+
+/// An input and its column, as JSON.
+pub(super) fn bound_object(bound: &BoundInput) -> Json {
+    json!({"input": bound.input.name, "column": bound.column, "type": bound.data_type.to_string()})
+}
+
+/// Warns of what the summary would show, where that is hidden.
+pub(super) fn warn_of_losses(console: &Console, account: &Account<'_>) {
+    if !console.shows_only_warnings() {
+        return;
+    }
+    let total = account.outcomes.ledger.total();
+    for file in &account.plan.bad_files {
+        let warning = Error::failed(format!("a file was dropped: {}", file.reason));
+        console.warning(&warning.at_path(&file.path));
+    }
+    if total.rejected == 0 {
+        return;
+    }
+    let message = format!(
+        "{} of {} were rejected",
+        HumanCount(total.rejected),
+        counted(total.rows_in, "row")
+    );
+    let warning = Error::failed(message).at_path(&account.context.output);
+    let hint = account
+        .written
+        .rejected
+        .as_ref()
+        .map(|path| format!("each with its reason, they are in `{path}`"));
+    console.warning(&hint.into_iter().fold(warning, Error::hint));
+}
+
+/// The first line of a run's summary.
+pub(super) fn headline(account: &Account<'_>) -> String {
+    let text = summary(account, Detail::Summary);
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn summary(account: &Account<'_>, detail: Detail) -> String {
+    let files = [
+        ("report", &account.written.report),
+        ("rejected", &account.written.rejected),
+    ];
+    Text.render(&Report {
+        head: Map::from_iter(files.map(|(name, path)| (name.to_owned(), json!(path)))),
+        facts: account.facts,
+        detail,
+    })
 }
 
 impl<'a> ConsoleEvents<'a> {
@@ -27,31 +93,6 @@ impl<'a> ConsoleEvents<'a> {
             console,
             progress: Mutex::default(),
         }
-    }
-
-    /// Warns of what the summary would show, where that is hidden.
-    fn warn_of_losses(&self, account: &Account<'_>) {
-        let total = account.outcomes.ledger.total();
-        for file in &account.plan.bad_files {
-            let warning = Error::failed(format!("a file was dropped: {}", file.reason));
-            self.console.warning(&warning.at_path(&file.path));
-        }
-        if total.rejected == 0 {
-            return;
-        }
-        let message = format!(
-            "{} of {} were rejected",
-            HumanCount(total.rejected),
-            counted(total.rows_in, "row")
-        );
-        let warning = Error::failed(message).at_path(&account.context.output);
-        let hint = account
-            .written
-            .rejected
-            .as_ref()
-            .map(|path| format!("each with its reason, they are in `{path}`"));
-        self.console
-            .warning(&hint.into_iter().fold(warning, Error::hint));
     }
 }
 
@@ -65,7 +106,16 @@ impl Events for ConsoleEvents<'_> {
         plan.warnings
             .iter()
             .for_each(|warning| self.console.warning(warning));
-        self.console.binding(plan.job.arms.inputs());
+        if self.console.is_verbose() && !self.console.is_quiet() {
+            let text = plan
+                .job
+                .arms
+                .inputs()
+                .fold(format!("{BINDING}\n"), |text, bound| {
+                    format!("{text}  {}\n", escape::line(&bound.to_string()))
+                });
+            self.console.lines(&text);
+        }
         Ok(())
     }
 
@@ -80,10 +130,12 @@ impl Events for ConsoleEvents<'_> {
                 row_count,
                 rows_before,
             } => shown
-                .insert(self.console.progress(row_count))
-                .advance(rows_before),
-            Progress::Rows(rows) => shown.iter().for_each(|shown| shown.advance(rows)),
-            Progress::Ended => shown.take().iter().for_each(console::Progress::finish),
+                .insert(progress::Progress::new(self.console, row_count))
+                .advance(self.console, rows_before),
+            Progress::Rows(rows) => shown
+                .iter()
+                .for_each(|shown| shown.advance(self.console, rows)),
+            Progress::Ended => shown.take().iter().for_each(progress::Progress::finish),
         }
     }
 
@@ -91,23 +143,15 @@ impl Events for ConsoleEvents<'_> {
         if !account.is_published {
             return Ok(());
         }
-        let files = [
-            ("report", &account.written.report),
-            ("rejected", &account.written.rejected),
-        ];
-        let report = Report {
-            head: Map::from_iter(files.map(|(name, path)| (name.to_owned(), json!(path)))),
-            facts: account.facts,
-            detail: if self.console.is_verbose() {
+        if !self.console.is_quiet() {
+            let detail = if self.console.is_verbose() {
                 Detail::Verbose
             } else {
                 Detail::Summary
-            },
-        };
-        self.console.summary(&Text.render(&report), account.object);
-        if self.console.shows_only_warnings() {
-            self.warn_of_losses(account);
+            };
+            self.console.lines(&summary(account, detail));
         }
+        warn_of_losses(self.console, account);
         Ok(())
     }
 }

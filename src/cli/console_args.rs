@@ -1,0 +1,81 @@
+//! What a user types about the console: the form of results and of the log. clap derives only. The
+//! doc comments are the manual.
+
+use clap::{ArgAction, Args, ValueEnum};
+
+/// Flags of every verb.
+#[derive(Clone, Debug, Default, Args)]
+pub struct ConsoleArgs {
+    /// Results as text or json
+    ///
+    /// `text`: human-readable; run summaries go to standard error, requested output to standard
+    /// output. `json`: one JSON object, the last line of standard output, on failure too.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide_possible_values = true,
+        env = "TALLOW_FORMAT",
+        help_heading = "Display"
+    )]
+    pub format: ResultFormat,
+    /// Format of standard error
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "FORMAT",
+        default_value_t,
+        env = "TALLOW_LOG_FORMAT",
+        help_heading = "Display"
+    )]
+    pub log_format: LogFormat,
+    /// Print only warnings and errors; `-qq` only errors
+    ///
+    /// Warnings include skipped files and rejected rows.
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "TALLOW_QUIET",
+        value_parser = quiet_level, help_heading = "Display")]
+    pub quiet: u8,
+    /// Print more: the column behind each feature, time per stage
+    #[arg(short, long, global = true, help_heading = "Display")]
+    pub verbose: bool,
+    /// Seconds between progress lines when standard error is not a terminal
+    #[arg(
+        long,
+        global = true,
+        value_name = "N",
+        allow_negative_numbers = true,
+        default_value_t = 30,
+        env = "TALLOW_PROGRESS_SECONDS",
+        help_heading = "Display"
+    )]
+    pub progress_seconds: u64,
+}
+
+/// How results go to standard output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ResultFormat {
+    /// A human-readable summary on standard error
+    #[default]
+    Text,
+    /// One JSON object, the last line of standard output
+    Json,
+}
+
+/// How standard error is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Human-readable lines; a progress bar on a terminal
+    #[default]
+    Text,
+    /// One JSON object per line: time, level, message, run id and facts
+    Json,
+}
+
+fn quiet_level(text: &str) -> Result<u8, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "" | "n" | "no" | "f" | "false" | "off" => Ok(0),
+        text => Ok(text.parse().unwrap_or(1)),
+    }
+}
