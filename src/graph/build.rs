@@ -6,15 +6,14 @@
 
 use std::collections::HashMap;
 
-use super::entry::Build;
+use super::entry::{Build, Entry, Roles};
 use super::fuel::Fuel;
 use super::ir::{Graph, Node};
 use super::operand::Operands;
 use super::operator::{Built, Definition, Kernel};
-use super::pass::assembly::column_role;
-use super::pass::expansion::expand;
-use super::pass::fuse::{fuse, role};
-use super::pass::join::{join, joint};
+use super::pass::fuse::fuse;
+use super::pass::join::join;
+use super::pass::writer::{Made, Nodes, Writer};
 use super::registry;
 use super::tensor::Tensor;
 use super::value::{Value, ValueId};
@@ -76,11 +75,6 @@ impl Builder {
         self.constants.get(&id)
     }
 
-    /// The number of a value that nothing makes and nothing reads.
-    pub(super) fn unmade(&mut self) -> ValueId {
-        self.value()
-    }
-
     fn value(&mut self) -> ValueId {
         self.value_count += 1;
         self.value_count - 1
@@ -100,13 +94,14 @@ impl Builder {
         inputs: &[Option<ValueId>],
     ) -> Result<Vec<ValueId>> {
         let label = format!("`{}` ({})", definition.name, definition.operator);
-        if let Some(made) = expand(self, definition, inputs) {
-            return made.map_err(|error| error.at_node(label));
-        }
         let entry = registry::find(&definition.domain, &definition.operator, definition.version)
             .ok_or_else(|| {
                 Error::contract("the operator is not supported").at_node(label.clone())
             })?;
+        if let Build::Written(write) = entry.build {
+            let made = self.write_out(entry, write, definition, inputs);
+            return made.map_err(|error| error.at_node(label));
+        }
         let (least, most) = entry.inputs;
         let count = definition.inputs.len();
         if !(least..=most).contains(&count)
@@ -124,6 +119,7 @@ impl Builder {
         let is_packing = matches!(entry.build, Build::Packing(_));
         let built = match entry.build {
             Build::Plain(build) => build(definition),
+            Build::Written(_) => Err(Error::internal("an operator that is written out")),
             Build::Packing(build) => {
                 let count = if self.room() > 0 { inputs.len() } else { 0 };
                 let constants = (0..count).map(|index| operands.constant(index).cloned());
@@ -163,10 +159,19 @@ impl Builder {
             ids: inputs,
             constants: &self.constants,
         };
+        let Roles {
+            chain,
+            joint,
+            column,
+        } = if operands.are_all_listed(definition) {
+            entry.roles
+        } else {
+            Roles::NONE
+        };
         let (role, column_role, joint) = (
-            role(definition, &operands),
-            column_role(definition, &operands),
-            joint(definition, &operands),
+            chain.and_then(|recognise| recognise(definition, &operands)),
+            column.and_then(|recognise| recognise(definition, &operands)),
+            joint.and_then(|recognise| recognise(definition, &operands)),
         );
         let inputs = inputs
             .iter()
@@ -187,6 +192,37 @@ impl Builder {
             row_mixing: entry.row_mixing,
         });
         Ok(ids)
+    }
+
+    /// Adds the nodes that an operator is written out as, and gives one value for each output that
+    /// its definition lists.
+    fn write_out(
+        &mut self,
+        entry: &Entry,
+        write: fn(&mut Writer<'_>) -> Result<Made>,
+        node: &Definition,
+        inputs: &[Option<ValueId>],
+    ) -> Result<Vec<ValueId>> {
+        let (least, most) = entry.inputs;
+        if !(least..=most).contains(&inputs.len()) {
+            return Err(Error::failed(format!(
+                "{} inputs, or a required one is missing",
+                inputs.len()
+            )));
+        }
+        let made = write(&mut Writer {
+            nodes: self,
+            node,
+            inputs,
+        })?;
+        let output = |index: usize| match made.get(index).copied().flatten() {
+            Some(id) => Ok(id),
+            None if !node.has_output(index) => Ok(self.value()),
+            None => Err(Error::contract(format!(
+                "output {index} of the operator is not supported"
+            ))),
+        };
+        (0..node.outputs.len()).map(output).collect()
     }
 
     /// Whether what was made of constants may be kept as constants: a small file may have many
@@ -234,6 +270,24 @@ impl Builder {
         };
         graph.relink();
         graph
+    }
+}
+
+impl Nodes for Builder {
+    fn node(
+        &mut self,
+        definition: &Definition,
+        inputs: &[Option<ValueId>],
+    ) -> Result<Vec<ValueId>> {
+        Self::node(self, definition, inputs)
+    }
+
+    fn constant(&mut self, value: Value) -> ValueId {
+        Self::constant(self, value)
+    }
+
+    fn find_constant(&self, id: ValueId) -> Option<&Value> {
+        Self::find_constant(self, id)
     }
 }
 

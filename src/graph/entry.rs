@@ -1,7 +1,11 @@
 //! What is known of an operator before a node of it is built: its names, versions and number of
-//! inputs, what it does to rows and element types, and the function that builds it.
+//! inputs, what it does to rows and element types, what it can be to the passes, and the function
+//! that builds it.
 
+use super::operand::Operands;
 use super::operator::{Built, Definition};
+use super::pass::role::{ColumnRole, Joint, Role};
+use super::pass::writer::{Made, Writer};
 use super::tensor::Tensor;
 use super::widening::Widening;
 use crate::error::Result;
@@ -26,8 +30,33 @@ pub(crate) struct Entry {
     pub(super) row_mixing: RowMixing,
     /// The family whose kernels do its work, if one does.
     pub(super) family: Option<&'static str>,
+    /// What a node of it can be to the passes.
+    pub(super) roles: Roles,
     /// Builds a kernel of a node.
     pub(super) build: Build,
+}
+
+/// Finds out of a node's definition and its operands, which are all listed, what the node can be.
+type Recognise<T> = fn(&Definition, &Operands<'_>) -> Option<T>;
+
+/// What a node of an operator can be to the passes.
+#[derive(Clone, Copy)]
+pub(super) struct Roles {
+    /// In a chain of layers.
+    pub(super) chain: Option<Recognise<Role>>,
+    /// Next to a convolution.
+    pub(super) joint: Option<Recognise<Joint>>,
+    /// To the columns of a table.
+    pub(super) column: Option<Recognise<ColumnRole>>,
+}
+
+impl Roles {
+    /// None.
+    pub(super) const NONE: Self = Self {
+        chain: None,
+        joint: None,
+        column: None,
+    };
 }
 
 /// What the rows alongside a row are to a node.
@@ -48,6 +77,8 @@ pub(super) enum Build {
     Plain(fn(&Definition) -> Result<Built>),
     /// Of its definition and those inputs that never change, which are packed once.
     Packing(fn(&Definition, &[Option<Tensor>]) -> Result<Built>),
+    /// Of other operators, as which it is written out; outputs that nothing reads may be dropped.
+    Written(fn(&mut Writer<'_>) -> Result<Made>),
 }
 
 /// As many inputs as the node likes.
@@ -74,6 +105,16 @@ impl Entry {
         Self::with(name, (least, most), Build::Packing(build))
     }
 
+    /// An operator of ONNX Runtime that is written out as several of `ai.onnx`.
+    pub(super) const fn written(
+        name: &'static str,
+        least: usize,
+        most: usize,
+        write: fn(&mut Writer<'_>) -> Result<Made>,
+    ) -> Self {
+        Self::with(name, (least, most), Build::Written(write)).of(MICROSOFT)
+    }
+
     const fn with(name: &'static str, inputs: (usize, usize), build: Build) -> Self {
         Self {
             domain: "",
@@ -85,6 +126,7 @@ impl Entry {
             takes_blocks: false,
             row_mixing: RowMixing::Unknown,
             family: None,
+            roles: Roles::NONE,
             build,
         }
     }
@@ -116,6 +158,24 @@ impl Entry {
     /// Where the result for a row depends on all rows.
     pub(super) const fn by_all_rows(mut self) -> Self {
         self.row_mixing = RowMixing::Mixed;
+        self
+    }
+
+    /// With a role in chains of layers.
+    pub(super) const fn chains(mut self, recognise: Recognise<Role>) -> Self {
+        self.roles.chain = Some(recognise);
+        self
+    }
+
+    /// With a role next to convolutions.
+    pub(super) const fn joins(mut self, recognise: Recognise<Joint>) -> Self {
+        self.roles.joint = Some(recognise);
+        self
+    }
+
+    /// With a role among the columns of a table.
+    pub(super) const fn columns(mut self, recognise: Recognise<ColumnRole>) -> Self {
+        self.roles.column = Some(recognise);
         self
     }
 

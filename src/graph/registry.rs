@@ -3,7 +3,7 @@
 //! Owns the list and the search in it. Families of operators are in [`op`].
 
 use super::entry::{Entry, MICROSOFT, ML};
-use super::op;
+use super::{op, pass};
 
 /// The largest version of each domain that is known.
 const NEWEST: [(&str, i64); 3] = [("", 28), (ML, 5), (MICROSOFT, 1)];
@@ -18,9 +18,12 @@ static FAMILIES: &[&[Entry]] = &[
     op::gather::OPERATORS,
     op::reduction::OPERATORS,
     op::product::OPERATORS,
+    op::einsum::OPERATORS,
+    op::determinant::OPERATORS,
     op::selection::OPERATORS,
     op::normalization::OPERATORS,
     op::ml_features::OPERATORS,
+    op::ml_categories::OPERATORS,
     op::ml_linear::OPERATORS,
     op::ml_trees::OPERATORS,
     op::control::OPERATORS,
@@ -38,6 +41,7 @@ static FAMILIES: &[&[Entry]] = &[
     op::sequence::OPERATORS,
     op::loss::OPERATORS,
     op::spectrum::OPERATORS,
+    pass::expansion::OPERATORS,
 ];
 
 /// Whether an operator set is newer than any that is known, so that its operators may mean

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::operator::{Built, Definition, single};
+use crate::graph::pass::{role_chain, role_joint};
 use crate::graph::tensor::{Data, Tensor};
 use crate::network::curve;
 
@@ -22,7 +23,9 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("Atan", 1, 1, |_| real(f32::atan, f64::atan)).floats(),
     Entry::new("Sinh", 1, 1, |_| real(f32::sinh, f64::sinh)).floats(),
     Entry::new("Cosh", 1, 1, |_| real(f32::cosh, f64::cosh)).floats(),
-    Entry::new("Tanh", 1, 1, |_| rows(curve::tanh, f64::tanh)).floats(),
+    Entry::new("Tanh", 1, 1, |_| rows(curve::tanh, f64::tanh))
+        .chains(role_chain::tanh)
+        .floats(),
     Entry::new("Asinh", 1, 1, |_| real(libm::asinhf, libm::asinh)).floats(),
     Entry::new("Acosh", 1, 1, |_| real(libm::acoshf, libm::acosh)).floats(),
     Entry::new("Atanh", 1, 1, |_| real(libm::atanhf, libm::atanh)).floats(),
@@ -33,10 +36,13 @@ pub(crate) const OPERATORS: &[Entry] = &[
     })
     .floats(),
     Entry::new("Reciprocal", 1, 1, |_| real(f32::recip, f64::recip)).floats(),
-    Entry::new("Erf", 1, 1, |_| rows(vectors::errors, libm::erf)).floats(),
+    Entry::new("Erf", 1, 1, |_| rows(vectors::errors, libm::erf))
+        .chains(role_chain::error_function)
+        .floats(),
     Entry::new("Sigmoid", 1, 1, |_| {
         rows(curve::sigmoid, |x| 1.0 / (1.0 + (-x).exp()))
     })
+    .chains(role_chain::sigmoid)
     .floats(),
     Entry::new("Softplus", 1, 1, |_| wide(soft_plus)).floats(),
     Entry::new("Softsign", 1, 1, |_| wide(|x| x / (1.0 + x.abs()))).floats(),
@@ -45,7 +51,10 @@ pub(crate) const OPERATORS: &[Entry] = &[
     })
     .floats(),
     Entry::new("Mish", 1, 1, |_| wide(|x| x * soft_plus(x).tanh())).floats(),
-    Entry::new("Relu", 1, 1, |_| single(|call| relu(call.take(0)?))).widened(),
+    Entry::new("Relu", 1, 1, |_| single(|call| relu(call.take(0)?)))
+        .chains(role_chain::relu)
+        .joins(role_joint::relu)
+        .widened(),
     Entry::new("Abs", 1, 1, |_| {
         whole(f32::abs, f64::abs, i64::wrapping_abs)
     })
@@ -56,13 +65,20 @@ pub(crate) const OPERATORS: &[Entry] = &[
     })
     .widened(),
     Entry::new("HardSigmoid", 1, 1, hard_sigmoid).floats(),
-    Entry::new("Elu", 1, 1, elu).floats(),
+    Entry::new("Elu", 1, 1, elu)
+        .chains(role_chain::elu)
+        .floats(),
     Entry::new("Selu", 1, 1, selu).floats(),
     Entry::new("Celu", 1, 1, celu).floats(),
-    Entry::new("LeakyRelu", 1, 1, leaky_relu).floats(),
+    Entry::new("LeakyRelu", 1, 1, leaky_relu)
+        .chains(role_chain::leaky_relu)
+        .joins(role_joint::leaky_relu)
+        .floats(),
     Entry::new("ThresholdedRelu", 1, 1, thresholded_relu).floats(),
     Entry::new("Shrink", 1, 1, shrink).widened(),
-    Entry::new("Gelu", 1, 1, gelu).floats(),
+    Entry::new("Gelu", 1, 1, gelu)
+        .chains(role_chain::gelu)
+        .floats(),
     Entry::new("Swish", 1, 1, swish).floats(),
     Entry::new("IsNaN", 1, 1, |_| {
         single(|call| test(call.tensor(0)?, f64::is_nan))

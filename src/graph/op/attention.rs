@@ -75,7 +75,7 @@ fn attention(node: &Definition) -> Result<Built> {
 }
 
 /// Batch × heads × positions × width, of a tensor whose heads may lie side by side.
-pub(crate) fn by_heads(tensor: &Tensor, heads: Option<usize>) -> Result<Tensor> {
+pub(super) fn by_heads(tensor: &Tensor, heads: Option<usize>) -> Result<Tensor> {
     match (tensor.shape(), heads) {
         ([_, _, _, _], _) => Ok(tensor.clone()),
         (&[batch, indices, width], Some(heads)) if heads > 0 && width.is_multiple_of(heads) => {

@@ -12,11 +12,14 @@ use crate::error::{Error, Result};
 use crate::graph::cast::cast;
 use crate::graph::entry::Entry;
 use crate::graph::operator::{Built, Definition, single};
+use crate::graph::pass::role_column;
 use crate::graph::tensor::{Data, Element, ElementType, Tensor};
 use crate::memory;
 
 pub(crate) const OPERATORS: &[Entry] = &[
-    Entry::new("Cast", 1, 1, cast_to).by_row(),
+    Entry::new("Cast", 1, 1, cast_to)
+        .columns(role_column::float)
+        .by_row(),
     Entry::new("CastLike", 2, 2, |_| {
         single(|call| cast(call.tensor(0)?, call.tensor(1)?.element_type()))
     }),

@@ -3,29 +3,23 @@
 
 use super::elementwise::Number;
 use super::product::Factor;
-use super::window::{OUTSIDE, Padding, Sliding, Window};
+use super::window::{OUTSIDE, Padding, Sliding, Window, group_count};
 use crate::error::{Error, Result};
 use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{length_of, product};
 use crate::graph::operator::{Built, Definition, single};
+use crate::graph::pass::role_joint;
 use crate::graph::tensor::{Data, Tensor, element_count, room_of};
 use crate::kernel::convolution::{Activation, Axis, Filters, Finish, Images};
 
 pub(crate) const OPERATORS: &[Entry] = &[
-    Entry::new("Conv", 2, 3, convolution).floats(),
+    Entry::new("Conv", 2, 3, convolution)
+        .joins(role_joint::convolution)
+        .floats(),
     Entry::new("ConvTranspose", 2, 3, transposed_convolution).floats(),
     Entry::new("ConvInteger", 2, 4, integer_convolution),
 ];
-
-pub(crate) fn group_count(node: &Definition) -> Result<usize> {
-    let groups = length_of(node.int("group", 1)?)?;
-    if groups == 0 {
-        Err(Error::failed("a convolution in no groups"))
-    } else {
-        Ok(groups)
-    }
-}
 
 fn convolution(node: &Definition) -> Result<Built> {
     let (sliding, groups) = (Sliding::of(node)?, group_count(node)?);
@@ -177,7 +171,7 @@ impl Packed {
 }
 
 /// Images × channels × positions by filters × channels of a group × window.
-pub(crate) fn convolved<T: Factor>(
+pub(super) fn convolved<T: Factor>(
     data: &Tensor,
     values: &[T],
     weights: &Tensor,
@@ -225,7 +219,7 @@ pub(crate) fn convolved<T: Factor>(
     Tensor::new(shape, out)
 }
 
-pub(crate) fn add_bias<T: Number>(
+pub(super) fn add_bias<T: Number>(
     out: &mut [T],
     bias: Option<&Tensor>,
     filters: usize,

@@ -8,19 +8,28 @@ use crate::error::{Error, Result};
 use crate::graph::element::{mixed, number, numbers};
 use crate::graph::entry::{ANY, Entry};
 use crate::graph::operator::{Built, Call, Definition, single};
+use crate::graph::pass::{role_chain, role_column, role_joint};
 use crate::graph::tensor::{Data, Element, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("Add", 2, 2, |_| binary(Arithmetic::Add))
+        .chains(role_chain::add)
+        .joins(role_joint::sum)
+        .columns(role_column::add)
         .since(7)
         .widened(),
     Entry::new("Sub", 2, 2, |_| binary(Arithmetic::Subtract))
+        .columns(role_column::subtract)
         .since(7)
         .widened(),
     Entry::new("Mul", 2, 2, |_| binary(Arithmetic::Multiply))
+        .chains(role_chain::multiply)
+        .columns(role_column::multiply)
         .since(7)
         .widened(),
     Entry::new("Div", 2, 2, |_| binary(Arithmetic::Divide))
+        .chains(role_chain::divide)
+        .columns(role_column::divide)
         .since(7)
         .widened(),
     Entry::new("PRelu", 2, 2, |_| binary(Arithmetic::Slope))
@@ -44,7 +53,9 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("Mean", 1, ANY, |_| single(mean))
         .since(6)
         .widened(),
-    Entry::new("Clip", 1, 3, clip).widened(),
+    Entry::new("Clip", 1, 3, clip)
+        .joins(role_joint::clip)
+        .widened(),
     Entry::new("Where", 3, 3, |_| {
         single(|call| choose(call.tensor(0)?, call.tensor(1)?, call.tensor(2)?))
     }),

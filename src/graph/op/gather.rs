@@ -6,11 +6,12 @@ use crate::graph::element::{any, number};
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axis_of, length_of, product, split_at_axis, strides_of, walk};
 use crate::graph::operator::{Built, Definition, single};
+use crate::graph::pass::role_column;
 use crate::graph::tensor::{Element, Tensor, element_count, shape_count};
 use crate::memory;
 
 pub(crate) const OPERATORS: &[Entry] = &[
-    Entry::new("Gather", 2, 2, gather),
+    Entry::new("Gather", 2, 2, gather).columns(role_column::gathered),
     Entry::new("GatherElements", 2, 2, gather_elements),
     Entry::new("GatherND", 2, 2, gather_nd),
     Entry::new("Scatter", 3, 3, scatter_elements),

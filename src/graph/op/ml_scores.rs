@@ -10,7 +10,7 @@ use crate::graph::value::Value;
 
 /// What becomes of a row of scores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transform {
+pub(super) enum Transform {
     None,
     Softmax,
     Logistic,
@@ -19,7 +19,7 @@ pub(crate) enum Transform {
 }
 
 /// The transforms in the order of their numbers in `TreeEnsemble`.
-pub(crate) const TRANSFORMS: [Transform; 5] = [
+pub(super) const TRANSFORMS: [Transform; 5] = [
     Transform::None,
     Transform::Softmax,
     Transform::Logistic,

@@ -22,7 +22,7 @@ const MODES: [Mode; 7] = [
 ];
 
 /// The lists of a node's trees.
-pub(crate) struct CompactTrees<'a> {
+pub(super) struct CompactTrees<'a> {
     roots: &'a IntegerList,
     modes: Vec<Mode>,
     splits: Reals<'a>,

@@ -19,7 +19,7 @@ use crate::graph::operator::{Definition, missing_attribute};
 ///
 /// # Errors
 /// Fails if the lists do not fit each other, and as `work` does.
-pub(crate) fn with_listed<R>(
+pub(super) fn with_listed<R>(
     node: &Definition,
     votes: &str,
     target_count: usize,

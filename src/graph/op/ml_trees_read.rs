@@ -44,7 +44,7 @@ pub(crate) struct Branch {
 }
 
 /// What a leaf gives an output: (target, weight).
-pub(crate) type Vote = (u32, f64);
+pub(super) type Vote = (u32, f64);
 
 /// A tree; a leaf is its votes.
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ impl VoteTree {
 
 /// What branches ask.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Questions {
+pub(super) struct Questions {
     /// The number of features that they read.
     pub(crate) feature_count: usize,
     /// Whether every branch asks which of two numbers is greater, and none of a NaN.
@@ -124,7 +124,7 @@ impl Questions {
 
 /// What leaves vote.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Votes {
+pub(super) struct Votes {
     /// The target of the first vote of the file.
     pub(crate) first_target: Option<u32>,
     /// Whether all votes are for that one.
@@ -153,7 +153,7 @@ impl Votes {
 }
 
 /// The trees of a node, read one by one.
-pub(crate) trait Listing: Sync {
+pub(super) trait Listing: Sync {
     /// Whether thresholds and votes are in double precision.
     fn is_double(&self) -> bool;
 
@@ -232,7 +232,7 @@ pub(crate) fn wrong(what: &str) -> Error {
 }
 
 /// A feature's number.
-pub(crate) fn feature_of(number: i64) -> Result<u32> {
+pub(super) fn feature_of(number: i64) -> Result<u32> {
     u32::try_from(number)
         .ok()
         .filter(|&feature| feature < 1 << 24)

@@ -8,12 +8,13 @@ use crate::graph::layout::{
     transposed, viewed, walk,
 };
 use crate::graph::operator::{Built, Call, Definition, missing_attribute, several, single};
+use crate::graph::pass::role_column;
 use crate::graph::tensor::{Element, Tensor, room_of, shape_count};
 use crate::graph::value::Value;
 use crate::memory;
 
 pub(crate) const OPERATORS: &[Entry] = &[
-    Entry::new("Concat", 1, ANY, concat),
+    Entry::new("Concat", 1, ANY, concat).columns(role_column::joined),
     Entry::new("Split", 1, 2, split),
     Entry::new("Slice", 1, 5, slice),
     Entry::new("Expand", 2, 2, |_| single(expand)),
@@ -32,7 +33,7 @@ fn concat(node: &Definition) -> Result<Built> {
 }
 
 /// The tensors one after another along an axis.
-pub(crate) fn concatenated(tensors: &[&Tensor], axis: i64) -> Result<Tensor> {
+pub(super) fn concatenated(tensors: &[&Tensor], axis: i64) -> Result<Tensor> {
     fn typed<T: Element>(
         _: &[T],
         tensors: &[&Tensor],
@@ -114,7 +115,7 @@ fn even_parts(length: usize, count: usize) -> Result<Vec<usize>> {
         .collect())
 }
 
-pub(crate) fn split_into(data: &Tensor, axis: usize, lengths: &[usize]) -> Result<Vec<Tensor>> {
+pub(super) fn split_into(data: &Tensor, axis: usize, lengths: &[usize]) -> Result<Vec<Tensor>> {
     let total = lengths
         .iter()
         .fold(0_usize, |sum, length| sum.saturating_add(*length));

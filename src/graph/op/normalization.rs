@@ -8,6 +8,7 @@ use crate::graph::element::unsupported;
 use crate::graph::entry::Entry;
 use crate::graph::layout::{axes_of, axis_of, product};
 use crate::graph::operator::{Built, Call, Definition, several, single};
+use crate::graph::pass::role_joint;
 use crate::graph::tensor::{Data, Tensor};
 use crate::graph::value::Value;
 use crate::kernel::norm::Norm;
@@ -15,6 +16,7 @@ use crate::kernel::processor::Instructions;
 
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("BatchNormalization", 5, 5, batch_normalization)
+        .joins(role_joint::normalization)
         .since(7)
         .floats(),
     Entry::new("InstanceNormalization", 3, 3, instance_normalization)

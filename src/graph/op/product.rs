@@ -1,20 +1,19 @@
-//! Matrix products: `MatMul`, `Gemm` and `Einsum`.
+//! Matrix products: `MatMul`, `Gemm` and what ONNX Runtime makes of them.
 //!
 //! A row of a product has the same bits whatever rows stand alongside it. In single precision the
 //! right matrix is packed for tallow's own kernels, which see to it. Doubles go through the kernels
 //! of the `gemm` crate in groups of [`GROUP_ROWS`], the last one filled up with zeros, because
 //! those choose their order of addition by the number of rows.
 
-use std::sync::Arc;
-
 use super::broadcast::map;
 use super::elementwise::{Arithmetic, Number, combine};
 use crate::error::{Error, Result};
 use crate::graph::element::{number, numbers};
-use crate::graph::entry::{ANY, Entry, MICROSOFT};
-use crate::graph::layout::{broadcast, broadcast_strides, product, transposed, viewed, walk};
+use crate::graph::entry::{Entry, MICROSOFT};
+use crate::graph::layout::{broadcast, broadcast_strides, product, transposed, walk};
 use crate::graph::operator::{Built, Call, Definition, single};
-use crate::graph::tensor::{Data, Tensor, element_count, room_of};
+use crate::graph::pass::role_chain;
+use crate::graph::tensor::{Tensor, room_of};
 use crate::kernel::product::{Dense, LINE, Rows};
 use crate::network::step::BLOCK_ROWS;
 
@@ -22,16 +21,17 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("MatMul", 2, 2, |_| {
         single(|call| counted_product(call, call.tensor(0)?, call.tensor(1)?))
     })
+    .chains(role_chain::product)
     .widened(),
-    Entry::new("Gemm", 2, 3, general).widened(),
-    Entry::new("Einsum", 1, ANY, einsum).widened(),
+    Entry::new("Gemm", 2, 3, general)
+        .chains(role_chain::general_product)
+        .widened(),
     Entry::new("FusedMatMul", 2, 2, fused_product)
         .of(MICROSOFT)
         .widened(),
     Entry::new("TransposeMatMul", 2, 2, fused_product)
         .of(MICROSOFT)
         .widened(),
-    Entry::new("Det", 1, 1, |_| single(determinant)).floats(),
 ];
 
 /// Numbers of a right matrix that is packed for one product, its filling included: 256 MiB.
@@ -41,7 +41,7 @@ const MAX_PACKED: usize = 1 << 26;
 const GROUP_ROWS: usize = 64;
 
 /// A type whose matrices are multiplied.
-pub(crate) trait Factor: Number {
+pub(super) trait Factor: Number {
     /// `out = left · right`, where `out` is all zeros; the bits of a row do not depend on the other
     /// rows.
     fn multiply_rows(left: &[Self], right: &[Self], out: &mut [Self], shape: [usize; 3]) {
@@ -319,302 +319,6 @@ fn scaled(tensor: Tensor, by: f32) -> Result<Tensor> {
         return Ok(tensor);
     }
     number!(tensor.data(), values => typed(&tensor, values, by))
-}
-
-/// One letter per axis for each operand and for the result; a letter that the result is missing is
-/// summed over.
-struct Equation {
-    operands: Vec<Vec<u8>>,
-    result: Vec<u8>,
-}
-
-/// Stands for the axes of an ellipsis, which are numbered from the last one.
-const ELLIPSIS: u8 = b'.';
-
-fn einsum(node: &Definition) -> Result<Built> {
-    let text = node
-        .find_string("equation")?
-        .ok_or_else(|| crate::graph::operator::missing_attribute("equation"))?;
-    let text: String = text
-        .replace("...", ".")
-        .chars()
-        .filter(|letter| !letter.is_whitespace())
-        .collect();
-    if !text
-        .bytes()
-        .all(|byte| byte.is_ascii_alphabetic() || b".,->".contains(&byte))
-    {
-        return Err(Error::failed(format!("the equation `{text}` is broken")));
-    }
-    let (left, result) = text
-        .split_once("->")
-        .map_or((text.as_str(), None), |(left, right)| (left, Some(right)));
-    let operands: Vec<Vec<u8>> = left
-        .split(',')
-        .map(|operand| operand.as_bytes().to_vec())
-        .collect();
-    let result = result.map_or_else(|| implied(&operands), |result| result.as_bytes().to_vec());
-    if operands.len() != node.inputs.len() {
-        return Err(Error::failed(format!(
-            "the equation `{text}` is not for {} inputs",
-            node.inputs.len()
-        )));
-    }
-    single(move |call| {
-        evaluate(
-            &Equation {
-                operands: operands.clone(),
-                result: result.clone(),
-            },
-            call,
-        )
-    })
-}
-
-/// Whether a letter occurs in one place alone.
-fn is_once(letters: &[u8], letter: u8) -> bool {
-    letters.iter().position(|other| *other == letter)
-        == letters.iter().rposition(|other| *other == letter)
-}
-
-/// Without a result, the letters that occur once, in alphabetical order, after the ellipsis.
-fn implied(operands: &[Vec<u8>]) -> Vec<u8> {
-    let all: Vec<u8> = operands.concat();
-    let mut once: Vec<u8> = all
-        .iter()
-        .copied()
-        .filter(|letter| *letter == ELLIPSIS || is_once(&all, *letter))
-        .collect();
-    once.sort_unstable();
-    once.dedup();
-    once
-}
-
-fn evaluate(equation: &Equation, call: &Call) -> Result<Tensor> {
-    let tensors = call.tensors()?;
-    // Ellipsis axes become letters below 64, counted from the last.
-    let spelt = |letters: &[u8], more: usize| -> Vec<u8> {
-        letters
-            .iter()
-            .flat_map(|&letter| {
-                if letter == ELLIPSIS {
-                    (0..more as u8).rev().collect()
-                } else {
-                    vec![letter]
-                }
-            })
-            .collect()
-    };
-    let extra = |letters: &[u8], rank: usize| {
-        if letters.contains(&ELLIPSIS) {
-            (rank + 1).checked_sub(letters.len())
-        } else {
-            (rank == letters.len()).then_some(0)
-        }
-    };
-    let mut lengths = std::collections::BTreeMap::<u8, usize>::new();
-    let (mut operands, mut most) = (Vec::new(), 0);
-    for (letters, tensor) in equation.operands.iter().zip(&tensors) {
-        let more = extra(letters, tensor.rank()).ok_or_else(|| {
-            Error::failed(format!(
-                "an operand of {} axes does not fit the equation",
-                tensor.rank()
-            ))
-        })?;
-        most = most.max(more);
-        let letters = spelt(letters, more);
-        for (letter, &length) in letters.iter().zip(tensor.shape()) {
-            let known = lengths.entry(*letter).or_insert(length);
-            if *known == 1 {
-                *known = length;
-            } else if length != 1 && *known != length {
-                return Err(Error::failed("axes of one letter have different lengths"));
-            }
-        }
-        operands.push(letters);
-    }
-    let result = spelt(&equation.result, most);
-    let mut sums: Vec<u8> = lengths
-        .keys()
-        .copied()
-        .filter(|letter| !result.contains(letter))
-        .collect();
-    sums.sort_unstable();
-    let all = [result.clone(), sums].concat();
-    let length = |letter: &u8| {
-        lengths
-            .get(letter)
-            .copied()
-            .ok_or_else(|| Error::failed("the result has a letter that no operand has"))
-    };
-    let shape = all.iter().map(length).collect::<Result<Vec<usize>>>()?;
-    if let Some(fast) = as_product(&tensors, &operands, &result, &lengths)? {
-        return Ok(fast);
-    }
-    element_count(&shape)?;
-    let strides = tensors
-        .iter()
-        .zip(&operands)
-        .map(|(tensor, letters)| diagonal_strides(tensor, letters, &all))
-        .collect::<Vec<_>>();
-    let mut total: Option<Tensor> = None;
-    for (tensor, strides) in tensors.iter().zip(&strides) {
-        let spread = viewed(tensor, 0, &shape, strides)?;
-        total = Some(match total {
-            None => spread,
-            Some(total) => combine(Arithmetic::Multiply, &total, &spread)?,
-        });
-    }
-    let total = total.ok_or_else(|| Error::failed("no operand"))?;
-    super::reduction::reduced(
-        &total,
-        &(result.len()..all.len()).collect::<Vec<_>>(),
-        false,
-        super::reduction::Reduction::Sum,
-    )
-}
-
-/// The strides with which a tensor is read over all letters: 0 where it is missing one, added up
-/// where it has one twice.
-fn diagonal_strides(tensor: &Tensor, letters: &[u8], all: &[u8]) -> Vec<usize> {
-    let own = crate::graph::layout::strides_of(tensor.shape());
-    let stride = |letter: &u8| {
-        letters
-            .iter()
-            .enumerate()
-            .filter(|(axis, other)| *other == letter && tensor.shape()[*axis] != 1)
-            .map(|(axis, _)| own[axis])
-            .sum()
-    };
-    all.iter().map(stride).collect()
-}
-
-/// Two operands without doubled or stretched letters are one matrix product between transpositions.
-fn as_product(
-    tensors: &[&Tensor],
-    operands: &[Vec<u8>],
-    result: &[u8],
-    lengths: &std::collections::BTreeMap<u8, usize>,
-) -> Result<Option<Tensor>> {
-    let ([left, right], [a, b]) = (tensors, operands) else {
-        return Ok(None);
-    };
-    let is_plain = |tensor: &Tensor, letters: &[u8]| {
-        letters
-            .iter()
-            .zip(tensor.shape())
-            .all(|(letter, length)| lengths[letter] == *length)
-            && letters.iter().all(|letter| is_once(letters, *letter))
-    };
-    let lonely = |own: &[u8], other: &[u8]| {
-        own.iter()
-            .any(|letter| !other.contains(letter) && !result.contains(letter))
-    };
-    if !is_plain(left, a) || !is_plain(right, b) || lonely(a, b) || lonely(b, a) {
-        return Ok(None);
-    }
-    let (batch, sums): (Vec<u8>, Vec<u8>) = a
-        .iter()
-        .copied()
-        .filter(|letter| b.contains(letter))
-        .partition(|letter| result.contains(letter));
-    let rows: Vec<u8> = a
-        .iter()
-        .copied()
-        .filter(|letter| !b.contains(letter))
-        .collect();
-    let columns: Vec<u8> = b
-        .iter()
-        .copied()
-        .filter(|letter| !a.contains(letter))
-        .collect();
-    let size = |letters: &[u8]| {
-        letters
-            .iter()
-            .map(|letter| lengths[letter])
-            .product::<usize>()
-    };
-    let ordered = |tensor: &Tensor, own: &[u8], expected: &[u8]| {
-        let order: Vec<usize> = expected
-            .iter()
-            .filter_map(|letter| own.iter().position(|other| other == letter))
-            .collect();
-        transposed(tensor, &order)
-    };
-    let left = ordered(
-        left,
-        a,
-        &[batch.clone(), rows.clone(), sums.clone()].concat(),
-    )?
-    .reshaped(vec![size(&batch), size(&rows), size(&sums)])?;
-    let right = ordered(
-        right,
-        b,
-        &[batch.clone(), sums.clone(), columns.clone()].concat(),
-    )?
-    .reshaped(vec![size(&batch), size(&sums), size(&columns)])?;
-    let letters = [batch, rows, columns].concat();
-    let shape = letters.iter().map(|letter| lengths[letter]).collect();
-    let product = matrix_product(&left, &right)?.reshaped(shape)?;
-    ordered(&product, &letters, result).map(Some)
-}
-
-/// By elimination with the largest pivot, in double precision.
-fn determinant(call: &mut Call) -> Result<Tensor> {
-    let data = call.tensor(0)?;
-    let [.., rows, columns] = *data.shape() else {
-        return Err(Error::failed("a tensor of fewer than two axes"));
-    };
-    if rows != columns {
-        return Err(Error::failed("the matrices are not square"));
-    }
-    let values = data.doubles()?;
-    let outer = data.shape()[..data.rank() - 2].to_vec();
-    let matrices = if rows == 0 {
-        vec![1.0; product(&outer)]
-    } else {
-        values
-            .chunks_exact(rows * rows)
-            .map(|matrix| eliminate(matrix.to_vec(), rows))
-            .collect()
-    };
-    match data.data() {
-        Data::Double(_) => Tensor::new(outer, matrices),
-        _ => Tensor::from_data(
-            outer,
-            Data::Float(Arc::new(
-                matrices.into_iter().map(|value| value as f32).collect(),
-            )),
-        ),
-    }
-}
-
-fn eliminate(mut matrix: Vec<f64>, size: usize) -> f64 {
-    let mut determinant = 1.0;
-    for step in 0..size {
-        let pivot = (step..size).fold(step, |best, row| {
-            if matrix[row * size + step].abs() > matrix[best * size + step].abs() {
-                row
-            } else {
-                best
-            }
-        });
-        if matrix[pivot * size + step] == 0.0 {
-            return 0.0;
-        }
-        if pivot != step {
-            (0..size).for_each(|column| matrix.swap(pivot * size + column, step * size + column));
-            determinant = -determinant;
-        }
-        determinant *= matrix[step * size + step];
-        for row in step + 1..size {
-            let factor = matrix[row * size + step] / matrix[step * size + step];
-            (step..size).for_each(|column| {
-                matrix[row * size + column] -= factor * matrix[step * size + column];
-            });
-        }
-    }
-    determinant
 }
 
 #[cfg(test)]

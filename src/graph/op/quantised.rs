@@ -76,7 +76,7 @@ fn spread(parameter: &Tensor, shape: &[usize], axis: i64, block: usize) -> Resul
         .collect())
 }
 
-pub(crate) fn quantize(node: &Definition) -> Result<Built> {
+pub(super) fn quantize(node: &Definition) -> Result<Built> {
     let (axis, block) = (node.int("axis", 1)?, length_of(node.int("block_size", 0)?)?);
     let expected = node
         .find_int("output_dtype")?
@@ -115,7 +115,7 @@ pub(crate) fn quantize(node: &Definition) -> Result<Built> {
     })
 }
 
-pub(crate) fn dequantize(node: &Definition) -> Result<Built> {
+pub(super) fn dequantize(node: &Definition) -> Result<Built> {
     let (axis, block) = (node.int("axis", 1)?, length_of(node.int("block_size", 0)?)?);
     let expected = node
         .find_int("output_dtype")?
@@ -230,7 +230,7 @@ fn quantised_product(call: &mut Call) -> Result<Tensor> {
     rescaled(&sums, &factors, call.tensor(7)?)
 }
 
-pub(crate) fn quantised_convolution(node: &Definition) -> Result<Built> {
+pub(super) fn quantised_convolution(node: &Definition) -> Result<Built> {
     let sliding = super::window::Sliding::of(node)?;
     let groups = length_of(node.int("group", 1)?)?.max(1);
     single(move |call| {

@@ -46,7 +46,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
 
 /// What becomes of the numbers.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Reduction {
+pub(super) enum Reduction {
     Sum,
     Mean,
     Product,
@@ -78,7 +78,7 @@ fn reduce(node: &Definition, reduction: Reduction) -> Result<Built> {
 }
 
 /// The tensor with these axes brought down to one number each.
-pub(crate) fn reduced(
+pub(super) fn reduced(
     data: &Tensor,
     axes: &[usize],
     keeps: bool,
@@ -356,7 +356,7 @@ pub(crate) fn by_rows(data: &Tensor, axis: usize, row: impl Fn(&mut [f64])) -> R
     }
 }
 
-pub(crate) fn soft_max(line: &mut [f64]) {
+pub(super) fn soft_max(line: &mut [f64]) {
     let largest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     line.iter_mut()
         .for_each(|value| *value = (*value - largest).exp());
@@ -364,7 +364,7 @@ pub(crate) fn soft_max(line: &mut [f64]) {
     line.iter_mut().for_each(|value| *value /= sum);
 }
 
-pub(crate) fn log_soft_max(line: &mut [f64]) {
+pub(super) fn log_soft_max(line: &mut [f64]) {
     let largest = line.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let sum: f64 = line.iter().map(|value| (value - largest).exp()).sum();
     line.iter_mut()

@@ -435,7 +435,7 @@ impl Resizing {
 }
 
 /// The weight of a neighbour at this distance in cubic convolution, whose steepness is `a`.
-pub(crate) fn cubic_weight(distance: f64, a: f64) -> f64 {
+pub(super) fn cubic_weight(distance: f64, a: f64) -> f64 {
     if distance <= 1.0 {
         ((a + 2.0) * distance - (a + 3.0)) * distance * distance + 1.0
     } else if distance < 2.0 {

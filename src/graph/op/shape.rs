@@ -8,6 +8,7 @@ use crate::graph::layout::{axes_of, axis_of, length_of, product, shape_of, trans
 use crate::graph::operator::{
     Attribute, Built, Call, Definition, missing_attribute, several, single,
 };
+use crate::graph::pass::role_column;
 use crate::graph::tensor::{Data, Element, ElementType, Tensor};
 use crate::graph::value::Value;
 
@@ -15,9 +16,10 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("Identity", 1, 1, |_| {
         several(|call| Ok(vec![call.take_value(0)?]))
     })
+    .columns(role_column::same)
     .by_row(),
     Entry::new("Dropout", 1, 3, dropout).since(7),
-    Entry::new("Reshape", 1, 2, reshape),
+    Entry::new("Reshape", 1, 2, reshape).columns(role_column::reshaped),
     Entry::new("Flatten", 1, 1, flatten),
     Entry::new("Squeeze", 1, 2, squeeze),
     Entry::new("Unsqueeze", 1, 2, unsqueeze),
@@ -128,7 +130,7 @@ fn flatten(node: &Definition) -> Result<Built> {
 }
 
 /// Axes are an input from operator set 13 on, an attribute before.
-pub(crate) fn axes_source(
+pub(super) fn axes_source(
     node: &Definition,
 ) -> Result<impl Fn(&Call) -> Result<Option<Vec<i64>>> + Send + Sync + use<>> {
     let attribute = node.find_ints("axes")?;

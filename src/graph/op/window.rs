@@ -29,7 +29,7 @@ pub(crate) struct Sliding {
 }
 
 /// Strides, dilations, and pads (before, after), one each for every axis.
-pub(crate) type Parameters = (Vec<usize>, Vec<usize>, Vec<(i64, i64)>);
+pub(super) type Parameters = (Vec<usize>, Vec<usize>, Vec<(i64, i64)>);
 
 /// A window over axes of known lengths.
 #[derive(Clone, Debug)]
@@ -221,5 +221,14 @@ impl Window {
             all.extend(offsets);
         }
         all
+    }
+}
+
+pub(crate) fn group_count(node: &Definition) -> Result<usize> {
+    let groups = length_of(node.int("group", 1)?)?;
+    if groups == 0 {
+        Err(Error::failed("a convolution in no groups"))
+    } else {
+        Ok(groups)
     }
 }

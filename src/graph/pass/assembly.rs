@@ -9,163 +9,23 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::column::{Column, ColumnRef, Encoder, Kind, Source, Step, computed};
+use super::column::{Column, ColumnRef, Encoder, Kind, MAX_COLUMNS, Source, Step, computed};
 use super::role::ColumnRole;
 use crate::error::{Error, Result};
 use crate::feature::FeatureBlock;
-use crate::graph::entry::{ML, RowMixing};
+use crate::graph::entry::RowMixing;
 use crate::graph::ir::{Graph, Node};
 use crate::graph::op::category::Categories;
-use crate::graph::operand::Operands;
-use crate::graph::operator::{Attribute, Call, Definition, several};
+use crate::graph::operator::{Call, several};
 use crate::graph::tensor::{ElementType, Tensor, element_count};
 use crate::graph::value::{Value, ValueId, by_rows};
 use crate::graph::widening::Widening;
-
-/// Columns that one table may have: beyond, the operators do it.
-const MAX_COLUMNS: usize = 1 << 16;
 
 /// A table, still to be computed: its columns in row-major order of the axes behind the first.
 #[derive(Clone, Debug)]
 struct Table {
     columns: Vec<Column>,
     rest: Vec<usize>,
-}
-
-/// What a node of this definition does to columns, if nothing else.
-pub(crate) fn column_role(node: &Definition, operands: &Operands<'_>) -> Option<ColumnRole> {
-    if !operands.are_all_listed(node) {
-        return None;
-    }
-    let data = operands.id(0)?;
-    let constant = |reference| operands.constant(reference);
-    match (node.domain.as_str(), node.operator.as_str()) {
-        ("", "Concat") => Some(ColumnRole::Concat {
-            tables: operands.ids.iter().copied().collect::<Option<_>>()?,
-            axis: node.required_int("axis").ok()?,
-        }),
-        ("", "Reshape") if !node.flag("allowzero", false).ok()? => Some(ColumnRole::Reshape {
-            data,
-            shape: constant(1)?.integers().ok()?,
-        }),
-        ("", "Identity") => Some(ColumnRole::Same { data }),
-        ("", "Cast") => (node.required_int("to").ok()? == 1).then_some(ColumnRole::Float { data }),
-        ("", "Gather") if node.int("axis", 0).ok()? == 1 => {
-            let columns = constant(1)?;
-            (columns.rank() == 1).then(|| {
-                columns
-                    .integers()
-                    .ok()
-                    .map(|columns| ColumnRole::Pick { data, columns })
-            })?
-        }
-        (ML, "ArrayFeatureExtractor") => Some(ColumnRole::Pick {
-            data,
-            columns: constant(1)?.integers().ok()?,
-        }),
-        ("", "Add" | "Sub" | "Mul" | "Div") if node.version >= 7 => {
-            arithmetic(&node.operator, data, constant(1)?)
-        }
-        (ML, "Scaler") => {
-            let (offset, scale) = (
-                node.find_floats("offset").ok()??,
-                node.find_floats("scale").ok()??,
-            );
-            let steps = offset
-                .iter()
-                .zip(&scale)
-                .map(|(&offset, &scale)| Step::Scale { offset, scale })
-                .collect();
-            (offset.len() == scale.len()).then_some(ColumnRole::Steps { data, steps })
-        }
-        (ML, "Imputer") => {
-            let (missing, by) = (
-                node.float("replaced_value_float", 0.0).ok()?,
-                node.find_floats("imputed_value_floats").ok()??,
-            );
-            Some(ColumnRole::Steps {
-                data,
-                steps: by
-                    .into_iter()
-                    .map(|by| Step::Impute { missing, by })
-                    .collect(),
-            })
-        }
-        (ML, "OneHotEncoder") => {
-            let (categories, count) =
-                Categories::of(node, "cats_strings", "cats_int64s").ok()??;
-            let refuses_unknown = !node.flag("zeros", true).ok()?;
-            let encoder = Arc::new(Encoder {
-                categories,
-                refuses_unknown,
-                codes: Vec::new(),
-                unknown_code: 0.0,
-            });
-            (1..=MAX_COLUMNS)
-                .contains(&count)
-                .then_some(ColumnRole::OneHot {
-                    data,
-                    encoder,
-                    count,
-                })
-        }
-        (ML, "LabelEncoder") => coded(node, data),
-        _ => None,
-    }
-}
-
-fn arithmetic(operator: &str, data: ValueId, constant: &Tensor) -> Option<ColumnRole> {
-    let step = match operator {
-        "Add" => Step::Add,
-        "Sub" => Step::Subtract,
-        "Mul" => Step::Multiply,
-        _ => Step::Divide,
-    };
-    let is_row = matches!(*constant.shape(), [_] | [1, _]);
-    let values = constant.values::<f32>().ok().filter(|_| is_row)?;
-    Some(ColumnRole::Steps {
-        data,
-        steps: values.iter().copied().map(step).collect(),
-    })
-}
-
-/// Texts or integers to numbers that single precision holds.
-fn coded(node: &Definition, data: ValueId) -> Option<ColumnRole> {
-    let (categories, count) = Categories::of(node, "keys_strings", "keys_int64s").ok()??;
-    let exact =
-        |value: i64| (value.unsigned_abs() < 1 << f32::MANTISSA_DIGITS).then_some(value as f32);
-    let (codes, unknown_code, kind) = match (
-        node.attributes.get("values_floats"),
-        node.attributes.get("values_int64s"),
-    ) {
-        (Some(Attribute::Floats(codes)), _) => (
-            codes.to_vec(),
-            node.float("default_float", -0.0).ok()?,
-            Kind::Real,
-        ),
-        (None, Some(Attribute::Ints(codes))) => {
-            let codes = codes.iter().map(exact).collect::<Option<Vec<f32>>>()?;
-            (
-                codes,
-                exact(node.int("default_int64", -1).ok()?)?,
-                Kind::Whole,
-            )
-        }
-        _ => return None,
-    };
-    let encoder = Arc::new(Encoder {
-        categories,
-        refuses_unknown: false,
-        codes,
-        unknown_code,
-    });
-    (encoder.codes.len() == count && node.find_tensor("default_tensor").ok()?.is_none()).then_some(
-        ColumnRole::Code {
-            data,
-            encoder,
-            kind,
-        },
-    )
 }
 
 /// The table of a node's result, if the tables that it reads are known.

@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::feature::Columns;
 use crate::graph::op::category::{Categories, UNKNOWN};
 
+/// Columns that one table may have: beyond, the operators do it.
+pub(super) const MAX_COLUMNS: usize = 1 << 16;
+
 /// What a column's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {

@@ -5,253 +5,59 @@
 //! best at ([`super::fuse`], [`super::join`]). Source: `docs/ContribOperators.md` of ONNX Runtime
 //! 1.31 and its kernels for processors.
 
-use std::collections::HashMap;
-
 use super::expansion_quantised::{
     block_product, by_table, dynamic_product, product_of, quantised_concat, quantised_cost_model,
     quantised_mean, quantised_pool, quantised_softmax, real_product,
 };
+use super::writer::{Made, Writer, float, int};
 use crate::error::{Error, Result};
-use crate::graph::build::Builder;
-use crate::graph::entry::MICROSOFT;
-use crate::graph::operator::{Attribute, Definition};
+use crate::graph::entry::{ANY, Entry, MICROSOFT};
+use crate::graph::operator::Attribute;
 use crate::graph::tensor::Tensor;
 use crate::graph::value::ValueId;
 
-/// The operator set of what the operators are made of.
-const VERSION: i64 = 24;
-
-/// Codes of element types, as `Cast` takes them.
-pub(crate) const FLOAT: i64 = 1;
+/// A code of an element type, as `Cast` takes it.
 const INT32: i64 = 6;
 
 /// What ONNX Runtime adds to the variance where a fused norm does not say.
 const EPSILON: f32 = 1e-12;
 
-/// The outputs of an operator that is written out.
-pub(crate) type Made = Vec<Option<ValueId>>;
-
-/// Writes one operator out; gives its outputs, those that nothing may want dropped.
-type Write = fn(&mut Writer<'_>) -> Result<Made>;
-
-/// (name, the least and the largest number of inputs, how it is written out).
-const EXPANSIONS: &[(&str, (usize, usize), Write)] = &[
-    ("Gelu", (1, 1), |w| w.ends("Gelu", &[0], vec![])),
-    ("BiasGelu", (2, 2), bias_gelu),
-    ("FastGelu", (1, 2), fast_gelu),
-    ("QuickGelu", (1, 1), quick_gelu),
-    ("FusedGemm", (2, 3), fused_gemm),
-    ("FusedConv", (2, 4), fused_convolution),
-    ("SkipLayerNormalization", (3, 5), |w| skip_norm(w, true)),
-    ("SkipSimplifiedLayerNormalization", (3, 4), |w| {
+/// The operators that are written out.
+pub(crate) const OPERATORS: &[Entry] = &[
+    Entry::written("Gelu", 1, 1, |w| w.ends("Gelu", &[0], vec![])),
+    Entry::written("BiasGelu", 2, 2, bias_gelu),
+    Entry::written("FastGelu", 1, 2, fast_gelu),
+    Entry::written("QuickGelu", 1, 1, quick_gelu),
+    Entry::written("FusedGemm", 2, 3, fused_gemm),
+    Entry::written("FusedConv", 2, 4, fused_convolution),
+    Entry::written("SkipLayerNormalization", 3, 5, |w| skip_norm(w, true)),
+    Entry::written("SkipSimplifiedLayerNormalization", 3, 4, |w| {
         skip_norm(w, false)
     }),
-    ("EmbedLayerNormalization", (7, 9), embedding),
-    ("QEmbedLayerNormalization", (18, 18), quantised_embedding),
-    ("MatMulIntegerToFloat", (4, 7), |w| {
+    Entry::written("EmbedLayerNormalization", 7, 9, embedding),
+    Entry::written("QEmbedLayerNormalization", 18, 18, quantised_embedding),
+    Entry::written("MatMulIntegerToFloat", 4, 7, |w| {
         real_product(w).map(|y| vec![Some(y)])
     }),
-    ("DynamicQuantizeMatMul", (3, 5), dynamic_product),
-    ("QLinearSigmoid", (4, 5), |w| by_table(w, "Sigmoid", &[])),
-    ("QLinearLeakyRelu", (4, 5), |w| {
+    Entry::written("DynamicQuantizeMatMul", 3, 5, dynamic_product),
+    Entry::written("QLinearSigmoid", 4, 5, |w| by_table(w, "Sigmoid", &[])),
+    Entry::written("QLinearLeakyRelu", 4, 5, |w| {
         by_table(w, "LeakyRelu", &["alpha"])
     }),
-    ("QLinearSoftmax", (5, 5), quantised_softmax),
-    ("QLinearReduceMean", (4, 5), quantised_mean),
-    ("QLinearWhere", (9, 9), quantised_cost_model),
-    ("QLinearConcat", (2, usize::MAX), quantised_concat),
-    ("QLinearAveragePool", (4, 5), |w| {
+    Entry::written("QLinearSoftmax", 5, 5, quantised_softmax),
+    Entry::written("QLinearReduceMean", 4, 5, quantised_mean),
+    Entry::written("QLinearWhere", 9, 9, quantised_cost_model),
+    Entry::written("QLinearConcat", 2, ANY, quantised_concat),
+    Entry::written("QLinearAveragePool", 4, 5, |w| {
         quantised_pool(w, "AveragePool")
     }),
-    ("QLinearGlobalAveragePool", (5, 5), |w| {
+    Entry::written("QLinearGlobalAveragePool", 5, 5, |w| {
         quantised_pool(w, "GlobalAveragePool")
     }),
-    ("MatMulNBits", (3, 6), block_product),
-    ("Attention", (2, 7), attention),
-    ("QAttention", (5, 9), quantised_attention),
+    Entry::written("MatMulNBits", 3, 6, block_product),
+    Entry::written("Attention", 2, 7, attention),
+    Entry::written("QAttention", 5, 9, quantised_attention),
 ];
-
-/// The names of all operators that are written out.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
-    EXPANSIONS.iter().map(|(name, ..)| *name)
-}
-
-/// Whether an operator is written out as several others.
-pub(crate) fn is_written_out(domain: &str, name: &str) -> bool {
-    domain == MICROSOFT && names().any(|known| known == name)
-}
-
-/// Adds the nodes that an operator is written out as, if it is; gives one value for each output
-/// that its definition lists.
-pub(crate) fn expand(
-    builder: &mut Builder,
-    node: &Definition,
-    inputs: &[Option<ValueId>],
-) -> Option<Result<Vec<ValueId>>> {
-    if node.domain != MICROSOFT {
-        return None;
-    }
-    let (_, (least, most), write) = EXPANSIONS
-        .iter()
-        .find(|(name, ..)| *name == node.operator)?;
-    if !(*least..=*most).contains(&inputs.len()) {
-        return Some(Err(Error::failed(format!(
-            "{} inputs, or a required one is missing",
-            inputs.len()
-        ))));
-    }
-    let mut writer = Writer {
-        builder,
-        node,
-        inputs,
-    };
-    Some(write(&mut writer).and_then(|made| {
-        let output = |index: usize| match made.get(index).copied().flatten() {
-            Some(id) => Ok(id),
-            None if !node.has_output(index) => Ok(writer.builder.unmade()),
-            None => Err(Error::contract(format!(
-                "output {index} of the operator is not supported"
-            ))),
-        };
-        (0..node.outputs.len()).map(output).collect()
-    }))
-}
-
-/// An operator being written out.
-pub(crate) struct Writer<'a> {
-    pub(crate) builder: &'a mut Builder,
-    pub(crate) node: &'a Definition,
-    pub(crate) inputs: &'a [Option<ValueId>],
-}
-
-pub(crate) fn int(name: &'static str, value: i64) -> (&'static str, Attribute) {
-    (name, Attribute::Int(value))
-}
-
-fn float(name: &'static str, value: f32) -> (&'static str, Attribute) {
-    (name, Attribute::Float(value))
-}
-
-pub(crate) type Named = (&'static str, Attribute);
-
-impl Writer<'_> {
-    pub(crate) fn input(&self, index: usize) -> Result<ValueId> {
-        self.optional(index)
-            .ok_or_else(|| Error::failed(format!("input {index} is missing")))
-    }
-
-    pub(crate) fn optional(&self, index: usize) -> Option<ValueId> {
-        self.inputs.get(index).copied().flatten()
-    }
-
-    pub(crate) fn constant(&mut self, tensor: Tensor) -> ValueId {
-        self.builder.constant(tensor.into())
-    }
-
-    /// An attribute of the operator that is one of the node it is written out as.
-    pub(crate) fn own(&self, name: &'static str) -> Option<Named> {
-        self.node
-            .attributes
-            .get(name)
-            .map(|value| (name, value.clone()))
-    }
-
-    pub(crate) fn all_of(
-        &mut self,
-        domain: &str,
-        operator: &str,
-        inputs: &[Option<ValueId>],
-        attributes: Vec<Named>,
-        outputs: usize,
-    ) -> Result<Vec<ValueId>> {
-        let definition = Definition {
-            name: self.node.name.clone(),
-            operator: operator.to_owned(),
-            domain: domain.to_owned(),
-            version: if domain.is_empty() { VERSION } else { 1 },
-            attributes: attributes
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect::<HashMap<String, Attribute>>(),
-            inputs: inputs.iter().map(Option::is_some).collect(),
-            outputs: vec![true; outputs],
-        };
-        self.builder.node(&definition, inputs)
-    }
-
-    pub(crate) fn add_node(
-        &mut self,
-        operator: &str,
-        inputs: &[ValueId],
-        attributes: Vec<Named>,
-    ) -> Result<ValueId> {
-        self.sparse(
-            operator,
-            &inputs.iter().copied().map(Some).collect::<Vec<_>>(),
-            attributes,
-        )
-    }
-
-    /// A node some of whose inputs may be dropped.
-    pub(crate) fn sparse(
-        &mut self,
-        operator: &str,
-        inputs: &[Option<ValueId>],
-        attributes: Vec<Named>,
-    ) -> Result<ValueId> {
-        let present_count = inputs
-            .iter()
-            .rposition(Option::is_some)
-            .map_or(0, |last| last + 1);
-        self.all_of("", operator, &inputs[..present_count], attributes, 1)?
-            .first()
-            .copied()
-            .ok_or_else(|| Error::internal("a node without an output"))
-    }
-
-    /// The one node of these inputs of the operator.
-    pub(crate) fn ends(
-        &mut self,
-        operator: &str,
-        indices: &[usize],
-        attributes: Vec<Named>,
-    ) -> Result<Made> {
-        let inputs = indices
-            .iter()
-            .map(|index| self.input(*index))
-            .collect::<Result<Vec<ValueId>>>()?;
-        Ok(vec![Some(self.add_node(operator, &inputs, attributes)?)])
-    }
-
-    /// The value with another added, if there is one.
-    pub(crate) fn plus(&mut self, value: ValueId, other: Option<ValueId>) -> Result<ValueId> {
-        other.map_or(Ok(value), |other| {
-            self.add_node("Add", &[value, other], vec![])
-        })
-    }
-
-    pub(crate) fn real(
-        &mut self,
-        value: ValueId,
-        scale: ValueId,
-        zero: Option<ValueId>,
-    ) -> Result<ValueId> {
-        self.sparse(
-            "DequantizeLinear",
-            &[Some(value), Some(scale), zero],
-            vec![],
-        )
-    }
-
-    pub(crate) fn quantised(
-        &mut self,
-        value: ValueId,
-        scale: ValueId,
-        zero: Option<ValueId>,
-    ) -> Result<ValueId> {
-        self.sparse("QuantizeLinear", &[Some(value), Some(scale), zero], vec![])
-    }
-}
 
 fn bias_gelu(w: &mut Writer) -> Result<Made> {
     let sum = w.plus(w.input(0)?, Some(w.input(1)?))?;

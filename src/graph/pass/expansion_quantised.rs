@@ -1,7 +1,7 @@
 //! Operators of ONNX Runtime between integers that stand for reals, written out as several of
 //! `ai.onnx`: see [`super::expansion`].
 
-use super::expansion::{FLOAT, Made, Writer, int};
+use super::writer::{FLOAT, Made, Writer, int};
 use crate::error::{Error, Result};
 use crate::graph::op::block_quantised::{BlockLayout, unpacked};
 use crate::graph::operator::missing_attribute;
@@ -10,7 +10,7 @@ use crate::graph::value::{Value, ValueId};
 
 /// A product of integers as reals: inputs A, B, the scales of both, the zero points of both, and
 /// what is added.
-pub(crate) fn real_product(w: &mut Writer) -> Result<ValueId> {
+pub(super) fn real_product(w: &mut Writer) -> Result<ValueId> {
     let [a, b, a_scale, b_scale] = [0, 1, 2, 3].map(|index| w.input(index));
     product_of(
         w,
@@ -37,7 +37,7 @@ pub(crate) fn product_of(
     w.plus(product, bias)
 }
 
-pub(crate) fn dynamic_product(w: &mut Writer) -> Result<Made> {
+pub(super) fn dynamic_product(w: &mut Writer) -> Result<Made> {
     let quantised = w.all_of("", "DynamicQuantizeLinear", &[Some(w.input(0)?)], vec![], 3)?;
     let [data, scale, zero] = quantised[..] else {
         return Err(Error::internal("a quantised tensor without its parameters"));
@@ -51,7 +51,7 @@ pub(crate) fn dynamic_product(w: &mut Writer) -> Result<Made> {
 }
 
 /// A function of each number, between reals and back: what ONNX Runtime has a table of.
-pub(crate) fn by_table(
+pub(super) fn by_table(
     w: &mut Writer,
     operator: &str,
     attributes: &[&'static str],
@@ -66,7 +66,7 @@ pub(crate) fn by_table(
     )?)])
 }
 
-pub(crate) fn quantised_softmax(w: &mut Writer) -> Result<Made> {
+pub(super) fn quantised_softmax(w: &mut Writer) -> Result<Made> {
     if w.node.int("opset", 13)? < 13 && w.node.int("axis", -1)? != -1 {
         return Err(Error::contract(
             "`opset` below 13 with an `axis` other than the last is not supported",
@@ -75,7 +75,7 @@ pub(crate) fn quantised_softmax(w: &mut Writer) -> Result<Made> {
     by_table(w, "Softmax", &["axis"])
 }
 
-pub(crate) fn quantised_pool(w: &mut Writer, operator: &str) -> Result<Made> {
+pub(super) fn quantised_pool(w: &mut Writer, operator: &str) -> Result<Made> {
     if w.node.flag("channels_last", false)? {
         return Err(Error::contract("`channels_last` is not supported")
             .hint("save the optimised model with ORT_ENABLE_EXTENDED, not ORT_ENABLE_ALL"));
@@ -96,11 +96,11 @@ pub(crate) fn quantised_pool(w: &mut Writer, operator: &str) -> Result<Made> {
 
 /// A product with a matrix whose columns are kept in blocks of few bits, which becomes one of reals
 /// when the model is read.
-pub(crate) fn block_product(w: &mut Writer) -> Result<Made> {
+pub(super) fn block_product(w: &mut Writer) -> Result<Made> {
     let layout = BlockLayout::of(w.node)?;
     let constant = |index: usize| match w.optional(index) {
         None => Ok(None),
-        Some(id) => match w.builder.find_constant(id) {
+        Some(id) => match w.nodes.find_constant(id) {
             Some(Value::Tensor(tensor)) => Ok(Some(tensor.clone())),
             _ => Err(Error::contract(format!(
                 "input {index} must be part of the model"
@@ -122,7 +122,7 @@ pub(crate) fn block_product(w: &mut Writer) -> Result<Made> {
     Ok(vec![Some(w.plus(product, w.optional(5))?)])
 }
 
-pub(crate) fn quantised_mean(w: &mut Writer) -> Result<Made> {
+pub(super) fn quantised_mean(w: &mut Writer) -> Result<Made> {
     let axes = w
         .node
         .find_ints("axes")?
@@ -134,7 +134,7 @@ pub(crate) fn quantised_mean(w: &mut Writer) -> Result<Made> {
     Ok(vec![Some(w.quantised(mean, w.input(3)?, w.optional(4))?)])
 }
 
-pub(crate) fn quantised_cost_model(w: &mut Writer) -> Result<Made> {
+pub(super) fn quantised_cost_model(w: &mut Writer) -> Result<Made> {
     let yes = w.real(w.input(1)?, w.input(2)?, w.optional(3))?;
     let no = w.real(w.input(4)?, w.input(5)?, w.optional(6))?;
     let chosen = w.add_node("Where", &[w.input(0)?, yes, no], vec![])?;
@@ -146,7 +146,7 @@ pub(crate) fn quantised_cost_model(w: &mut Writer) -> Result<Made> {
 }
 
 /// Tensors, each with its scale and zero point, one after another.
-pub(crate) fn quantised_concat(w: &mut Writer) -> Result<Made> {
+pub(super) fn quantised_concat(w: &mut Writer) -> Result<Made> {
     let axis = w.node.required_int("axis")?;
     if w.inputs.len() % 3 != 2 {
         return Err(Error::failed("an input without its scale and zero point"));

@@ -12,124 +12,13 @@ use super::role::{Matrix, Part, Role};
 use crate::error::{Error, Result};
 use crate::feature::Columns;
 use crate::graph::ir::Node;
-use crate::graph::operand::Operands;
-use crate::graph::operator::{Call, Definition, single};
+use crate::graph::operator::{Call, single};
 use crate::graph::tensor::{Tensor, room_of};
 use crate::graph::value::{Value, ValueId};
 use crate::graph::widening::Widening;
 use crate::kernel::product::{Dense, Rows};
 use crate::network::block::Pool;
-use crate::network::step::{
-    Activation, BLOCK_ROWS, RowStep, Step, activate, memory_bytes, run, then,
-};
-
-/// What a node of this definition can be, if anything.
-pub(crate) fn role(node: &Definition, operands: &Operands<'_>) -> Option<Role> {
-    if !node.domain.is_empty() || !operands.are_all_listed(node) {
-        return None;
-    }
-    let (id, constant) = (|index| operands.id(index), |index| operands.single(index));
-    let activation = |activation: Activation| {
-        Some(Role {
-            data: id(0)?,
-            part: Part::Activation(activation),
-        })
-    };
-    let either = |part: fn(Tensor) -> Part| {
-        let (data, tensor) = match (constant(0), constant(1)) {
-            (None, Some(tensor)) => (id(0)?, tensor),
-            (Some(tensor), None) => (id(1)?, tensor),
-            _ => return None,
-        };
-        (columns_of(&tensor).is_some() && node.version >= 7).then(|| Role {
-            data,
-            part: part(tensor),
-        })
-    };
-    match node.operator.as_str() {
-        "MatMul" => Some(Role {
-            data: id(0)?,
-            part: Part::Product(matrix(constant(1)?, false)?),
-        }),
-        "Gemm" => general(node, id(0)?, constant(1)?, id(2).is_some(), constant(2)),
-        "Add" => either(Part::Add),
-        "Mul" if constant(0).is_none() && constant(1).is_none() => Some(Role {
-            data: id(0)?,
-            part: Part::Times(id(1)?),
-        }),
-        "Mul" => either(Part::Multiply),
-        "Div" => Some(Role {
-            data: id(0)?,
-            part: Part::Divide(constant(1)?),
-        }),
-        "Erf" => Some(Role {
-            data: id(0)?,
-            part: Part::Erf,
-        }),
-        "Relu" => activation(Activation::Relu),
-        "Sigmoid" => activation(Activation::Sigmoid),
-        "Tanh" => activation(Activation::Tanh),
-        "LeakyRelu" => activation(Activation::LeakyRelu(node.float("alpha", 0.01).ok()?)),
-        "Elu" => activation(Activation::Elu(node.float("alpha", 1.0).ok()?)),
-        "Gelu" => activation(
-            if node.choice("approximate", &["none", "tanh"], 0).ok()? == 0 {
-                Activation::Gelu
-            } else {
-                Activation::GeluTanh
-            },
-        ),
-        _ => None,
-    }
-}
-
-fn matrix(weight: Tensor, is_transposed: bool) -> Option<Matrix> {
-    let is_matrix = weight.rank() == 2 && !weight.is_empty();
-    is_matrix.then_some(Matrix {
-        weight,
-        is_transposed,
-        scale: 1.0,
-        bias: None,
-        is_strict: false,
-    })
-}
-
-fn general(
-    node: &Definition,
-    data: ValueId,
-    weight: Tensor,
-    is_added: bool,
-    addend: Option<Tensor>,
-) -> Option<Role> {
-    if node.flag("transA", false).ok()?
-        || is_added && addend.as_ref().and_then(columns_of).is_none()
-    {
-        return None;
-    }
-    let (alpha, beta) = (
-        node.float("alpha", 1.0).ok()?,
-        node.float("beta", 1.0).ok()?,
-    );
-    let matrix = matrix(weight, node.flag("transB", false).ok()?)?;
-    let bias = addend.map(|addend| (addend, beta));
-    Some(Role {
-        data,
-        part: Part::Product(Matrix {
-            scale: alpha,
-            bias,
-            is_strict: true,
-            ..matrix
-        }),
-    })
-}
-
-/// The length of a constant that has one number for each column, or one for all.
-fn columns_of(tensor: &Tensor) -> Option<usize> {
-    match *tensor.shape() {
-        [] => Some(1),
-        [count] | [1, count] => Some(count),
-        _ => None,
-    }
-}
+use crate::network::step::{BLOCK_ROWS, RowStep, Step, activate, memory_bytes, run, then};
 
 /// One number for each of `count` columns.
 fn spread(tensor: &Tensor, count: usize, scale: f32) -> Result<Vec<f32>> {

@@ -16,7 +16,7 @@ use crate::network::curve;
 use crate::network::step::Activation;
 
 /// Puts one node in the place of each such five.
-pub(crate) fn join_gelus(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
+pub(super) fn join_gelus(nodes: &mut Vec<Node>, outputs: &[ValueId]) {
     let readers = readers(nodes, outputs);
     let results = nodes.iter().enumerate().flat_map(|(index, node)| {
         node.outputs

@@ -13,103 +13,14 @@ use super::role::{Joint, Normalization, Source};
 use crate::error::Result;
 use crate::graph::ir::Node;
 use crate::graph::op::broadcast::change;
-use crate::graph::op::convolution::{Packed, group_count};
+use crate::graph::op::convolution::Packed;
 use crate::graph::op::elementwise::{Arithmetic, combine};
 use crate::graph::op::window::Sliding;
-use crate::graph::operand::Operands;
-use crate::graph::operator::{Call, Definition, single};
+use crate::graph::operator::{Call, single};
 use crate::graph::tensor::Tensor;
 use crate::graph::value::ValueId;
 use crate::graph::widening::Widening;
 use crate::kernel::convolution::{Activation, Finish};
-
-/// What a node of this definition can be, if anything.
-pub(crate) fn joint(node: &Definition, operands: &Operands<'_>) -> Option<Joint> {
-    if !node.domain.is_empty() || !operands.are_all_listed(node) {
-        return None;
-    }
-    let (id, constant) = (|index| operands.id(index), |index| operands.single(index));
-    match node.operator.as_str() {
-        "Conv" => {
-            let bias = constant(2);
-            let is_packable = bias.is_some() == id(2).is_some();
-            let weights = constant(1).filter(|weights| is_packable && !weights.is_empty())?;
-            let (sliding, groups) = (Sliding::of(node).ok()?, group_count(node).ok()?);
-            Some(Joint::Convolution(Source {
-                data: id(0)?,
-                sliding,
-                groups,
-                weights,
-                bias,
-            }))
-        }
-        "BatchNormalization" => normalization(
-            node,
-            [constant(1)?, constant(2)?, constant(3)?, constant(4)?],
-        )
-        .map(Joint::Normalization),
-        "Add" if node.version >= 7 => {
-            let both = [id(0)?, id(1)?];
-            (both[0] != both[1] && both.iter().all(|id| !operands.constants.contains_key(id)))
-                .then_some(Joint::Sum(both))
-        }
-        "Relu" => Some(Joint::Activation(Activation::Clamp {
-            least: 0.0,
-            most: f32::INFINITY,
-        })),
-        "LeakyRelu" => node
-            .float("alpha", 0.01)
-            .ok()
-            .filter(|alpha| alpha.is_finite())
-            .map(|alpha| Joint::Activation(Activation::Leaky(alpha))),
-        "Clip" => {
-            let limit = |index: usize, name: &str, default: f32| match id(index) {
-                _ if node.version < 11 => node.float(name, default).ok(),
-                None => Some(default),
-                Some(_) => constant(index)
-                    .filter(|limit| limit.rank() < 2)
-                    .and_then(|limit| match limit.values::<f32>() {
-                        Ok([one]) => Some(*one),
-                        _ => None,
-                    }),
-            };
-            let (least, most) = (
-                limit(1, "min", f32::NEG_INFINITY)?,
-                limit(2, "max", f32::INFINITY)?,
-            );
-            (!least.is_nan() && !most.is_nan())
-                .then_some(Joint::Activation(Activation::Clamp { least, most }))
-        }
-        _ => None,
-    }
-}
-
-fn normalization(node: &Definition, parameters: [Tensor; 4]) -> Option<Normalization> {
-    let is_training = node.flag("training_mode", false).ok()?
-        || node.outputs.iter().skip(1).any(|expected| *expected);
-    let epsilon = f64::from(node.float("epsilon", 1e-5).ok()?);
-    let [scale, bias, mean, variance] = parameters.map(|parameter| parameter.doubles().ok());
-    let (scale, bias, mean, variance) = (scale?, bias?, mean?, variance?);
-    if is_training
-        || [&bias, &mean, &variance]
-            .iter()
-            .any(|other| other.len() != scale.len())
-    {
-        return None;
-    }
-    let factors: Vec<f64> = scale
-        .iter()
-        .zip(&variance)
-        .map(|(scale, variance)| scale / (variance + epsilon).sqrt())
-        .collect();
-    let shifts = bias
-        .iter()
-        .zip(&mean)
-        .zip(&factors)
-        .map(|((bias, mean), factor)| bias - mean * factor)
-        .collect();
-    Some(Normalization { factors, shifts })
-}
 
 impl Source {
     /// The same with a normalisation behind it, if that is of its channels.

@@ -13,3 +13,7 @@ pub(crate) mod join;
 #[cfg(test)]
 pub(crate) mod join_tests;
 pub(crate) mod role;
+pub(crate) mod role_chain;
+pub(crate) mod role_column;
+pub(crate) mod role_joint;
+pub(crate) mod writer;
