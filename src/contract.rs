@@ -5,6 +5,7 @@
 //! [`Contract`], a manifest may tighten it.
 
 pub mod binding;
+pub(crate) mod fitting;
 pub(crate) mod reads;
 pub mod renaming;
 

@@ -19,7 +19,8 @@ use super::number::{parse, plain};
 use super::range::out_of_range;
 use super::real::Real;
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
-use crate::contract::binding::{BoundInput, integer_limits};
+use crate::contract::binding::BoundInput;
+use crate::contract::fitting::integer_limits;
 use crate::contract::reads::wants;
 use crate::contract::{
     ColumnType, HashedCategories, HashedCode, InputKind, NativeElement, NativeType, Policy,

@@ -22,7 +22,7 @@ use super::range::overflows;
 use super::real::Real;
 use super::vector;
 use super::verdict::Reason;
-use crate::contract::binding::integer_limits;
+use crate::contract::fitting::integer_limits;
 use crate::contract::{ColumnType, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result, shell_word};
 

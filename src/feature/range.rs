@@ -3,7 +3,7 @@
 use half::{bf16, f16};
 
 use crate::contract::NativeElement;
-use crate::contract::binding::integer_limits;
+use crate::contract::fitting::integer_limits;
 
 /// The message for a number that the type of a graph's input does not hold.
 pub(super) fn out_of_range(element: NativeElement) -> String {
