@@ -13,7 +13,7 @@ use tallow::forest::{
     Child, Condition, Ensemble, Forest, Frame, Kernel, Missing, Node, Shape, Target, Test, Tree,
 };
 use tallow::kernel::processor::Instructions;
-use tallow::model::{Model, Scores, Wants};
+use tallow::model::{NumericModel, Scores, Wants};
 
 const FEATURES: usize = 28;
 const ROWS: usize = 4_096;
@@ -167,7 +167,6 @@ impl Maker {
                 (0..FEATURES).for_each(|feature| columns.column_mut(feature).fill_with(&mut value));
                 FeatureBlock::Double(columns)
             }
-            Precision::Native => unreachable!("forests compute in one precision"),
         }
     }
 }

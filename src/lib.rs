@@ -19,7 +19,7 @@
 //! | [`contract`] | what does a model need of a table, and does this table have it? | [`contract::Contract`], [`contract::binding::BoundInput`] |
 //! | [`feature`] | which numbers does the model read? | [`feature::FeatureBlock`], [`feature::encode::Encoder`] |
 //! | [`mod@format`] | which model does a file hold? | [`format::Importer`], [`format::IMPORTERS`] |
-//! | [`model`] | which score do these numbers give? | [`model::Model`] |
+//! | [`model`] | which score do these numbers give? | [`model::TrainedModel`], [`model::NumericModel`], [`model::ColumnModel`] |
 //! | [`linear`], [`forest`], [`network`] | the families of models for rows of numbers | [`linear::Linear`], [`forest::Forest`], [`network::Network`] |
 //! | [`text`] | text models: encoders and the forward passes under them | [`text::encoder::TextModel`] |
 //! | [`graph`] | graphs of operators: `op` runs them, `pass` rewrites them before | [`graph::Graph`] |

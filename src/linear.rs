@@ -6,7 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Model, OffsetRule, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, OffsetRule, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// A linear model with one or more outputs.
@@ -123,12 +123,18 @@ impl Model for Linear {
         "linear"
     }
 
-    fn precision(&self) -> Precision {
-        Precision::Single
-    }
-
     fn feature_count(&self) -> usize {
         self.feature_count
+    }
+
+    fn memory_bytes(&self) -> usize {
+        size_of::<f32>() * (self.weights.len() + self.intercepts.len() + self.biases.len())
+    }
+}
+
+impl NumericModel for Linear {
+    fn precision(&self) -> Precision {
+        Precision::Single
     }
 
     fn margin_count(&self) -> usize {
@@ -141,10 +147,6 @@ impl Model for Linear {
 
     fn offset_rule(&self) -> Option<OffsetRule> {
         Some(OffsetRule::Start)
-    }
-
-    fn memory_bytes(&self) -> usize {
-        size_of::<f32>() * (self.weights.len() + self.intercepts.len() + self.biases.len())
     }
 }
 
@@ -195,19 +197,12 @@ mod tests {
         let mut scores = Scores {
             margins,
             leaves: Some(vec![1]),
-            truncated_count: 2,
-            unseen: vec![3],
-            counts: vec![4],
         };
         model
             .worker()
             .score(&block, &wants, &mut scores)
             .expect("the blocks fit");
-        assert_eq!(
-            (scores.leaves, scores.truncated_count, scores.unseen),
-            (None, 0, Vec::new()),
-            "what a former block left is dropped"
-        );
+        assert_eq!(scores.leaves, None, "what a former block left is dropped");
         assert_eq!(
             scores.margins,
             Margins::Single(vec![12.5, 21.5]),

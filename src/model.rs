@@ -1,9 +1,13 @@
-//! Numbers to scores: the [`Model`] trait that every family implements, and what is known of a
-//! loaded model.
+//! Rows to scores: the traits that every family implements, and what is known of a loaded model.
 //!
 //! A model is immutable and shared by all threads; what one thread needs to write on is in its
-//! [`Worker`]. Each family has a folder or file of its own, formats are in
+//! worker. A [`NumericModel`] makes margins of blocks of numbers, a [`ColumnModel`] makes finished
+//! columns of arrays. Each family has a folder or file of its own, formats are in
 //! [`mod@crate::format`]. Nothing here knows columns of a table, files or threads.
+
+use std::ops::Deref;
+
+use arrow::array::ArrayRef;
 
 use crate::contract::Contract;
 use crate::error::Result;
@@ -52,7 +56,7 @@ pub struct Wants<'a> {
     pub leaves: bool,
 }
 
-/// What a worker makes of a block.
+/// What a worker makes of a block of numbers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scores {
     /// `rows × margin_count` values.
@@ -61,13 +65,6 @@ pub struct Scores {
     /// original library numbers a tree's leaves; none if they were not asked for, and for families
     /// without trees.
     pub leaves: Option<Vec<u32>>,
-    /// The rows of which the model read only a part.
-    pub truncated_count: u64,
-    /// For each input, the values that the model's own encoders do not know; empty where it has
-    /// no encoders.
-    pub unseen: Vec<u64>,
-    /// For each of [`Model::counters`], what the block added to it.
-    pub counts: Vec<u64>,
 }
 
 impl Scores {
@@ -77,9 +74,6 @@ impl Scores {
         Self {
             margins: Margins::empty(precision),
             leaves: None,
-            truncated_count: 0,
-            unseen: Vec::new(),
-            counts: Vec::new(),
         }
     }
 
@@ -88,16 +82,26 @@ impl Scores {
         match &mut self.margins {
             Margins::Single(values) => values.clear(),
             Margins::Double(values) => values.clear(),
-            Margins::Native(columns) => columns.clear(),
         }
         self.leaves = None;
-        self.truncated_count = 0;
-        self.unseen.clear();
-        self.counts.clear();
     }
 }
 
-/// A model at work on one thread, with the memory that it writes on.
+/// What a worker makes of arrays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ColumnScores {
+    /// Finished columns, one value a row each; none yet where there is no row.
+    pub columns: Vec<ArrayRef>,
+    /// The rows of which the model read only a part.
+    pub truncated_count: u64,
+    /// For each input, the values that the model's own encoders do not know; empty where it has
+    /// no encoders.
+    pub unseen: Vec<u64>,
+    /// For each of [`ColumnModel::counters`], what the rows added to it.
+    pub counts: Vec<u64>,
+}
+
+/// A model of numbers at work on one thread, with the memory that it writes on.
 pub trait Worker: Send + std::fmt::Debug {
     /// Scores every row of `block` into `scores`, whose former content is replaced.
     ///
@@ -108,17 +112,49 @@ pub trait Worker: Send + std::fmt::Debug {
     -> Result<()>;
 }
 
-/// A trained model: feature blocks in, margins out. The same rows give the same margins, bit for
-/// bit, in any batch.
+/// A model of columns at work on one thread, with the memory that it writes on.
+pub trait ColumnWorker: Send + std::fmt::Debug {
+    /// Scores every row of `columns`, one array for each feature, of the type that its input
+    /// declares.
+    ///
+    /// # Errors
+    /// Fails if the columns are others than the model's, or at a value that it refuses.
+    fn score(&mut self, columns: &[ArrayRef]) -> Result<ColumnScores>;
+}
+
+/// A trained model. The same rows give the same scores, bit for bit, in any batch.
 pub trait Model: Send + Sync + std::fmt::Debug {
     /// The family's name: `forest`, `linear`, `network`, …
     fn family(&self) -> &'static str;
 
-    /// The precision of the blocks that it reads and of the margins that it writes.
-    fn precision(&self) -> Precision;
-
     /// The number of features that it reads.
     fn feature_count(&self) -> usize;
+
+    /// The bytes that the model holds in memory, shared by all workers.
+    fn memory_bytes(&self) -> usize;
+
+    /// The bytes that one worker's values take while it scores, apart from its block and its
+    /// scratch space, where the model decides that.
+    fn worker_bytes(&self) -> usize {
+        0
+    }
+
+    /// The most rows that one worker scores at once, for models that take so long for a row that
+    /// ordinary blocks would leave workers idle at the end.
+    fn block_rows(&self) -> Option<usize> {
+        None
+    }
+
+    /// The rows that such models have read at once.
+    fn portion_rows(&self) -> Option<usize> {
+        None
+    }
+}
+
+/// A model of numbers: blocks of features in, margins out.
+pub trait NumericModel: Model {
+    /// The precision of the blocks that it reads and of the margins that it writes.
+    fn precision(&self) -> Precision;
 
     /// The number of margins that it writes for each row, at least 1.
     fn margin_count(&self) -> usize;
@@ -140,30 +176,93 @@ pub trait Model: Send + Sync + std::fmt::Debug {
     fn offset_rule(&self) -> Option<OffsetRule> {
         None
     }
+}
 
-    /// The bytes that the model holds in memory, shared by all workers.
-    fn memory_bytes(&self) -> usize;
+/// A model of columns: arrays in, finished columns out.
+pub trait ColumnModel: Model {
+    /// A worker for one thread.
+    fn worker(&self) -> Box<dyn ColumnWorker + '_>;
 
-    /// The bytes that one worker's values take while it scores, apart from its block and its
-    /// scratch space, where the model decides that.
-    fn worker_bytes(&self) -> usize {
-        0
-    }
-
-    /// The most rows that one worker scores at once, for models that take so long for a row that
-    /// ordinary blocks would leave workers idle at the end.
-    fn block_rows(&self) -> Option<usize> {
-        None
-    }
-
-    /// The rows that such models have read at once.
-    fn portion_rows(&self) -> Option<usize> {
-        None
-    }
-
-    /// What its workers count in [`Scores::counts`].
+    /// What its workers count in [`ColumnScores::counts`].
     fn counters(&self) -> &'static [Counter] {
         &[]
+    }
+}
+
+/// A trained model of either kind.
+#[derive(Debug)]
+pub enum TrainedModel {
+    /// Blocks of features in, margins out: forests, linear models, networks.
+    Numeric(Box<dyn NumericModel>),
+    /// Arrays in, finished columns out: graphs, text models.
+    Columnar(Box<dyn ColumnModel>),
+}
+
+impl TrainedModel {
+    /// A model of numbers.
+    #[must_use]
+    pub fn numeric(model: impl NumericModel + 'static) -> Self {
+        Self::Numeric(Box::new(model))
+    }
+
+    /// A model of columns.
+    #[must_use]
+    pub fn columnar(model: impl ColumnModel + 'static) -> Self {
+        Self::Columnar(Box::new(model))
+    }
+
+    /// The model, if it is one of numbers.
+    #[must_use]
+    pub fn as_numeric(&self) -> Option<&dyn NumericModel> {
+        match self {
+            Self::Numeric(model) => Some(&**model),
+            Self::Columnar(_) => None,
+        }
+    }
+
+    /// The model, if it is one of columns.
+    #[must_use]
+    pub fn as_columnar(&self) -> Option<&dyn ColumnModel> {
+        match self {
+            Self::Numeric(_) => None,
+            Self::Columnar(model) => Some(&**model),
+        }
+    }
+
+    /// The precision of a model of numbers; none for one of columns, each of which has the type
+    /// that its input declares.
+    #[must_use]
+    pub fn precision(&self) -> Option<Precision> {
+        self.as_numeric().map(NumericModel::precision)
+    }
+
+    /// The number of margins that it writes for each row; 1 for a model of columns.
+    #[must_use]
+    pub fn margin_count(&self) -> usize {
+        self.as_numeric().map_or(1, NumericModel::margin_count)
+    }
+
+    /// What offsets do to the margins; none for models that take no offsets.
+    #[must_use]
+    pub fn offset_rule(&self) -> Option<OffsetRule> {
+        self.as_numeric().and_then(NumericModel::offset_rule)
+    }
+
+    /// What its workers count.
+    #[must_use]
+    pub fn counters(&self) -> &'static [Counter] {
+        self.as_columnar().map_or(&[], ColumnModel::counters)
+    }
+}
+
+impl Deref for TrainedModel {
+    type Target = dyn Model;
+
+    fn deref(&self) -> &(dyn Model + 'static) {
+        match self {
+            Self::Numeric(model) => &**model,
+            Self::Columnar(model) => &**model,
+        }
     }
 }
 
@@ -186,7 +285,7 @@ pub struct Description {
 #[derive(Debug)]
 pub struct LoadedModel {
     /// The engine, shared by all workers.
-    pub model: Box<dyn Model>,
+    pub model: TrainedModel,
     /// What it needs of a table.
     pub contract: Contract,
     /// What its margins mean.

@@ -257,12 +257,17 @@ fn softmax<T: Linked>(row: &mut [T]) {
 
 impl Outcome {
     /// The columns that come out for `margin_count` margins of this precision, in order; `raw` adds
-    /// the margins.
+    /// the margins. Finished columns, which have no precision, come out as they are.
     #[must_use]
-    pub fn fields(&self, margin_count: usize, precision: Precision, raw: bool) -> Vec<Field> {
+    pub fn fields(
+        &self,
+        margin_count: usize,
+        precision: Option<Precision>,
+        raw: bool,
+    ) -> Vec<Field> {
         let number = match precision {
-            Precision::Single => DataType::Float32,
-            Precision::Double | Precision::Native => DataType::Float64,
+            Some(Precision::Single) => DataType::Float32,
+            Some(Precision::Double) | None => DataType::Float64,
         };
         let field = |name: String| Field::new(name, number.clone(), true);
         if let Task::Uncertain(uncertain) = &self.task {
@@ -327,16 +332,21 @@ impl Outcome {
         match margins {
             Margins::Single(values) => self.columns_of(values, margin_count, raw),
             Margins::Double(values) => self.columns_of(values, margin_count, raw),
+        }
+    }
+
+    /// The arrays of [`Outcome::fields`] for the columns that a model finished.
+    #[must_use]
+    pub fn finished(&self, columns: &[ArrayRef]) -> Vec<ArrayRef> {
+        match &self.task {
             // Without a row there is no block, and so no column yet.
-            Margins::Native(columns) if columns.is_empty() => self
-                .fields(margin_count, Precision::Native, raw)
+            _ if columns.is_empty() => self
+                .fields(1, None, false)
                 .iter()
                 .map(|field| new_empty_array(field.data_type()))
                 .collect(),
-            Margins::Native(columns) => match &self.task {
-                Task::Columns(finished) => finished.relabelled(columns),
-                _ => columns.clone(),
-            },
+            Task::Columns(finished) => finished.relabelled(columns),
+            _ => columns.to_vec(),
         }
     }
 

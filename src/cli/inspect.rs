@@ -12,6 +12,7 @@ use super::page::Page;
 use crate::contract::{Contract, Input, InputKind, Width};
 use crate::count::{counted, listed};
 use crate::error::{Error, Kind, Result};
+use crate::feature::Precision;
 use crate::format::ImportOptions;
 use crate::output::names::IDENTITY;
 use crate::output::publication::Manifest;
@@ -166,7 +167,11 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
     let shape = [
         (
             "precision".to_owned(),
-            loaded.model.precision().name().to_owned(),
+            loaded
+                .model
+                .precision()
+                .map_or("native", Precision::name)
+                .to_owned(),
         ),
         (
             "memory".to_owned(),

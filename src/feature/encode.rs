@@ -21,7 +21,8 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Encoder {
     inputs: Vec<(BoundInput, Lookup, Sentinels)>,
-    precision: Precision,
+    /// The precision of blocks; none where columns keep the types that their inputs declare.
+    precision: Option<Precision>,
     /// Whether messages may hold the values of rows.
     shows_values: bool,
 }
@@ -29,7 +30,11 @@ pub struct Encoder {
 impl Encoder {
     /// An encoder for these inputs.
     #[must_use]
-    pub fn new(inputs: Vec<BoundInput>, missing: &MissingValues, precision: Precision) -> Self {
+    pub fn new(
+        inputs: Vec<BoundInput>,
+        missing: &MissingValues,
+        precision: Option<Precision>,
+    ) -> Self {
         let equipped = |bound: BoundInput| {
             let (lookup, sentinels) = (
                 Lookup::new(&bound.input.kind),
@@ -74,14 +79,11 @@ impl Encoder {
     ) -> Result<Verdicts> {
         let mut verdicts = Verdicts::default();
         match block {
-            FeatureBlock::Single(block) if self.precision == Precision::Single => {
+            FeatureBlock::Single(block) if self.precision == Some(Precision::Single) => {
                 self.fill(columns, row_count, block, counts, origin, &mut verdicts)?;
             }
-            FeatureBlock::Double(block) if self.precision == Precision::Double => {
+            FeatureBlock::Double(block) if self.precision == Some(Precision::Double) => {
                 self.fill(columns, row_count, block, counts, origin, &mut verdicts)?;
-            }
-            FeatureBlock::Native(block) if self.precision == Precision::Native => {
-                *block = self.native(columns, row_count, counts, origin, &mut verdicts)?;
             }
             _ => return Err(Error::internal("a feature block of the wrong precision")),
         }
@@ -121,14 +123,22 @@ impl Encoder {
         Ok(())
     }
 
-    fn native(
+    /// The columns in the types that their inputs declare, for models of columns; only texts for a
+    /// tokenizer have nulls. Counts and verdicts are as in [`Encoder::encode`].
+    ///
+    /// # Errors
+    /// As [`Encoder::encode`].
+    pub fn encode_columns(
         &self,
         columns: &[ArrayRef],
         row_count: usize,
         counts: &mut [Coercions],
         origin: Origin,
-        verdicts: &mut Verdicts,
-    ) -> Result<Vec<ArrayRef>> {
+    ) -> Result<(Vec<ArrayRef>, Verdicts)> {
+        if self.precision.is_some() {
+            return Err(Error::internal("columns for a model of numbers"));
+        }
+        let mut verdicts = Verdicts::default();
         let mut arrays = Vec::with_capacity(columns.len());
         let mut scratch = vec![0.0; row_count];
         for (index, ((bound, lookup, missing), column)) in
@@ -144,7 +154,7 @@ impl Encoder {
                 shows_values,
                 out,
                 counts,
-                verdicts,
+                verdicts: &mut verdicts,
                 origin,
             };
             let array = match &bound.input.kind {
@@ -157,6 +167,6 @@ impl Encoder {
             arrays
                 .push(array.map_err(|error| error.at_path(origin.path).at_column(&bound.column))?);
         }
-        Ok(arrays)
+        Ok((arrays, verdicts))
     }
 }

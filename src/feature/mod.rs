@@ -21,8 +21,6 @@ pub mod verdict;
 
 pub(crate) use self::real::Real;
 
-use arrow::array::{Array, ArrayRef};
-
 /// The floating-point width that a model computes in, and therefore compares and adds in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Precision {
@@ -30,18 +28,15 @@ pub enum Precision {
     Single,
     /// IEEE 754 binary64: LightGBM, CatBoost.
     Double,
-    /// Each column in the type that the model declares for it: graphs.
-    Native,
 }
 
 impl Precision {
-    /// The name users use: `f32`, `f64` or `native`.
+    /// The name users use: `f32` or `f64`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Single => "f32",
             Self::Double => "f64",
-            Self::Native => "native",
         }
     }
 }
@@ -132,9 +127,6 @@ pub enum FeatureBlock {
     Single(Columns<f32>),
     /// For models that compute in [`Precision::Double`].
     Double(Columns<f64>),
-    /// For models that compute in [`Precision::Native`]: one array per feature, of the type that
-    /// its input declares; only texts for a tokenizer have nulls.
-    Native(Vec<ArrayRef>),
 }
 
 impl FeatureBlock {
@@ -144,7 +136,15 @@ impl FeatureBlock {
         match precision {
             Precision::Single => Self::Single(Columns::default()),
             Precision::Double => Self::Double(Columns::default()),
-            Precision::Native => Self::Native(Vec::new()),
+        }
+    }
+
+    /// The precision of its numbers.
+    #[must_use]
+    pub const fn precision(&self) -> Precision {
+        match self {
+            Self::Single(_) => Precision::Single,
+            Self::Double(_) => Precision::Double,
         }
     }
 
@@ -154,9 +154,6 @@ impl FeatureBlock {
         match self {
             Self::Single(columns) => Self::Single(columns.split_last(feature_count)),
             Self::Double(columns) => Self::Double(columns.split_last(feature_count)),
-            Self::Native(columns) => {
-                Self::Native(columns.split_off(columns.len().saturating_sub(feature_count)))
-            }
         }
     }
 
@@ -166,7 +163,6 @@ impl FeatureBlock {
         match self {
             Self::Single(columns) => columns.row_count(),
             Self::Double(columns) => columns.row_count(),
-            Self::Native(columns) => columns.first().map_or(0, Array::len),
         }
     }
 }

@@ -1,65 +1,60 @@
-//! Rows of blocks in the model's own types: what stands in for rejected ones, and one row alone.
+//! Rows of columns in the model's own types: what stands in for rejected ones, and one row alone.
 //!
 //! A graph may stop at a value, such as a category that its encoder refuses; a row that a policy
-//! drops must not be what it stops at.
+//! leaves out must not be what it stops at.
 
 use arrow::array::{Array, ArrayRef, UInt32Array};
 use arrow::compute::take;
 
-use super::FeatureBlock;
 use crate::error::{Error, Result};
 
-/// The block with the first accepted row in place of every rejected one; none if that changes
-/// nothing: for blocks of numbers, where no row stops a model, and where no row is accepted.
+/// The columns with the first accepted row in the place of every rejected one; none if that changes
+/// nothing: where no row is rejected, or none is accepted.
 ///
 /// # Errors
 /// An internal error if a column cannot be picked from.
-pub fn without_rejected(block: &FeatureBlock, rejected: &[usize]) -> Result<Option<FeatureBlock>> {
-    let FeatureBlock::Native(columns) = block else {
-        return Ok(None);
-    };
+pub fn without_rejected(columns: &[ArrayRef], rejected: &[usize]) -> Result<Option<Vec<ArrayRef>>> {
     // A model that takes missing values does not stop at them.
     let is_taken = |row: &usize| columns.iter().any(|column| column.is_null(*row));
     if rejected.iter().all(is_taken) {
         return Ok(None);
     }
-    let mut indices: Vec<u32> = (0..block.row_count() as u32).collect();
-    let mut is_rejected = vec![false; indices.len()];
+    let mut sources: Vec<u32> = (0..row_count(columns) as u32).collect();
+    let mut is_rejected = vec![false; sources.len()];
     rejected.iter().for_each(|row| is_rejected[*row] = true);
     let Some(accepted) = is_rejected.iter().position(|rejected| !rejected) else {
         return Ok(None);
     };
     rejected
         .iter()
-        .for_each(|row| indices[*row] = accepted as u32);
-    let indices = UInt32Array::from(indices);
+        .for_each(|row| sources[*row] = accepted as u32);
+    let sources = UInt32Array::from(sources);
     let picked = |column: &ArrayRef| {
-        take(column, &indices, None)
+        take(column, &sources, None)
             .map_err(|error| Error::internal("a column without rows").because(error))
     };
-    Ok(Some(FeatureBlock::Native(
-        columns.iter().map(picked).collect::<Result<_>>()?,
-    )))
+    columns.iter().map(picked).collect::<Result<_>>().map(Some)
 }
 
-/// The first row of a block in the model's own types for which `refuses` is true of the row alone.
+/// The first row for which `refuses` is true of the row alone.
 #[must_use]
 pub fn first_refused(
-    block: &FeatureBlock,
-    mut refuses: impl FnMut(&FeatureBlock) -> bool,
+    columns: &[ArrayRef],
+    mut refuses: impl FnMut(&[ArrayRef]) -> bool,
 ) -> Option<usize> {
-    (0..block.row_count()).find(|row| row_alone(block, *row).is_some_and(|row| refuses(&row)))
+    (0..row_count(columns)).find(|row| refuses(&row_alone(columns, *row)))
 }
 
-/// One row of a block in the model's own types.
+/// One row of the columns.
 #[must_use]
-pub fn row_alone(block: &FeatureBlock, row: usize) -> Option<FeatureBlock> {
-    let FeatureBlock::Native(columns) = block else {
-        return None;
-    };
-    Some(FeatureBlock::Native(
-        columns.iter().map(|column| column.slice(row, 1)).collect(),
-    ))
+pub fn row_alone(columns: &[ArrayRef], row: usize) -> Vec<ArrayRef> {
+    columns.iter().map(|column| column.slice(row, 1)).collect()
+}
+
+/// The number of rows; 0 without columns.
+#[must_use]
+pub fn row_count(columns: &[ArrayRef]) -> usize {
+    columns.first().map_or(0, Array::len)
 }
 
 #[cfg(test)]
@@ -69,29 +64,20 @@ mod tests {
     use arrow::array::{AsArray, StringArray};
 
     use super::*;
-    use crate::feature::Columns;
 
     #[test]
     fn rejected_rows_become_copies_of_an_accepted_one() {
-        let block =
-            FeatureBlock::Native(vec![Arc::new(StringArray::from(vec!["x", "a", "y", "b"]))]);
-        let Some(FeatureBlock::Native(columns)) = without_rejected(&block, &[0, 2]).unwrap() else {
-            panic!("a block")
-        };
+        let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(vec!["x", "a", "y", "b"]))];
+        let substitute = without_rejected(&columns, &[0, 2]).unwrap().unwrap();
         assert_eq!(
-            columns[0]
+            substitute[0]
                 .as_string::<i32>()
                 .iter()
                 .flatten()
                 .collect::<Vec<_>>(),
             ["a", "a", "a", "b"]
         );
-        assert!(without_rejected(&block, &[]).unwrap().is_none());
-        assert!(without_rejected(&block, &[0, 1, 2, 3]).unwrap().is_none());
-        assert!(
-            without_rejected(&FeatureBlock::Single(Columns::filled(4, 1, 0.0)), &[1])
-                .unwrap()
-                .is_none()
-        );
+        assert!(without_rejected(&columns, &[]).unwrap().is_none());
+        assert!(without_rejected(&columns, &[0, 1, 2, 3]).unwrap().is_none());
     }
 }

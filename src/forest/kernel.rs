@@ -19,7 +19,7 @@ use super::sliced::Workspace;
 use crate::background::ahead;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Model, OffsetRule, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, OffsetRule, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// A tree ensemble, ready to score.
@@ -76,7 +76,6 @@ impl Forest {
         let layout = match frame.precision {
             Precision::Single => Layout::Single(Engine::new(frame, trees, plan)?),
             Precision::Double => Layout::Double(Engine::new(frame, trees, plan)?),
-            Precision::Native => return Err(Error::internal("a forest computes in one precision")),
         };
         Ok(Self {
             layout,
@@ -122,17 +121,26 @@ impl Model for Forest {
         "forest"
     }
 
-    fn precision(&self) -> Precision {
-        match &self.layout {
-            Layout::Single(_) => Precision::Single,
-            Layout::Double(_) => Precision::Double,
-        }
-    }
-
     fn feature_count(&self) -> usize {
         match &self.layout {
             Layout::Single(engine) => engine.feature_count,
             Layout::Double(engine) => engine.feature_count,
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match &self.layout {
+            Layout::Single(engine) => engine.memory_bytes(),
+            Layout::Double(engine) => engine.memory_bytes(),
+        }
+    }
+}
+
+impl NumericModel for Forest {
+    fn precision(&self) -> Precision {
+        match &self.layout {
+            Layout::Single(_) => Precision::Single,
+            Layout::Double(_) => Precision::Double,
         }
     }
 
@@ -152,13 +160,6 @@ impl Model for Forest {
 
     fn offset_rule(&self) -> Option<OffsetRule> {
         self.offset_rule
-    }
-
-    fn memory_bytes(&self) -> usize {
-        match &self.layout {
-            Layout::Single(engine) => engine.memory_bytes(),
-            Layout::Double(engine) => engine.memory_bytes(),
-        }
     }
 }
 

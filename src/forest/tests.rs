@@ -11,7 +11,7 @@ use super::ensemble::{
 use super::{Forest, Kernel};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::kernel::processor::Instructions;
-use crate::model::{Model, Scores, Wants, Worker};
+use crate::model::{NumericModel, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 const KERNELS: [Kernel; 7] = [
@@ -290,7 +290,6 @@ fn block(rows: &[Vec<f64>], recipe: &Recipe) -> FeatureBlock {
             });
             FeatureBlock::Double(columns)
         }
-        Precision::Native => unreachable!("forests compute in one precision"),
     }
 }
 
@@ -301,7 +300,6 @@ fn bits(margins: &Margins) -> Vec<u64> {
             .map(|value| u64::from(value.to_bits()))
             .collect(),
         Margins::Double(values) => values.iter().map(|value| value.to_bits()).collect(),
-        Margins::Native(_) => unreachable!("forests compute in one precision"),
     }
 }
 
@@ -339,7 +337,6 @@ pub(super) fn every_kernel_agrees_on(ensemble: &Ensemble, recipe: Recipe) {
             plain.iter().map(|&margin| margin as f32).collect(),
         )),
         Precision::Double => bits(&Margins::Double(plain)),
-        Precision::Native => unreachable!("forests compute in one precision"),
     };
     let block = block(&rows, &recipe);
     let forests = KERNELS.iter().filter_map(|&kernel| {

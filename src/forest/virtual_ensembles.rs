@@ -8,7 +8,7 @@ use super::{Ensemble, Forest, ForestWorkspace, Frame, Tree};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::{FeatureBlock, Precision};
-use crate::model::{Model, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// A model, then its readings: for each row the margins of all trees, then those of each reading.
@@ -85,12 +85,18 @@ impl Model for VirtualEnsembles {
         self.whole.family()
     }
 
-    fn precision(&self) -> Precision {
-        Precision::Double
-    }
-
     fn feature_count(&self) -> usize {
         self.whole.feature_count()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.whole.memory_bytes() + self.parts.iter().map(Model::memory_bytes).sum::<usize>()
+    }
+}
+
+impl NumericModel for VirtualEnsembles {
+    fn precision(&self) -> Precision {
+        Precision::Double
     }
 
     fn margin_count(&self) -> usize {
@@ -102,10 +108,6 @@ impl Model for VirtualEnsembles {
             model: self,
             workspace: self.whole.workspace(),
         })
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.whole.memory_bytes() + self.parts.iter().map(Model::memory_bytes).sum::<usize>()
     }
 }
 

@@ -1,9 +1,12 @@
 //! A model that can be looked at and not run: what `inspect` shows of a file that is not supported.
 
+use arrow::array::ArrayRef;
+
 use crate::contract::Contract;
 use crate::error::{Error, Result};
-use crate::feature::{FeatureBlock, Precision};
-use crate::model::{Description, LoadedModel, Model, Scores, Wants, Worker};
+use crate::model::{
+    ColumnModel, ColumnScores, ColumnWorker, Description, LoadedModel, Model, TrainedModel,
+};
 use crate::outcome::{Finished, Link, Outcome, Task};
 
 #[derive(Debug)]
@@ -34,7 +37,7 @@ pub(super) fn inert(
         link: Link::Identity,
     };
     LoadedModel {
-        model: Box::new(model),
+        model: TrainedModel::columnar(model),
         contract: Contract::default(),
         outcome,
         description,
@@ -46,20 +49,8 @@ impl Model for Inert {
         self.family
     }
 
-    fn precision(&self) -> Precision {
-        Precision::Native
-    }
-
     fn feature_count(&self) -> usize {
         self.feature_count
-    }
-
-    fn margin_count(&self) -> usize {
-        1
-    }
-
-    fn worker(&self) -> Box<dyn Worker + '_> {
-        Box::new(self)
     }
 
     fn memory_bytes(&self) -> usize {
@@ -67,13 +58,14 @@ impl Model for Inert {
     }
 }
 
-impl Worker for &Inert {
-    fn score(
-        &mut self,
-        _block: &FeatureBlock,
-        _wants: &Wants<'_>,
-        _scores: &mut Scores,
-    ) -> Result<()> {
+impl ColumnModel for Inert {
+    fn worker(&self) -> Box<dyn ColumnWorker + '_> {
+        Box::new(self)
+    }
+}
+
+impl ColumnWorker for &Inert {
+    fn score(&mut self, _columns: &[ArrayRef]) -> Result<ColumnScores> {
         Err(Error::contract(self.reason.clone()))
     }
 }

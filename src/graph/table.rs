@@ -21,10 +21,8 @@ use super::tensor::Tensor;
 use super::value::Value;
 use crate::count::counted;
 use crate::error::{Error, Result};
-use crate::feature::{FeatureBlock, Precision};
 use crate::memory::Pool;
-use crate::model::{Model, Scores, Wants, Worker};
-use crate::outcome::Margins;
+use crate::model::{ColumnModel, ColumnScores, ColumnWorker, Model};
 
 /// Elements of the graph's inputs that go through at once, at most.
 const GROUP_ELEMENTS: usize = 1 << 20;
@@ -455,20 +453,8 @@ impl Model for GraphModel {
         "graph"
     }
 
-    fn precision(&self) -> Precision {
-        Precision::Native
-    }
-
     fn feature_count(&self) -> usize {
         self.feeds.iter().map(|feed| feed.column_count).sum()
-    }
-
-    fn margin_count(&self) -> usize {
-        1
-    }
-
-    fn worker(&self) -> Box<dyn Worker + '_> {
-        Box::new(self)
     }
 
     fn memory_bytes(&self) -> usize {
@@ -493,30 +479,18 @@ impl Model for GraphModel {
     }
 }
 
-impl Worker for &GraphModel {
-    fn score(
-        &mut self,
-        block: &FeatureBlock,
-        wants: &Wants<'_>,
-        scores: &mut Scores,
-    ) -> Result<()> {
-        scores.reset();
-        if wants.offsets.is_some() {
-            return Err(Error::internal("offsets for a model that takes none"));
-        }
-        let (FeatureBlock::Native(columns), Margins::Native(margins)) =
-            (block, &mut scores.margins)
-        else {
-            return Err(Error::internal(
-                "a block of another precision than the graph's",
-            ));
-        };
-        margins.clear();
-        let row_count = block.row_count();
+impl ColumnModel for GraphModel {
+    fn worker(&self) -> Box<dyn ColumnWorker + '_> {
+        Box::new(self)
+    }
+}
+
+impl ColumnWorker for &GraphModel {
+    fn score(&mut self, columns: &[ArrayRef]) -> Result<ColumnScores> {
+        let row_count = columns.first().map_or(0, Array::len);
         // The rows of a matrix may come as one column of lists.
         let is_vector = self.feeds.len() == 1
-            && matches!(columns.as_slice(), [one]
-                if matches!(one.data_type(), DataType::FixedSizeList(..)));
+            && matches!(columns, [one] if matches!(one.data_type(), DataType::FixedSizeList(..)));
         if row_count > 0 && columns.len() != self.feature_count() && !is_vector {
             return Err(Error::internal(format!(
                 "a block of {} columns for a graph of {}",
@@ -525,13 +499,16 @@ impl Worker for &GraphModel {
             )));
         }
         let mut unseen = vec![0; self.feature_count()];
-        *margins = if self.is_open() {
+        let columns = if self.is_open() {
             self.by_length(columns, &mut unseen)?
         } else {
             self.groups(columns, row_count, self.group_rows(), &mut unseen)?
         };
-        scores.unseen = unseen;
-        Ok(())
+        Ok(ColumnScores {
+            columns,
+            unseen,
+            ..ColumnScores::default()
+        })
     }
 }
 

@@ -11,10 +11,8 @@ use super::feed::Feed;
 use super::operator::{Attribute, Definition};
 use super::table::GraphModel;
 use super::{ElementType, Graph, Tensor, Value, ValueId};
-use crate::feature::FeatureBlock;
-use crate::model::Model;
+use crate::model::ColumnModel;
 use crate::network::sample::noise;
-use crate::outcome::Margins;
 
 /// A graph in the making, with what every node gave.
 #[derive(Default)]
@@ -431,13 +429,9 @@ fn outputs_are_named_without_a_row_that_an_encoder_would_refuse() {
         )
         .unwrap();
     assert_eq!(model.fields()[0].name(), "prediction");
-    let margins = model
-        .margins(&FeatureBlock::Native(columns(&["a", "b"])))
-        .unwrap();
-    assert_eq!(margins.len(), 2);
-    let refused = model
-        .margins(&FeatureBlock::Native(columns(&["a", "d"])))
-        .unwrap_err();
+    let scored = model.worker().score(&columns(&["a", "b"])).unwrap();
+    assert_eq!(scored.columns[0].len(), 2);
+    let refused = model.worker().score(&columns(&["a", "d"])).unwrap_err();
     assert!(
         refused
             .to_string()
@@ -550,13 +544,8 @@ fn a_row_of_a_graph_that_scales_by_all_rows_has_the_same_score_alone_and_alongsi
                 rows.iter().map(|row| row[index]),
             )) as ArrayRef
         };
-        let margins = model
-            .margins(&FeatureBlock::Native(vec![column(0), column(1)]))
-            .unwrap();
-        let Margins::Native(columns) = margins else {
-            panic!("columns")
-        };
-        columns[0].slice(0, 1).to_data()
+        let scored = model.worker().score(&[column(0), column(1)]).unwrap();
+        scored.columns[0].slice(0, 1).to_data()
     };
     assert_eq!(score(&[[0.3, -0.7]]), score(&[[0.3, -0.7], [900.0, -3.0]]));
 }

@@ -29,7 +29,7 @@ use self::weights::Weights;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::kernel::product::Rows;
-use crate::model::{Model, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// The largest code that single precision holds exactly, and with it every smaller one.
@@ -149,12 +149,22 @@ impl Model for Network {
         "network"
     }
 
-    fn precision(&self) -> Precision {
-        Precision::Single
-    }
-
     fn feature_count(&self) -> usize {
         self.features.len()
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.features
+            .iter()
+            .map(Feature::memory_bytes)
+            .sum::<usize>()
+            + step::memory_bytes(&self.steps)
+    }
+}
+
+impl NumericModel for Network {
+    fn precision(&self) -> Precision {
+        Precision::Single
     }
 
     fn margin_count(&self) -> usize {
@@ -166,14 +176,6 @@ impl Model for Network {
             network: self,
             workspace: Workspace::default(),
         })
-    }
-
-    fn memory_bytes(&self) -> usize {
-        self.features
-            .iter()
-            .map(Feature::memory_bytes)
-            .sum::<usize>()
-            + step::memory_bytes(&self.steps)
     }
 }
 

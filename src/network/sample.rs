@@ -3,7 +3,7 @@
 use super::{Architecture, Encoding, Network};
 use crate::error::Result;
 use crate::feature::{Columns, FeatureBlock};
-use crate::model::Model;
+use crate::model::{Model, NumericModel};
 use crate::outcome::Margins;
 
 /// A file with these tensors, in this order.

@@ -3,7 +3,7 @@
 use super::sample::{architecture, noise, plain, raw, safetensors, score};
 use super::{Encoding, Network};
 use crate::error::{Error, Kind};
-use crate::model::Model;
+use crate::model::{Model, NumericModel};
 
 const TWO_LAYERS: &str = r#"
 layers = [

@@ -1,7 +1,5 @@
 //! What models write and links read: the margins of a block of rows.
 
-use arrow::array::{Array, ArrayRef};
-
 use crate::feature::Precision;
 
 /// Raw scores before any link, row-major: the margin of (row, output) lies at `row * margin_count +
@@ -12,8 +10,6 @@ pub enum Margins {
     Single(Vec<f32>),
     /// Of models that compute in [`Precision::Double`].
     Double(Vec<f64>),
-    /// Of models that compute in [`Precision::Native`]: finished columns, one value a row each.
-    Native(Vec<ArrayRef>),
 }
 
 impl Margins {
@@ -23,17 +19,15 @@ impl Margins {
         match precision {
             Precision::Single => Self::Single(Vec::new()),
             Precision::Double => Self::Double(Vec::new()),
-            Precision::Native => Self::Native(Vec::new()),
         }
     }
 
-    /// The number of margins: rows times outputs; of finished columns, the values of all.
+    /// The number of margins: rows times outputs.
     #[must_use]
     pub fn len(&self) -> usize {
         match self {
             Self::Single(values) => values.len(),
             Self::Double(values) => values.len(),
-            Self::Native(columns) => columns.iter().map(Array::len).sum(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabul
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::format::Artefact;
-use crate::model::{Description, LoadedModel, Model};
+use crate::model::{Description, LoadedModel, NumericModel, TrainedModel};
 use crate::network::{Architecture, Encoding, Network};
 use crate::outcome::{Label, Link, Outcome, Task};
 
@@ -63,7 +63,7 @@ impl Networks<'_> {
             sidecars: Vec::new(),
         };
         Ok(LoadedModel {
-            model: Box::new(network),
+            model: TrainedModel::numeric(network),
             contract,
             outcome,
             description,

@@ -11,6 +11,7 @@
 //! the order of the input, so that they cost no lock and no byte depends on threads. A job has
 //! [`arm`]s: one model in an ordinary run; a champion and its challengers would be several.
 
+mod answers;
 pub mod arm;
 pub mod budget;
 pub mod correction;

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use arrow::array::RecordBatch;
 
+use super::answers::add_counts;
 use super::budget::Budget;
 use super::correction::Corrections;
 use super::job::{Finished, Job, PortionWork};
@@ -11,7 +12,7 @@ use super::ledger::Ledger;
 use super::observer::Partials;
 use super::ordered::for_each_in_order;
 use super::part::{PartAccount, PartPortion, Segment};
-use super::scoring::{Rejection, add_counts};
+use super::scoring::Rejection;
 use super::stage::{Stage, StageTimes};
 use crate::error::Result;
 use crate::feature::verdict::Coercions;

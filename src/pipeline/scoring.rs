@@ -4,19 +4,18 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, new_null_array};
-use arrow::compute::concat;
+use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
 
+use super::answers::{Answers, Gathered, add_counts};
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
-use crate::feature::substitute::{first_refused, row_alone, without_rejected};
+use crate::feature::substitute::{first_refused, row_alone, row_count, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::feature::{FeatureBlock, Precision};
-use crate::model::{LoadedModel, Scores, Wants, Worker};
-use crate::outcome::Margins;
-use crate::outcome::Task;
+use crate::model::{ColumnScores, ColumnWorker, LoadedModel, Scores, TrainedModel, Wants, Worker};
+use crate::outcome::{Outcome, Task};
 use crate::table::name_index::NameIndex;
 use crate::table::nested;
 
@@ -64,7 +63,7 @@ pub struct Rejection {
 /// What came of a block of a batch.
 #[derive(Debug)]
 pub struct ScoredBlock {
-    margins: Margins,
+    answers: Answers,
     rejections: Vec<Rejection>,
     coercions: Vec<Coercions>,
     counts: Vec<u64>,
@@ -175,9 +174,9 @@ impl Scoring {
     /// What a feature takes in a block; a graph's are arrays, and so is what it makes of them.
     fn feature_bytes(&self) -> usize {
         let width = match self.model.model.precision() {
-            Precision::Single => size_of::<f32>(),
-            Precision::Double => size_of::<f64>(),
-            Precision::Native => GRAPH_BYTES,
+            Some(Precision::Single) => size_of::<f32>(),
+            Some(Precision::Double) => size_of::<f64>(),
+            None => GRAPH_BYTES,
         };
         width * self.model.model.feature_count().max(1)
     }
@@ -193,8 +192,13 @@ impl Scoring {
     pub fn scorer(&self) -> Scorer<'_> {
         Scorer {
             scoring: self,
-            block: FeatureBlock::empty(self.model.model.precision()),
-            worker: self.model.model.worker(),
+            bench: match &self.model.model {
+                TrainedModel::Numeric(model) => Bench::Numeric {
+                    block: FeatureBlock::empty(model.precision()),
+                    worker: model.worker(),
+                },
+                TrainedModel::Columnar(model) => Bench::Columnar(model.worker()),
+            },
         }
     }
 
@@ -210,18 +214,20 @@ impl Scoring {
         let mut counts = vec![0; loaded.model.counters().len()];
         for block in blocks {
             add_counts(&mut counts, &block.counts);
-            gathered.add(block.margins)?;
+            gathered.add(block.answers)?;
             rejections.extend(block.rejections);
             coercions
                 .iter_mut()
                 .zip(&block.coercions)
                 .for_each(|(sum, counts)| sum.add(counts));
         }
-        let columns = loaded.outcome.columns(
-            &gathered.into_margins()?,
-            loaded.model.margin_count(),
-            self.raw,
-        );
+        let columns = match gathered.joined()? {
+            Answers::Margins(margins) => {
+                let margin_count = loaded.model.margin_count();
+                loaded.outcome.columns(&margins, margin_count, self.raw)
+            }
+            Answers::Columns(columns) => loaded.outcome.finished(&columns),
+        };
         Ok(Scored {
             columns,
             rejections,
@@ -231,19 +237,21 @@ impl Scoring {
     }
 }
 
-/// Adds counts to those of the same counters.
-pub(super) fn add_counts(sums: &mut [u64], counts: &[u64]) {
-    sums.iter_mut()
-        .zip(counts)
-        .for_each(|(sum, count)| *sum += count);
-}
-
 /// One worker's state.
 #[derive(Debug)]
 pub struct Scorer<'a> {
     scoring: &'a Scoring,
-    block: FeatureBlock,
-    worker: Box<dyn Worker + 'a>,
+    bench: Bench<'a>,
+}
+
+/// What the worker's model works with.
+#[derive(Debug)]
+enum Bench<'a> {
+    Numeric {
+        block: FeatureBlock,
+        worker: Box<dyn Worker + 'a>,
+    },
+    Columnar(Box<dyn ColumnWorker + 'a>),
 }
 
 impl Scorer<'_> {
@@ -273,26 +281,49 @@ impl Scorer<'_> {
             .map(column)
             .collect::<Result<Vec<ArrayRef>>>()?;
         let mut coercions = vec![Coercions::default(); columns.len()];
-        let verdicts = times.measure(Stage::Encode, || {
-            self.scoring
-                .encoder
-                .encode(&columns, rows, &mut self.block, &mut coercions, origin)
-        })?;
-        let offset_count = self.scoring.offset_count;
-        let offsets = (offset_count > 0).then(|| self.block.split_last(offset_count));
-        let rejected = verdicts.into_rows();
-        let rejected_rows: Vec<usize> = rejected.iter().map(|(row, ..)| *row).collect();
-        let scores = times.measure(Stage::Score, || {
-            self.score_block(offsets.as_ref(), &rejected_rows, origin)
-        })?;
-        if let Some(coercions) = coercions.first_mut() {
-            coercions.truncated_count += scores.truncated_count;
-        }
-        let unseen = self.unseen(scores.unseen, &rejected_rows)?;
-        coercions
-            .iter_mut()
-            .zip(unseen)
-            .for_each(|(coercions, count)| coercions.unseen_count += count);
+        let Scoring {
+            model,
+            encoder,
+            offset_count,
+            ..
+        } = self.scoring;
+        let (answers, rejected, counts) = match &mut self.bench {
+            Bench::Numeric { block, worker } => {
+                let verdicts = times.measure(Stage::Encode, || {
+                    encoder.encode(&columns, rows, block, &mut coercions, origin)
+                })?;
+                let offsets = (*offset_count > 0).then(|| block.split_last(*offset_count));
+                let wants = Wants {
+                    offsets: offsets.as_ref(),
+                    leaves: false,
+                };
+                let mut scores = Scores::empty(block.precision());
+                times
+                    .measure(Stage::Score, || worker.score(block, &wants, &mut scores))
+                    .map_err(|error| error.at_path(origin.path))?;
+                let margins = Answers::Margins(scores.margins);
+                (margins, verdicts.into_rows(), Vec::new())
+            }
+            Bench::Columnar(worker) => {
+                let (columns, verdicts) = times.measure(Stage::Encode, || {
+                    encoder.encode_columns(&columns, rows, &mut coercions, origin)
+                })?;
+                let verdicts = verdicts.into_rows();
+                let rejected: Vec<usize> = verdicts.iter().map(|(row, ..)| *row).collect();
+                let scored = times.measure(Stage::Score, || {
+                    score_columns(&mut **worker, &columns, &rejected, &model.outcome, origin)
+                })?;
+                let unseen = unseen(&mut **worker, &columns, scored.unseen, &rejected)?;
+                if let Some(coercions) = coercions.first_mut() {
+                    coercions.truncated_count += scored.truncated_count;
+                }
+                coercions
+                    .iter_mut()
+                    .zip(unseen)
+                    .for_each(|(coercions, count)| coercions.unseen_count += count);
+                (Answers::Columns(scored.columns), verdicts, scored.counts)
+            }
+        };
         let rejection = |(row, input, reason)| Rejection {
             row: start + row,
             number: origin.row_number(row),
@@ -300,132 +331,70 @@ impl Scorer<'_> {
             reason,
         };
         Ok(ScoredBlock {
-            margins: scores.margins,
-            counts: scores.counts,
+            answers,
+            counts,
             rejections: rejected.into_iter().map(rejection).collect(),
             coercions,
             times,
         })
     }
+}
 
-    /// For each input, the values of the block just scored that the model's own encoders do not
-    /// know. What stands in for rejected rows was counted with them and is none of the table's.
-    fn unseen(&mut self, mut unseen: Vec<u64>, rejected: &[usize]) -> Result<Vec<u64>> {
-        let accepted = rejected
+/// For each input, the values of the block just scored that the model's own encoders do not know.
+/// What stands in for rejected rows was counted with them and is none of the table's.
+fn unseen(
+    worker: &mut dyn ColumnWorker,
+    columns: &[ArrayRef],
+    mut unseen: Vec<u64>,
+    rejected: &[usize],
+) -> Result<Vec<u64>> {
+    let accepted = rejected
+        .iter()
+        .enumerate()
+        .find(|(row, rejected)| row != *rejected)
+        .map_or(rejected.len(), |(row, _)| row);
+    let has_substitutes = !rejected.is_empty()
+        && accepted < row_count(columns)
+        && unseen.iter().any(|count| *count > 0);
+    if has_substitutes {
+        let alone = worker.score(&row_alone(columns, accepted))?;
+        let copies = rejected.len() as u64;
+        unseen
+            .iter_mut()
+            .zip(alone.unseen)
+            .for_each(|(all, one)| *all = all.saturating_sub(copies * one));
+    }
+    Ok(unseen)
+}
+
+/// Scores the encoded columns; whatever a graph says of rejected rows is of no account.
+fn score_columns(
+    worker: &mut dyn ColumnWorker,
+    columns: &[ArrayRef],
+    rejected: &[usize],
+    outcome: &Outcome,
+    origin: Origin,
+) -> Result<ColumnScores> {
+    let rows = row_count(columns);
+    if let Task::Columns(finished) = &outcome.task
+        && rows > 0
+        && rejected.len() == rows
+    {
+        let nothing = finished
+            .fields
             .iter()
-            .enumerate()
-            .find(|(row, rejected)| row != *rejected)
-            .map_or(rejected.len(), |(row, _)| row);
-        let has_substitutes = !rejected.is_empty()
-            && accepted < self.block.row_count()
-            && unseen.iter().any(|count| *count > 0);
-        if let Some(row) = has_substitutes
-            .then(|| row_alone(&self.block, accepted))
-            .flatten()
-        {
-            let mut scores = Scores::empty(self.scoring.model.model.precision());
-            self.worker.score(&row, &Wants::default(), &mut scores)?;
-            let copies = rejected.len() as u64;
-            unseen
-                .iter_mut()
-                .zip(scores.unseen)
-                .for_each(|(all, one)| *all = all.saturating_sub(copies * one));
+            .map(|field| new_null_array(field.data_type(), rows));
+        return Ok(ColumnScores {
+            columns: nothing.collect(),
+            ..ColumnScores::default()
+        });
+    }
+    let substitute = without_rejected(columns, rejected)?;
+    let columns = substitute.as_deref().unwrap_or(columns);
+    worker.score(columns).map_err(|error| {
+        match first_refused(columns, |row| worker.score(row).is_err()) {
+            Some(row) => error.at_path(origin.path).at_row(origin.row_number(row)),
+            None => error.at_path(origin.path),
         }
-        Ok(unseen)
-    }
-
-    /// Scores the encoded block; whatever a graph says of rejected rows is of no account.
-    fn score_block(
-        &mut self,
-        offsets: Option<&FeatureBlock>,
-        rejected: &[usize],
-        origin: Origin,
-    ) -> Result<Scores> {
-        let loaded = &self.scoring.model;
-        let (model, row_count) = (&*loaded.model, self.block.row_count());
-        let mut scores = Scores::empty(model.precision());
-        if let (Margins::Native(columns), Task::Columns(finished)) =
-            (&mut scores.margins, &loaded.outcome.task)
-            && row_count > 0
-            && rejected.len() == row_count
-        {
-            *columns = finished
-                .fields
-                .iter()
-                .map(|field| new_null_array(field.data_type(), row_count))
-                .collect();
-            return Ok(scores);
-        }
-        let substitute = without_rejected(&self.block, rejected)?;
-        let block = substitute.as_ref().unwrap_or(&self.block);
-        let wants = Wants {
-            offsets,
-            leaves: false,
-        };
-        let scored = self.worker.score(block, &wants, &mut scores);
-        scored.map(|()| scores).map_err(|error| {
-            let mut scores = Scores::empty(model.precision());
-            let row = first_refused(block, |row| {
-                let scored = self.worker.score(row, &Wants::default(), &mut scores);
-                scored.is_err()
-            });
-            match row {
-                Some(row) => error.at_path(origin.path).at_row(origin.row_number(row)),
-                None => error.at_path(origin.path),
-            }
-        })
-    }
-}
-
-/// The margins of a batch's blocks, to be put together.
-enum Gathered {
-    Single(Vec<f32>),
-    Double(Vec<f64>),
-    /// For each column, its blocks.
-    Native(Vec<Vec<ArrayRef>>),
-}
-
-impl Gathered {
-    fn new(precision: Precision) -> Self {
-        match precision {
-            Precision::Single => Self::Single(Vec::new()),
-            Precision::Double => Self::Double(Vec::new()),
-            Precision::Native => Self::Native(Vec::new()),
-        }
-    }
-
-    fn add(&mut self, block: Margins) -> Result<()> {
-        match (self, block) {
-            (Self::Single(all), Margins::Single(block)) if all.is_empty() => *all = block,
-            (Self::Double(all), Margins::Double(block)) if all.is_empty() => *all = block,
-            (Self::Single(all), Margins::Single(block)) => all.extend_from_slice(&block),
-            (Self::Double(all), Margins::Double(block)) => all.extend_from_slice(&block),
-            (Self::Native(all), Margins::Native(block)) if all.is_empty() => {
-                all.extend(block.into_iter().map(|column| vec![column]));
-            }
-            (Self::Native(all), Margins::Native(block)) if all.len() == block.len() => {
-                all.iter_mut()
-                    .zip(block)
-                    .for_each(|(blocks, column)| blocks.push(column));
-            }
-            _ => return Err(Error::internal("margins of the wrong precision")),
-        }
-        Ok(())
-    }
-
-    fn into_margins(self) -> Result<Margins> {
-        let whole = |blocks: Vec<ArrayRef>| {
-            let blocks: Vec<&dyn Array> = blocks.iter().map(AsRef::as_ref).collect();
-            concat(&blocks).map_err(|error| {
-                Error::internal("blocks of a column do not go together").because(error)
-            })
-        };
-        Ok(match self {
-            Self::Single(all) => Margins::Single(all),
-            Self::Double(all) => Margins::Double(all),
-            Self::Native(all) => {
-                Margins::Native(all.into_iter().map(whole).collect::<Result<_>>()?)
-            }
-        })
-    }
+    })
 }

@@ -58,7 +58,7 @@ fn no_changed_byte_panics_or_hangs() {
             let Ok(loaded) = load(wild) else { continue };
             let columns = Columns::filled(3, loaded.model.feature_count(), 7.0);
             let block = FeatureBlock::Double(columns);
-            loaded.model.margins(&block).unwrap();
+            loaded.model.as_numeric().unwrap().margins(&block).unwrap();
         }
     }
 }

@@ -270,9 +270,9 @@ fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
         })
         .collect();
     let model = &scoring.model().model;
-    if model.family() != "forest" {
-        return None;
-    }
+    let model = model
+        .as_numeric()
+        .filter(|model| model.family() == "forest")?;
     let mut block = FeatureBlock::empty(model.precision());
     let mut counts = vec![Coercions::default(); columns.len()];
     let origin = Origin {

@@ -12,7 +12,6 @@ use arrow::array::{
 };
 use arrow::datatypes::{Float32Type, Int64Type};
 use serde_json::Value as Json;
-use tallow::feature::FeatureBlock;
 use tallow::format::ImportOptions;
 use tallow::package::open::open;
 
@@ -1125,7 +1124,6 @@ fn a_spoilt_directory_is_refused_or_read_and_never_panics() {
         None,
         Some(""),
     ]))];
-    let block = FeatureBlock::Native(texts);
     let mut refused = 0;
     for case in [
         "bert_mean",
@@ -1150,7 +1148,15 @@ fn a_spoilt_directory_is_refused_or_read_and_never_panics() {
                 match open(&model, &ImportOptions::default()) {
                     Err(_) => refused += 1,
                     Ok(opened) => {
-                        drop(opened.loaded.model.margins(&block));
+                        drop(
+                            opened
+                                .loaded
+                                .model
+                                .as_columnar()
+                                .unwrap()
+                                .worker()
+                                .score(&texts),
+                        );
                     }
                 }
             }

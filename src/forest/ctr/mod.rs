@@ -14,7 +14,7 @@ pub use table::Table;
 use super::ensemble::Missing;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Model, OffsetRule, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, OffsetRule, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// The most rows that go through at once. The more there are, the fewer times each table is brought
@@ -99,7 +99,7 @@ const INVERSE: u64 = {
 /// CTRs of each projection.
 #[derive(Debug)]
 pub struct CtrForest {
-    inner: Box<dyn Model>,
+    inner: Box<dyn NumericModel>,
     feature_count: usize,
     /// Features that hold hashes.
     categories: Vec<usize>,
@@ -138,7 +138,7 @@ impl CtrForest {
     /// An internal error if a part reads a feature that is not there, or if `inner` reads another
     /// number of columns.
     pub fn new(
-        inner: Box<dyn Model>,
+        inner: Box<dyn NumericModel>,
         feature_count: usize,
         categories: Vec<usize>,
         one_hots: Vec<OneHot>,
@@ -324,12 +324,24 @@ impl Model for CtrForest {
         self.inner.family()
     }
 
-    fn precision(&self) -> Precision {
-        Precision::Double
-    }
-
     fn feature_count(&self) -> usize {
         self.feature_count
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let tables = self.projections.iter().map(|one| one.table.memory_bytes());
+        self.inner.memory_bytes() + tables.sum::<usize>()
+    }
+
+    fn worker_bytes(&self) -> usize {
+        let columns = self.inner.feature_count() + self.categories.len() + 2;
+        self.inner.worker_bytes() + columns * self.chunk * size_of::<f64>()
+    }
+}
+
+impl NumericModel for CtrForest {
+    fn precision(&self) -> Precision {
+        Precision::Double
     }
 
     fn margin_count(&self) -> usize {
@@ -352,16 +364,6 @@ impl Model for CtrForest {
 
     fn offset_rule(&self) -> Option<OffsetRule> {
         self.inner.offset_rule()
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let tables = self.projections.iter().map(|one| one.table.memory_bytes());
-        self.inner.memory_bytes() + tables.sum::<usize>()
-    }
-
-    fn worker_bytes(&self) -> usize {
-        let columns = self.inner.feature_count() + self.categories.len() + 2;
-        self.inner.worker_bytes() + columns * self.chunk * size_of::<f64>()
     }
 }
 
@@ -412,7 +414,6 @@ impl Worker for CtrWorker<'_> {
         *scores = Scores {
             margins: Margins::Double(margins),
             leaves,
-            ..Scores::empty(Precision::Double)
         };
         Ok(())
     }

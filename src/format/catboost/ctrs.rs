@@ -10,7 +10,7 @@ use super::trees::{Positions, threshold, unlisted};
 use crate::contract::{Contract, HashedCategories, HashedCode};
 use crate::error::{Error, Result};
 use crate::forest::ctr::{CtrForest, FloatPart, OneHot, Projection, Table, only_category};
-use crate::model::{Description, Model};
+use crate::model::{Description, NumericModel};
 
 /// The CTRs that the used trees ask for, grouped by what is hashed together.
 #[derive(Debug, Default)]
@@ -128,12 +128,12 @@ impl Statistics {
     /// The model over the inputs, by the model over inputs and CTRs.
     pub(super) fn over(
         &self,
-        inner: Box<dyn Model>,
+        inner: Box<dyn NumericModel>,
         stored: &Stored,
         contract: &Contract,
         positions: &Positions,
         description: &mut Description,
-    ) -> Result<Box<dyn Model>> {
+    ) -> Result<Box<dyn NumericModel>> {
         if self.is_empty {
             return Ok(inner);
         }

@@ -32,7 +32,7 @@ use crate::contract::{
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::forest::virtual_ensembles::VirtualEnsembles;
-use crate::model::{Description, LoadedModel, Model, OffsetRule};
+use crate::model::{Description, LoadedModel, NumericModel, OffsetRule, TrainedModel};
 use crate::outcome::uncertainty::{Measure, Uncertain};
 use crate::outcome::{Outcome, Task};
 
@@ -98,19 +98,19 @@ fn translate(stored: &Stored, options: &ImportOptions) -> Result<LoadedModel> {
     let (outcome, outputs) = outcome(&stored.info, stored.output_count)?;
     let ensemble = ensemble(stored, &positions, used.count, &outputs)?;
     let mut description = description(stored, rounds, used);
-    let (inner, outcome): (Box<dyn Model>, Outcome) = if let Some(count) = options.virtual_ensembles
-    {
-        let outcome = uncertain(outcome, count)?;
-        let shrinkage = stored.info.shrinkage()?;
-        let inner = VirtualEnsembles::new(&ensemble, count, shrinkage)?;
-        (Box::new(inner), outcome)
-    } else {
-        let inner = Forest::of(ensemble)?.with_offsets(OffsetRule::AddedSingle);
-        (Box::new(inner), outcome)
-    };
+    let (inner, outcome): (Box<dyn NumericModel>, Outcome) =
+        if let Some(count) = options.virtual_ensembles {
+            let outcome = uncertain(outcome, count)?;
+            let shrinkage = stored.info.shrinkage()?;
+            let inner = VirtualEnsembles::new(&ensemble, count, shrinkage)?;
+            (Box::new(inner), outcome)
+        } else {
+            let inner = Forest::of(ensemble)?.with_offsets(OffsetRule::AddedSingle);
+            (Box::new(inner), outcome)
+        };
     let model = statistics.over(inner, stored, &contract, &positions, &mut description)?;
     Ok(LoadedModel {
-        model,
+        model: TrainedModel::Numeric(model),
         contract,
         outcome,
         description,
@@ -398,10 +398,8 @@ mod tests {
             .iter_mut()
             .zip(rows)
             .for_each(|(value, row)| *value = row.1);
-        let margins = loaded
-            .model
-            .margins(&FeatureBlock::Double(columns))
-            .unwrap();
+        let model = loaded.model.as_numeric().unwrap();
+        let margins = model.margins(&FeatureBlock::Double(columns)).unwrap();
         let Margins::Double(margins) = margins else {
             panic!("single precision")
         };
@@ -524,11 +522,8 @@ mod tests {
         };
         let mut scores = Scores::empty(Precision::Double);
         let block = FeatureBlock::Double(columns);
-        loaded
-            .model
-            .worker()
-            .score(&block, &wants, &mut scores)
-            .unwrap();
+        let model = loaded.model.as_numeric().unwrap();
+        model.worker().score(&block, &wants, &mut scores).unwrap();
         assert_eq!(scores.leaves.unwrap(), [1, 0, 1, 0]);
         let hashes_only = with(categorical.split_once(",\n").unwrap().1);
         let kind = &load(&hashes_only).unwrap().contract.inputs[2].kind;
@@ -604,7 +599,7 @@ mod tests {
             .column_mut(2)
             .copy_from_slice(&[7.0, 8.0, f64::NAN, f64::from(u32::MAX)]);
         let block = FeatureBlock::Double(columns);
-        let margins = loaded.model.margins(&block).unwrap();
+        let margins = loaded.model.as_numeric().unwrap().margins(&block).unwrap();
         // (3 + 0.5) / (4 + 1) · 15 = 10.5 is above the border, (0 + 0.5) / (0 + 1) · 15 = 7.5 not.
         assert_eq!(margins, Margins::Double(vec![20.5, 10.5, 10.5, 10.5]));
     }

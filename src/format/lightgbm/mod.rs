@@ -23,7 +23,7 @@ use crate::forest::ensemble::ZERO_THRESHOLD;
 use crate::forest::{
     Child, Condition, Forest, Frame, LinearLeaf, Missing, Node, Shape, Target, Test, Tree,
 };
-use crate::model::{Description, LoadedModel, OffsetRule};
+use crate::model::{Description, LoadedModel, OffsetRule, TrainedModel};
 use crate::outcome::{ABOVE_HALF, Label, Link, Outcome, Task};
 
 /// The importer of LightGBM text models.
@@ -65,7 +65,7 @@ impl FileImporter for LightGbm {
         let (model, found) = forest(&text, used.count)?;
         let contract = contract::contract(&text, &found.categorical)?;
         Ok(LoadedModel {
-            model: Box::new(model),
+            model: TrainedModel::numeric(model),
             contract,
             outcome,
             description: describe(&text, rounds, used, found.is_linear),
@@ -394,6 +394,7 @@ mod tests {
             .iter_mut()
             .zip(rows)
             .for_each(|(value, row)| *value = row.1);
+        let model = model.as_numeric().unwrap();
         let margins = model.margins(&FeatureBlock::Double(columns)).unwrap();
         let Margins::Double(margins) = margins else {
             unreachable!("a LightGBM model computes in f64")

@@ -32,7 +32,7 @@ use crate::contract::Contract;
 use crate::error::{Error, Kind, Result};
 use crate::graph::table::GraphModel;
 use crate::graph::{Graph, Value};
-use crate::model::{Description, LoadedModel};
+use crate::model::{Description, LoadedModel, TrainedModel};
 use crate::outcome::{Finished, Link, Outcome, Task};
 
 /// The fields of `ModelProto`.
@@ -184,7 +184,7 @@ impl FileImporter for Onnx {
                 );
                 description.facts.push(("runs_as".into(), model.runs_as()));
                 Ok(LoadedModel {
-                    model: Box::new(model),
+                    model: TrainedModel::columnar(model),
                     contract,
                     outcome,
                     description,

@@ -4,7 +4,7 @@ use super::column::Column;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::forest::Forest;
-use crate::model::{Model, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// What is done to a row's margins at the end.
@@ -140,12 +140,30 @@ impl Model for Columnar {
         }
     }
 
-    fn precision(&self) -> Precision {
-        Precision::Double
-    }
-
     fn feature_count(&self) -> usize {
         self.input_count
+    }
+
+    fn memory_bytes(&self) -> usize {
+        let columns = self
+            .columns
+            .iter()
+            .map(|one| size_of::<Column>() + 32 * one.steps.len());
+        let engine = match &self.engine {
+            Engine::Linear {
+                intercepts,
+                coefficients,
+                ..
+            } => size_of::<f64>() * (intercepts.len() + coefficients.len()),
+            Engine::Forest { forest, .. } => forest.memory_bytes(),
+        };
+        engine + columns.sum::<usize>()
+    }
+}
+
+impl NumericModel for Columnar {
+    fn precision(&self) -> Precision {
+        Precision::Double
     }
 
     fn margin_count(&self) -> usize {
@@ -169,22 +187,6 @@ impl Model for Columnar {
             features: FeatureBlock::empty(Precision::Double),
             forest,
         })
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let columns = self
-            .columns
-            .iter()
-            .map(|one| size_of::<Column>() + 32 * one.steps.len());
-        let engine = match &self.engine {
-            Engine::Linear {
-                intercepts,
-                coefficients,
-                ..
-            } => size_of::<f64>() * (intercepts.len() + coefficients.len()),
-            Engine::Forest { forest, .. } => forest.memory_bytes(),
-        };
-        engine + columns.sum::<usize>()
     }
 }
 

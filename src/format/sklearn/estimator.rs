@@ -16,7 +16,7 @@ use crate::format::python::container::Document;
 use crate::format::python::describe::texts;
 use crate::format::python::numpy::{Elements, Kind, Number};
 use crate::format::python::record::Value;
-use crate::model::{Description, LoadedModel};
+use crate::model::{Description, LoadedModel, TrainedModel};
 use crate::outcome::{ABOVE_HALF, Label, Link, Outcome, Task};
 
 /// scikit-learn clips the probabilities of training's classes by the precision of f32.
@@ -63,7 +63,7 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
     } = fitted;
     let model = Columnar::new(inputs.len(), columns, engine);
     Ok(LoadedModel {
-        model: Box::new(model),
+        model: TrainedModel::numeric(model),
         contract: inputs.contract(),
         outcome: Outcome { task, link },
         description: Description::default(),

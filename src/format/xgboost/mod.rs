@@ -21,7 +21,7 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::forest::Forest;
 use crate::linear::Linear;
-use crate::model::{Description, LoadedModel, Model, OffsetRule};
+use crate::model::{Description, LoadedModel, NumericModel, OffsetRule, TrainedModel};
 
 /// The importer of XGBoost's model files.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ fn load(file: &File, byte_count: usize, options: &ImportOptions) -> Result<Loade
     let base = base_margins(file, objective, margin_count)?;
     let mut contract = contract(file, options)?;
     let mut description = describe(file, margin_count);
-    let model: Box<dyn Model> = match &file.booster {
+    let model: Box<dyn NumericModel> = match &file.booster {
         Booster::Forest(trees) => Box::new(forest(file, trees, &base, options, &mut description)?),
         Booster::Linear { weights } => Box::new(linear(file, weights, &base, options)?),
     };
@@ -143,7 +143,7 @@ fn load(file: &File, byte_count: usize, options: &ImportOptions) -> Result<Loade
     estimator.name_classes(&mut outcome);
     estimator.mark_missing(&mut contract, &mut description);
     Ok(LoadedModel {
-        model,
+        model: TrainedModel::Numeric(model),
         contract,
         outcome,
         description,

@@ -30,7 +30,8 @@ fn load_bytes(bytes: &[u8], trees: TreeSelection) -> Result<LoadedModel> {
     )
 }
 
-fn margins(model: &dyn Model, rows: &[&[f32]]) -> Vec<f32> {
+fn margins(model: &TrainedModel, rows: &[&[f32]]) -> Vec<f32> {
+    let model = model.as_numeric().expect("a model of numbers");
     let mut columns = Columns::filled(rows.len(), model.feature_count(), 0.0);
     for (index, row) in rows.iter().enumerate() {
         row.iter()
@@ -59,7 +60,7 @@ fn trees_are_walked_and_added_as_the_file_states() {
         &[0.0, -1.0],
     ];
     assert_eq!(
-        margins(loaded.model.as_ref(), rows),
+        margins(&loaded.model, rows),
         [121.0, 112.0, 121.0, 121.0, 111.0, 111.0]
     );
     assert_eq!(loaded.outcome.task, Task::Value);
@@ -70,7 +71,7 @@ fn trees_are_walked_and_added_as_the_file_states() {
 #[test]
 fn the_best_iteration_is_taken_where_it_is_asked_for_and_shown() {
     let best = load_bytes(MODEL.as_bytes(), TreeSelection::Best).expect("a sound model");
-    assert_eq!(margins(best.model.as_ref(), &[&[0.0, 1.0]]), [101.0]);
+    assert_eq!(margins(&best.model, &[&[0.0, 1.0]]), [101.0]);
     let fact = |name: &str| {
         best.description
             .facts
@@ -110,7 +111,7 @@ fn an_estimator_stops_at_the_best_iteration_and_a_booster_uses_all_trees() {
         let loaded = XgboostImporter
             .import(&Artefact::new("model", text.as_bytes().to_vec()), &options)
             .expect("a sound model");
-        margins(loaded.model.as_ref(), &[&[0.0, 1.0]])[0]
+        margins(&loaded.model, &[&[0.0, 1.0]])[0]
     };
     assert_eq!(
         [
@@ -132,10 +133,9 @@ fn an_estimator_stops_at_the_best_iteration_and_a_booster_uses_all_trees() {
 #[test]
 fn numbers_are_read_as_texts_and_texts_as_numbers() {
     let expected = margins(
-        load_bytes(MODEL.as_bytes(), TreeSelection::All)
+        &load_bytes(MODEL.as_bytes(), TreeSelection::All)
             .expect("a sound model")
-            .model
-            .as_ref(),
+            .model,
         &[&[0.4, 1.0], &[0.6, 2.0]],
     );
     for (from, to) in [
@@ -164,7 +164,7 @@ fn numbers_are_read_as_texts_and_texts_as_numbers() {
         let loaded = load_bytes(MODEL.replace(from, to).as_bytes(), TreeSelection::All)
             .unwrap_or_else(|error| panic!("{to}: {error}"));
         assert_eq!(
-            margins(loaded.model.as_ref(), &[&[0.4, 1.0], &[0.6, 2.0]]),
+            margins(&loaded.model, &[&[0.4, 1.0], &[0.6, 2.0]]),
             expected,
             "{to}"
         );
@@ -441,7 +441,7 @@ fn truncated_and_damaged_files_fail_without_a_panic() {
                 if let Ok(loaded) = load_bytes(&damaged, TreeSelection::All) {
                     let row = vec![0.0; loaded.model.feature_count()];
                     assert_eq!(
-                        margins(loaded.model.as_ref(), &[&row]).len(),
+                        margins(&loaded.model, &[&row]).len(),
                         loaded.model.margin_count()
                     );
                 }
@@ -499,7 +499,7 @@ fn a_linear_booster_starts_every_output_at_the_first_intercept() {
         "learner_model_param":{"base_score":"[1E0,3E0]","num_class":"2","num_feature":"2"},"objective":{"name":"multi:softprob"}},"version":[3,2,0]}"#;
     let loaded = load_bytes(text.as_bytes(), TreeSelection::Best).expect("a sound model");
     assert_eq!(
-        margins(loaded.model.as_ref(), &[&[1.0, 1.0], &[f32::NAN, 1.0]]),
+        margins(&loaded.model, &[&[1.0, 1.0], &[f32::NAN, 1.0]]),
         [12.5, 23.25, 11.5, 21.25]
     );
     assert!(!loaded.contract.named);

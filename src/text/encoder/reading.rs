@@ -14,7 +14,7 @@ use super::text_model::Reading;
 use super::tokenizer::TextTokenizer;
 use crate::contract::{Contract, Input, InputKind};
 use crate::error::{Error, Result};
-use crate::model::{Description, LoadedModel};
+use crate::model::{Description, LoadedModel, TrainedModel};
 use crate::outcome::{ABOVE_HALF, Finished, Link, Outcome, Task};
 
 /// What a model is called among several columns of texts.
@@ -71,7 +71,7 @@ pub(super) fn loaded(model: TextModel, description: Description) -> LoadedModel 
         vector: None,
     };
     LoadedModel {
-        model: Box::new(model),
+        model: TrainedModel::columnar(model),
         contract,
         outcome,
         description,

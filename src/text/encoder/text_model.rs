@@ -18,10 +18,8 @@ use super::packed::{Forward, PackedTokens, Pass};
 use super::pooling::{Pooling, mean};
 use super::tokenizer::{TextTokenizer, Tokens};
 use crate::error::{Error, Result};
-use crate::feature::{FeatureBlock, Precision};
 use crate::interrupt;
-use crate::model::{Counter, Model, Scores, Wants, Worker};
-use crate::outcome::Margins;
+use crate::model::{ColumnModel, ColumnScores, ColumnWorker, Counter, Model};
 
 /// Rows of a portion: few enough that all workers have some until the end, since a row takes
 /// milliseconds.
@@ -326,27 +324,8 @@ impl Model for TextModel {
         "encoder"
     }
 
-    fn precision(&self) -> Precision {
-        Precision::Native
-    }
-
     fn feature_count(&self) -> usize {
         self.input_count
-    }
-
-    fn margin_count(&self) -> usize {
-        1
-    }
-
-    fn worker(&self) -> Box<dyn Worker + '_> {
-        Box::new(TextWorker {
-            model: self,
-            workspace: Workspace {
-                pass: self.forward.pass(),
-                packed: PackedTokens::default(),
-                hidden: Vec::new(),
-            },
-        })
     }
 
     fn memory_bytes(&self) -> usize {
@@ -366,6 +345,19 @@ impl Model for TextModel {
     fn portion_rows(&self) -> Option<usize> {
         Some(self.forward.portion_rows().unwrap_or(PORTION_ROWS))
     }
+}
+
+impl ColumnModel for TextModel {
+    fn worker(&self) -> Box<dyn ColumnWorker + '_> {
+        Box::new(TextWorker {
+            model: self,
+            workspace: Workspace {
+                pass: self.forward.pass(),
+                packed: PackedTokens::default(),
+                hidden: Vec::new(),
+            },
+        })
+    }
 
     fn counters(&self) -> &'static [Counter] {
         &COUNTERS
@@ -384,31 +376,14 @@ impl std::fmt::Debug for TextWorker<'_> {
     }
 }
 
-impl Worker for TextWorker<'_> {
-    fn score(
-        &mut self,
-        block: &FeatureBlock,
-        wants: &Wants<'_>,
-        scores: &mut Scores,
-    ) -> Result<()> {
-        scores.reset();
-        if wants.offsets.is_some() {
-            return Err(Error::internal("offsets for a model that takes none"));
-        }
-        let (FeatureBlock::Native(columns), Margins::Native(margins)) =
-            (block, &mut scores.margins)
-        else {
-            return Err(Error::internal(
-                "a block of another precision than the text model's",
-            ));
-        };
-        margins.clear();
+impl ColumnWorker for TextWorker<'_> {
+    fn score(&mut self, columns: &[ArrayRef]) -> Result<ColumnScores> {
         let texts: Vec<&StringViewArray> = columns
             .iter()
             .filter_map(|column| column.as_string_view_opt())
             .collect();
-        if block.row_count() > 0
-            && (texts.len() != columns.len() || texts.len() != self.model.input_count)
+        let row_count = columns.first().map_or(0, Array::len);
+        if row_count > 0 && (texts.len() != columns.len() || texts.len() != self.model.input_count)
         {
             return Err(Error::internal(format!(
                 "a block of {} columns of texts for a model of {}",
@@ -417,9 +392,11 @@ impl Worker for TextWorker<'_> {
             )));
         }
         let (columns, counts) = self.model.answer(&texts, &mut self.workspace)?;
-        *margins = columns;
-        scores.truncated_count = counts.truncated;
-        scores.counts = counts.by_counter();
-        Ok(())
+        Ok(ColumnScores {
+            columns,
+            truncated_count: counts.truncated,
+            counts: counts.by_counter(),
+            ..ColumnScores::default()
+        })
     }
 }
