@@ -1,5 +1,5 @@
-//! Progress through the rows on standard error: a bar on a terminal, and off it a plain line now and
-//! then, so that a log shows life without filling up.
+//! Progress through the rows on standard error: a bar on a terminal, and off it a plain line now
+//! and then, so that a log shows life without filling up.
 //!
 //! Owns how progress looks. It must not know what the rows are.
 
