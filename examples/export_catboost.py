@@ -26,7 +26,7 @@ def export(model, rows, directory, name, version):
     if type(model) is catboost.CatBoost:
         raise SystemExit("pass `catboost.to_classifier(model)`, or to_regressor or to_ranker")
     model.save_model(str(directory / "model.cbm"))
-    rows = rows[model.feature_names_]
+    rows = rows.rename(columns=str)[model.feature_names_]
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
     pd.DataFrame(answers(model, rows)).to_parquet(
         directory / "golden_expected.parquet", index=False
@@ -55,14 +55,20 @@ def answers(model, rows):
     scores = model.predict_proba(rows)
     if loss.startswith(("MultiLogloss", "MultiCrossEntropy")):
         return numbers(loss, scores)
-    labels = np.ravel(model.predict(rows))
-    if labels.dtype == bool:
-        labels = labels.astype(str)
+    predictions = stored(model.predict(rows))
     if len(model.classes_) == 2 and not loss.startswith("MultiClass"):
-        return {"probability": scores[:, 1], "prediction": labels}
-    return {"prediction": labels} | {
-        f"probability_{label}": scores[:, index] for index, label in enumerate(model.classes_)
+        return {"probability": scores[:, 1], "prediction": predictions}
+    return {"prediction": predictions} | {
+        f"probability_{label}": scores[:, index]
+        for index, label in enumerate(stored(model.classes_))
     }
+
+
+def stored(labels):
+    """Labels as they are in the file: booleans as strings, 1.0 as 1."""
+    labels = np.ravel(labels)
+    kinds = {"b": str, "f": np.int64}
+    return labels.astype(kinds.get(labels.dtype.kind, labels.dtype))
 
 
 def numbers(loss, scores):

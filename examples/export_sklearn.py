@@ -33,7 +33,7 @@ def export(model, rows, directory, name, version):
     """Writes the fitted pipeline, estimator or search with `rows`, a data frame of the columns that
     it was trained on, as golden rows.
 
-    Labels are strings or integers; boolean ones become 0 and 1. Several labels or numbers a row are
+    Labels are strings or integers; `False` and `True` become 0 and 1. Several labels or numbers a row are
     one list."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
@@ -124,7 +124,7 @@ def port(column):
 def expected(model, rows):
     """The model's own answers, in the columns that tallow writes."""
     labels = np.asarray(model.predict(rows))
-    if labels.dtype == bool:
+    if hasattr(model, "classes_") and labels.dtype.kind in "bf":
         labels = labels.astype(np.int64)
     if labels.ndim == 2 and labels.shape[1] > 1:
         return pd.DataFrame({"prediction": list(labels)})
@@ -134,9 +134,10 @@ def expected(model, rows):
     scores = model.predict_proba(rows)
     if scores.shape[1] == 2:
         return pd.DataFrame({"probability": scores[:, 1], "prediction": labels})
+    classes = model.classes_.astype(labels.dtype)
     return pd.DataFrame(
         {"prediction": labels}
-        | {f"probability_{label}": scores[:, index] for index, label in enumerate(model.classes_)}
+        | {f"probability_{label}": scores[:, index] for index, label in enumerate(classes)}
     )
 
 

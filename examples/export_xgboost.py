@@ -29,7 +29,7 @@ def export(model, rows, directory, name, version):
     if booster.feature_names is None:
         raise SystemExit("the model has no names of features: train it on a data frame")
     model.save_model(directory / "model.ubj")
-    rows = rows[booster.feature_names]
+    rows = rows.rename(columns=str)[booster.feature_names]
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
     missing = getattr(model, "missing", np.nan)
     missing = np.nan if missing is None else float(missing)

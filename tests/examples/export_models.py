@@ -55,6 +55,7 @@ def class_sets():
             rows, labels = rows.iloc[:600], labels.iloc[:600]
         odd = labels % 2
         yield f"{name}_integers", rows, labels
+        yield f"{name}_floats", rows, labels.astype(float)
         yield f"{name}_strings", rows, labels.map(lambda label: f"class {label}")
         yield f"{name}_two_integers", rows, odd
         yield f"{name}_two_strings", rows, odd.map({0: "even", 1: "odd"})
