@@ -18,8 +18,9 @@ import torch
 
 
 def export(network, rows, directory, name, version):
-    """Writes a network that reads one matrix of numbers and gives one number a row; `rows`, a data
-    frame of its columns in the order of training, are the golden rows."""
+    """Writes a network that reads one matrix of numbers and gives one number a row, or several,
+    which are one list; `rows`, a data frame of its columns in the order of training, are the golden
+    rows."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     network = network.eval()
@@ -42,7 +43,8 @@ def export(network, rows, directory, name, version):
     onnx.save(model, directory / "model.onnx")
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
     with torch.no_grad():
-        answers = network(matrix).numpy().reshape(len(rows))
+        answers = network(matrix).numpy().reshape(len(rows), -1)
+    answers = answers[:, 0] if answers.shape[1] == 1 else list(answers)
     pd.DataFrame({"prediction": answers}).to_parquet(
         directory / "golden_expected.parquet", index=False
     )

@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import (
-    BooleanTensorType,
     FloatTensorType,
     Int64TensorType,
     StringTensorType,
@@ -25,7 +24,7 @@ from skl2onnx.helpers.onnx_helper import select_model_inputs_outputs
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 
@@ -38,6 +37,9 @@ def export(model, rows, directory, name, version):
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     model = getattr(model, "best_estimator_", model)
+    rows = rows.astype(
+        {column: rows[column].cat.categories.dtype for column in rows.select_dtypes("category")}
+    )
     # Single precision is what skl2onnx computes in, so the golden rows are rounded to it before
     # anything is compared.
     rows = rows.astype({column: np.float32 for column in rows.select_dtypes("float")})
@@ -96,8 +98,10 @@ def prediction_only(graph):
 
 def reads_columns(model):
     """Whether the first step picks columns by their names."""
-    while isinstance(model, Pipeline):
-        model = model.steps[0][1]
+    if isinstance(model, Pipeline):
+        return reads_columns(model.steps[0][1])
+    if isinstance(model, FeatureUnion):
+        return any(reads_columns(part) for _, part in model.transformer_list)
     return isinstance(model, ColumnTransformer)
 
 
@@ -112,12 +116,7 @@ def rename_inputs(graph, names):
 
 
 def port(column):
-    kinds = {
-        "f": FloatTensorType,
-        "i": Int64TensorType,
-        "u": Int64TensorType,
-        "b": BooleanTensorType,
-    }
+    kinds = {"f": FloatTensorType, "i": Int64TensorType, "u": Int64TensorType, "b": Int64TensorType}
     return kinds.get(column.dtype.kind, StringTensorType)([None, 1])
 
 

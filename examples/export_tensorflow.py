@@ -19,8 +19,9 @@ import tf2onnx
 
 
 def export(network, rows, directory, name, version):
-    """Writes a network that reads one matrix of numbers and gives one number a row; `rows`, a data
-    frame of its columns in the order of training, are the golden rows."""
+    """Writes a network that reads one matrix of numbers and gives one number a row, or several,
+    which are one list; `rows`, a data frame of its columns in the order of training, are the golden
+    rows."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     rows = rows.astype(np.float32)
@@ -32,7 +33,8 @@ def export(network, rows, directory, name, version):
     entry.key, entry.value = "feature_names", json.dumps(list(rows.columns))
     onnx.save(model, directory / "model.onnx")
     rows.to_parquet(directory / "golden_rows.parquet", index=False)
-    answers = network(rows.to_numpy(), training=False).numpy().reshape(len(rows))
+    answers = network(rows.to_numpy(), training=False).numpy().reshape(len(rows), -1)
+    answers = answers[:, 0] if answers.shape[1] == 1 else list(answers)
     pd.DataFrame({"prediction": answers}).to_parquet(
         directory / "golden_expected.parquet", index=False
     )

@@ -121,8 +121,8 @@ def scikit_learn():
     from sklearn.multiclass import OneVsRestClassifier
     from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
     from sklearn.neural_network import MLPClassifier
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.pipeline import make_pipeline, make_union
+    from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
     from sklearn.svm import LinearSVC
 
     def columns(rows, model):
@@ -149,6 +149,23 @@ def scikit_learn():
         rows,
         labels,
     )
+    for name, rows, labels in categories():
+        if "floats" in name or "nulls" in name:
+            continue  # skl2onnx does not convert encoders of them.
+        # The export itself makes pandas' categories plain.
+        for kind, table in {"": rows, "_plain": plain(rows).to_pandas()}.items():
+            encoded = ColumnTransformer(
+                [("region", OneHotEncoder(), ["region"]), ("age", StandardScaler(), ["age"])]
+            )
+            model = make_pipeline(encoded, logistic())
+            checked(f"sklearn_{name}{kind}", export, model, table, labels)
+    scaled = make_union(
+        ColumnTransformer([("age", StandardScaler(), ["age"])]),
+        ColumnTransformer([("too", MinMaxScaler(), ["age", "region"])]),
+    )
+    _, rows, labels = next(categories())
+    flags = rows.assign(region=rows["region"] == "Rome")
+    checked("sklearn_union", export, make_pipeline(scaled, logistic()), flags, labels)
     for name, rows, target in number_sets():
         for kind, model in {
             "bare": LinearRegression(),
@@ -354,10 +371,30 @@ def survival(library, export, name, rows, target):
     expect(package.name, run(TALLOW, "check", "--model", package, package / "golden_rows.parquet"))
 
 
+def networks():
+    """Networks of PyTorch that give one number a row and several."""
+    if not has("torch", "onnx"):
+        return
+    import torch
+    from export_pytorch import export
+
+    rows = next(number_sets())[1]
+    for name, last in {
+        "flat": [torch.nn.Linear(4, 1), torch.nn.Flatten(0)],
+        "one": [torch.nn.Linear(4, 1)],
+        "three": [torch.nn.Linear(4, 3), torch.nn.Softmax(1)],
+    }.items():
+        package = WORK / f"network_{name}"
+        network = torch.nn.Sequential(torch.nn.Linear(rows.shape[1], 4), torch.nn.ReLU(), *last)
+        export(network, rows.head(60), package, name, "1")
+        table = package / "golden_rows.parquet"
+        expect(package.name, run(TALLOW, "check", "--model", package, table))
+
+
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         raise SystemExit(__doc__)
     TALLOW = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as temporary:
         WORK = pathlib.Path(temporary)
-        finish("exports", [scikit_learn, lightgbm, catboost, xgboost])
+        finish("exports", [scikit_learn, lightgbm, catboost, xgboost, networks])
