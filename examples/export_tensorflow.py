@@ -26,7 +26,10 @@ def export(network, rows, directory, name, version):
     directory.mkdir(parents=True, exist_ok=True)
     rows = rows.astype(np.float32)
     signature = [tf.TensorSpec((None, rows.shape[1]), tf.float32, name="x")]
-    forward = tf.function(lambda x: network(x, training=False), input_signature=signature)
+    # The key names the graph's output.
+    forward = tf.function(
+        lambda x: {"prediction": network(x, training=False)}, input_signature=signature
+    )
     model, _ = tf2onnx.convert.from_function(forward, input_signature=signature, opset=17)
     # The names bind the matrix's columns to the table's.
     entry = model.metadata_props.add()
