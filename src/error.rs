@@ -156,6 +156,16 @@ impl Error {
         self
     }
 
+    /// Names another path, where `change` has one for the path that is named.
+    #[must_use]
+    pub fn map_path(mut self, change: impl FnOnce(&Path) -> Option<PathBuf>) -> Self {
+        let location = &mut self.0.location;
+        if let Some(path) = location.path.as_deref().and_then(change) {
+            location.path = Some(path);
+        }
+        self
+    }
+
     /// Names the row, counted from 1, unless one is named already.
     #[must_use]
     pub fn at_row(mut self, row: u64) -> Self {

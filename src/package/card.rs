@@ -84,7 +84,7 @@ pub fn card(facts: &CardFacts, earlier: Option<&str>) -> String {
     let mut text = front_matter(facts, front);
     let mut body = body.trim_start_matches('\n').to_owned();
     if body.trim().is_empty() {
-        body = format!("# {}\n", facts.name);
+        body = format!("# {}\n", facts.name.replace(['\n', '\r'], " "));
     }
     for section in &SECTIONS {
         let own = facts

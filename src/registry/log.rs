@@ -129,8 +129,14 @@ impl Log {
             let name = file_name(&self.model, number);
             let bytes = read_limited(store, &name, BYTES_LIMIT)?
                 .ok_or_else(|| missing(store, &self.model, number))?;
-            let (entry, digest) =
-                Entry::from_bytes(&bytes).map_err(|error| error.at_path(store.location(&name)))?;
+            let (entry, digest) = Entry::from_bytes(&bytes).map_err(|error| {
+                let error = error.at_path(store.location(&name));
+                if error.kind() == Kind::Trust {
+                    error.hint("restore the registry from a backup")
+                } else {
+                    error
+                }
+            })?;
             self.add(entry, digest)
                 .map_err(|error| error.at_path(store.location(&name)))?;
         }

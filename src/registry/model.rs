@@ -41,10 +41,25 @@ pub fn reference(work: &Work) -> Result<Option<Reference>> {
         ))
         .hint("name it with `--registry DIR` or `TALLOW_REGISTRY`; `./NAME` is a path"));
     }
+    if reference.is_none() && find(&work.model)?.is_none() {
+        refuse_misspelt(&work.model)?;
+    }
     match reference {
         Some(reference) => Ok(Some(reference)),
         None => path_only(work),
     }
+}
+
+/// Refuses what is neither a path nor a reference, but was meant as one.
+fn refuse_misspelt(model: &Path) -> Result<()> {
+    let text = model.to_string_lossy();
+    if text.contains('/') || !text.contains(['@', ':']) {
+        return Ok(());
+    }
+    Err(Error::usage(format!(
+        "`{text}` is neither a path nor a version of a model"
+    ))
+    .hint("write `NAME:VERSION` or `NAME@ALIAS`, such as `churn:7` or `churn@champion`"))
 }
 
 fn path_only(work: &Work) -> Result<Option<Reference>> {

@@ -12,7 +12,9 @@ use super::name::check_name;
 use super::object;
 use super::record::{Record, RecordFile, SHA256};
 use crate::error::{Error, Result};
-use crate::storage::{SharedFile, TEMPORARY_PREFIX, files_below, metadata};
+use crate::package::MANIFEST_NAME;
+use crate::package::signature::verify::refuse_link;
+use crate::storage::{SharedFile, TEMPORARY_PREFIX, files_below, find, metadata};
 
 /// What is pushed.
 #[derive(Clone, Debug)]
@@ -64,9 +66,16 @@ pub fn package_files(path: &Path) -> Result<Vec<(String, PathBuf)>> {
             .into_owned();
         !own.starts_with(TEMPORARY_PREFIX)
     };
+    // Text models in the hub's cache consist of links; a package has none.
+    let is_package = find(&path.join(MANIFEST_NAME))?.is_some();
     let files = files_below(path, "")?.into_iter().filter(is_kept);
     files
-        .map(|below| Ok((name(&below)?, path.join(&below))))
+        .map(|below| {
+            if is_package {
+                refuse_link(path, &below)?;
+            }
+            Ok((name(&below)?, path.join(&below)))
+        })
         .collect()
 }
 

@@ -285,10 +285,16 @@ fn what_cannot_be_packed_explains_what_to_type() {
     let model = model.display();
     room.file("rows.csv", "a,b\n1,2\n");
     room.file("taken/notes.txt", "mine");
+    room.tallow(&format!("pack {model} --output package")).ok();
+    room.tallow(&format!("pack {model} --output linked")).ok();
+    std::os::unix::fs::symlink("/etc/hostname", room.path("linked/notes")).unwrap();
     let text: String = [
         format!("pack {model} --output taken"),
         format!("pack {model} --output taken --overwrite"),
         format!("pack {model} --output missing/churn"),
+        "pack package --output package/inside".to_owned(),
+        "pack linked --output churn".to_owned(),
+        "registry push linked --registry models".to_owned(),
         format!("pack {model} --output churn --golden rows.csv"),
         format!("pack {model} --output churn --data rows.csv"),
         format!("pack {model} --output churn --golden nothing.parquet"),
@@ -306,6 +312,9 @@ fn what_cannot_be_packed_explains_what_to_type() {
     })
     .collect();
     insta::assert_snapshot!("pack_errors", text);
-    assert_eq!(room.listing(), ["rows.csv", "taken"]);
+    assert_eq!(
+        room.listing(),
+        ["linked", "models", "package", "rows.csv", "taken"]
+    );
     assert_eq!(room.listing_of("taken"), ["notes.txt"]);
 }

@@ -184,6 +184,8 @@ fn names_and_times_that_lead_nowhere_say_what_to_type() {
             1,
         ),
         ("score --model chrun:1 in-0.parquet --output x.parquet", 1),
+        ("score --model churn@ in-0.parquet --output x.parquet", 2),
+        ("score --model churn:1x in-0.parquet --output x.parquet", 2),
         (
             "score --model churn@champion --as-of 2020-01-01 in-0.parquet --output x.parquet",
             1,

@@ -103,14 +103,17 @@ fn files(model: &Path, listed: &Listed, signature: Option<&Path>) -> Result<Vec<
 }
 
 /// Fails for what is not a plain file.
-pub(super) fn refuse_link(model: &Path, path: &Path) -> Result<()> {
+///
+/// # Errors
+/// A trust error for a link or a device; fails if it cannot be looked at.
+pub fn refuse_link(model: &Path, path: &Path) -> Result<()> {
     if find_below(model, path)?.is_some_and(|found| found.is_file) {
         return Ok(());
     }
     Err(
-        Error::trust("a signed model consists of plain files, and this is a link or a device")
+        Error::trust("a package consists of plain files, and this is a link or a device")
             .at_path(model.join(path))
-            .hint("copy the file in place of the link, and sign again"),
+            .hint("copy the file in place of the link"),
     )
 }
 

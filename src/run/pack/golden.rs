@@ -10,6 +10,7 @@ use arrow::datatypes::Schema;
 
 use super::sample::Sample;
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::output::table_writer::write_table;
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
@@ -58,7 +59,12 @@ pub(super) fn dataset(paths: &[PathBuf]) -> Result<Dataset> {
 /// # Errors
 /// Fails if the rows cannot be scored, if all are rejected, or if the original's answers differ by
 /// more than [`TOLERANCE`].
-pub(super) fn golden(work: &Work, request: &Pack, directory: &Path) -> Result<Golden> {
+pub(super) fn golden(
+    work: &Work,
+    request: &Pack,
+    directory: &Path,
+    interrupt: &Interrupt,
+) -> Result<Golden> {
     let original = request.original.as_deref().map(original);
     let mut own = work.clone();
     own.outcome.passthrough = Some(vec!["none".into()]);
@@ -72,7 +78,11 @@ pub(super) fn golden(work: &Work, request: &Pack, directory: &Path) -> Result<Go
         sample: Sample::new(request.golden_rows),
     };
     let mut outcomes = Outcomes::new(&plan.job);
-    let (input, control) = (Input::whole(&plan.job), Control::default());
+    let input = Input::whole(&plan.job);
+    let control = Control {
+        interrupt: interrupt.clone(),
+        ..Control::default()
+    };
     run(
         &plan.job,
         input,

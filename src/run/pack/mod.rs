@@ -25,6 +25,7 @@ use crate::output::table_writer::write_table;
 use crate::package::card::{CARD_NAME, card};
 use crate::package::open::{OpenedModel, open};
 use crate::package::signature::SIGNATURE_NAME;
+use crate::package::signature::verify::refuse_link;
 use crate::package::written::WrittenManifest;
 use crate::package::{MANIFEST_NAME, Manifest};
 use crate::plan::Plan;
@@ -35,8 +36,8 @@ use crate::request::pack::Pack;
 use crate::request::signature::Sign;
 use crate::request::work::Work;
 use crate::storage::{
-    PendingFile, SharedFile, StagedDirectory, TEMPORARY_PREFIX, create_unsynced_below, files_below,
-    find, metadata, read, read_unchanged,
+    PendingFile, SharedFile, StagedDirectory, TEMPORARY_PREFIX, canonical, create_unsynced_below,
+    directory_of, files_below, find, metadata, read, read_unchanged,
 };
 
 /// The name of the baseline profile in a package.
@@ -76,25 +77,42 @@ pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
     refuse_other(request)?;
     let opened = read_unchanged(|| open(&request.model, &ImportOptions::default()))?;
     let staged = StagedDirectory::create(&request.output, request.overwrite)?;
+    let packed = in_directory(request, &opened, staged.path(), interrupt).map_err(|error| {
+        // Users know the directory by its final name.
+        error.map_path(|path| {
+            let below = path.strip_prefix(staged.path()).ok()?;
+            Some(request.output.join(below))
+        })
+    })?;
+    staged.publish(request.overwrite)?;
+    Ok(packed)
+}
+
+/// Makes the package in a temporary directory.
+fn in_directory(
+    request: &Pack,
+    opened: &OpenedModel,
+    directory: &Path,
+    interrupt: &Interrupt,
+) -> Result<Packed> {
     let mut packing = Packing {
         request,
-        directory: staged.path(),
+        directory,
         manifest: WrittenManifest::default(),
     };
-    packing.copy(&opened)?;
-    packing.name(&opened);
-    packing.learn(&opened)?;
+    packing.copy(opened)?;
+    packing.name(opened);
+    packing.learn(opened)?;
     packing.gates()?;
     packing.write_manifest()?;
-    let golden = packing.golden()?;
+    let golden = packing.golden(interrupt)?;
     let baseline = packing.baseline(interrupt)?;
     packing.digests()?;
     packing.write_manifest()?;
     packing.card(golden.as_ref(), baseline.as_ref())?;
     packing.sign()?;
     let opened = packing.check()?;
-    let file_count = files_below(staged.path(), "")?.len();
-    staged.publish(request.overwrite)?;
+    let file_count = files_below(directory, "")?.len();
     Ok(Packed {
         digest: format!("sha256:{}", opened.digest),
         name: opened.name,
@@ -111,6 +129,16 @@ fn refuse_other(request: &Pack) -> Result<()> {
     let output = &request.output;
     if request.golden.is_empty() && request.original.is_some() {
         return Err(Error::usage("`--original` needs `--golden`"));
+    }
+    if metadata(&request.model)?.is_directory {
+        let parent = canonical(directory_of(output))?;
+        if parent.starts_with(canonical(&request.model)?) {
+            return Err(
+                Error::usage("the package would be inside the model's own directory")
+                    .at_path(output)
+                    .hint("name a directory outside of it"),
+            );
+        }
     }
     if find(output)?.is_some() && request.overwrite && find(&output.join(MANIFEST_NAME))?.is_none()
     {
@@ -136,6 +164,7 @@ impl Packing<'_> {
         if opened.files.is_empty() {
             for name in files_below(model, "")? {
                 if is_kept(&name) {
+                    refuse_link(model, &name)?;
                     self.copy_file(&model.join(&name), &name)?;
                 }
             }
@@ -302,15 +331,12 @@ impl Packing<'_> {
         }
     }
 
-    fn golden(&mut self) -> Result<Option<Golden>> {
+    fn golden(&mut self, interrupt: &Interrupt) -> Result<Option<Golden>> {
         if self.request.golden.is_empty() {
             return Ok(None);
         }
-        let golden = golden(
-            &self.work(&self.request.golden),
-            self.request,
-            self.directory,
-        )?;
+        let work = self.work(&self.request.golden);
+        let golden = golden(&work, self.request, self.directory, interrupt)?;
         self.manifest.set_section(
             "golden",
             Table::from_iter([
