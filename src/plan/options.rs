@@ -258,7 +258,8 @@ pub(super) fn missing_values(texts: &[String], is_untyped: bool) -> Result<Missi
     Ok(values)
 }
 
-/// `POLICY` for all columns (`*`) or `COLUMN=POLICY`; a column may be in double quotes, as in lists.
+/// `POLICY` for all columns (`*`) or `COLUMN=POLICY`; a column may be in double quotes, as in
+/// lists.
 fn policy(flag: &str, text: &str) -> Result<(String, Policy)> {
     let quoted = assignment(text).filter(|_| text.starts_with('"'));
     let (column, name) = match &quoted {
