@@ -44,26 +44,7 @@ pub(super) fn refuse(args: &Work, opened: &OpenedModel, reads_texts: bool) -> Re
             format!("`--trees` is for models of trees, and this one is of the family `{family}`");
         return Err(Error::usage(message).hint("leave `--trees` out"));
     }
-    let fields = |raw| {
-        loaded
-            .outcome
-            .fields(loaded.model.margin_count(), loaded.model.precision(), raw)
-    };
-    if *raw && fields(true) == fields(false) {
-        let (why, else_do) = if reads_texts {
-            ("this model has no link", "")
-        } else {
-            (
-                "this model finishes its own columns",
-                "; a graph gives its raw scores if it is exported with them as an output",
-            )
-        };
-        let error = Error::usage(format!(
-            "`--raw` writes the scores before the link, and {why}"
-        ));
-        return Err(error.hint(format!("leave `--raw` out{else_do}")));
-    }
-    // Text models check their other flags.
+    // Text models check their own flags.
     if reads_texts {
         return match binding.on_unseen.first() {
             Some(_) => Err(Error::usage(
@@ -72,6 +53,20 @@ pub(super) fn refuse(args: &Work, opened: &OpenedModel, reads_texts: bool) -> Re
             .hint("leave `--on-unseen` out")),
             None => Ok(()),
         };
+    }
+    let fields = |raw| {
+        loaded
+            .outcome
+            .fields(loaded.model.margin_count(), loaded.model.precision(), raw)
+    };
+    if *raw && fields(true) == fields(false) {
+        let error = Error::usage(
+            "`--raw` writes the scores before the link, and this model finishes its own columns",
+        );
+        return Err(error.hint(
+            "leave `--raw` out; a graph gives its raw scores if it is exported with them as an \
+             output",
+        ));
     }
     Ok(())
 }

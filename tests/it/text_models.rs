@@ -863,12 +863,15 @@ fn pairs_prompts_and_dimensions_that_do_not_fit_are_refused_by_name() {
             .stderr
             .contains("give 1 to 32")
     );
-    assert!(
-        score(&room, "--aggregation max")
-            .fails(2)
-            .stderr
-            .contains("says nothing to a model whose task is embedding")
-    );
+    for flag in ["--aggregation max", "--raw"] {
+        assert!(
+            score(&room, flag)
+                .fails(2)
+                .stderr
+                .contains("has no effect on a model whose task is embedding"),
+            "{flag}"
+        );
+    }
     assert!(
         score(&room, "--max-tokens 65")
             .fails(3)

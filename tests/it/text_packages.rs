@@ -523,7 +523,7 @@ fn a_manifest_that_does_not_fit_a_text_model_names_its_location_and_what_instead
     refused(
         "[text]\naggregation = \"max\"\n",
         &[
-            "says nothing to a model whose task is embedding",
+            "has no effect on a model whose task is embedding",
             "correct `aggregation`",
         ],
     );

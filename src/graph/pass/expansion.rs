@@ -6,8 +6,8 @@
 //! 1.31 and its kernels for processors.
 
 use super::expansion_quantised::{
-    block_product, by_table, dynamic_product, product_of, quantised_concat, quantised_cost_model,
-    quantised_mean, quantised_pool, quantised_softmax, real_product,
+    block_product, by_table, dynamic_product, product_of, quantised_concat, quantised_mean,
+    quantised_pool, quantised_softmax, quantised_where, real_product,
 };
 use super::writer::{Made, Writer, float, int};
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ pub(crate) const OPERATORS: &[Entry] = &[
     }),
     Entry::written("QLinearSoftmax", 5, 5, quantised_softmax),
     Entry::written("QLinearReduceMean", 4, 5, quantised_mean),
-    Entry::written("QLinearWhere", 9, 9, quantised_cost_model),
+    Entry::written("QLinearWhere", 9, 9, quantised_where),
     Entry::written("QLinearConcat", 2, ANY, quantised_concat),
     Entry::written("QLinearAveragePool", 4, 5, |w| {
         quantised_pool(w, "AveragePool")

@@ -134,7 +134,7 @@ pub(super) fn quantised_mean(w: &mut Writer) -> Result<Made> {
     Ok(vec![Some(w.quantised(mean, w.input(3)?, w.optional(4))?)])
 }
 
-pub(super) fn quantised_cost_model(w: &mut Writer) -> Result<Made> {
+pub(super) fn quantised_where(w: &mut Writer) -> Result<Made> {
     let yes = w.real(w.input(1)?, w.input(2)?, w.optional(3))?;
     let no = w.real(w.input(4)?, w.input(5)?, w.optional(6))?;
     let chosen = w.add_node("Where", &[w.input(0)?, yes, no], vec![])?;

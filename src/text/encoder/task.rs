@@ -106,7 +106,8 @@ fn check_head(architecture: &str, task: TextTask) -> Result<()> {
 /// Fails for an option that says nothing to the task.
 pub(super) fn refuse_options(task: TextTask, options: &TextOptions) -> Result<()> {
     use TextTask::{Classification, Embedding, Reranking, TokenClassification};
-    let provided: [(&str, bool, &[TextTask]); 9] = [
+    let provided: [(&str, bool, &[TextTask]); 10] = [
+        ("--raw", options.raw, &[Classification, Reranking]),
         ("--prompt", options.prompt.is_some(), &[Embedding]),
         ("--prompt-text", options.prompt_text.is_some(), &[Embedding]),
         ("--dimensions", options.dimensions.is_some(), &[Embedding]),
@@ -138,7 +139,7 @@ pub(super) fn refuse_options(task: TextTask, options: &TextOptions) -> Result<()
         .find(|(_, is_set, tasks)| *is_set && !tasks.contains(&task))
     {
         Some((flag, ..)) => Err(Error::usage(format!(
-            "`{flag}` says nothing to a model whose task is {}",
+            "`{flag}` has no effect on a model whose task is {}",
             task.name()
         ))),
         None => Ok(()),
