@@ -544,7 +544,7 @@ fn a_manifest_that_does_not_fit_a_text_model_names_its_location_and_what_instead
     );
     refused(
         "[outputs]\nthreshold = 0.4\n",
-        &["`--threshold` says nothing", "correct `threshold`"],
+        &["`--threshold` has no effect", "correct `threshold`"],
     );
     refused(
         "[outputs]\nlabels = [\"a\", \"b\"]\n",
@@ -556,7 +556,7 @@ fn a_manifest_that_does_not_fit_a_text_model_names_its_location_and_what_instead
     );
     refused(
         "[[inputs]]\nname = \"text\"\n[[inputs]]\nname = \"other\"\n",
-        &["`--text-pair` says nothing", "correct `inputs`"],
+        &["`--text-pair` has no effect", "correct `inputs`"],
     );
     refused(
         "[network]\nlayers = []\n[text]\n",
