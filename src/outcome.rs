@@ -79,10 +79,41 @@ pub enum Task {
         /// Whether the probabilities are written.
         probabilities: bool,
     },
+    /// Each margin is a column of its own: these, in order.
+    Listed(Vec<Shown>),
     /// The model finishes its own columns: these.
     Columns(Finished),
     /// The columns of another task, and what several readings of the model say of its uncertainty.
     Uncertain(Box<Uncertain>),
+}
+
+/// A column that one margin is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The column's name.
+    pub name: String,
+    /// The labels that the margin is an index of; none for a number.
+    pub labels: Option<Vec<Label>>,
+}
+
+impl Shown {
+    /// A column of numbers.
+    #[must_use]
+    pub fn number(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            labels: None,
+        }
+    }
+
+    /// A column of labels.
+    #[must_use]
+    pub fn label(name: impl Into<String>, labels: Vec<Label>) -> Self {
+        Self {
+            name: name.into(),
+            labels: Some(labels),
+        }
+    }
 }
 
 /// The columns that a model finishes itself.
@@ -295,10 +326,17 @@ impl Outcome {
                     .map(|label| field(format!("probability_{label}")));
                 std::iter::once(label_field(labels)).chain(shown).collect()
             }
+            Task::Listed(shown) => shown
+                .iter()
+                .map(|one| match &one.labels {
+                    Some(labels) => label_field(labels).with_name(&one.name),
+                    None => field(one.name.clone()),
+                })
+                .collect(),
             Task::Columns(finished) => finished.fields.clone(),
             Task::Uncertain(_) => Vec::new(),
         };
-        if raw && !matches!(self.task, Task::Columns(_)) {
+        if raw && !matches!(self.task, Task::Columns(_) | Task::Listed(_)) {
             fields.extend(self.margin_names(margin_count).into_iter().map(field));
         }
         fields
@@ -375,6 +413,17 @@ impl Outcome {
             Task::Value | Task::Values(_) | Task::Columns(_) | Task::Uncertain(_) => {
                 split(&scores, margin_count)
             }
+            Task::Listed(shown) => shown
+                .iter()
+                .enumerate()
+                .map(|(index, one)| {
+                    let values = scores.iter().skip(index).step_by(margin_count).copied();
+                    match &one.labels {
+                        Some(labels) => label_array(labels, values.map(index_of)),
+                        None => T::array(values.collect()),
+                    }
+                })
+                .collect(),
             Task::Binary { labels, threshold } => {
                 let classes = scores.iter().map(|score| {
                     (!score.to_double().is_nan())
@@ -405,11 +454,17 @@ impl Outcome {
                 columns
             }
         };
-        if raw {
+        if raw && !matches!(self.task, Task::Listed(_)) {
             columns.extend(split(margins, margin_count));
         }
         columns
     }
+}
+
+/// The index that a margin is; none for NaN.
+fn index_of<T: Linked>(value: T) -> Option<usize> {
+    let value = value.to_double();
+    (value >= 0.0).then_some(value as usize)
 }
 
 /// The first of the largest values; NaN is never greater.

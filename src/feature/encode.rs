@@ -5,7 +5,9 @@
 //! became a number. Numbers from text and decimals go through `f64` first, as in the Python scripts
 //! that the models come from.
 
-use arrow::array::ArrayRef;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array};
 
 use super::fill::Filling;
 use super::lookup::Lookup;
@@ -160,6 +162,9 @@ impl Encoder {
             let array = match &bound.input.kind {
                 InputKind::Native(native) => native::fill(*native, column, &mut filling),
                 InputKind::Text => native::fill_texts(column, &mut filling),
+                InputKind::Category(_) | InputKind::HashedCategory(_) => filling
+                    .fill(column)
+                    .map(|()| -> ArrayRef { Arc::new(Float64Array::from(filling.out.to_vec())) }),
                 _ => Err(Error::contract(
                     "the manifest gives an input another kind than the model's",
                 )),

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::onnx::{OpenGraph, PortKind, open_graph_with};
+use super::python::torch;
 use super::{Artefact, ImportOptions, Imported, Importer, ModelFiles};
 use crate::digest::FilesDigest;
 use crate::error::{Error, Result};
@@ -32,6 +33,7 @@ const STATIC: &str = "StaticEmbedding";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 const PICKLE: &str = "pytorch_model.bin";
+const PICKLE_INDEX: &str = "pytorch_model.bin.index.json";
 
 /// The encoder as an ONNX graph, in the order in which sentence-transformers looks for it.
 pub const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
@@ -43,7 +45,7 @@ const GRAPH_DATA: [&str; 2] = ["_data", ".data"];
 pub const TOKENIZER: &str = "tokenizer.json";
 
 /// Files of which one lies in every such directory.
-const MARKS: [&str; 4] = [MODULES, WEIGHTS, INDEX, PICKLE];
+const MARKS: [&str; 5] = [MODULES, WEIGHTS, INDEX, PICKLE, PICKLE_INDEX];
 
 /// Letters of a class's name that is shown.
 const LONGEST_CLASS: usize = 100;
@@ -178,6 +180,8 @@ pub fn is_part(name: &Path) -> bool {
         CONFIG,
         MODULES,
         INDEX,
+        PICKLE,
+        PICKLE_INDEX,
         TOKENIZER,
         TOKENIZER_SETTINGS,
         SENTENCE_SETTINGS,
@@ -190,13 +194,17 @@ pub fn is_part(name: &Path) -> bool {
         || name
             .file_name()
             .is_some_and(|name| settings.into_iter().any(|known| name == *known))
+        || name
+            .file_name()
+            .and_then(std::ffi::OsStr::to_str)
+            .is_some_and(|name| name.starts_with("pytorch_model-") && name.ends_with(".bin"))
 }
 
 /// The files of a text model, all that are read of its directory.
 ///
 /// # Errors
-/// A contract error names a file that is missing; a trust error is given for weights that are a
-/// pickle and for names that lead out of the directory.
+/// A contract error names a file that is missing; a trust error is given for weights that would
+/// call functions and for names that lead out of the directory.
 pub fn read_parts(files: &dyn ModelFiles) -> Result<Parts> {
     let modules = modules(files)?;
     let first = modules
@@ -233,13 +241,13 @@ pub fn read_parts(files: &dyn ModelFiles) -> Result<Parts> {
         Config::default()
     };
     let sentence_settings = settings(files, Path::new(SENTENCE_SETTINGS))?;
-    let (weights, graph) = match (weights(files, &encoder)?, entry) {
+    let (weights, graph) = match (weights(files, &encoder, &config)?, entry) {
         (Some(weights), _) => (weights, None),
         (None, Entry::Transformer) => match graph(files, &encoder)? {
             Some(graph) => (Vec::new(), Some(graph)),
-            None => return Err(no_weights(files, &encoder, &config)?),
+            None => return Err(no_weights()),
         },
-        (None, Entry::StaticEmbedding) => return Err(no_weights(files, &encoder, &config)?),
+        (None, Entry::StaticEmbedding) => return Err(no_weights()),
     };
     let mut parts = Parts {
         entry,
@@ -297,7 +305,7 @@ const MAKE_TOKENIZER: &str = "make it once where the model lies: `python -c \"fr
 pub const DOWNLOAD_WEIGHTS: &str =
     "copy or download the whole directory of the model, `model.safetensors` too";
 
-/// How a pickle becomes safetensors; with the model's own class, because `AutoModel` would leave
+/// How weights become safetensors; with the model's own class, because `AutoModel` would leave
 /// its head out.
 fn make_safetensors(config: &Config) -> String {
     let class = config
@@ -421,7 +429,13 @@ fn part(files: &dyn ModelFiles, (kind, path): (String, PathBuf)) -> Result<Modul
     Ok(ModulePart {
         kind,
         config: settings(files, &path.join(CONFIG))?,
-        weights: files.read(&path.join(WEIGHTS))?,
+        weights: match files.read(&path.join(WEIGHTS))? {
+            Some(bytes) => Some(bytes),
+            None => files
+                .read(&path.join(PICKLE))?
+                .map(|bytes| of_pickle(PICKLE, bytes, &Config::default()))
+                .transpose()?,
+        },
     })
 }
 
@@ -467,46 +481,72 @@ fn graph_part(path: &Path, opened: OpenGraph) -> GraphPart {
 }
 
 /// What is reported where there are no weights that tallow reads.
-fn no_weights(files: &dyn ModelFiles, encoder: &Path, config: &Config) -> Result<Error> {
-    Ok(match files.read(&encoder.join(PICKLE))? {
-        Some(_) => {
-            let error = Error::trust(format!(
-                "refusing the weights in `{PICKLE}`: they are a pickle, and loading it could run \
-                 code"
-            ));
-            error.hint(make_safetensors(config))
-        }
-        None => {
-            Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(DOWNLOAD_WEIGHTS)
-        }
-    })
+fn no_weights() -> Error {
+    Error::contract(format!("the text model has no `{WEIGHTS}`")).hint(DOWNLOAD_WEIGHTS)
+}
+
+/// PyTorch's weights, read as data, as safetensors.
+fn of_pickle(name: &str, bytes: Vec<u8>, config: &Config) -> Result<Vec<u8>> {
+    let read = if torch::is_checkpoint(&bytes) {
+        torch::to_safetensors(bytes.into())
+    } else {
+        Err(Error::failed("the file holds no weights of PyTorch"))
+    };
+    read.map_err(|error| error.at_node(name).hint(make_safetensors(config)))
 }
 
 /// Files by their names.
 type WeightFiles = Vec<(String, Vec<u8>)>;
 
-/// The safetensors files with the encoder's weights, if there are any.
-fn weights(files: &dyn ModelFiles, encoder: &Path) -> Result<Option<WeightFiles>> {
+/// The safetensors files with the encoder's weights, if there are any; where there is neither one
+/// nor a graph, PyTorch's own.
+fn weights(files: &dyn ModelFiles, encoder: &Path, config: &Config) -> Result<Option<WeightFiles>> {
     if let Some(bytes) = files.read(&encoder.join(WEIGHTS))? {
         return Ok(Some(vec![(WEIGHTS.to_owned(), bytes)]));
     }
-    let Some(index) = files.read(&encoder.join(INDEX))? else {
+    if let Some(index) = files.read(&encoder.join(INDEX))? {
+        return parts_of(files, encoder, INDEX, &index).map(Some);
+    }
+    for name in GRAPHS {
+        if files.has(&encoder.join(name))? {
+            return Ok(None);
+        }
+    }
+    let held = if let Some(bytes) = files.read(&encoder.join(PICKLE))? {
+        vec![(PICKLE.to_owned(), bytes)]
+    } else if let Some(index) = files.read(&encoder.join(PICKLE_INDEX))? {
+        parts_of(files, encoder, PICKLE_INDEX, &index)?
+    } else {
         return Ok(None);
     };
-    let index: Json = serde_json::from_slice(&index).map_err(|error| {
+    let converted = held.into_iter().map(|(name, bytes)| {
+        let bytes = of_pickle(&name, bytes, config)?;
+        Ok((name, bytes))
+    });
+    converted.collect::<Result<_>>().map(Some)
+}
+
+/// The files that an index names.
+fn parts_of(
+    files: &dyn ModelFiles,
+    encoder: &Path,
+    index_name: &str,
+    index: &[u8],
+) -> Result<WeightFiles> {
+    let index: Json = serde_json::from_slice(index).map_err(|error| {
         Error::failed("cannot read the index of the weights")
-            .at_node(INDEX)
+            .at_node(index_name)
             .because(error)
     })?;
     let map = index
         .get("weight_map")
         .and_then(Json::as_object)
-        .ok_or_else(|| Error::failed("the index has no `weight_map`").at_node(INDEX))?;
+        .ok_or_else(|| Error::failed("the index has no `weight_map`").at_node(index_name))?;
     let mut names: Vec<&str> = map.values().filter_map(Json::as_str).collect();
     names.sort_unstable();
     names.dedup();
     if names.len() > MAX_PARTS {
-        return Err(Error::failed("the index names too many files").at_node(INDEX));
+        return Err(Error::failed("the index names too many files").at_node(index_name));
     }
     let one = |name: &&str| {
         Ok((
@@ -518,5 +558,5 @@ fn weights(files: &dyn ModelFiles, encoder: &Path) -> Result<Option<WeightFiles>
             )?,
         ))
     };
-    names.iter().map(one).collect::<Result<_>>().map(Some)
+    names.iter().map(one).collect()
 }

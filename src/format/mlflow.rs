@@ -69,12 +69,7 @@ impl Importer for MlflowModel {
             saved_from: mlflow.saved_from(),
             ..options.clone()
         };
-        let mut loaded = import(&artefact, &options).map_err(|error| {
-            match mlflow.export_hint(&artefact.bytes) {
-                Some(hint) => error.hint(hint),
-                None => error,
-            }
-        })?;
+        let mut loaded = import(&artefact, &options)?;
         mlflow.apply(&mut loaded.contract).map_err(at_manifest)?;
         mlflow.describe(&mut loaded.description);
         let digest = Sha256::new()
@@ -238,18 +233,6 @@ impl Mlflow {
             name: logged.name.or_else(|| self.name()),
             version: None,
         })
-    }
-
-    /// How to log the model so that it can be read, where the file's bytes are of a form that
-    /// `MLflow` writes by default.
-    fn export_hint(&self, bytes: &[u8]) -> Option<&'static str> {
-        match (self.flavour, self.saved_from()) {
-            ("lightgbm", SavedFrom::Estimator) if !bytes.starts_with(b"tree") => Some(
-                "MLflow saves a LightGBM estimator as a Python object: log its booster, \
-                 `mlflow.lightgbm.log_model(model.booster_, name=\"model\")`",
-            ),
-            _ => None,
-        }
     }
 
     /// Says of a model's inputs what the signature says: names where the model has none, types, and

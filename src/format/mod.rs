@@ -15,7 +15,7 @@ pub mod onnx;
 mod python;
 mod refusal;
 pub mod rounds;
-mod safetensors;
+pub(crate) mod safetensors;
 mod sklearn;
 mod wire;
 pub mod xgboost;

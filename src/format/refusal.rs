@@ -2,7 +2,7 @@
 //! on how to export the model instead.
 //!
 //! Nothing here loads anything: archives are read as far as the names of their members. Pickles,
-//! joblib and skops files are read as data: see [`super::python`].
+//! joblib and skops files and PyTorch's weights are read as data: see [`super::python`].
 
 use super::Artefact;
 use super::python::archive;
@@ -28,10 +28,6 @@ const TENSORFLOW: &str = "export the model, `python -m tf2onnx.convert --saved-m
                           --output model.onnx`; `examples/export_tensorflow.py` writes a whole \
                           package";
 
-const TORCH_PICKLE: Refused = Refused {
-    message: "refusing a PyTorch checkpoint: it holds a pickle, and loading it could run code",
-    hint: TORCH,
-};
 const TORCH_SCRIPT: Refused = Refused {
     message: "refusing TorchScript: it is a program, and running it could do anything",
     hint: TORCH,
@@ -49,9 +45,6 @@ const KERAS: Refused = Refused {
 /// What the file is, if it is of a kind that is not loaded.
 pub(super) fn refused(artefact: &Artefact) -> Option<&'static Refused> {
     let bytes = artefact.bytes.as_slice();
-    if bytes.starts_with(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19") {
-        return Some(&TORCH_PICKLE);
-    }
     if let Some(names) = archive::names(bytes) {
         return by_members(&names);
     }
@@ -80,9 +73,6 @@ fn by_members(names: &[String]) -> Option<&'static Refused> {
     if any(&|name| name.contains("/code/__torch__") || name.ends_with("/constants.pkl")) {
         return Some(&TORCH_SCRIPT);
     }
-    if any(&|name| name.ends_with("/data.pkl")) {
-        return Some(&TORCH_PICKLE);
-    }
     (any(&|name| name == "config.json") && any(&|name| name.ends_with(".weights.h5")))
         .then_some(&KERAS)
 }
@@ -97,7 +87,7 @@ mod tests {
 
     #[test]
     fn archives_cut_or_damaged_anywhere_are_no_panic() {
-        let name = b"model/data.pkl";
+        let name = b"m/constants.pkl";
         let length = (name.len() as u8, 0);
         let mut archive = b"PK\x03\x04".to_vec();
         let directory = archive.len() as u8;
@@ -121,7 +111,7 @@ mod tests {
             ]
             .concat(),
         );
-        assert_eq!(message("m.pt", &archive), Some(TORCH_PICKLE.message));
+        assert_eq!(message("m.pt", &archive), Some(TORCH_SCRIPT.message));
         let ends = [
             b"PK\x03\x04 and much more".as_slice(),
             &archive[usize::from(directory)..],
@@ -129,7 +119,7 @@ mod tests {
         .concat();
         assert_eq!(
             message("m.pt", &ends),
-            Some(TORCH_PICKLE.message),
+            Some(TORCH_SCRIPT.message),
             "the middle of a large file is missing"
         );
         for index in 0..archive.len() {
@@ -140,13 +130,5 @@ mod tests {
                 message("m.pt", &damaged);
             }
         }
-    }
-
-    #[test]
-    fn the_oldest_checkpoints_of_pytorch_are_known() {
-        // The first bytes of `torch.save(..., _use_new_zipfile_serialization=False)`.
-        let magic = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.";
-        assert_eq!(message("m.pt", magic), Some(TORCH_PICKLE.message));
-        assert_eq!(message("m.pt", b"(dp0\nS'a'\np1\nI1\ns."), None);
     }
 }

@@ -1,9 +1,11 @@
-//! A safetensors file by itself: recognised, and sent back for the layers that only a manifest can
-//! say.
+//! Weights by themselves, safetensors and PyTorch's state dictionaries: recognised, and sent back
+//! for the layers that only a manifest can say.
 //!
-//! It must not read tensors: a package with a `[network]` hands the file to
-//! [`crate::network`].
+//! A package with a `[network]` hands the file to [`crate::network`].
 
+use std::borrow::Cow;
+
+use super::python::torch;
 use super::{Artefact, FileImporter, ImportOptions};
 use crate::error::{Error, Result};
 use crate::model::LoadedModel;
@@ -27,6 +29,9 @@ impl FileImporter for Safetensors {
     }
 
     fn recognises(&self, artefact: &Artefact) -> bool {
+        if torch::is_checkpoint(&artefact.bytes) {
+            return true;
+        }
         let Some((length, rest)) = artefact.bytes.split_first_chunk::<8>() else {
             return false;
         };
@@ -36,6 +41,9 @@ impl FileImporter for Safetensors {
     }
 
     fn may_begin(&self, head: &Artefact) -> bool {
+        if torch::may_begin(&head.bytes) {
+            return true;
+        }
         head.bytes
             .split_first_chunk::<8>()
             .is_some_and(|(length, rest)| {
@@ -43,10 +51,30 @@ impl FileImporter for Safetensors {
             })
     }
 
-    fn import(&self, _artefact: &Artefact, _options: &ImportOptions) -> Result<LoadedModel> {
+    fn import(&self, artefact: &Artefact, _options: &ImportOptions) -> Result<LoadedModel> {
+        if torch::is_checkpoint(&artefact.bytes) {
+            weights(&artefact.bytes)?;
+            return Err(Error::contract(
+                "a PyTorch checkpoint holds weights, but not the layers that they belong to",
+            )
+            .hint(EXAMPLE.replacen("model.safetensors", "model.pt", 1)));
+        }
         Err(Error::contract(
             "a safetensors file holds weights, but not the layers that they belong to",
         )
         .hint(EXAMPLE))
     }
+}
+
+/// The bytes of a safetensors file: the file's own, or what a checkpoint of PyTorch holds.
+///
+/// # Errors
+/// Fails for a broken checkpoint; a contract error for one that holds no dictionary of tensors; a
+/// trust error for calls that no weights need.
+pub(crate) fn weights(bytes: &[u8]) -> Result<Cow<'_, [u8]>> {
+    if torch::is_checkpoint(bytes) {
+        let copied = bytes::Bytes::copy_from_slice(bytes);
+        return torch::to_safetensors(copied).map(Cow::Owned);
+    }
+    Ok(Cow::Borrowed(bytes))
 }

@@ -10,6 +10,7 @@ use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabul
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::format::Artefact;
+use crate::format::safetensors::weights;
 use crate::model::{Description, LoadedModel, NumericModel, TrainedModel};
 use crate::network::{Architecture, Encoding, Network};
 use crate::outcome::{Label, Link, Outcome, Task};
@@ -33,7 +34,8 @@ impl Networks<'_> {
             .iter()
             .map(|entry| encoding(entry).map_err(|error| error.at_column(&entry.name)))
             .collect::<Result<Vec<_>>>()?;
-        let network = Network::load(self.architecture, &encodings, &artefact.bytes)?;
+        let weights = weights(&artefact.bytes)?;
+        let network = Network::load(self.architecture, &encodings, &weights)?;
         let inputs = entries.iter().enumerate().map(|(index, entry)| {
             input(entry, network.codes(index)).map_err(|error| error.at_column(&entry.name))
         });
@@ -306,9 +308,9 @@ pub(super) fn outputs(
             .and(manifest.task)
             .and_then(task_link)
     };
-    if outputs.link.is_some() && matches!(outcome.task, Task::Columns(_)) {
+    if outputs.link.is_some() && matches!(outcome.task, Task::Columns(_) | Task::Listed(_)) {
         return Err(Error::contract(
-            "`link` is for margins, and the graph finishes its own columns",
+            "`link` is for margins, and the model finishes its own columns",
         ));
     }
     if let Some(name) = outputs.link.or_else(task_link) {
@@ -398,7 +400,9 @@ fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
             return Ok(());
         }
         Task::Classes { labels, .. } => labels.len(),
-        Task::Columns(_) => return Err(Error::contract("`labels` are the graph's own")),
+        Task::Columns(_) | Task::Listed(_) => {
+            return Err(Error::contract("`labels` are the model's own"));
+        }
         Task::Uncertain(uncertain) => return relabel(&mut uncertain.own, names),
         Task::Value | Task::Values(_) => {
             return Err(
@@ -437,7 +441,7 @@ fn rename(task: &mut Task, names: &[String]) -> Result<()> {
 fn agree(name: TaskName, task: &Task) -> Result<()> {
     let (fits, found) = match task {
         // A graph finishes its own columns, whatever they mean.
-        Task::Columns(_) => return Ok(()),
+        Task::Columns(_) | Task::Listed(_) => return Ok(()),
         Task::Uncertain(uncertain) => return agree(name, &uncertain.own),
         Task::Value => (
             matches!(

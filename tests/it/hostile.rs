@@ -68,9 +68,8 @@ const MODELS: [(&str, i32, &str); 24] = [
     ),
     (
         "checkpoint.pt",
-        6,
-        "trust error: refusing a PyTorch checkpoint: it holds a pickle, and loading it could run \
-         code (`checkpoint.pt`)",
+        3,
+        "contract error: the checkpoint holds no tensors (`checkpoint.pt`)",
     ),
     (
         "catboost_embedding.cbm",

@@ -1,6 +1,6 @@
 //! `MLflow` model directories: the file that `MLmodel` names, under its signature.
 
-use crate::harness::{Room, data, table};
+use crate::harness::{Room, column, data, table, texts};
 
 pub(crate) const SIGNATURE: &str = "signature:\n  inputs: '[{\"type\": \"float\", \
     \"name\": \"x0\"}, \
@@ -180,25 +180,33 @@ fn a_model_in_a_directory_called_artifacts_has_its_own_name() {
     named(&[("name", "churn_reg"), ("version", "12")]);
 }
 
+/// Estimators of other libraries that `MLflow` saves as pickles.
 #[test]
-fn what_mlflow_saves_by_default_is_refused_with_the_line_that_helps() {
-    let room = Room::new();
-    room.file("rows.csv", "x0,x1\n1,2\n");
-    let class = "code: null\n    model_class: lightgbm.sklearn.LGBMClassifier";
-    room.file(
-        "model/MLmodel",
-        mlmodel("lightgbm", "model.pkl", "").replace("code: null", class),
-    );
-    room.file(
-        "model/model.pkl",
-        std::fs::read(data("hostile/pickled.pkl")).unwrap(),
-    );
-    let run = room.tallow("check --model model rows.csv").fails(3);
-    assert!(
-        run.stderr
-            .contains("`mlflow.lightgbm.log_model(model.booster_, name=\"model\")`"),
-        "{run}"
-    );
+fn estimators_that_mlflow_pickles_are_read() {
+    for (flavour, case) in [
+        ("lightgbm", "sklearn_1_9_1_lgbm_three"),
+        ("xgboost", "sklearn_1_9_1_xgb_two"),
+    ] {
+        let room = Room::new();
+        let case = data("golden").join(case);
+        let class = format!("code: null\n    model_class: {flavour}.sklearn.Estimator");
+        room.file(
+            "model/MLmodel",
+            mlmodel(flavour, "model.pkl", "").replace("code: null", &class),
+        );
+        for (from, to) in [
+            ("model.joblib", "model/model.pkl"),
+            ("input.parquet", "rows.parquet"),
+        ] {
+            room.file(to, std::fs::read(case.join(from)).unwrap());
+        }
+        room.tallow("score --model model rows.parquet --output out.parquet --passthrough none")
+            .ok();
+        let expected = table(&case.join("expected.parquet"));
+        let found = table(&room.path("out.parquet"));
+        let labels = |batch| texts(&column(batch, "prediction"));
+        assert_eq!(labels(&found), labels(&expected), "{flavour}");
+    }
 }
 
 /// The file of the flavour `sklearn` is scored as it is alone.

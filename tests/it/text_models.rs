@@ -1072,18 +1072,18 @@ fn a_directory_that_is_not_a_complete_text_model_explains_what_is_missing() {
     score(&room, "").ok();
     std::fs::remove_file(model.join("model.safetensors.index.json")).unwrap();
     room.file("model/pytorch_model.bin", b"PK");
-    refused("they are a pickle", 6);
+    refused("the file holds no weights of PyTorch", 1);
     // `AutoModel` would leave the head out.
     refused(
         "from transformers import BertForSequenceClassification; \
          BertForSequenceClassification.from_pretrained('DIRECTORY')",
-        6,
+        1,
     );
     with(
         "config.json",
         &changed("BertForSequenceClassification", "A\\\"; import os; B"),
         "from transformers import AutoModel; AutoModel.",
-        6,
+        1,
     );
     std::fs::remove_file(model.join("pytorch_model.bin")).unwrap();
     std::fs::remove_file(model.join("model-00001-of-00001.safetensors")).unwrap();

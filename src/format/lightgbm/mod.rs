@@ -45,32 +45,41 @@ impl FileImporter for LightGbm {
     }
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
-        let text = text::parse(&artefact.bytes)?;
-        let tree_count = text.trees.len();
-        if text.trees_per_round == 0
-            || tree_count == 0
-            || !tree_count.is_multiple_of(text.trees_per_round)
-        {
-            return Err(Error::failed(format!(
-                "{tree_count} trees do not make rounds of {} trees",
-                text.trees_per_round
-            ))
-            .hint("train the model for one round at least, and save it again"));
-        }
-        // The file holds no best iteration: `save_model` cuts the trees there unless it is asked
-        // for all.
-        let rounds = Rounds::plain(tree_count / text.trees_per_round);
-        let used = rounds.used(options.trees)?;
-        let outcome = outcome(text.objective.as_deref(), text.trees_per_round)?;
-        let (model, found) = forest(&text, used.count)?;
-        let contract = contract::contract(&text, &found.categorical)?;
-        Ok(LoadedModel {
-            model: TrainedModel::numeric(model),
-            contract,
-            outcome,
-            description: describe(&text, rounds, used, found.is_linear),
-        })
+        import(&artefact.bytes, options)
     }
+}
+
+/// The model in the text of a file, wherever it comes from: a file, or an object of Python's that
+/// holds it.
+///
+/// # Errors
+/// Those of [`Importer::import`].
+pub(crate) fn import(bytes: &[u8], options: &ImportOptions) -> Result<LoadedModel> {
+    let text = text::parse(bytes)?;
+    let tree_count = text.trees.len();
+    if text.trees_per_round == 0
+        || tree_count == 0
+        || !tree_count.is_multiple_of(text.trees_per_round)
+    {
+        return Err(Error::failed(format!(
+            "{tree_count} trees do not make rounds of {} trees",
+            text.trees_per_round
+        ))
+        .hint("train the model for one round at least, and save it again"));
+    }
+    // The file holds no best iteration: `save_model` cuts the trees there unless it is asked
+    // for all.
+    let rounds = Rounds::plain(tree_count / text.trees_per_round);
+    let used = rounds.used(options.trees)?;
+    let outcome = outcome(text.objective.as_deref(), text.trees_per_round)?;
+    let (model, found) = forest(&text, used.count)?;
+    let contract = contract::contract(&text, &found.categorical)?;
+    Ok(LoadedModel {
+        model: TrainedModel::numeric(model),
+        contract,
+        outcome,
+        description: describe(&text, rounds, used, found.is_linear),
+    })
 }
 
 /// What trees tell of the whole model.

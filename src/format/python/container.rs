@@ -6,8 +6,10 @@
 use std::io::Read;
 
 use bytes::Bytes;
+use bzip2::read::MultiBzDecoder;
 use flate2::read::{MultiGzDecoder, ZlibDecoder};
 use lz4_flex::frame::FrameDecoder;
+use lzma_rust2::{LzmaReader, XzReader};
 
 use super::cursor::Cursor;
 use super::machine::load;
@@ -46,7 +48,7 @@ impl Compression {
         }
     }
 
-    /// The first bytes of what is compressed; none where it is broken or not read.
+    /// The first bytes of what is compressed; none where it is broken, or cut within a block.
     pub(crate) fn start(self, bytes: &[u8]) -> Vec<u8> {
         fn first(reader: impl Read) -> Vec<u8> {
             let mut start = Vec::new();
@@ -58,7 +60,9 @@ impl Compression {
             Self::Zlib => first(ZlibDecoder::new(bytes)),
             Self::Gzip => first(MultiGzDecoder::new(bytes)),
             Self::Lz4 => first(FrameDecoder::new(bytes)),
-            Self::None | Self::Bzip2 | Self::Lzma => Vec::new(),
+            Self::Bzip2 => first(MultiBzDecoder::new(bytes)),
+            Self::Lzma => lzma(bytes).map_or_else(|_| Vec::new(), first),
+            Self::None => Vec::new(),
         }
     }
 
@@ -179,18 +183,26 @@ fn inflate(bytes: Bytes, compression: Compression) -> Result<(Bytes, Option<Rese
         Compression::Zlib => inflated(ZlibDecoder::new(bytes.as_ref())),
         Compression::Gzip => inflated(MultiGzDecoder::new(bytes.as_ref())),
         Compression::Lz4 => inflated(FrameDecoder::new(bytes.as_ref())),
-        Compression::Bzip2 | Compression::Lzma => {
-            return Err(Error::contract(format!(
-                "the file is compressed with {}, which is not read",
-                compression.name()
-            ))
-            .hint(
-                "save it in another way, `joblib.dump(model, \"model.joblib\", compress=(\"zlib\", \
-                 3))`, or decompress it (`bunzip2`, `unxz`)",
-            ));
-        }
+        Compression::Bzip2 => inflated(MultiBzDecoder::new(bytes.as_ref())),
+        Compression::Lzma => inflated(lzma(&bytes)?),
     };
     result.map(|(bytes, reservation)| (bytes.into(), Some(reservation)))
+}
+
+/// A decoder of xz, or of the older form alone.
+fn lzma(bytes: &[u8]) -> Result<Box<dyn Read + '_>> {
+    /// What a decoder may take for its dictionary, in KiB: more than `xz -9` asks for.
+    const MEMORY_KIB: u32 = 160 << 10;
+    if bytes.first() == Some(&0xfd) {
+        return Ok(Box::new(XzReader::new_mem_limit(bytes, true, MEMORY_KIB)));
+    }
+    let reader = LzmaReader::new_mem_limit(bytes, MEMORY_KIB, None);
+    let reader = reader.map_err(|error| {
+        Error::failed("cannot decompress the file")
+            .because(error)
+            .hint("the file is cut short or damaged: copy or save the model again")
+    })?;
+    Ok(Box::new(reader))
 }
 
 /// All that a decoder gives, if it begins as a pickle.

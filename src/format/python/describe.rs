@@ -86,7 +86,7 @@ pub(crate) fn kind_of(arena: &Arena, id: Id) -> String {
         },
         Value::DataType(data_type) => format!("the type {data_type}"),
         Value::Array(array) => format!("an array of {} {:?}", array.data_type, array.shape),
-        Value::Persistent => "a value that is kept elsewhere".into(),
+        Value::Persistent(_) => "a value that is kept elsewhere".into(),
     }
 }
 

@@ -78,15 +78,19 @@ pub(crate) fn read(bytes: Bytes) -> Result<Document> {
     }
 }
 
-/// Whether a file is compressed and holds a pickle; where the compression is not read, its name
-/// decides.
+/// Whether a file is compressed and holds a pickle; for large blocks its name may decide.
 fn is_packed(artefact: &Artefact) -> bool {
     let bytes = artefact.bytes.as_slice();
     match Compression::find(bytes) {
         Compression::None => false,
-        Compression::Bzip2 | Compression::Lzma => ["joblib", "pkl", "pickle", "sav"]
-            .iter()
-            .any(|extension| has_extension(&artefact.path, extension)),
+        // A block may be larger than what is looked at.
+        Compression::Bzip2 | Compression::Lzma
+            if ["joblib", "pkl", "pickle", "sav"]
+                .iter()
+                .any(|extension| has_extension(&artefact.path, extension)) =>
+        {
+            true
+        }
         found => {
             let start = found.start(bytes);
             is_pickle_start(&start) || is_old_pickle(&start)

@@ -191,11 +191,11 @@ impl Machine<'_> {
             b'c' | 0x93 | b'R' | 0x81 | 0x92 | b'i' | b'o' | b'b' => self.object(opcode),
             b'P' => {
                 self.cursor.line()?;
-                self.push(Value::Persistent)
+                self.push(Value::Persistent(None))
             }
             b'Q' => {
-                self.pop()?;
-                self.push(Value::Persistent)
+                let name = self.pop()?;
+                self.push(Value::Persistent(Some(name)))
             }
             0x82..=0x84 => Err(elsewhere("a code of Python's extension registry")),
             0x97 | 0x98 => Err(elsewhere("a buffer that was kept out of the file")),

@@ -35,6 +35,7 @@ mod skops;
 #[cfg(test)]
 mod tests;
 mod text;
+pub(crate) mod torch;
 mod trust;
 
 pub(crate) use self::import::Python;

@@ -86,8 +86,8 @@ pub(crate) enum Value {
     DataType(Arc<DataType>),
     /// An array.
     Array(Box<Array>),
-    /// A value that is kept outside of the stream.
-    Persistent,
+    /// A value that is kept outside of the stream, and what names it where a value does.
+    Persistent(Option<Id>),
 }
 
 /// All values of a file.
@@ -159,6 +159,12 @@ impl Arena {
     pub(super) fn push_text(&mut self, text: &str) -> Result<Id> {
         self.account(text.len())?;
         self.push(Value::Text(Bytes::copy_from_slice(text.as_bytes())))
+    }
+
+    /// The indices of all values.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Id> + use<> {
+        // There are never more than 32 bits count.
+        (0..self.values.len() as u32).map(Id)
     }
 
     /// The value of this index.

@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
-use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
+use crate::contract::CategoryValue;
+
+/// The most columns that a pipeline may make.
+pub(super) const COLUMNS_LIMIT: usize = 1 << 20;
 
 /// The code of a value that is not in a vocabulary.
-const UNSEEN: f64 = -1.0;
+pub(super) const UNSEEN: f64 = -1.0;
 
 /// One operation on each value.
 #[derive(Clone, Debug)]
@@ -36,6 +39,27 @@ pub(super) enum Step {
     Find(Arc<[f64]>),
     /// A function of one number.
     Function(fn(f64) -> f64),
+    /// A function of one number with numbers of its own.
+    Mapping(Mapping),
+    /// 1 from this value on, else 0; NaN stays.
+    AtLeast(f64),
+}
+
+/// A function of one number that holds others.
+#[derive(Clone)]
+pub(super) struct Mapping(pub(super) Arc<dyn Fn(f64) -> f64 + Send + Sync>);
+
+impl std::fmt::Debug for Mapping {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mapping")
+    }
+}
+
+impl Step {
+    /// A function of one number that holds others.
+    pub(super) fn mapping(function: impl Fn(f64) -> f64 + Send + Sync + 'static) -> Self {
+        Self::Mapping(Mapping(Arc::new(function)))
+    }
 }
 
 impl Step {
@@ -82,6 +106,14 @@ impl Step {
                 }
             }),
             Self::Function(function) => each(values, function),
+            Self::Mapping(Mapping(function)) => each(values, |value| function(value)),
+            Self::AtLeast(other) => each(values, |value| {
+                if value.is_nan() {
+                    value
+                } else {
+                    one(value >= *other)
+                }
+            }),
         }
     }
 }
@@ -109,6 +141,14 @@ impl Column {
         }
     }
 
+    /// The output of a part.
+    pub(super) fn computed(slot: usize) -> Self {
+        Self {
+            may_miss: false,
+            ..Self::of(slot)
+        }
+    }
+
     /// The column with more steps.
     pub(super) fn then(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
         self.steps.extend(steps);
@@ -123,121 +163,5 @@ impl Column {
     /// Whether nothing was done to it.
     pub(super) fn is_raw(&self) -> bool {
         self.steps.is_empty() && self.filled.is_none()
-    }
-}
-
-/// An input as far as the translation knows it.
-#[derive(Clone, Debug)]
-struct Known {
-    name: String,
-    categories: Option<Vec<CategoryValue>>,
-    is_number: bool,
-    rejects_null: bool,
-    rejects_unseen: bool,
-}
-
-/// The inputs of the pipeline.
-#[derive(Clone, Debug)]
-pub(super) struct Inputs {
-    known: Vec<Known>,
-    named: bool,
-    /// Transformers that were translated.
-    visits: usize,
-}
-
-impl Inputs {
-    /// Inputs by name, or so many without names.
-    pub(super) fn new(names: Option<Vec<String>>, count: usize) -> Self {
-        let named = names.is_some();
-        let names = names.unwrap_or_else(|| (0..count).map(|one| format!("x{one}")).collect());
-        let known = names.into_iter().map(|name| Known {
-            name,
-            categories: None,
-            is_number: false,
-            rejects_null: false,
-            rejects_unseen: false,
-        });
-        Self {
-            known: known.collect(),
-            named,
-            visits: 0,
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.known.len()
-    }
-
-    /// Counts a transformer; false after more than any honest file has, which one that refers to a
-    /// part of itself over and over can reach.
-    pub(super) fn visit(&mut self) -> bool {
-        const VISITS_LIMIT: usize = 100_000;
-        self.visits += 1;
-        self.visits <= VISITS_LIMIT
-    }
-
-    /// The index of the input of this name.
-    pub(super) fn index(&self, name: &str) -> Option<usize> {
-        self.known.iter().position(|input| input.name == name)
-    }
-
-    /// The input's name.
-    pub(super) fn name(&self, input: usize) -> &str {
-        &self.known[input].name
-    }
-
-    /// Takes the input for a number; false if it is read as categories elsewhere.
-    pub(super) fn number(&mut self, input: usize) -> bool {
-        self.known[input].is_number = true;
-        self.known[input].categories.is_none()
-    }
-
-    /// Takes the input for codes of these categories; false if it is read otherwise elsewhere.
-    pub(super) fn categories(&mut self, input: usize, values: Vec<CategoryValue>) -> bool {
-        let known = &mut self.known[input];
-        let fits = known
-            .categories
-            .as_ref()
-            .is_none_or(|other| *other == values);
-        known.categories = Some(values);
-        fits && !known.is_number
-    }
-
-    /// A null of this input is an error in scikit-learn.
-    pub(super) fn reject_null(&mut self, input: usize) {
-        self.known[input].rejects_null = true;
-    }
-
-    /// An unseen category of this input is an error in scikit-learn.
-    pub(super) fn reject_unseen(&mut self, input: usize) {
-        self.known[input].rejects_unseen = true;
-    }
-
-    /// What the pipeline needs of a table.
-    pub(super) fn contract(self) -> Contract {
-        let inputs = self.known.into_iter().map(|known| {
-            let mut input = match known.categories {
-                Some(values) => {
-                    let vocabulary = Vocabulary {
-                        values,
-                        unseen_code: UNSEEN,
-                    };
-                    Input::of_kind(known.name, InputKind::Category(vocabulary))
-                }
-                None => Input::number(known.name),
-            };
-            if known.rejects_null {
-                input.on_null = Policy::Reject;
-            }
-            if known.rejects_unseen {
-                input.on_unseen = Policy::Reject;
-            }
-            input
-        });
-        Contract {
-            inputs: inputs.collect(),
-            named: self.named,
-            vector: None,
-        }
     }
 }

@@ -3,9 +3,10 @@
 //! Owns their tables, from fitted categories to numbers. Sources: the `transform` methods of
 //! scikit-learn 0.24 to 1.9.
 
-use super::column::{Column, Inputs, Step};
-use super::object::{Object, reals};
-use super::transformer::{COLUMNS_LIMIT, bounded, positions};
+use super::column::{COLUMNS_LIMIT, Column, Step};
+use super::inputs::Inputs;
+use super::object::{Object, positions, reals};
+use super::steps::bounded;
 use crate::contract::CategoryValue;
 use crate::error::Result;
 use crate::format::python::numpy::{Elements, Kind, Number};
@@ -88,12 +89,13 @@ pub(super) fn encoded(
     if listed.len() != columns.len() {
         return Err(object.refuse("it has categories of more or fewer columns than it is given"));
     }
-    let is_strict = matches!(object.text("handle_unknown"), "error" | "");
+    let is_target = object.class().1 == "TargetEncoder";
+    let is_strict = !is_target && matches!(object.text("handle_unknown"), "error" | "");
     let mut made = Vec::new();
     for (index, (mut column, id)) in columns.into_iter().zip(listed).enumerate() {
         let categories = categories(object, *id)?;
         let input = column.input;
-        if column.steps.is_empty() {
+        if column.steps.is_empty() && inputs.is_input(input) {
             let filled = column.filled.take();
             let code = filled.map(|value| {
                 let found = categories.values.iter().position(|one| same(one, &value));
@@ -154,20 +156,20 @@ fn same(one: &CategoryValue, other: &CategoryValue) -> bool {
 
 pub(super) fn ordinal(
     object: &Object,
-    _index: usize,
+    index: usize,
     categories: &Categories,
     column: &Column,
 ) -> Result<Vec<Column>> {
-    if object.find("_infrequent_indices").is_some_and(|id| {
-        let each = object.arena.items(id).unwrap_or_default();
-        each.iter()
-            .any(|id| !matches!(object.arena.get(*id), Value::None))
-    }) {
-        return Err(object.refuse("infrequent categories are not supported here"));
-    }
-    let mut table: Vec<f64> = (0..categories.values.len())
-        .map(|code| code as f64)
-        .collect();
+    let count = categories.values.len();
+    // Rare categories share the last code.
+    let mut table: Vec<f64> = match grouping(object, index) {
+        Some(mapping) if mapping.len() >= count => {
+            let codes = mapping.into_iter().take(count);
+            codes.map(|code| code as f64).collect()
+        }
+        Some(_) => return Err(object.refuse("its rare categories do not fit its categories")),
+        None => (0..count).map(|code| code as f64).collect(),
+    };
     if categories.has_missing {
         let encoded = if object.has("encoded_missing_value") {
             object.real("encoded_missing_value")?
@@ -187,6 +189,26 @@ pub(super) fn ordinal(
     Ok(vec![Column { may_miss, ..column }])
 }
 
+/// The element of a list that belongs to a column; none where it is `None`.
+fn element(object: &Object, name: &str, index: usize) -> Option<Id> {
+    let id = object.find(name)?;
+    let list = match object.arena.get(id) {
+        Value::Array(array) => match array.elements {
+            Elements::Objects(list) => list,
+            _ => return None,
+        },
+        _ => id,
+    };
+    let found = *object.arena.items(list)?.get(index)?;
+    (!matches!(object.arena.get(found), Value::None)).then_some(found)
+}
+
+/// The code of each category of a column where rare ones share one.
+fn grouping(object: &Object, index: usize) -> Option<Vec<usize>> {
+    let id = element(object, "_default_to_infrequent_mappings", index)?;
+    positions(object.arena, id)
+}
+
 pub(super) fn one_hot(
     object: &Object,
     index: usize,
@@ -194,20 +216,7 @@ pub(super) fn one_hot(
     column: &Column,
 ) -> Result<Vec<Column>> {
     let count = categories.values.len() + usize::from(categories.has_missing);
-    let element = |name: &str| {
-        let id = object.find(name)?;
-        let list = match object.arena.get(id) {
-            Value::Array(array) => match array.elements {
-                Elements::Objects(list) => list,
-                _ => return None,
-            },
-            _ => id,
-        };
-        let found = *object.arena.items(list)?.get(index)?;
-        (!matches!(object.arena.get(found), Value::None)).then_some(found)
-    };
-    let mapping =
-        element("_default_to_infrequent_mappings").and_then(|id| positions(object.arena, id));
+    let mapping = grouping(object, index);
     let width = match &mapping {
         Some(mapping) if mapping.len() == count => mapping.iter().max().map_or(0, |max| max + 1),
         Some(_) => return Err(object.refuse("its rare categories do not fit its categories")),
@@ -226,9 +235,8 @@ pub(super) fn one_hot(
     let dropped = match object.find(dropped) {
         None => None,
         Some(id) => match object.arena.array(id).map(|array| &array.elements) {
-            Some(Elements::Objects(_)) | None => {
-                element(dropped).and_then(|id| positions(object.arena, id)?.first().copied())
-            }
+            Some(Elements::Objects(_)) | None => element(object, dropped, index)
+                .and_then(|id| positions(object.arena, id)?.first().copied()),
             Some(_) => reals(object.arena, id)
                 .and_then(|all| all.get(index).copied())
                 .map(|one| one as usize),
@@ -254,6 +262,37 @@ pub(super) fn one_hot(
     }
     if made.len() > COLUMNS_LIMIT {
         return Err(object.refuse("it makes more than a million columns"));
+    }
+    Ok(made)
+}
+
+/// `TargetEncoder`: the mean of the target by category, and of all for unknown ones.
+pub(super) fn by_target(
+    object: &Object,
+    index: usize,
+    categories: &Categories,
+    column: &Column,
+) -> Result<Vec<Column>> {
+    let count = categories.values.len() + usize::from(categories.has_missing);
+    let per_column = if object.text("target_type_") == "multiclass" {
+        object.array("classes_")?.len()
+    } else {
+        1
+    };
+    let encodings = object.list("encodings_")?;
+    let means = object.reals("target_mean_")?;
+    let mut made = Vec::new();
+    for class in 0..per_column {
+        let table = encodings
+            .get(index * per_column + class)
+            .and_then(|id| reals(object.arena, *id))
+            .filter(|table| table.len() == count);
+        let (Some(table), Some(mean)) = (table, means.get(class)) else {
+            return Err(object.refuse("its encodings do not fit its categories"));
+        };
+        let unknown = *mean;
+        // A missing value that training did not see is unknown, too.
+        made.push(column.clone().then([Step::Table(table.into(), unknown)]));
     }
     Ok(made)
 }

@@ -1,6 +1,10 @@
-//! The engine of a translated pipeline: columns, then linear sums or a forest, all in f64.
+//! What parts of a pipeline compute: linear sums, forests, formulas, models of other libraries.
+//!
+//! Owns the arithmetic of each, rows in, margins out, all in f64. It must not know where a part's
+//! columns are from.
 
-use super::column::Column;
+use super::formula::Formula;
+use super::words::Words;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::forest::Forest;
@@ -9,7 +13,7 @@ use crate::outcome::Margins;
 
 /// What is done to a row's margins at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RunResult {
+pub(super) enum Finish {
     None,
     /// One margin becomes two, of either sign.
     BothSides,
@@ -17,14 +21,14 @@ pub(super) enum RunResult {
     EachAlone,
 }
 
-/// What the last estimator computes.
+/// What an estimator computes.
 #[derive(Debug)]
 pub(super) enum Engine {
     /// Sums of columns times coefficients, which are stored output after output.
     Linear {
         intercepts: Vec<f64>,
         coefficients: Vec<f64>,
-        ending: RunResult,
+        ending: Finish,
     },
     /// Trees; `rounds` rounds columns to f32 first, and the sums are divided at the end.
     Forest {
@@ -32,60 +36,172 @@ pub(super) enum Engine {
         rounds: bool,
         divisor: f64,
     },
+    /// A formula of one row.
+    Formula(Formula),
+    /// A model of another library, in its own precision.
+    Foreign(Box<dyn NumericModel>),
+    /// A vectoriser of one text; its margins are sparse.
+    Words(Box<Words>),
+    /// The columns as they are.
+    Columns,
 }
 
-/// A pipeline.
-#[derive(Debug)]
-pub(super) struct Columnar {
-    input_count: usize,
-    columns: Vec<Column>,
-    engine: Engine,
-    /// Whether the columns are the inputs as they are.
-    is_plain: bool,
-}
-
-/// A pipeline at work on one thread.
-#[derive(Debug)]
-struct ColumnarWorker<'a> {
-    pipeline: &'a Columnar,
-    features: FeatureBlock,
-    /// The worker of the forest, if there is one.
-    forest: Option<Box<dyn Worker + 'a>>,
-}
-
-impl Columnar {
-    /// A pipeline of so many inputs.
-    pub(super) fn new(input_count: usize, columns: Vec<Column>, engine: Engine) -> Self {
-        let is_plain = columns.len() == input_count
-            && columns
-                .iter()
-                .enumerate()
-                .all(|(index, one)| one.is_raw() && one.input == index);
-        Self {
-            input_count,
-            columns,
-            engine,
-            is_plain,
+impl Engine {
+    /// The family's name.
+    pub(super) fn family(&self) -> &'static str {
+        match self {
+            Self::Linear { .. } => "linear",
+            Self::Forest { .. } => "forest",
+            Self::Formula(formula) => formula.name,
+            Self::Foreign(model) => model.family(),
+            Self::Words(_) | Self::Columns => "pipeline",
         }
     }
 
-    fn rounds(&self) -> bool {
-        matches!(self.engine, Engine::Forest { rounds: true, .. })
+    /// Whether it reads columns rounded to f32.
+    pub(super) fn rounds(&self) -> bool {
+        matches!(self, Self::Forest { rounds: true, .. })
     }
 
-    fn fill(&self, block: &Columns<f64>, features: &mut Columns<f64>) {
-        features.reset(block.row_count(), self.columns.len(), 0.0);
-        for (index, column) in self.columns.iter().enumerate() {
-            let values = features.column_mut(index);
-            values.copy_from_slice(block.column(column.input));
-            column.run(values);
-            if self.rounds() {
-                values
-                    .iter_mut()
-                    .for_each(|value| *value = f64::from(*value as f32));
+    /// The number of margins that it makes of so many columns.
+    pub(super) fn width(&self, column_count: usize) -> usize {
+        match self {
+            Self::Linear {
+                ending: Finish::BothSides,
+                ..
+            } => 2,
+            Self::Linear { intercepts, .. } => intercepts.len(),
+            Self::Forest { forest, .. } => forest.margin_count(),
+            Self::Formula(formula) => formula.width,
+            Self::Foreign(model) => model.margin_count(),
+            Self::Words(words) => words.width,
+            Self::Columns => column_count,
+        }
+    }
+
+    /// The bytes that it holds.
+    pub(super) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Linear {
+                intercepts,
+                coefficients,
+                ..
+            } => size_of::<f64>() * (intercepts.len() + coefficients.len()),
+            Self::Forest { forest, .. } => forest.memory_bytes(),
+            Self::Formula(formula) => formula.memory_bytes,
+            Self::Foreign(model) => model.memory_bytes(),
+            Self::Words(words) => words.memory_bytes(),
+            Self::Columns => 0,
+        }
+    }
+
+    /// The worker of the model inside, if there is one.
+    pub(super) fn worker(&self) -> Option<Box<dyn Worker + '_>> {
+        match self {
+            Self::Forest { forest, .. } => Some(forest.worker()),
+            Self::Foreign(model) => Some(model.worker()),
+            _ => None,
+        }
+    }
+
+    /// Computes the margins of a block that has rows, row after row; those of a linear engine
+    /// start from `sums`.
+    ///
+    /// # Errors
+    /// Those of the model inside.
+    pub(super) fn score(
+        &self,
+        features: &FeatureBlock,
+        worker: Option<&mut (dyn Worker + '_)>,
+        wants: &Wants<'_>,
+        sums: Vec<f64>,
+        scores: &mut Scores,
+    ) -> Result<()> {
+        let internal = || Error::internal("a part of a pipeline without a worker of its own");
+        let FeatureBlock::Double(columns) = features else {
+            return Err(internal());
+        };
+        match self {
+            Self::Forest { divisor, .. } => {
+                worker
+                    .ok_or_else(internal)?
+                    .score(features, wants, scores)?;
+                if let Margins::Double(margins) = &mut scores.margins
+                    && *divisor != 1.0
+                {
+                    margins.iter_mut().for_each(|margin| *margin /= divisor);
+                }
+            }
+            Self::Foreign(model) => {
+                let block = in_precision(columns, model.precision());
+                let mut own = Scores::empty(model.precision());
+                worker
+                    .ok_or_else(internal)?
+                    .score(&block, wants, &mut own)?;
+                let margins = match own.margins {
+                    Margins::Single(values) => values.into_iter().map(f64::from).collect(),
+                    Margins::Double(values) => values,
+                };
+                *scores = Scores {
+                    margins: Margins::Double(margins),
+                    ..own
+                };
+            }
+            Self::Linear { .. } | Self::Formula(_) | Self::Columns => {
+                let mut margins = sums;
+                self.compute(columns, &mut margins);
+                *scores = Scores {
+                    margins: Margins::Double(margins),
+                    ..Scores::empty(Precision::Double)
+                };
+            }
+            Self::Words(_) => return Err(internal()),
+        }
+        Ok(())
+    }
+
+    fn compute(&self, columns: &Columns<f64>, margins: &mut Vec<f64>) {
+        match self {
+            Self::Linear {
+                intercepts,
+                coefficients,
+                ending,
+            } => {
+                linear(intercepts, coefficients, columns, margins);
+                end(*ending, margins, intercepts.len());
+            }
+            Self::Formula(formula) => formula.run(columns, margins),
+            _ => {
+                margins.resize(columns.values().len(), 0.0);
+                let width = columns.feature_count().max(1);
+                for (row, values) in margins.chunks_exact_mut(width).enumerate() {
+                    gather(columns, row, values);
+                }
             }
         }
     }
+}
+
+/// The values of one row.
+pub(super) fn gather(columns: &Columns<f64>, row: usize, values: &mut [f64]) {
+    for (feature, value) in values.iter_mut().enumerate() {
+        *value = columns.column(feature)[row];
+    }
+}
+
+/// The columns in the precision of another library.
+fn in_precision(columns: &Columns<f64>, precision: Precision) -> FeatureBlock {
+    if precision != Precision::Single {
+        return FeatureBlock::Double(columns.clone());
+    }
+    let mut block = Columns::filled(columns.row_count(), columns.feature_count(), 0.0_f32);
+    for feature in 0..columns.feature_count() {
+        let values = block.column_mut(feature).iter_mut();
+        values
+            .zip(columns.column(feature))
+            .for_each(|(to, from)| *to = *from as f32);
+    }
+    FeatureBlock::Single(block)
 }
 
 fn linear(
@@ -112,16 +228,16 @@ fn linear(
     }
 }
 
-fn end(ending: RunResult, margins: &mut Vec<f64>, width: usize) {
+fn end(ending: Finish, margins: &mut Vec<f64>, width: usize) {
     match ending {
-        RunResult::None => {}
-        RunResult::BothSides => {
+        Finish::None => {}
+        Finish::BothSides => {
             *margins = margins
                 .iter()
                 .flat_map(|margin| [-margin, *margin])
                 .collect();
         }
-        RunResult::EachAlone => {
+        Finish::EachAlone => {
             for row in margins.chunks_exact_mut(width) {
                 row.iter_mut()
                     .for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
@@ -129,124 +245,5 @@ fn end(ending: RunResult, margins: &mut Vec<f64>, width: usize) {
                 row.iter_mut().for_each(|value| *value /= sum);
             }
         }
-    }
-}
-
-impl Model for Columnar {
-    fn family(&self) -> &'static str {
-        match self.engine {
-            Engine::Linear { .. } => "linear",
-            Engine::Forest { .. } => "forest",
-        }
-    }
-
-    fn feature_count(&self) -> usize {
-        self.input_count
-    }
-
-    fn memory_bytes(&self) -> usize {
-        let columns = self
-            .columns
-            .iter()
-            .map(|one| size_of::<Column>() + 32 * one.steps.len());
-        let engine = match &self.engine {
-            Engine::Linear {
-                intercepts,
-                coefficients,
-                ..
-            } => size_of::<f64>() * (intercepts.len() + coefficients.len()),
-            Engine::Forest { forest, .. } => forest.memory_bytes(),
-        };
-        engine + columns.sum::<usize>()
-    }
-}
-
-impl NumericModel for Columnar {
-    fn precision(&self) -> Precision {
-        Precision::Double
-    }
-
-    fn margin_count(&self) -> usize {
-        match &self.engine {
-            Engine::Linear {
-                ending: RunResult::BothSides,
-                ..
-            } => 2,
-            Engine::Linear { intercepts, .. } => intercepts.len(),
-            Engine::Forest { forest, .. } => forest.margin_count(),
-        }
-    }
-
-    fn worker(&self) -> Box<dyn Worker + '_> {
-        let forest = match &self.engine {
-            Engine::Linear { .. } => None,
-            Engine::Forest { forest, .. } => Some(forest.worker()),
-        };
-        Box::new(ColumnarWorker {
-            pipeline: self,
-            features: FeatureBlock::empty(Precision::Double),
-            forest,
-        })
-    }
-}
-
-impl Worker for ColumnarWorker<'_> {
-    fn score(
-        &mut self,
-        block: &FeatureBlock,
-        wants: &Wants<'_>,
-        scores: &mut Scores,
-    ) -> Result<()> {
-        let internal = || Error::internal("a block of another shape than the pipeline's");
-        let pipeline = self.pipeline;
-        let FeatureBlock::Double(columns) = block else {
-            return Err(internal());
-        };
-        let has_rows = columns.row_count() > 0;
-        if has_rows && columns.feature_count() != pipeline.input_count || wants.offsets.is_some() {
-            return Err(internal());
-        }
-        let is_direct = pipeline.is_plain && !pipeline.rounds();
-        if let FeatureBlock::Double(features) = &mut self.features
-            && !is_direct
-        {
-            if has_rows {
-                pipeline.fill(columns, features);
-            } else {
-                features.reset(0, 0, 0.0);
-            }
-        }
-        let features = if is_direct { block } else { &self.features };
-        match (&pipeline.engine, &mut self.forest) {
-            (Engine::Forest { divisor, .. }, Some(forest)) => {
-                forest.score(features, wants, scores)?;
-                if let Margins::Double(margins) = &mut scores.margins
-                    && *divisor != 1.0
-                {
-                    margins.iter_mut().for_each(|margin| *margin /= divisor);
-                }
-            }
-            (
-                Engine::Linear {
-                    intercepts,
-                    coefficients,
-                    ending,
-                },
-                _,
-            ) => {
-                *scores = Scores::empty(Precision::Double);
-                let (FeatureBlock::Double(features), Margins::Double(margins)) =
-                    (features, &mut scores.margins)
-                else {
-                    return Err(internal());
-                };
-                if features.row_count() > 0 {
-                    linear(intercepts, coefficients, features, margins);
-                    end(*ending, margins, intercepts.len());
-                }
-            }
-            (Engine::Forest { .. }, None) => return Err(internal()),
-        }
-        Ok(())
     }
 }

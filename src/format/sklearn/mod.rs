@@ -3,9 +3,13 @@
 //! # Design
 //!
 //! Nearly all transformers work on one column at a time, so a pipeline is not run transformer by
-//! transformer. A translated pipeline is a list of columns, each an input of the table and a chain
-//! of steps on its values ([`mod@column`]), and one estimator at the end ([`estimator`],
-//! [`engine`]). Columns of texts and categories enter as codes: their vocabulary, the encoder's
+//! transformer. A translated pipeline is a list of parts ([`part`], [`pipeline`]): an engine
+//! ([`engine`]: linear sums, a forest, a formula of a row, a model of another library) and the
+//! columns that it reads, each an input of the table or an output of a part before it, and a chain
+//! of steps on its values ([`mod@column`]). What mixes columns, such as PCA, and every estimator in
+//! an estimator, such as the members of a vote, is a part; the last part makes the margins.
+//! Families know no other family: what is inside them is translated through [`inputs`].
+//! Columns of texts and categories enter as codes: their vocabulary, the encoder's
 //! `categories_`, is part of the contract, so that the encoder of features looks values up and
 //! counts unseen ones. All arithmetic is in f64 with scikit-learn's own operations in its own order
 //! (it divides by a scale, it does not multiply by the inverse); trees round their inputs to f32
@@ -15,13 +19,50 @@
 //! Translation refuses by path (`prep → cat`) and class what it does not know. A null where
 //! scikit-learn would raise an error rejects the row.
 
+mod adaboost;
+mod affine;
+mod analysis;
+mod answer;
+mod bayes;
+mod calibration;
+mod cluster;
 mod column;
+mod compose;
+mod decision;
+mod decomposition;
+mod discriminant;
+mod dummy;
 mod encoder;
 mod engine;
 mod estimator;
+mod expansion;
+mod fitted;
+mod foreign;
+mod forests;
+mod formula;
+mod function;
+mod importance;
+mod impute;
+mod inputs;
+mod labels;
+mod linear;
+mod multiple;
+mod neighbors;
+mod network;
 mod object;
+mod outlier;
+mod part;
+mod pipeline;
+mod scaling;
+mod selection;
+mod steps;
+mod svm;
+mod target;
+mod textual;
 mod transformer;
 mod tree;
+mod vote;
+mod words;
 
 use super::python::container::Document;
 use crate::error::Result;

@@ -212,3 +212,24 @@ pub(super) fn reals(arena: &Arena, id: Id) -> Option<Vec<f64>> {
         _ => real(arena, id).map(|value| vec![value]),
     }
 }
+
+/// A list of positions.
+pub(super) fn positions(arena: &Arena, id: Id) -> Option<Vec<usize>> {
+    let values = reals(arena, id)?;
+    let is_position = |value: &&f64| **value >= 0.0 && value.fract() == 0.0;
+    (values.iter().filter(is_position).count() == values.len())
+        .then(|| values.into_iter().map(|value| value as usize).collect())
+}
+
+/// One number a column of an attribute; none if there is no such attribute.
+pub(super) fn by_column(object: &Object, name: &str, count: usize) -> Result<Option<Vec<f64>>> {
+    if object.find(name).is_none() {
+        return Ok(None);
+    }
+    let values = object.reals(name)?;
+    if values.len() != count {
+        let message = format!("`{name}` has {} values for {count} columns", values.len());
+        return Err(object.refuse(&message));
+    }
+    Ok(Some(values))
+}

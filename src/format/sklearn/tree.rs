@@ -74,6 +74,20 @@ impl Nodes {
         ))
     }
 
+    /// The conditions above each node; of a broken tree anything.
+    fn depths(&self) -> Vec<usize> {
+        let mut depths = vec![0; self.left.len()];
+        for index in 0..self.left.len() {
+            for child in [self.left[index], self.right[index]] {
+                let child = usize::try_from(child).ok();
+                if let Some(child) = child.filter(|one| *one > index && *one < depths.len()) {
+                    depths[child] = depths[index] + 1;
+                }
+            }
+        }
+        depths
+    }
+
     fn check(&self) -> Result<()> {
         let count = self.left.len();
         let lengths = [self.right.len(), self.feature.len(), self.threshold.len()];
@@ -89,15 +103,27 @@ fn has(array: &Array, field: &str) -> bool {
     array.data_type.field(field).is_some()
 }
 
-/// The tree of an estimator; `leaf` turns the values of a leaf into what it adds.
+/// What is known of a leaf.
+pub(super) struct Leaf<'a> {
+    /// Its values.
+    pub(super) values: &'a [f64],
+    /// The conditions above it.
+    pub(super) depth: usize,
+    /// The rows of training in it.
+    pub(super) row_count: f64,
+}
+
+/// The tree of an estimator; `features` are the columns that its features are, and `leaf` turns a
+/// leaf into what it adds.
 ///
 /// # Errors
-/// Fails for a broken tree; a contract error for several outputs.
+/// Fails for a broken tree; a contract error for several outputs of several classes.
 pub(super) fn of_estimator(
     estimator: &Object,
     feature_count: usize,
+    features: Option<&[usize]>,
     target: Target,
-    leaf: impl Fn(&[f64]) -> Vec<f64>,
+    leaf: impl Fn(&Leaf<'_>) -> Vec<f64>,
 ) -> Result<Tree> {
     let tree = estimator.attribute("tree_")?;
     let (nodes, values) = (tree.array("nodes")?, tree.array("values")?);
@@ -106,7 +132,7 @@ pub(super) fn of_estimator(
     } else {
         Vec::new()
     };
-    let read = Nodes {
+    let mut read = Nodes {
         left: nodes.field_integers("left_child")?,
         right: nodes.field_integers("right_child")?,
         feature: nodes.field_integers("feature")?,
@@ -114,17 +140,39 @@ pub(super) fn of_estimator(
         missing_left,
     };
     read.check()?;
-    let [count, 1, width] = *values.shape else {
-        return Err(estimator.refuse("several outputs of a tree are not supported"));
+    let width = match *values.shape {
+        [count, outputs, classes] if count == read.left.len() && (outputs == 1 || classes == 1) => {
+            outputs * classes
+        }
+        [count, _, _] if count == read.left.len() => {
+            return Err(estimator.refuse("several outputs of classes are not supported"));
+        }
+        _ => 0,
     };
-    if count != read.left.len() || width == 0 {
+    if width == 0 {
         return Err(Error::failed("a tree has more or fewer values than nodes"));
     }
+    if let Some(features) = features {
+        let moved = |feature: i64| {
+            usize::try_from(feature)
+                .ok()
+                .and_then(|one| features.get(one))
+        };
+        for feature in &mut read.feature {
+            *feature = moved(*feature).map_or(-1, |one| *one as i64);
+        }
+    }
+    let depths = read.depths();
+    let row_counts = nodes.field_reals("n_node_samples")?;
     let (shape, leaves) = read.shape(feature_count)?;
     let values = values.reals()?;
-    let leaf_values = leaves
-        .iter()
-        .flat_map(|at| leaf(&values[at * width..(at + 1) * width]));
+    let leaf_values = leaves.iter().flat_map(|at| {
+        leaf(&Leaf {
+            values: &values[at * width..(at + 1) * width],
+            depth: depths[*at],
+            row_count: row_counts.get(*at).copied().unwrap_or(1.0),
+        })
+    });
     Ok(Tree {
         shape,
         leaf_values: leaf_values.collect(),
@@ -133,13 +181,31 @@ pub(super) fn of_estimator(
     })
 }
 
+/// Which of 256 categories a row of eight words holds.
+fn in_words(words: &[u32]) -> Vec<u32> {
+    let held = |category: &u32| words[*category as usize / 32] >> (category % 32) & 1 == 1;
+    (0..256).filter(held).collect()
+}
+
+/// The question of a split by category: the categories that go left. Unknown ones go where missing
+/// ones do.
+fn by_category(left: &[u32], known: &[u32], missing_left: bool) -> Test {
+    if missing_left {
+        let right = known.iter().filter(|one| left.binary_search(one).is_err());
+        Test::NotIn(right.copied().collect())
+    } else {
+        Test::In(left.into())
+    }
+}
+
 /// The tree of a predictor of histogram gradient boosting.
 ///
 /// # Errors
-/// Fails for a broken tree; a contract error for splits by category.
+/// Fails for a broken tree.
 pub(super) fn of_predictor(
     predictor: &Object,
     feature_count: usize,
+    known: &[Option<Vec<u32>>],
     target: Target,
 ) -> Result<Tree> {
     let nodes = predictor.array("nodes")?;
@@ -148,9 +214,6 @@ pub(super) fn of_predictor(
     } else {
         "threshold"
     };
-    if has(nodes, "is_categorical") && nodes.field_integers("is_categorical")?.contains(&1) {
-        return Err(predictor.refuse("splits by category are not supported"));
-    }
     let is_leaf = nodes.field_integers("is_leaf")?;
     let left = nodes.field_integers("left")?;
     let read = Nodes {
@@ -165,7 +228,10 @@ pub(super) fn of_predictor(
         missing_left: nodes.field_integers("missing_go_to_left")?,
     };
     read.check()?;
-    let (shape, leaves) = read.shape(feature_count)?;
+    let (mut shape, leaves) = read.shape(feature_count)?;
+    if has(nodes, "is_categorical") && nodes.field_integers("is_categorical")?.contains(&1) {
+        split_by_category(predictor, &mut shape, &read, known)?;
+    }
     let values = nodes.field_reals("value")?;
     let leaf_values = leaves.iter().map(|at| values[*at]).collect();
     Ok(Tree {
@@ -174,4 +240,42 @@ pub(super) fn of_predictor(
         target,
         linear: Vec::new(),
     })
+}
+
+/// Makes splits by category of those nodes that are.
+fn split_by_category(
+    predictor: &Object,
+    shape: &mut Shape,
+    read: &Nodes,
+    known: &[Option<Vec<u32>>],
+) -> Result<()> {
+    let nodes = predictor.array("nodes")?;
+    let flags = nodes.field_integers("is_categorical")?;
+    let sets = nodes.field_integers("bitset_idx")?;
+    let words: Vec<u32> = predictor
+        .reals("raw_left_cat_bitsets")?
+        .into_iter()
+        .map(|word| word as u32)
+        .collect();
+    let Shape::Branching { nodes, .. } = shape else {
+        return Ok(());
+    };
+    let inner = (0..read.left.len()).filter(|index| read.left[*index] >= 0);
+    for (node, index) in nodes.iter_mut().zip(inner) {
+        if flags.get(index) != Some(&1) {
+            continue;
+        }
+        let at = sets.get(index).and_then(|set| usize::try_from(*set).ok());
+        let set = at.and_then(|set| words.get(set.checked_mul(8)?..(set + 1).checked_mul(8)?));
+        let known = known
+            .get(node.condition.feature as usize)
+            .and_then(Option::as_ref);
+        let (Some(set), Some(known)) = (set, known) else {
+            return Err(Error::failed("a split by category has no categories")
+                .at_node(format!("node {index}")));
+        };
+        let missing_left = read.missing_left.get(index).is_some_and(|flag| *flag != 0);
+        node.condition.test = by_category(&in_words(set), known, missing_left);
+    }
+    Ok(())
 }

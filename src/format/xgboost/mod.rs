@@ -14,6 +14,7 @@ use self::estimator::{ATTRIBUTE, Estimator};
 use self::objective::Objective;
 use self::schema::{Booster, File, Forest as StoredForest, StoredCategories, UNREAD};
 use super::rounds::Rounds;
+use super::wire::value::Value;
 use super::wire::{json, ubjson};
 use super::{Artefact, FileImporter, ImportOptions, SavedFrom, TreeSelection};
 use crate::contract::{Contract, Input, InputKind, Policy, Vocabulary};
@@ -70,6 +71,30 @@ impl FileImporter for XgboostImporter {
         };
         load(&File::new(root)?, bytes.len(), options)
     }
+}
+
+/// The model in what pickling keeps of a booster: a configuration and the model, in one document.
+///
+/// # Errors
+/// Those of [`Importer::import`]; a contract error for the forms of XGBoost before 1.6.
+pub(crate) fn import_snapshot(bytes: &[u8], options: &ImportOptions) -> Result<LoadedModel> {
+    if bytes.first() != Some(&b'{') {
+        return Err(refused("a booster that XGBoost before 1.6 pickled"));
+    }
+    let root = if ubjson::first_key(bytes).is_some() {
+        ubjson::read(bytes, UNREAD)?
+    } else {
+        json::read(bytes, UNREAD)?
+    };
+    let Value::Object(mut root) = root else {
+        return Err(Error::failed("the booster holds no object"));
+    };
+    let model = if root.has("Model") {
+        Value::Object(root.object("Model")?)
+    } else {
+        Value::Object(root)
+    };
+    load(&File::new(model)?, bytes.len(), options)
 }
 
 fn refused(what: &str) -> Error {

@@ -1,0 +1,69 @@
+//! Decisions: what `decision_function` returns, for estimators that read those of others.
+//!
+//! Owns the choice by class; some estimators go on to probabilities by themselves, and some have no
+//! decisions though their engines have margins.
+
+use super::answer::answer;
+use super::column::Column;
+use super::engine::Finish;
+use super::inputs::{Inputs, numbers};
+use super::labels::labels;
+use super::linear::linear;
+use super::object::Object;
+use super::steps::{inner, is_skipped, members, steps};
+use super::transformer::transform;
+use super::{adaboost, svm};
+use crate::error::Result;
+
+/// The decisions of an estimator, as its `decision_function` returns them; none if it has none.
+///
+/// # Errors
+/// Those of its translation.
+pub(super) fn decisions(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Option<Vec<Column>>> {
+    if let Some(inner) = inner(object)? {
+        return decisions(&inner, columns, inputs);
+    }
+    match object.class() {
+        ("pipeline", "Pipeline") => {
+            let mut steps = steps(object, "steps")?;
+            let Some(last) = steps.pop() else {
+                return Err(object.refuse("it has no steps"));
+            };
+            let mut columns = columns.to_vec();
+            for step in steps.iter().filter(|step| !is_skipped(step)) {
+                columns = transform(step, columns, inputs)?;
+            }
+            decisions(&last, &columns, inputs)
+        }
+        ("linear_model" | "discriminant_analysis", _) | ("svm", "LinearSVC")
+            if object.find("coef_").is_some() =>
+        {
+            // Some of their engines go on to probabilities.
+            labels(object)?;
+            numbers(object, columns, inputs)?;
+            inputs.reject_missing(columns);
+            let (engine, _) = linear(object, columns.len(), Finish::None)?;
+            Ok(Some(inputs.push(columns.to_vec(), engine)))
+        }
+        ("svm", "SVC" | "NuSVC") => svm::decisions(object, columns, inputs).map(Some),
+        ("ensemble", "AdaBoostClassifier") => {
+            adaboost::decisions(object, columns, inputs).map(Some)
+        }
+        ("model_selection" | "calibration" | "multioutput", _)
+        | ("ensemble", "VotingClassifier") => Ok(None),
+        ("ensemble", "BaggingClassifier") => {
+            // It has decisions where its members have, whose mean is not translated.
+            let member = members(object, "estimators_")?.swap_remove(0);
+            match decisions(&member, columns, inputs) {
+                Ok(None) => Ok(None),
+                _ => Err(object.refuse("decisions of bagged members are not supported")),
+            }
+        }
+        ("", _) => Ok(None),
+        _ => Ok(answer(object, columns, inputs)?.decisions()),
+    }
+}

@@ -1,0 +1,397 @@
+//! Trees, forests and both gradient boostings on the forest's kernels.
+//!
+//! Sources: the `predict_proba`, `decision_function` and `predict` methods of scikit-learn's
+//! ensembles, 0.24 to 1.9.
+
+use super::column::{Column, Step};
+use super::engine::Engine;
+use super::fitted::{Finished, Fitted};
+use super::inputs::{Inputs, numbers};
+use super::labels::classes;
+use super::object::{Object, positions, reals};
+use super::tree::{Leaf, of_estimator, of_predictor};
+use crate::error::{Error, Result};
+use crate::feature::Precision;
+use crate::forest::{Forest, Frame, Target};
+use crate::format::python::record::Id;
+use crate::outcome::{Link, Task};
+
+/// scikit-learn clips the probabilities of training's classes by the precision of f32.
+const EPSILON: f64 = f32::EPSILON as f64;
+
+/// Fails if trees share their nodes: each is laid out on its own, so a small file could make a
+/// large forest.
+pub(super) fn not_repeated(object: &Object, members: &[Object], tree: &str) -> Result<()> {
+    /// What an inflated archive may hold more than its file.
+    const INFLATED: usize = 16;
+    let mut bytes = 0_usize;
+    for member in members {
+        let holder = if tree.is_empty() {
+            member.clone()
+        } else {
+            member.attribute(tree)?
+        };
+        let nodes = holder.array("nodes")?;
+        bytes = bytes.saturating_add(nodes.len().saturating_mul(nodes.data_type.size));
+    }
+    if bytes > object.arena.file_bytes().saturating_mul(INFLATED) {
+        return Err(Error::failed("the file repeats its trees over and over")
+            .hint("no library writes such a file: do not trust where it is from"));
+    }
+    Ok(())
+}
+
+pub(super) fn frame(feature_count: usize, base: Vec<f64>) -> Frame {
+    Frame {
+        precision: Precision::Double,
+        feature_count,
+        base,
+        scale: 1.0,
+        bias: Vec::new(),
+    }
+}
+
+/// How the trees of an ensemble are read.
+pub(super) struct Grove<'a> {
+    pub(super) members: Vec<Object<'a>>,
+    /// For each member the features that it reads; empty where all read all, in order.
+    pub(super) features: Vec<Vec<usize>>,
+    /// The number of columns.
+    pub(super) count: usize,
+}
+
+impl<'a> Grove<'a> {
+    /// The members of an ensemble.
+    pub(super) fn new(object: &Object<'a>, count: usize) -> Result<Self> {
+        let list = object.list("estimators_")?.iter().enumerate();
+        let members: Vec<Object> = list
+            .map(|(index, id)| object.part(&format!("estimators_[{index}]"), *id))
+            .collect::<Result<_>>()?;
+        if members.is_empty() {
+            return Err(object.refuse("it has no trees"));
+        }
+        let mut features = Vec::new();
+        if object.find("estimators_features_").is_some() {
+            for id in object.list("estimators_features_")? {
+                let chosen = positions(object.arena, *id)
+                    .filter(|chosen| chosen.iter().all(|feature| *feature < count));
+                features.push(
+                    chosen.ok_or_else(|| {
+                        object.refuse("a member reads a column that there is not")
+                    })?,
+                );
+            }
+            if features.len() != members.len() {
+                return Err(object.refuse("its members do not fit their features"));
+            }
+            let all: Vec<usize> = (0..count).collect();
+            if features.iter().all(|chosen| *chosen == all) {
+                features.clear();
+            }
+        }
+        Ok(Self {
+            members,
+            features,
+            count,
+        })
+    }
+
+    /// Whether all members are trees.
+    pub(super) fn is_of_trees(&self) -> bool {
+        self.members.iter().all(|member| member.class().0 == "tree")
+    }
+
+    /// The trees, each leaf of which adds what `leaf` makes of its values.
+    pub(super) fn forest(
+        &self,
+        object: &Object,
+        base: Vec<f64>,
+        target: Target,
+        leaf: impl Fn(usize, &Leaf<'_>) -> Vec<f64> + Send + Sync,
+    ) -> Result<Forest> {
+        not_repeated(object, &self.members, "tree_")?;
+        let trees = self.members.iter().enumerate().map(|(index, member)| {
+            let features = self.features.get(index).map(Vec::as_slice);
+            of_estimator(member, self.count, features, target, |values| {
+                leaf(index, values)
+            })
+        });
+        Forest::new(&frame(self.count, base), trees)
+    }
+}
+
+/// The shares of the classes in a leaf. Up to 1.3 a leaf of a classifier holds weights, since 1.4
+/// fractions.
+pub(super) fn class_shares(values: &[f64], width: usize, has_weights: bool) -> Vec<f64> {
+    let used = &values[..values.len().min(width)];
+    let sum: f64 = used.iter().sum();
+    let sum = if sum == 0.0 || !has_weights { 1.0 } else { sum };
+    let share = |value: &f64| if has_weights { value / sum } else { *value };
+    used.iter().map(share).collect()
+}
+
+/// Trees whose answers are averaged, or one tree.
+pub(super) fn averaged(object: &Object, count: usize) -> Result<Fitted> {
+    let (package, name) = object.class();
+    let is_classifier = name.ends_with("Classifier");
+    let grove = if package == "tree" {
+        Grove {
+            members: vec![object.clone()],
+            features: Vec::new(),
+            count,
+        }
+    } else {
+        Grove::new(object, count)?
+    };
+    let outputs = object
+        .find("n_outputs_")
+        .map_or(Ok(1.0), |_| object.real("n_outputs_"))? as usize;
+    let (task, width) = match (is_classifier, outputs) {
+        (true, 1) => classes(object)?,
+        (true, _) => return Err(object.refuse("several outputs of classes are not supported")),
+        (false, 1) => (Task::Value, 1),
+        (false, _) => (
+            Task::Values((0..outputs).map(|output| output.to_string()).collect()),
+            outputs,
+        ),
+    };
+    if width > object.arena.file_bytes() {
+        return Err(object.refuse("it has more outputs than the file can hold"));
+    }
+    let has_weights = is_classifier && !object.is_since(1, 4);
+    let is_binary = is_classifier && width == 2;
+    let margins = if is_binary { 1 } else { width };
+    let target = if margins == 1 {
+        Target::Margin(0)
+    } else {
+        Target::All
+    };
+    let forest = grove.forest(object, vec![0.0; margins], target, |_, leaf| {
+        let mut shares = class_shares(leaf.values, width, has_weights);
+        if is_binary {
+            shares.drain(..shares.len().min(1));
+        }
+        shares
+    })?;
+    let takes_missing = match name {
+        "DecisionTreeClassifier" | "DecisionTreeRegressor" => object.is_since(1, 3),
+        "RandomForestClassifier" | "RandomForestRegressor" => object.is_since(1, 4),
+        _ => object.is_since(1, 6),
+    };
+    let divisor = grove.members.len() as f64;
+    Ok(Fitted {
+        engine: of_trees(forest, divisor),
+        task,
+        link: Link::Identity,
+        takes_missing,
+    })
+}
+
+/// Trees that read their columns rounded to f32.
+pub(super) fn of_trees(forest: Forest, divisor: f64) -> Engine {
+    Engine::Forest {
+        forest: Box::new(forest),
+        rounds: true,
+        divisor,
+    }
+}
+
+/// Where gradient boosting starts: what its first estimator says, as a margin.
+pub(super) fn start(object: &Object, width: usize, classes: usize) -> Result<Vec<f64>> {
+    if object.text("init") == "zero" {
+        return Ok(vec![0.0; width]);
+    }
+    let first = object.attribute("init_")?;
+    let clipped = |value: f64| value.clamp(EPSILON, 1.0 - EPSILON);
+    match first.class() {
+        ("dummy", "DummyRegressor") => first.reals("constant_"),
+        ("dummy", "DummyClassifier") if first.text("strategy") == "prior" => {
+            let prior = first.reals("class_prior_")?;
+            if prior.len() != classes {
+                return Err(first.refuse("its classes are not those of the boosting"));
+            }
+            if width == 1 {
+                let positive = clipped(prior[1]);
+                let odds = (positive / (1.0 - positive)).ln();
+                let is_exponential = object.text("loss") == "exponential";
+                return Ok(vec![if is_exponential { 0.5 * odds } else { odds }]);
+            }
+            let logs: Vec<f64> = prior.into_iter().map(|prior| clipped(prior).ln()).collect();
+            let mean = logs.iter().sum::<f64>() / logs.len() as f64;
+            let centre = if object.is_since(1, 4) { mean } else { 0.0 };
+            Ok(logs.into_iter().map(|log| log - centre).collect())
+        }
+        _ => Err(first.refuse("gradient boosting that starts from it is not supported")),
+    }
+}
+
+pub(super) fn boosted(object: &Object, count: usize) -> Result<Fitted> {
+    let is_classifier = object.class().1.ends_with("Classifier");
+    let (task, class_count) = if is_classifier {
+        classes(object)?
+    } else {
+        (Task::Value, 1)
+    };
+    let width = if class_count == 2 { 1 } else { class_count };
+    let base = start(object, width, class_count)?;
+    if base.len() != width {
+        return Err(object.refuse("it starts from more or fewer values than it has outputs"));
+    }
+    let rate = object.real("learning_rate")?;
+    let list = object.list("estimators_")?;
+    if list.is_empty() || !list.len().is_multiple_of(width) {
+        return Err(Error::failed("its trees do not make whole stages"));
+    }
+    let member = |(index, id): (usize, &_)| {
+        let (stage, output) = (index / width, index % width);
+        object.part(&format!("estimators_[{stage}, {output}]"), *id)
+    };
+    let members = list.iter().enumerate().map(member);
+    let members = members.collect::<Result<Vec<_>>>()?;
+    not_repeated(object, &members, "tree_")?;
+    let trees = members.iter().enumerate().map(|(index, member)| {
+        let target = Target::Margin((index % width) as u32);
+        of_estimator(member, count, None, target, |leaf| {
+            vec![rate * leaf.values[0]]
+        })
+    });
+    let forest = Forest::new(&frame(count, base), trees)?;
+    let link = match (class_count, object.text("loss")) {
+        (1, _) => Link::Identity,
+        (2, "exponential") => Link::Logistic { slope: 2.0 },
+        (2, _) => Link::Logistic { slope: 1.0 },
+        _ => Link::Softmax,
+    };
+    let engine = Engine::Forest {
+        forest: Box::new(forest),
+        rounds: true,
+        divisor: 1.0,
+    };
+    Ok(Fitted {
+        engine,
+        task,
+        link,
+        takes_missing: false,
+    })
+}
+
+/// Makes of a categorical column what a set of 256 categories reads of it: missing below 0, and of
+/// larger values the last byte.
+fn byte(value: f64) -> f64 {
+    if value.is_nan() || value < 0.0 {
+        f64::NAN
+    } else if value < 256.0 {
+        value.trunc()
+    } else {
+        f64::from((value as i64 & 0xff) as u8)
+    }
+}
+
+/// The known categories of each categorical feature of the trees.
+fn known_categories(object: &Object) -> Result<Vec<Option<Vec<u32>>>> {
+    if object.find("_bin_mapper").is_none() {
+        return Ok(Vec::new());
+    }
+    let mapper = object.attribute("_bin_mapper")?;
+    if mapper.find("is_categorical_").is_none() {
+        return Ok(Vec::new());
+    }
+    let flags = mapper.reals("is_categorical_")?;
+    let bins = mapper.list("bin_thresholds_")?;
+    let of_feature = |(flag, id): (&f64, &Id)| {
+        if *flag == 0.0 {
+            return Ok(None);
+        }
+        let known = reals(mapper.arena, *id)
+            .ok_or_else(|| mapper.refuse("its categories are not numbers"))?;
+        let mut known: Vec<u32> = known
+            .into_iter()
+            .filter(|value| *value >= 0.0)
+            .map(|value| byte(value) as u32)
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        Ok(Some(known))
+    };
+    flags.iter().zip(bins).map(of_feature).collect()
+}
+
+/// Puts the columns in the order of the trees, with categories as the codes that they read.
+fn prepared(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+    known: &[Option<Vec<u32>>],
+) -> Result<Vec<Column>> {
+    let mut columns = columns.to_vec();
+    if object.find("_preprocessor").is_some() {
+        columns = inputs.transform(&object.attribute("_preprocessor")?, columns)?;
+    }
+    numbers(object, &columns, inputs)?;
+    for (column, _) in columns
+        .iter_mut()
+        .zip(known)
+        .filter(|(_, known)| known.is_some())
+    {
+        column.steps.push(Step::Function(byte));
+    }
+    Ok(columns)
+}
+
+pub(super) fn histogram_boosted(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    let known = known_categories(object)?;
+    let columns = prepared(object, columns, inputs, &known)?;
+    let count = columns.len();
+    let is_classifier = object.class().1.ends_with("Classifier");
+    let (task, class_count) = if is_classifier {
+        classes(object)?
+    } else {
+        (Task::Value, 1)
+    };
+    let width = if class_count == 2 { 1 } else { class_count };
+    let base = object.reals("_baseline_prediction")?;
+    if base.len() != width {
+        return Err(object.refuse("it starts from more or fewer values than it has outputs"));
+    }
+    let mut trees = Vec::new();
+    for (round, stage) in object.list("_predictors")?.iter().enumerate() {
+        let stage = object.arena.items(*stage).unwrap_or_default();
+        if stage.len() != width {
+            return Err(Error::failed("its trees do not make whole stages"));
+        }
+        for (output, id) in stage.iter().enumerate() {
+            trees.push((
+                object.part(&format!("_predictors[{round}][{output}]"), *id)?,
+                output,
+            ));
+        }
+    }
+    let members: Vec<Object> = trees.iter().map(|(tree, _)| tree.clone()).collect();
+    not_repeated(object, &members, "")?;
+    let trees = trees
+        .iter()
+        .map(|(tree, output)| of_predictor(tree, count, &known, Target::Margin(*output as u32)));
+    let forest = Forest::new(&frame(count, base), trees)?;
+    let link = match (class_count, object.text("loss")) {
+        (1, "poisson" | "gamma") => Link::Exponential,
+        (1, _) => Link::Identity,
+        (2, _) => Link::Logistic { slope: 1.0 },
+        _ => Link::Softmax,
+    };
+    let engine = Engine::Forest {
+        forest: Box::new(forest),
+        rounds: false,
+        divisor: 1.0,
+    };
+    let fitted = Fitted {
+        engine,
+        task,
+        link,
+        takes_missing: true,
+    };
+    Ok((columns, fitted))
+}

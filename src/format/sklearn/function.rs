@@ -1,0 +1,99 @@
+//! `FunctionTransformer`: functions of numpy by their names.
+
+use super::column::{Column, Step};
+use super::object::Object;
+use crate::error::Result;
+use crate::format::python::record::{Arena, Id};
+
+/// `FunctionTransformer`.
+pub(super) fn function(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
+    let Some(function) = named_function(object, "func", "kw_args")? else {
+        return Ok(columns);
+    };
+    Ok(columns
+        .into_iter()
+        .map(|column| column.then([Step::Function(function)]))
+        .collect())
+}
+
+/// Whether a function only checks its values, as histogram gradient boosting does with numbers.
+fn is_check(arena: &Arena, function: Id) -> bool {
+    let checks = |id: Id| arena.global(id) == Some(("sklearn.utils.validation", "check_array"));
+    let is_partial = arena
+        .class(function)
+        .is_some_and(|(module, name)| module == "functools" && name == "partial");
+    let arguments = arena.record(function).and_then(|record| record.arguments);
+    let first = arguments.and_then(|arguments| arena.items(arguments)?.first().copied());
+    is_partial && first.is_some_and(checks)
+}
+
+/// A function of numpy's that an attribute names; none where the attribute is.
+pub(super) fn named_function(
+    object: &Object,
+    attribute: &str,
+    arguments: &str,
+) -> Result<Option<fn(f64) -> f64>> {
+    let Some(function) = object.find(attribute) else {
+        return Ok(None);
+    };
+    if is_check(object.arena, function) {
+        return Ok(None);
+    }
+    let has_arguments = object.find(arguments).is_some_and(|arguments| {
+        object
+            .arena
+            .pairs(arguments)
+            .is_none_or(|pairs| !pairs.is_empty())
+    });
+    let name = object.arena.global(function);
+    // A ufunc is kept by its name: `numpy._core._ufunc_reconstruct` up to numpy 1, plain since.
+    let is_numpy = |module: &str| {
+        [
+            "numpy",
+            "numpy.core._multiarray_umath",
+            "numpy._core._multiarray_umath",
+        ]
+        .contains(&module)
+    };
+    let plain = name.filter(|(module, _)| is_numpy(module));
+    let named = plain.map_or_else(
+        || {
+            let record = object.arena.record(function);
+            let arguments = record.and_then(|record| object.arena.items(record.arguments?));
+            let name = arguments.and_then(|items| object.arena.text(*items.get(1)?));
+            let maker = object.arena.class(function).map_or("", |(_, name)| name);
+            name.filter(|_| maker == "_ufunc_reconstruct")
+                .unwrap_or_default()
+        },
+        |(_, name)| name,
+    );
+    let function: fn(f64) -> f64 = match named {
+        "log1p" => f64::ln_1p,
+        "log" => f64::ln,
+        "log2" => f64::log2,
+        "log10" => f64::log10,
+        "exp" => f64::exp,
+        "expm1" => f64::exp_m1,
+        "sqrt" => f64::sqrt,
+        "square" => |value| value * value,
+        "abs" | "absolute" | "fabs" => f64::abs,
+        "cbrt" => f64::cbrt,
+        "tanh" => f64::tanh,
+        "negative" => |value| -value,
+        "sin" => f64::sin,
+        "cos" => f64::cos,
+        _ => {
+            let shown = match name {
+                Some((module, name)) => format!("`{module}.{name}`"),
+                None => "a function of its own".into(),
+            };
+            return Err(object.refuse(&format!(
+                "the function {shown} is not one of numpy's that are known"
+            )));
+        }
+    };
+    if has_arguments {
+        return Err(object.refuse("arguments of the function are not supported"));
+    }
+    Ok(Some(function))
+}

@@ -1,0 +1,106 @@
+//! `SimpleImputer`.
+//!
+//! Source: `sklearn/impute/_base.py` of 0.24 to 1.9.
+
+use super::column::{Column, Step};
+use super::inputs::{Inputs, numbers};
+use super::object::Object;
+use crate::contract::CategoryValue;
+use crate::error::Result;
+use crate::format::python::numpy::{Elements, Kind};
+use crate::format::python::record::{Id, Value};
+
+/// The fitted values of an imputer, one a column.
+enum Statistic {
+    Number(f64),
+    Category(CategoryValue),
+}
+
+fn statistics(object: &Object) -> Result<Vec<Statistic>> {
+    let array = object.array("statistics_")?;
+    let broken = || object.refuse("a value that it fills in is of an unknown type");
+    if let Elements::Objects(list) = array.elements {
+        let items = object.arena.items(list).unwrap_or_default();
+        let one = |id: &Id| match object.arena.get(*id) {
+            Value::Float(value) => Ok(Statistic::Number(*value)),
+            Value::Integer(value) => Ok(Statistic::Number(*value as f64)),
+            Value::Boolean(value) => Ok(Statistic::Category(CategoryValue::Boolean(*value))),
+            Value::None => Ok(Statistic::Number(f64::NAN)),
+            _ => object
+                .arena
+                .text(*id)
+                .map(|text| Statistic::Category(CategoryValue::Text(text.to_owned())))
+                .ok_or_else(broken),
+        };
+        return items.iter().map(one).collect();
+    }
+    if array.data_type.kind == Kind::Text {
+        let texts = array.texts()?.into_iter();
+        return Ok(texts
+            .map(|text| Statistic::Category(CategoryValue::Text(text)))
+            .collect());
+    }
+    Ok(array.reals()?.into_iter().map(Statistic::Number).collect())
+}
+
+/// `SimpleImputer`.
+pub(super) fn imputed(
+    object: &Object,
+    columns: Vec<Column>,
+    inputs: &mut Inputs,
+) -> Result<Vec<Column>> {
+    let statistics = statistics(object)?;
+    if statistics.len() != columns.len() {
+        return Err(object.refuse("it fills in more or fewer values than there are columns"));
+    }
+    let marker = match object.arena.attribute(object.id, "missing_values") {
+        Some(id) => match object.arena.get(id) {
+            Value::None => None,
+            Value::Float(value) if value.is_nan() => None,
+            Value::Float(value) => Some(*value),
+            Value::Integer(value) => Some(*value as f64),
+            _ => return Err(object.refuse("`missing_values` is not a number")),
+        },
+        None => None,
+    };
+    let keeps_empty = object.flag("keep_empty_features");
+    let mut made = Vec::new();
+    let sources = columns.clone();
+    for (mut column, statistic) in columns.into_iter().zip(statistics) {
+        match statistic {
+            // Columns without a value in training are dropped.
+            Statistic::Number(value) if value.is_nan() && !keeps_empty => {}
+            Statistic::Number(value) => {
+                let value = if value.is_nan() { 0.0 } else { value };
+                let marked = marker.map(|marker| Step::Replace(marker, value));
+                let fill = marked.unwrap_or(Step::Fill(value));
+                numbers(object, std::slice::from_ref(&column), inputs)?;
+                column.may_miss &= marker.is_some();
+                made.push(column.then([fill]));
+            }
+            Statistic::Category(value) => {
+                if marker.is_some() || !column.is_raw() {
+                    return Err(object.refuse("texts are filled in after another step"));
+                }
+                column.filled = Some(value);
+                column.may_miss = false;
+                made.push(column);
+            }
+        }
+    }
+    if object.flag("add_indicator") {
+        let indicator = object.attribute("indicator_")?;
+        if marker.is_some() {
+            return Err(object.refuse("an indicator of a special value is not supported"));
+        }
+        for feature in indicator.reals("features_")? {
+            let source = sources
+                .get(feature as usize)
+                .ok_or_else(|| indicator.refuse("it reads a column that there is not"))?;
+            let mut column = source.clone().then([Step::IsMissing]);
+            column.may_miss = false;
+            made.push(column);
+        }
+    }
+    Ok(made)
+}

@@ -1,0 +1,327 @@
+//! The inputs of a pipeline, and the parts that compute further columns of them.
+//!
+//! Owns what is known of each input, which becomes the contract, and the slots that columns read.
+
+use super::column::{Column, Step, UNSEEN};
+use super::engine::Engine;
+use super::fitted::Finished;
+use super::formula::Formula;
+use super::object::Object;
+use super::part::Part;
+use super::words::Words;
+use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
+use crate::error::Result;
+
+/// An input as far as the translation knows it.
+#[derive(Clone, Debug)]
+struct Known {
+    name: String,
+    categories: Option<Vec<CategoryValue>>,
+    /// The kind that a model of another library gives the input.
+    kind: Option<InputKind>,
+    is_number: bool,
+    rejects_null: bool,
+    rejects_unseen: bool,
+}
+
+/// How the estimators and transformers inside others are translated, whatever their class: what
+/// families call, without knowing one another.
+#[derive(Clone, Copy)]
+pub(super) struct Translator {
+    /// The columns that an estimator reads, and what it computes of them.
+    pub(super) finish: fn(&Object, Vec<Column>, &mut Inputs) -> Result<Finished>,
+    /// The columns that a transformer makes of others.
+    pub(super) transform: fn(&Object, Vec<Column>, &mut Inputs) -> Result<Vec<Column>>,
+    /// The decisions of an estimator; none if it has none.
+    pub(super) decisions: fn(&Object, &[Column], &mut Inputs) -> Result<Option<Vec<Column>>>,
+}
+
+impl std::fmt::Debug for Translator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Translator")
+    }
+}
+
+/// The inputs of the pipeline, and the parts that compute further columns of them.
+///
+/// Columns read slots: the inputs come first, the outputs of each part behind them.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    known: Vec<Known>,
+    named: bool,
+    parts: Vec<Part>,
+    slot_count: usize,
+    /// The bytes of the parts.
+    bytes: usize,
+    /// Whether an input is a text.
+    has_texts: bool,
+    translator: Translator,
+    /// Transformers that were translated.
+    visits: usize,
+}
+
+impl Inputs {
+    /// Inputs by name, or so many without names.
+    pub(super) fn new(names: Option<Vec<String>>, count: usize, translator: Translator) -> Self {
+        let named = names.is_some();
+        let names = names.unwrap_or_else(|| (0..count).map(|one| format!("x{one}")).collect());
+        let slot_count = names.len();
+        let known = names.into_iter().map(|name| Known {
+            name,
+            categories: None,
+            kind: None,
+            is_number: false,
+            rejects_null: false,
+            rejects_unseen: false,
+        });
+        Self {
+            known: known.collect(),
+            named,
+            parts: Vec::new(),
+            slot_count,
+            bytes: 0,
+            has_texts: false,
+            translator,
+            visits: 0,
+        }
+    }
+
+    /// The columns that an estimator reads, and what it computes of them.
+    ///
+    /// # Errors
+    /// A contract error for what is not supported.
+    pub(super) fn finish(&mut self, object: &Object, columns: Vec<Column>) -> Result<Finished> {
+        (self.translator.finish)(object, columns, self)
+    }
+
+    /// The columns that a transformer makes of others.
+    ///
+    /// # Errors
+    /// A contract error for what is not supported.
+    pub(super) fn transform(
+        &mut self,
+        object: &Object,
+        columns: Vec<Column>,
+    ) -> Result<Vec<Column>> {
+        (self.translator.transform)(object, columns, self)
+    }
+
+    /// The decisions of an estimator, as its `decision_function` returns them; none if it has none.
+    ///
+    /// # Errors
+    /// A contract error for what is not supported.
+    pub(super) fn decisions(
+        &mut self,
+        object: &Object,
+        columns: &[Column],
+    ) -> Result<Option<Vec<Column>>> {
+        (self.translator.decisions)(object, columns, self)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Counts a transformer; false after more than any honest file has, which one that refers to a
+    /// part of itself over and over can reach.
+    pub(super) fn visit(&mut self) -> bool {
+        const VISITS_LIMIT: usize = 100_000;
+        self.visits += 1;
+        self.visits <= VISITS_LIMIT
+    }
+
+    /// The index of the input of this name.
+    pub(super) fn index(&self, name: &str) -> Option<usize> {
+        self.known.iter().position(|input| input.name == name)
+    }
+
+    /// Whether a column reads the table, not the output of a part.
+    pub(super) fn is_input(&self, slot: usize) -> bool {
+        slot < self.known.len()
+    }
+
+    /// Computes further columns of others; columns that pass stay as they are.
+    pub(super) fn push(&mut self, columns: Vec<Column>, engine: Engine) -> Vec<Column> {
+        if matches!(engine, Engine::Columns) {
+            return columns;
+        }
+        let part = Part::new(columns, engine);
+        let (start, width) = (self.slot_count, part.width());
+        self.slot_count += width;
+        self.parts.push(part);
+        (start..start + width).map(Column::computed).collect()
+    }
+
+    /// Counts what an engine holds; fails where the file repeats its parts over and over.
+    ///
+    /// # Errors
+    /// Fails for more than any honest file of its size has.
+    pub(super) fn account(&mut self, object: &Object, engine: &Engine) -> Result<()> {
+        /// What a compressed file may hold more than its bytes, and what small ones may.
+        const INFLATED: usize = 64;
+        const SMALL: usize = 1 << 26;
+        self.bytes = self.bytes.saturating_add(engine.memory_bytes());
+        let limit = object.arena.file_bytes().saturating_mul(INFLATED);
+        if self.bytes > limit.saturating_add(SMALL) {
+            return Err(object.refuse("the file repeats its estimators over and over"));
+        }
+        Ok(())
+    }
+
+    /// A formula of columns; a row with a missing value is rejected.
+    pub(super) fn compute(&mut self, columns: Vec<Column>, formula: Formula) -> Vec<Column> {
+        self.reject_missing(&columns);
+        self.push(columns, Engine::Formula(formula))
+    }
+
+    /// Missing values in these columns are an error in scikit-learn.
+    pub(super) fn reject_missing(&mut self, columns: &[Column]) {
+        for column in columns.iter().filter(|column| column.may_miss) {
+            self.reject_null(column.input);
+        }
+    }
+
+    /// The name of what a column reads.
+    pub(super) fn name(&self, slot: usize) -> &str {
+        self.known
+            .get(slot)
+            .map_or("of another part", |known| &known.name)
+    }
+
+    /// Takes the input for a number; false if it is read as categories elsewhere.
+    pub(super) fn number(&mut self, slot: usize) -> bool {
+        let Some(known) = self.known.get_mut(slot) else {
+            return true;
+        };
+        known.is_number = true;
+        known.categories.is_none()
+            && known
+                .kind
+                .as_ref()
+                .is_none_or(|kind| matches!(kind, InputKind::Number | InputKind::CategoryCode))
+    }
+
+    /// Takes the input for codes of these categories; false if it is read otherwise elsewhere.
+    pub(super) fn categories(&mut self, slot: usize, values: Vec<CategoryValue>) -> bool {
+        let Some(known) = self.known.get_mut(slot) else {
+            return false;
+        };
+        let fits = known
+            .categories
+            .as_ref()
+            .is_none_or(|other| *other == values);
+        known.categories = Some(values);
+        fits && !known.is_number && known.kind.is_none()
+    }
+
+    /// Takes the input for what a model of another library reads; false if it is read otherwise
+    /// elsewhere.
+    pub(super) fn kind(&mut self, slot: usize, kind: &InputKind) -> bool {
+        let Some(known) = self.known.get_mut(slot) else {
+            return false;
+        };
+        let fits = known.kind.as_ref().is_none_or(|other| other == kind);
+        known.kind = Some(kind.clone());
+        fits && known.categories.is_none() && !known.is_number
+    }
+
+    /// A null of this input is an error in scikit-learn.
+    pub(super) fn reject_null(&mut self, slot: usize) {
+        if let Some(known) = self.known.get_mut(slot) {
+            known.rejects_null = true;
+        }
+    }
+
+    /// An unseen category of this input is an error in scikit-learn.
+    pub(super) fn reject_unseen(&mut self, slot: usize) {
+        if let Some(known) = self.known.get_mut(slot) {
+            known.rejects_unseen = true;
+        }
+    }
+
+    /// Takes the input for a text and computes its terms; none if it is read otherwise elsewhere.
+    pub(super) fn words(&mut self, column: Column, words: Words) -> Option<Vec<Column>> {
+        if !self.kind(column.input, &InputKind::Text) {
+            return None;
+        }
+        self.reject_null(column.input);
+        self.has_texts = true;
+        Some(self.push(vec![column], Engine::Words(Box::new(words))))
+    }
+
+    /// The vectoriser whose outputs these columns are, all and in order.
+    pub(super) fn vectoriser(&mut self, columns: &[Column]) -> Option<&mut Words> {
+        let part = self.parts.last_mut()?;
+        let start = self.slot_count - part.width();
+        let Engine::Words(words) = &mut part.engine else {
+            return None;
+        };
+        let is_whole = columns.len() == words.width
+            && columns
+                .iter()
+                .enumerate()
+                .all(|(index, one)| one.is_raw() && one.input == start + index);
+        is_whole.then_some(words)
+    }
+
+    /// Whether an input is a text.
+    pub(super) fn has_texts(&self) -> bool {
+        self.has_texts
+    }
+
+    /// The contract, and the parts.
+    pub(super) fn into_parts(mut self) -> (Contract, Vec<Part>) {
+        let parts = std::mem::take(&mut self.parts);
+        (self.contract(), parts)
+    }
+
+    /// What the pipeline needs of a table.
+    fn contract(self) -> Contract {
+        let inputs = self.known.into_iter().map(|known| {
+            let mut input = match (known.kind, known.categories) {
+                (Some(kind), _) if kind != InputKind::Number => Input::of_kind(known.name, kind),
+                (_, Some(values)) => {
+                    let vocabulary = Vocabulary {
+                        values,
+                        unseen_code: UNSEEN,
+                    };
+                    Input::of_kind(known.name, InputKind::Category(vocabulary))
+                }
+                _ => Input::number(known.name),
+            };
+            if known.rejects_null {
+                input.on_null = Policy::Reject;
+            }
+            if known.rejects_unseen {
+                input.on_unseen = Policy::Reject;
+            }
+            input
+        });
+        Contract {
+            inputs: inputs.collect(),
+            named: self.named,
+            vector: None,
+        }
+    }
+}
+
+/// Takes the inputs of columns for numbers.
+pub(super) fn numbers(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<()> {
+    if let Some(column) = columns.iter().find(|column| column.filled.is_some()) {
+        let name = inputs.name(column.input).to_owned();
+        return Err(object.refuse(&format!("column `{name}` is a text where numbers are read")));
+    }
+    for column in columns {
+        let is_coded = column
+            .steps
+            .iter()
+            .any(|step| matches!(step, Step::Equals(_) | Step::Table(..) | Step::Find(_)));
+        if !is_coded && !inputs.number(column.input) {
+            let name = inputs.name(column.input).to_owned();
+            return Err(object.refuse(&format!(
+                "column `{name}` is read as a number here and as categories elsewhere"
+            )));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! Several classifiers for several classes, and several outputs: one-vs-rest, one-vs-one,
+//! multi-output and chains.
+//!
+//! Sources: `sklearn/multiclass.py` and `multioutput.py` of 0.24 to 1.9.
+
+use super::answer::{Answer, answer};
+use super::column::{Column, Step};
+use super::engine::Engine;
+use super::fitted::{Finished, Fitted, same_count};
+use super::formula::{Formula, pairwise};
+use super::inputs::Inputs;
+use super::labels::{labels, labels_of, task_of};
+use super::object::{Object, positions};
+use super::steps::members;
+use crate::error::Result;
+use crate::outcome::{Label, Shown, Task};
+
+/// What decides between two classes: the decision, else the probability of the second.
+fn binary_score(
+    member: &Object,
+    own: &Answer,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<(Column, f64)> {
+    if let Some(mut found) = inputs.decisions(member, columns)?
+        && found.len() == 1
+    {
+        return Ok((found.swap_remove(0), 0.0));
+    }
+    if own.labels().is_none() {
+        let mut values = own.predictions(inputs);
+        if values.len() == 1 {
+            return Ok((values.swap_remove(0), 0.5));
+        }
+    }
+    let positive = own.probabilities(inputs).and_then(|mut all| all.pop());
+    let positive = positive.ok_or_else(|| member.refuse("it decides between no two classes"))?;
+    Ok((positive, 0.5))
+}
+
+/// A member that always says the same, whatever it reads: its answer.
+fn constant(member: &Object) -> Result<Option<f64>> {
+    if member.class() != ("multiclass", "_ConstantPredictor") {
+        return Ok(None);
+    }
+    let value = member.reals("y_")?;
+    Ok(Some(value.first().copied().unwrap_or(0.0)))
+}
+
+/// `OneVsRestClassifier`.
+pub(super) fn one_vs_rest(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    let binarizer = object.attribute("label_binarizer_")?;
+    let labels = labels(&binarizer)?;
+    let members = members(object, "estimators_")?;
+    let is_multilabel = binarizer.text("y_type_").starts_with("multilabel");
+    let (mut scores, mut odds) = (Vec::new(), Vec::new());
+    let mut thresholds = Vec::new();
+    for member in &members {
+        if let Some(value) = constant(member)? {
+            let always = Formula::new("pipeline", 1, 1, move |_, output| output[0] = value);
+            let made = inputs.push(Vec::new(), Engine::Formula(always));
+            scores.push(made[0].clone());
+            odds.push(made[0].clone());
+            thresholds.push(0.5);
+            continue;
+        }
+        let own = answer(member, columns, inputs)?;
+        let (score, threshold) = binary_score(member, &own, columns, inputs)?;
+        scores.push(score);
+        thresholds.push(threshold);
+        odds.extend(own.probabilities(inputs).and_then(|mut all| all.pop()));
+    }
+    let has_odds = odds.len() == members.len();
+    if is_multilabel {
+        same_count(object, labels.len(), members.len())?;
+        return Ok(multilabel(&labels, scores, &thresholds, odds));
+    }
+    if members.len() == 1 && labels.len() == 2 {
+        let (score, threshold) = (scores.swap_remove(0), thresholds[0]);
+        if has_odds {
+            return Ok((odds, Fitted::columns(task_of(labels))));
+        }
+        let predicted = score.then([Step::Above(threshold)]);
+        let shown = vec![Shown::label("prediction", labels)];
+        return Ok((vec![predicted], Fitted::columns(Task::Listed(shown))));
+    }
+    same_count(object, labels.len(), members.len())?;
+    let mut made = inputs.push(scores, Engine::Formula(Formula::largest()));
+    let mut shown = vec![Shown::label("prediction", labels.clone())];
+    if has_odds {
+        let shares = Formula::new("pipeline", labels.len(), 0, |values, output| {
+            let sum: f64 = values.iter().sum();
+            for (to, value) in output.iter_mut().zip(values) {
+                *to = if sum == 0.0 { *value } else { value / sum };
+            }
+        });
+        made.extend(inputs.push(odds, Engine::Formula(shares)));
+        let names = labels.iter().map(|label| format!("probability_{label}"));
+        shown.extend(names.map(Shown::number));
+    }
+    Ok((made, Fitted::columns(Task::Listed(shown))))
+}
+
+/// For each label whether it is predicted, and how probable it is.
+fn multilabel(
+    labels: &[Label],
+    scores: Vec<Column>,
+    thresholds: &[f64],
+    odds: Vec<Column>,
+) -> Finished {
+    let threshold = thresholds.first().copied().unwrap_or(0.5);
+    let flags = vec![Label::Integer(0), Label::Integer(1)];
+    let mut made: Vec<Column> = scores
+        .into_iter()
+        .map(|score| score.then([Step::Above(threshold)]))
+        .collect();
+    let mut shown: Vec<Shown> = labels
+        .iter()
+        .map(|label| Shown::label(format!("prediction_{label}"), flags.clone()))
+        .collect();
+    if odds.len() == labels.len() {
+        made.extend(odds);
+        let names = labels.iter().map(|label| format!("probability_{label}"));
+        shown.extend(names.map(Shown::number));
+    }
+    (made, Fitted::columns(Task::Listed(shown)))
+}
+
+/// `OneVsOneClassifier`: votes of all pairs, with their decisions between ties.
+pub(super) fn one_vs_one(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    if object.find("pairwise_indices_").is_some() {
+        return Err(object.refuse("precomputed kernels are not supported"));
+    }
+    let labels = labels(object)?;
+    let count = labels.len();
+    let members = members(object, "estimators_")?;
+    same_count(object, members.len(), count * (count.max(1) - 1) / 2)?;
+    let (mut predictions, mut scores) = (Vec::new(), Vec::new());
+    let mut threshold = 0.0;
+    for member in &members {
+        let own = answer(member, columns, inputs)?;
+        predictions.extend(own.predictions(inputs));
+        let (score, its) = binary_score(member, &own, columns, inputs)?;
+        scores.push(score);
+        threshold = its;
+    }
+    if count == 2 {
+        let predicted = scores.swap_remove(0).then([Step::Above(threshold)]);
+        let shown = vec![Shown::label("prediction", labels)];
+        return Ok((vec![predicted], Fitted::columns(Task::Listed(shown))));
+    }
+    predictions.extend(scores);
+    let formula = Formula::new("pipeline", count, 0, move |values, output| {
+        let (classes, scores) = values.split_at(values.len() / 2);
+        pairwise(count, output, |pair| (classes[pair] == 1.0, scores[pair]));
+    });
+    let task = Task::Classes {
+        labels,
+        probabilities: false,
+    };
+    Ok((predictions, Fitted::plain(Engine::Formula(formula), task)))
+}
+
+/// The columns that each member of a chain reads: those of the table and the answers before.
+struct Chain {
+    /// The output that each member is of; none for members that are no chain.
+    order: Option<Vec<usize>>,
+}
+
+impl Chain {
+    fn new(object: &Object, count: usize) -> Result<Self> {
+        if !object.class().1.ends_with("Chain") {
+            return Ok(Self { order: None });
+        }
+        if !matches!(object.text("chain_method"), "" | "predict") {
+            return Err(object.refuse("`chain_method` other than `predict` is not supported"));
+        }
+        let order = object.need("order_")?;
+        let order = positions(object.arena, order)
+            .filter(|order| order.len() == count && (0..count).all(|one| order.contains(&one)));
+        order
+            .ok_or_else(|| object.refuse("its order is not one of its members"))
+            .map(|order| Self { order: Some(order) })
+    }
+
+    /// Where the answers of a member go.
+    fn output(&self, index: usize) -> usize {
+        self.order.as_ref().map_or(index, |order| order[index])
+    }
+}
+
+/// `MultiOutputRegressor` and `RegressorChain`.
+pub(super) fn regressors(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    let members = members(object, "estimators_")?;
+    let chain = Chain::new(object, members.len())?;
+    let mut read = columns.to_vec();
+    let mut made = vec![Column::of(0); members.len()];
+    for (index, member) in members.iter().enumerate() {
+        let mut values = answer(member, &read, inputs)?.predictions(inputs);
+        if values.len() != 1 {
+            return Err(member.refuse("it has more than one output"));
+        }
+        let value = values.swap_remove(0);
+        if chain.order.is_some() {
+            read.push(value.clone());
+        }
+        made[chain.output(index)] = value;
+    }
+    let names = (0..members.len()).map(|output| output.to_string());
+    Ok((made, Fitted::columns(Task::Values(names.collect()))))
+}
+
+/// `MultiOutputClassifier` and `ClassifierChain`.
+pub(super) fn classifiers(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    let members = members(object, "estimators_")?;
+    let chain = Chain::new(object, members.len())?;
+    let mut read = columns.to_vec();
+    let mut parts: Vec<(Vec<Column>, Vec<Shown>)> = vec![(Vec::new(), Vec::new()); members.len()];
+    for (index, member) in members.iter().enumerate() {
+        let own = answer(member, &read, inputs)?;
+        let output = chain.output(index);
+        let mut labels = own
+            .labels()
+            .ok_or_else(|| member.refuse("it has no classes"))?;
+        if chain.order.is_none() && object.find("classes_").is_some() {
+            let listed = object.list("classes_")?;
+            if let Some(array) = listed.get(index).and_then(|id| object.arena.array(*id)) {
+                labels = labels_of(object, array)?;
+            }
+        }
+        let predicted = own.predictions(inputs);
+        if chain.order.is_some() {
+            let values = values_of(&labels)
+                .ok_or_else(|| member.refuse("a chain of classes that are not numbers"))?;
+            let step = Step::Table(values.into(), f64::NAN);
+            read.extend(predicted.iter().map(|one| one.clone().then([step.clone()])));
+        }
+        let (made, shown) = &mut parts[output];
+        made.extend(predicted);
+        shown.push(Shown::label(format!("prediction_{output}"), labels.clone()));
+        if let Some(odds) = own.probabilities(inputs) {
+            if odds.len() == 2 {
+                made.push(odds[1].clone());
+                shown.push(Shown::number(format!("probability_{output}")));
+            } else {
+                made.extend(odds);
+                let names = labels
+                    .iter()
+                    .map(|label| format!("probability_{output}_{label}"));
+                shown.extend(names.map(Shown::number));
+            }
+        }
+    }
+    let (made, shown): (Vec<Vec<Column>>, Vec<Vec<Shown>>) = parts.into_iter().unzip();
+    let task = Task::Listed(shown.into_iter().flatten().collect());
+    Ok((made.into_iter().flatten().collect(), Fitted::columns(task)))
+}
+
+/// The labels as numbers.
+fn values_of(labels: &[Label]) -> Option<Vec<f64>> {
+    let value = |label: &Label| match label {
+        Label::Integer(value) => Some(*value as f64),
+        Label::Text(text) => text.parse().ok(),
+    };
+    labels.iter().map(value).collect()
+}

@@ -1,0 +1,354 @@
+//! Support vector machines with libsvm's arithmetic: decisions, votes and coupled probabilities.
+//!
+//! Sources: `sklearn/svm/_base.py` of 0.24 to 1.9 and `svm.cpp` of libsvm 3.25
+//! (`svm_predict_values`, `multiclass_probability`).
+
+use super::column::Column;
+use super::engine::Engine;
+use super::fitted::{Finished, Fitted, same_count};
+use super::formula::{Formula, dot, largest, pairwise, squared_distance};
+use super::inputs::{Inputs, numbers};
+use super::labels::labels;
+use super::object::{Matrix, Object};
+use crate::error::Result;
+use crate::outcome::{Shown, Task};
+
+/// A kernel with its parameters.
+#[derive(Clone, Copy, Debug)]
+enum Kernel {
+    Linear,
+    Polynomial { gamma: f64, start: f64, degree: i32 },
+    Radial { gamma: f64 },
+    Sigmoid { gamma: f64, start: f64 },
+}
+
+impl Kernel {
+    fn of(object: &Object) -> Result<Self> {
+        let gamma = || object.real("_gamma");
+        let start = || object.real("coef0");
+        Ok(match object.text("kernel") {
+            "linear" => Self::Linear,
+            "poly" => Self::Polynomial {
+                gamma: gamma()?,
+                start: start()?,
+                degree: object.real("degree")? as i32,
+            },
+            "rbf" => Self::Radial { gamma: gamma()? },
+            "sigmoid" => Self::Sigmoid {
+                gamma: gamma()?,
+                start: start()?,
+            },
+            "precomputed" => return Err(object.refuse("precomputed kernels are not supported")),
+            _ => return Err(object.refuse("a kernel of its own is not supported")),
+        })
+    }
+
+    fn value(self, one: &[f64], other: &[f64]) -> f64 {
+        match self {
+            Self::Linear => dot(one, other),
+            Self::Polynomial {
+                gamma,
+                start,
+                degree,
+            } => (gamma * dot(one, other) + start).powi(degree),
+            Self::Radial { gamma } => (-gamma * squared_distance(one, other)).exp(),
+            Self::Sigmoid { gamma, start } => (gamma * dot(one, other) + start).tanh(),
+        }
+    }
+}
+
+/// A machine: its vectors and their coefficients.
+#[derive(Clone, Debug)]
+pub(super) struct Machine {
+    kernel: Kernel,
+    vectors: Vec<f64>,
+    width: usize,
+    /// One row for each class but one.
+    coefficients: Vec<f64>,
+    intercepts: Vec<f64>,
+    /// The vectors of each class.
+    counts: Vec<usize>,
+}
+
+impl Machine {
+    /// Reads the fitted attributes.
+    ///
+    /// # Errors
+    /// A contract error for kernels that are not known; fails for shapes that do not fit.
+    pub(super) fn new(object: &Object, count: usize) -> Result<Self> {
+        let vectors = object.matrix("support_vectors_")?;
+        let Matrix {
+            rows,
+            values: coefficients,
+            columns,
+        } = object.matrix("_dual_coef_")?;
+        let intercepts = object.reals("_intercept_")?;
+        let counts = ["_n_support", "n_support_"]
+            .into_iter()
+            .find(|name| object.find(name).is_some())
+            .unwrap_or("_n_support");
+        let counts: Vec<usize> = object
+            .reals(counts)?
+            .into_iter()
+            .map(|one| one as usize)
+            .collect();
+        if vectors.rows > 0 {
+            same_count(object, vectors.columns, count)?;
+        }
+        let is_fitting = columns == vectors.rows && rows > 0 && !intercepts.is_empty();
+        if !is_fitting {
+            return Err(object.refuse("its coefficients do not fit its vectors"));
+        }
+        Ok(Self {
+            kernel: Kernel::of(object)?,
+            vectors: vectors.values,
+            width: count,
+            coefficients,
+            intercepts,
+            counts,
+        })
+    }
+
+    fn numbers(&self) -> usize {
+        self.vectors.len() + self.coefficients.len()
+    }
+
+    /// The kernel of a row and each vector.
+    fn kernels(&self, values: &[f64]) -> Vec<f64> {
+        let vectors = self.vectors.chunks_exact(self.width.max(1));
+        vectors
+            .map(|vector| self.kernel.value(values, vector))
+            .collect()
+    }
+
+    /// The sum over all vectors, plus the intercept.
+    fn sum(&self, values: &[f64]) -> f64 {
+        dot(&self.kernels(values), &self.coefficients) + self.intercepts[0]
+    }
+
+    /// The decision of a machine with one side.
+    pub(super) fn decision(self) -> Formula {
+        Formula::new("svm", 1, self.numbers(), move |values, output| {
+            output[0] = self.sum(values);
+        })
+    }
+
+    /// The decision of each pair of classes, as libsvm numbers them: positive for the first.
+    fn pairs(&self, values: &[f64]) -> Vec<f64> {
+        let kernels = self.kernels(values);
+        let total = kernels.len();
+        let mut starts = vec![0];
+        for count in &self.counts {
+            starts.push(starts[starts.len() - 1] + count);
+        }
+        let mut decisions = Vec::with_capacity(self.intercepts.len());
+        let classes = self.counts.len();
+        for one in 0..classes {
+            for other in one + 1..classes {
+                let part = |class: usize, row: usize| -> f64 {
+                    let range = starts[class]..starts[class + 1];
+                    let own = &self.coefficients[row * total..(row + 1) * total];
+                    dot(&kernels[range.clone()], &own[range])
+                };
+                let intercept = self.intercepts[decisions.len()];
+                decisions.push(part(one, other - 1) + part(other, one) + intercept);
+            }
+        }
+        decisions
+    }
+
+    /// Fails if the shapes do not make pairs of so many classes.
+    fn check_pairs(&self, object: &Object, classes: usize) -> Result<()> {
+        let total = self.vectors.len() / self.width.max(1);
+        let is_fitting = self.counts.len() == classes
+            && self.counts.iter().sum::<usize>() == total
+            && self.intercepts.len() == classes * (classes - 1) / 2
+            && self.coefficients.len() == (classes - 1) * total;
+        if is_fitting {
+            return Ok(());
+        }
+        Err(object.refuse("its vectors do not fit its classes"))
+    }
+}
+
+/// `SVR` and `NuSVR`.
+pub(super) fn regressor(object: &Object, count: usize) -> Result<Fitted> {
+    let machine = Machine::new(object, count)?;
+    let engine = Engine::Formula(machine.decision());
+    Ok(Fitted::plain(engine, Task::Value))
+}
+
+/// The machine of a classifier and the number of its classes.
+fn of_classes(object: &Object, count: usize) -> Result<(Machine, usize)> {
+    let classes = labels(object)?.len();
+    if classes < 2 {
+        return Err(object.refuse("a classifier of one class is not supported"));
+    }
+    let machine = Machine::new(object, count)?;
+    machine.check_pairs(object, classes)?;
+    Ok((machine, classes))
+}
+
+/// `decision_function`: one column for two classes, else one a class or one a pair.
+pub(super) fn decisions(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Vec<Column>> {
+    numbers(object, columns, inputs)?;
+    let (machine, classes) = of_classes(object, columns.len())?;
+    let by_pair = object.text("decision_function_shape") == "ovo" && classes > 2;
+    let width = match classes {
+        2 => 1,
+        _ if by_pair => machine.intercepts.len(),
+        _ => classes,
+    };
+    let formula = Formula::new("svm", width, machine.numbers(), move |values, output| {
+        let pairs = machine.pairs(values);
+        match classes {
+            2 => output[0] = -pairs[0],
+            _ if by_pair => output.copy_from_slice(&pairs),
+            _ => pairwise(classes, output, |pair| (pairs[pair] < 0.0, -pairs[pair])),
+        }
+    });
+    Ok(inputs.compute(columns.to_vec(), formula))
+}
+
+/// The class that most pairs vote for; of several the first.
+fn voted(pairs: &[f64], classes: usize) -> usize {
+    let mut votes = vec![0.0; classes];
+    let mut pair = 0;
+    for one in 0..classes {
+        for other in one + 1..classes {
+            votes[if pairs[pair] > 0.0 { one } else { other }] += 1.0;
+            pair += 1;
+        }
+    }
+    largest(&votes)
+}
+
+/// `SVC` and `NuSVC`: the class by votes of pairs, and probabilities where there are any.
+pub(super) fn classifier(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    numbers(object, columns, inputs)?;
+    let labels = labels(object)?;
+    let (machine, classes) = of_classes(object, columns.len())?;
+    let attribute = |own: &str, public: &str| {
+        let name = if object.find(own).is_some() {
+            own
+        } else {
+            public
+        };
+        object
+            .find(name)
+            .map_or(Ok(Vec::new()), |_| object.reals(name))
+    };
+    let slopes = attribute("_probA", "probA_")?;
+    let starts = attribute("_probB", "probB_")?;
+    let has_odds = object.flag("probability") || object.flag("_effective_probability");
+    let has_odds = has_odds && !slopes.is_empty();
+    if has_odds && (slopes.len() != machine.intercepts.len() || starts.len() != slopes.len()) {
+        return Err(object.refuse("its probabilities do not fit its pairs of classes"));
+    }
+    if object.flag("break_ties") && classes > 2 {
+        return Err(object.refuse("`break_ties` is not supported"));
+    }
+    let width = if has_odds { 1 + classes } else { 1 };
+    let formula = Formula::new("svm", width, machine.numbers(), move |values, output| {
+        let pairs = machine.pairs(values);
+        output[0] = voted(&pairs, classes) as f64;
+        if has_odds {
+            let odds: Vec<f64> = pairs
+                .iter()
+                .zip(slopes.iter().zip(&starts))
+                .map(|(decision, (slope, start))| sigmoid(*decision, *slope, *start))
+                .collect();
+            output[1..].copy_from_slice(&coupled(&odds, classes));
+        }
+    });
+    let made = inputs.compute(columns.to_vec(), formula);
+    let mut shown = Vec::new();
+    let predicted = Shown::label("prediction", labels.clone());
+    if !has_odds {
+        return Ok((made, Fitted::columns(Task::Listed(vec![predicted]))));
+    }
+    if classes == 2 {
+        shown.extend([Shown::number("probability"), predicted]);
+        let made = vec![made[2].clone(), made[0].clone()];
+        return Ok((made, Fitted::columns(Task::Listed(shown))));
+    }
+    shown.push(predicted);
+    let names = labels.iter().map(|label| format!("probability_{label}"));
+    shown.extend(names.map(Shown::number));
+    Ok((made, Fitted::columns(Task::Listed(shown))))
+}
+
+/// The probability of the first class of a pair.
+fn sigmoid(decision: f64, slope: f64, start: f64) -> f64 {
+    /// What libsvm clips the probabilities of pairs to.
+    const LEAST: f64 = 1e-7;
+    let exponent = decision * slope + start;
+    let odds = if exponent >= 0.0 {
+        (-exponent).exp() / (1.0 + (-exponent).exp())
+    } else {
+        1.0 / (1.0 + exponent.exp())
+    };
+    odds.clamp(LEAST, 1.0 - LEAST)
+}
+
+/// The probabilities of classes from those of pairs: method 2 of Wu, Lin and Weng (2004), with
+/// libsvm's steps and its end.
+fn coupled(odds: &[f64], classes: usize) -> Vec<f64> {
+    let mut pair = vec![vec![0.0; classes]; classes];
+    let mut next = 0;
+    for one in 0..classes {
+        for other in one + 1..classes {
+            pair[one][other] = odds[next];
+            pair[other][one] = 1.0 - odds[next];
+            next += 1;
+        }
+    }
+    let mut matrix = vec![vec![0.0; classes]; classes];
+    for one in 0..classes {
+        for other in 0..classes {
+            if one == other {
+                matrix[one][one] = (0..classes)
+                    .filter(|third| *third != one)
+                    .map(|third| pair[third][one] * pair[third][one])
+                    .sum();
+            } else {
+                matrix[one][other] = -pair[other][one] * pair[one][other];
+            }
+        }
+    }
+    let mut found = vec![1.0 / classes as f64; classes];
+    let enough = 0.005 / classes as f64;
+    for _ in 0..classes.max(100) {
+        let mut products: Vec<f64> = matrix.iter().map(|row| dot(row, &found)).collect();
+        let mut total = dot(&found, &products);
+        let worst = products
+            .iter()
+            .map(|product| (product - total).abs())
+            .fold(0.0, f64::max);
+        if worst < enough {
+            break;
+        }
+        for class in 0..classes {
+            let own = matrix[class][class];
+            let change = (-products[class] + total) / own;
+            found[class] += change;
+            total = (total + change * (change * own + 2.0 * products[class]))
+                / (1.0 + change)
+                / (1.0 + change);
+            for other in 0..classes {
+                products[other] =
+                    (products[other] + change * matrix[class][other]) / (1.0 + change);
+                found[other] /= 1.0 + change;
+            }
+        }
+    }
+    found
+}

@@ -1,0 +1,298 @@
+//! Voting, stacking and bagging: estimators whose members answer, and what is made of the answers.
+//!
+//! Sources: `sklearn/ensemble/_voting.py`, `_stacking.py` and `_bagging.py` of 0.24 to 1.9.
+
+use super::answer::{Answer, answer};
+use super::column::Column;
+use super::engine::Engine;
+use super::fitted::{Finished, Fitted, broken};
+use super::forests::{Grove, class_shares, of_trees};
+use super::formula::Formula;
+use super::inputs::{Inputs, numbers};
+use super::labels::{labels, task_of};
+use super::object::{Object, reals};
+use super::steps::members;
+use crate::error::Result;
+use crate::forest::Target;
+use crate::outcome::{Label, Task};
+
+/// The columns of a classifier's probabilities and the task that they are.
+pub(super) fn shown_probabilities(mut columns: Vec<Column>, labels: Vec<Label>) -> Finished {
+    if labels.len() == 2 {
+        columns.drain(..columns.len().min(1));
+    }
+    (columns, Fitted::columns(task_of(labels)))
+}
+
+/// The probabilities of a member, one column a class of the outer estimator, whose classes are
+/// numbered from 0 for the member.
+pub(super) fn probabilities(
+    member: &Object,
+    answer: &Answer,
+    class_count: usize,
+    inputs: &mut Inputs,
+) -> Result<Option<Vec<Column>>> {
+    let Some(columns) = answer.probabilities(inputs) else {
+        return Ok(None);
+    };
+    if columns.len() == class_count {
+        return Ok(Some(columns));
+    }
+    // It saw some of the classes only.
+    let labels = answer.labels().unwrap_or_default();
+    let at = |label: &Label| match label {
+        Label::Integer(class) => usize::try_from(*class)
+            .ok()
+            .filter(|class| *class < class_count),
+        Label::Text(_) => None,
+    };
+    let classes: Option<Vec<usize>> = labels.iter().map(at).collect();
+    let classes = classes
+        .filter(|classes| classes.len() == columns.len())
+        .ok_or_else(|| member.refuse("its classes are not those of the estimator around it"))?;
+    let formula = Formula::new("pipeline", class_count, 0, move |values, output| {
+        for (class, value) in classes.iter().zip(values) {
+            output[*class] = *value;
+        }
+    });
+    Ok(Some(inputs.push(columns, Engine::Formula(formula))))
+}
+
+/// The weights of members that are not dropped; 1 each where there are none.
+fn weights(object: &Object, count: usize) -> Result<Vec<f64>> {
+    let Some(id) = object.find("weights") else {
+        return Ok(vec![1.0; count]);
+    };
+    let mut weights =
+        reals(object.arena, id).ok_or_else(|| object.refuse("its weights are not numbers"))?;
+    if weights.len() != count {
+        let is_kept = |id: &_| {
+            let pair = object.arena.items(*id).unwrap_or_default();
+            pair.get(1)
+                .is_some_and(|part| object.arena.record(*part).is_some())
+        };
+        let mut kept = object.list("estimators")?.iter().map(is_kept);
+        weights.retain(|_| kept.next().unwrap_or(false));
+    }
+    if weights.len() != count {
+        return Err(object.refuse("its weights do not fit its members"));
+    }
+    Ok(weights)
+}
+
+/// `VotingClassifier` and `VotingRegressor`.
+pub(super) fn voting(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<Finished> {
+    let members = members(object, "estimators_")?;
+    let weights = weights(object, members.len())?;
+    let is_classifier = object.class().1 == "VotingClassifier";
+    let labels = if is_classifier {
+        labels(object)?
+    } else {
+        Vec::new()
+    };
+    let is_soft = object.text("voting") == "soft";
+    let mut answers = Vec::new();
+    for member in &members {
+        let own = answer(member, columns, inputs)?;
+        if is_classifier && is_soft {
+            let found = probabilities(member, &own, labels.len(), inputs)?;
+            answers.extend(found.ok_or_else(|| member.refuse("it has no probabilities"))?);
+        } else {
+            answers.extend(own.predictions(inputs));
+        }
+    }
+    if !is_classifier || is_soft {
+        let width = if is_classifier { labels.len() } else { 1 };
+        if answers.len() != width * members.len() {
+            return Err(object.refuse("its members answer with more or fewer numbers than it"));
+        }
+        let mean = inputs.push(answers, Engine::Formula(Formula::mean(weights, width)));
+        return Ok(if is_classifier {
+            shown_probabilities(mean, labels)
+        } else {
+            (mean, Fitted::columns(Task::Value))
+        });
+    }
+    let width = labels.len();
+    let formula = Formula::new("pipeline", width, weights.len(), move |values, output| {
+        for (class, weight) in values.iter().zip(&weights) {
+            if let Some(votes) = output.get_mut(*class as usize) {
+                *votes += weight;
+            }
+        }
+    });
+    let task = Task::Classes {
+        labels,
+        probabilities: false,
+    };
+    Ok((answers, Fitted::plain(Engine::Formula(formula), task)))
+}
+
+/// `StackingClassifier` and `StackingRegressor`.
+pub(super) fn stacking(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    let members = members(object, "estimators_")?;
+    let methods = object.list("stack_method_")?;
+    let methods: Vec<&str> = methods
+        .iter()
+        .map(|id| object.arena.text(*id).unwrap_or_default())
+        .collect();
+    if methods.len() != members.len() {
+        return Err(object.refuse("its members do not fit `stack_method_`"));
+    }
+    let is_classifier = object.class().1 == "StackingClassifier";
+    let labels = if is_classifier {
+        labels(object)?
+    } else {
+        Vec::new()
+    };
+    let mut answers = Vec::new();
+    for (member, method) in members.iter().zip(methods) {
+        let missing = || member.refuse(&format!("it has no `{method}`"));
+        match method {
+            "predict_proba" => {
+                let own = answer(member, columns, inputs)?;
+                let mut found = own.probabilities(inputs).ok_or_else(missing)?;
+                if labels.len() == 2 {
+                    found.drain(..1);
+                }
+                answers.extend(found);
+            }
+            "decision_function" => {
+                answers.extend(inputs.decisions(member, columns)?.ok_or_else(missing)?);
+            }
+            "predict" => answers.extend(answer(member, columns, inputs)?.predictions(inputs)),
+            _ => return Err(missing()),
+        }
+    }
+    if object.flag("passthrough") {
+        answers.extend(columns.iter().cloned());
+    }
+    let last = object.attribute("final_estimator_")?;
+    let (columns, fitted) = inputs.finish(&last, answers)?;
+    let task = if is_classifier {
+        renamed(&last, fitted.task, labels)?
+    } else {
+        fitted.task
+    };
+    Ok((columns, Fitted { task, ..fitted }))
+}
+
+/// The task with the labels of an outer classifier, whose classes are numbers for the inner one.
+pub(super) fn renamed(inner: &Object, task: Task, found: Vec<Label>) -> Result<Task> {
+    let fits = match &task {
+        Task::Binary { .. } => found.len() == 2,
+        Task::Classes { labels, .. } => labels.len() == found.len(),
+        _ => false,
+    };
+    if !fits {
+        return Err(inner.refuse("its classes are not those of the estimator around it"));
+    }
+    Ok(match task {
+        Task::Binary { threshold, .. } => match <[Label; 2]>::try_from(found) {
+            Ok(labels) => Task::Binary { labels, threshold },
+            Err(_) => return broken("two classes have other labels than two"),
+        },
+        Task::Classes { probabilities, .. } => Task::Classes {
+            labels: found,
+            probabilities,
+        },
+        other => other,
+    })
+}
+
+/// `BaggingClassifier` and `BaggingRegressor`.
+pub(super) fn bagging(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    let is_classifier = object.class().1 == "BaggingClassifier";
+    let labels = if is_classifier {
+        labels(object)?
+    } else {
+        Vec::new()
+    };
+    let grove = Grove::new(object, columns.len())?;
+    let divisor = grove.members.len() as f64;
+    let complete = |member: &Object| {
+        let classes = member
+            .array("classes_")
+            .map(super::super::python::numpy::Array::len);
+        classes.is_ok_and(|count| count == labels.len())
+    };
+    if grove.is_of_trees() && (!is_classifier || grove.members.iter().all(complete)) {
+        numbers(object, columns, inputs)?;
+        let width = labels.len().max(1);
+        let has_weights = is_classifier && !grove.members[0].is_since(1, 4);
+        let margins = if width == 2 { 1 } else { width };
+        let target = if margins == 1 {
+            Target::Margin(0)
+        } else {
+            Target::All
+        };
+        let forest = grove.forest(object, vec![0.0; margins], target, |_, leaf| {
+            let mut shares = class_shares(leaf.values, width, has_weights);
+            if width == 2 {
+                shares.drain(..shares.len().min(1));
+            }
+            shares
+        })?;
+        let task = if is_classifier {
+            task_of(labels)
+        } else {
+            Task::Value
+        };
+        let fitted = Fitted {
+            takes_missing: object.is_since(1, 3),
+            ..Fitted::plain(of_trees(forest, divisor), task)
+        };
+        return Ok((columns.to_vec(), fitted));
+    }
+    let mut answers = Vec::new();
+    let mut are_votes = false;
+    for (index, member) in grove.members.iter().enumerate() {
+        let own: Vec<Column> = match grove.features.get(index) {
+            Some(features) => features.iter().map(|one| columns[*one].clone()).collect(),
+            None => columns.to_vec(),
+        };
+        let own = answer(member, &own, inputs)?;
+        if !is_classifier {
+            answers.extend(own.predictions(inputs));
+            continue;
+        }
+        match probabilities(member, &own, labels.len(), inputs)? {
+            Some(found) => answers.extend(found),
+            None => {
+                are_votes = true;
+                answers.extend(own.predictions(inputs));
+            }
+        }
+    }
+    let count = grove.members.len();
+    let width = labels.len().max(1);
+    let expected = if are_votes { count } else { count * width };
+    if answers.len() != expected {
+        return Err(object.refuse("its members answer with more or fewer numbers than it"));
+    }
+    let formula = if are_votes {
+        Formula::new("pipeline", width, 0, move |values, output| {
+            for class in values {
+                if let Some(votes) = output.get_mut(*class as usize) {
+                    *votes += 1.0 / count as f64;
+                }
+            }
+        })
+    } else {
+        Formula::mean(vec![1.0; count], width)
+    };
+    let mean = inputs.push(answers, Engine::Formula(formula));
+    Ok(if is_classifier {
+        shown_probabilities(mean, labels)
+    } else {
+        (mean, Fitted::columns(Task::Value))
+    })
+}
