@@ -1,7 +1,7 @@
 //! From a text to its terms: what scikit-learn's text vectorisers call the analyser.
 //!
-//! Owns lower case, accents, tokens, stop words and n-grams. Python's `\w` and `\s` are not those of
-//! Rust's expressions, so the known patterns are spelt in classes. Source: `_VectorizerMixin` in
+//! Owns lower case, accents, tokens, stop words and n-grams. Python's `\w` and `\s` are not those
+//! of Rust's expressions, so the known patterns are spelt in classes. Source: `_VectorizerMixin` in
 //! `sklearn/feature_extraction/text.py` of 0.24 to 1.9.
 
 use std::collections::HashSet;

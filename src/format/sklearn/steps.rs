@@ -1,4 +1,4 @@
-//! How estimators hold others: the steps of pipelines, the members of ensembles, what a search found.
+//! How estimators hold others: steps of pipelines, members of ensembles, what a search found.
 
 use super::column::{COLUMNS_LIMIT, Column};
 use super::object::Object;
