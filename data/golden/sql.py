@@ -452,7 +452,9 @@ def expressions():
         "s LIKE 'x\\\\y' ESCAPE '\\'",
         "s SIMILAR TO '[a-z]+'",
         "REGEXP_MATCHES(s, '[0-9]')",
-        "s ~ '.*a.*'",
+        "REGEXP_MATCHES(s, 'A', 'i')",
+        "REGEXP_MATCHES(s, 'A', 'ic')",
+        "REGEXP_FULL_MATCH(s, '[A-Z]+', 'i')",
         "REGEXP_FULL_MATCH(s, '[0-9-]+')",
     ]
     for text in ["'a'", "''", "'ab'", "' '", "p", "NULL", "'ß'"]:

@@ -76,6 +76,7 @@ pub(super) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Out
             };
             Ok(both(&left, &right, array))
         }
+        DataType::Decimal128(..) if operator == Operator::DivideWhole => Err(not_whole()),
         DataType::Decimal128(..) => of_decimals(operator, left, right),
         DataType::Float32 => {
             let (left, right) = (to(left, &shared)?, to(right, &shared)?);
@@ -139,8 +140,16 @@ fn whole(left: &Value, right: &Value, divide: impl Fn(i64, i64) -> Option<i64>) 
     Ok(both(left, right, Arc::new(array)))
 }
 
-/// Decimals as digits: sums at the finer scale, products at the sum of both, quotients and
-/// remainders at the finer one.
+/// `//` on numbers with a fraction: DuckDB's versions divide them in different ways.
+fn not_whole() -> Fault {
+    Fault::new("`//` divides integers, and one of these has a fraction or is a UBIGINT").hint(
+        "write `a / b`, `FLOOR(a / b)` or `TRUNC(a / b)`, which differ for fractions and negative \
+         numbers; cast a UBIGINT with `CAST(… AS BIGINT)`",
+    )
+}
+
+/// Decimals as digits: sums at the finer scale, products at the sum of both, remainders at the
+/// finer one.
 fn of_decimals(operator: Operator, left: &Value, right: &Value) -> Outcome<Value> {
     let as_decimal = |value: &Value| -> Outcome<Value> {
         match value.data_type() {
@@ -170,8 +179,6 @@ fn of_decimals(operator: Operator, left: &Value, right: &Value) -> Outcome<Value
     let (up, down) = (power(first), power(second));
     let result_scale = if operator == Operator::Multiply {
         first + second
-    } else if operator == Operator::DivideWhole {
-        0
     } else {
         finer
     };
@@ -197,11 +204,10 @@ fn of_decimals(operator: Operator, left: &Value, right: &Value) -> Outcome<Value
                 .and_then(|(x, y)| match operator {
                     Operator::Add => x.checked_add(y),
                     Operator::Subtract => x.checked_sub(y),
-                    Operator::DivideWhole => x.checked_div(y),
                     _ => x.checked_rem(y),
                 }),
         };
-        if matches!(operator, Operator::DivideWhole | Operator::Remainder) && y == 0 {
+        if operator == Operator::Remainder && y == 0 {
             return Err(division_by_zero());
         }
         values.push(Some(
@@ -219,13 +225,7 @@ fn of_floats(operator: Operator, left: &Value, right: &Value) -> Outcome<Value> 
         Operator::Add => numeric::add(&*a, &*b)?,
         Operator::Subtract => numeric::sub(&*a, &*b)?,
         Operator::Multiply => numeric::mul(&*a, &*b)?,
-        Operator::DivideWhole => {
-            let fault = Fault::new("`//` divides integers");
-            return Err(fault.hint(
-                "write `FLOOR(a / b)` or `TRUNC(a / b)`: which one is meant shows for negative \
-                 numbers",
-            ));
-        }
+        Operator::DivideWhole => return Err(not_whole()),
         _ => {
             let (a, b) = aligned(left, right)?;
             if *a.data_type() == DataType::Float32 {

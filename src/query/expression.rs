@@ -15,7 +15,7 @@ use super::node::Node;
 use super::parse::{Refusal, parse};
 use super::value::{Fault, Outcome, name_of};
 use crate::count::counted;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 use crate::table::spelling::distance;
 
 /// The longest text of one expression, in bytes: room for thousands of literals behind `IN`.
@@ -94,7 +94,10 @@ impl Expression {
                 "the expression `{}` does not fit the table's columns: {}",
                 self.text, fault.message
             ));
-            fault.hint.into_iter().fold(error, Error::hint)
+            let is_of_types = |hint: &&String| hint.contains("CAST") || hint.contains("DATE '");
+            let of_text = fault.hint.as_ref().filter(is_of_types);
+            let hint = of_text.and_then(|_| text_hint(&self.node, &rows.slice(0, 0)));
+            hint.or(fault.hint).into_iter().fold(error, Error::hint)
         })?;
         // A narrow integer is computed with as a wide one.
         Ok(match &self.node {
@@ -253,4 +256,48 @@ fn unknown_column(text: &str, name: &str, schema: &Schema) -> Error {
     ))
     .at_column(name)
     .hint(hint)
+}
+
+/// How the column of texts that does not fit becomes a number or a date; none if there is none.
+fn text_hint(node: &Node, rows: &Rows) -> Option<String> {
+    let mut innermost = node;
+    while let Some(inner) = innermost
+        .inner()
+        .into_iter()
+        .find(|inner| evaluate(inner, rows).is_err())
+    {
+        innermost = inner;
+    }
+    let operands = innermost.inner();
+    let name = operands.iter().find_map(|operand| match operand {
+        Node::Column(name) if *rows.columns.get(name)?.data_type() == DataType::Utf8 => Some(name),
+        _ => None,
+    })?;
+    let is_time = |operand: &&Node| {
+        let value = evaluate(operand, rows).ok();
+        value.is_some_and(|value| {
+            matches!(
+                value.data_type(),
+                DataType::Date32 | DataType::Timestamp(..)
+            )
+        })
+    };
+    let (sql, flag) = if operands.iter().any(|operand| is_time(operand)) {
+        ("DATE", "date")
+    } else {
+        ("DOUBLE", "float64")
+    };
+    let is_plain = name
+        .chars()
+        .all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    let quoted = if is_plain {
+        name.clone()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    };
+    let typed = shell_word(&format!("{name}={flag}"));
+    Some(format!(
+        "`{name}` is text: write `CAST({quoted} AS {sql})`, or for delimited text pass \
+         `--types {typed}`"
+    ))
 }

@@ -11,7 +11,7 @@
 //! drops its row. `CASE` and `COALESCE` compute a branch only for the rows that come to it.
 //!
 //! **Where it is stricter.** Names of columns are case-exact. A text is read as a date, a timestamp
-//! or a number exactly or not at all. `//` is for integers and decimals. There are no implicit
+//! or a number exactly or not at all. `//` is for integers. There are no implicit
 //! casts but those among numbers, from dates to timestamps, and of a text that stands in the
 //! expression.
 //!
@@ -36,6 +36,7 @@ mod moments;
 mod node;
 mod parse;
 mod pattern;
+mod special;
 mod sql_type;
 mod strings;
 #[cfg(test)]
@@ -131,7 +132,9 @@ impl Query {
             filter: None,
         };
         for column in derived {
-            query.derive(column)?;
+            query
+                .derive(column)
+                .map_err(|error| in_derived(error, &column.name))?;
         }
         if let Some(text) = filter {
             query.filter_by(text)?;
@@ -248,7 +251,10 @@ impl Query {
     /// A derived column as the output has it; later expressions compute with it as with any other.
     fn compute(step: &Step, rows: &mut Rows, batch: &RecordBatch) -> Result<ArrayRef> {
         let name = step.field.name();
-        let array = step.expression.values(rows)?;
+        let array = step
+            .expression
+            .values(rows)
+            .map_err(|error| in_derived(error, name))?;
         rows.columns.insert(name.clone(), array.clone());
         let own = step
             .expression
@@ -374,6 +380,13 @@ impl Query {
         }
         Ok(Rows { columns, count })
     }
+}
+
+/// The error of an expression of a derived column, which names that.
+fn in_derived(error: Error, name: &str) -> Error {
+    error.adding(&format!(
+        ", in the derived column `{name}` of the package's manifest"
+    ))
 }
 
 fn cannot_take(source: arrow::error::ArrowError) -> Error {

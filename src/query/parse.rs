@@ -18,6 +18,7 @@ use super::calendar::{Field, Span};
 use super::date_text::{date_of, timestamp_of};
 use super::functions::{find, is_aggregate, is_changing, names};
 use super::node::{Comparison, Literal, Node, Operator, Pattern};
+use super::special::{argument_counts, special};
 use super::sql_type::arrow_type;
 use crate::table::spelling::did_you_mean;
 
@@ -465,10 +466,6 @@ fn binary(left: &Expr, op: &BinaryOperator, right: &Expr) -> Parsed<Node> {
             is_negated,
         ))
     };
-    let regex = |folds_case| Pattern::Regex {
-        folds_case,
-        is_whole: true,
-    };
     let like = |folds_case| Pattern::Like {
         folds_case,
         escape: None,
@@ -491,10 +488,13 @@ fn binary(left: &Expr, op: &BinaryOperator, right: &Expr) -> Parsed<Node> {
         B::StringConcat => Ok(Node::Call("||", vec![node(left)?, node(right)?])),
         B::PGExp => Ok(Node::Call("power", vec![node(left)?, node(right)?])),
         B::PGStartsWith => Ok(Node::Call("starts_with", vec![node(left)?, node(right)?])),
-        B::PGRegexMatch => matches(regex(false), false),
-        B::PGRegexIMatch => matches(regex(true), false),
-        B::PGRegexNotMatch => matches(regex(false), true),
-        B::PGRegexNotIMatch => matches(regex(true), true),
+        B::PGRegexMatch | B::PGRegexIMatch | B::PGRegexNotMatch | B::PGRegexNotIMatch => {
+            unsupported(
+                format!("the operator `{op}`"),
+                "write `REGEXP_MATCHES(text, pattern)` to search, or `REGEXP_FULL_MATCH` to match \
+                 all of the text: DuckDB's versions differ in what the operator does",
+            )
+        }
         B::PGLikeMatch => matches(like(false), false),
         B::PGILikeMatch => matches(like(true), false),
         B::PGNotLikeMatch => matches(like(false), true),
@@ -553,6 +553,19 @@ fn call(function: &Function) -> Parsed<Node> {
         .map(argument)
         .collect::<Parsed<Vec<Node>>>()?;
     special(&name, &arguments).unwrap_or_else(|| {
+        if let Some(counts) = argument_counts(&name) {
+            return unsupported(
+                format!("`{name}` with {} arguments", arguments.len()),
+                format!("it takes {counts}"),
+            );
+        }
+        if name == "fmod" {
+            return unsupported(
+                "the function `fmod`",
+                "write `MOD(a, b)`, whose result has the sign of `a`: DuckDB's versions differ in \
+                 the sign of `fmod`",
+            );
+        }
         let Some((own, least, most)) = find(&name) else {
             let hint = did_you_mean(
                 &name,
@@ -574,68 +587,6 @@ fn call(function: &Function) -> Parsed<Node> {
         }
         Ok(Node::Call(own, arguments))
     })
-}
-
-/// Functions that are another way to write something else.
-fn special(name: &str, arguments: &[Node]) -> Option<Parsed<Node>> {
-    let boxed = |index: usize| Box::new(arguments[index].clone());
-    let field = |text: &Node| match text {
-        Node::Literal(Literal::Text(text)) => Field::of_name(text),
-        _ => None,
-    };
-    Some(Ok(match (name, arguments.len()) {
-        ("coalesce", 1..) | ("ifnull", 2) => Node::Coalesce(arguments.to_vec()),
-        ("try", 1) => Node::Try(boxed(0)),
-        ("if" | "iff", 3) => Node::Case {
-            operand: None,
-            branches: vec![(arguments[0].clone(), arguments[1].clone())],
-            otherwise: Some(boxed(2)),
-        },
-        ("regexp_matches" | "regexp_like", 2) => Node::Matches {
-            value: boxed(0),
-            pattern: boxed(1),
-            how: Pattern::Regex {
-                folds_case: false,
-                is_whole: false,
-            },
-        },
-        ("regexp_full_match", 2) => Node::Matches {
-            value: boxed(0),
-            pattern: boxed(1),
-            how: Pattern::Regex {
-                folds_case: false,
-                is_whole: true,
-            },
-        },
-        ("date_part" | "datepart" | "extract", 2) => match field(&arguments[0]) {
-            Some(field) => Node::Extract(field, boxed(1)),
-            None => {
-                return Some(unsupported(
-                    format!("the first argument of `{name}`"),
-                    "name a part of a date: `DATE_PART('month', day)`",
-                ));
-            }
-        },
-        ("date", 1) => Node::Cast {
-            value: boxed(0),
-            target: DataType::Date32,
-            tries: false,
-        },
-        ("date", 2) => {
-            let parsed = Node::Call("strptime", arguments.to_vec());
-            Node::Cast {
-                value: Box::new(parsed),
-                target: DataType::Date32,
-                tries: false,
-            }
-        }
-        (name, 1)
-            if Field::of_name(name).is_some_and(|_| name != "week" || arguments.len() == 1) =>
-        {
-            Node::Extract(Field::of_name(name)?, boxed(0))
-        }
-        _ => return None,
-    }))
 }
 
 fn extracted(field: &DateTimeField) -> Parsed<Field> {

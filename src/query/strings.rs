@@ -7,10 +7,15 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array};
 use arrow::datatypes::{DataType, Int64Type};
+use unicode_segmentation::UnicodeSegmentation;
 
 use super::conversion::convert;
 use super::made_text::MadeText;
 use super::value::{Fault, Outcome, Value, name_of};
+
+/// What `TRIM` removes unless it is named: Unicode's separators of words. Tabs and line ends stay.
+const SPACES: &str = " \u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\
+                      \u{2007}\u{2008}\u{2009}\u{200a}\u{202f}\u{205f}\u{3000}";
 
 /// The longest text that a function may make, in bytes.
 const LONGEST_TEXT: usize = 1 << 20;
@@ -137,23 +142,14 @@ fn make(name: &'static str, columns: &[Column], row: usize) -> Outcome<String> {
     let number = |slot: usize| columns[slot].number(row);
     let other = |slot: usize| columns.get(slot).map_or(" ", |column| column.text(row));
     Ok(match name {
-        "lower" => text
-            .chars()
-            .map(|letter| single(letter, letter.to_lowercase()))
-            .collect(),
-        // The only letter whose capital is younger than the tables.
-        "upper" => text
-            .chars()
-            .map(|letter| {
-                if letter == 'ß' {
-                    'ẞ'
-                } else {
-                    single(letter, letter.to_uppercase())
-                }
-            })
-            .collect(),
-        "reverse" => text.chars().rev().collect(),
-        "trim" | "ltrim" | "rtrim" => trimmed(name, text, other(1)).to_owned(),
+        "lower" => text.chars().map(lowered).collect(),
+        "upper" => text.chars().map(capital).collect(),
+        // Accents stay on their letters.
+        "reverse" => text.graphemes(true).rev().collect(),
+        "trim" | "ltrim" | "rtrim" => {
+            let letters = columns.get(1).map_or(SPACES, |column| column.text(row));
+            trimmed(name, text, letters).to_owned()
+        }
         "left" => cut(text, 1, Some(kept(text, number(1)))),
         "right" => {
             let (length, kept) = (text.chars().count() as i64, kept(text, number(1)));
@@ -170,6 +166,27 @@ fn make(name: &'static str, columns: &[Column], row: usize) -> Outcome<String> {
         "split_part" => part(text, other(1), number(2)),
         other => return Err(Fault::new(format!("there is no function `{other}`"))),
     })
+}
+
+/// The letter without its capital.
+fn lowered(letter: char) -> char {
+    if letter == 'İ' {
+        'i'
+    } else {
+        single(letter, letter.to_lowercase())
+    }
+}
+
+/// The capital of a letter. Where it is several letters, `DuckDB` takes the one for titles.
+fn capital(letter: char) -> char {
+    let code = u32::from(letter);
+    let title = match code {
+        0xdf => 0x1e9e,
+        0x1f80..=0x1f87 | 0x1f90..=0x1f97 | 0x1fa0..=0x1fa7 => code + 8,
+        0x1fb3 | 0x1fc3 | 0x1ff3 => code + 9,
+        _ => return single(letter, letter.to_uppercase()),
+    };
+    char::from_u32(title).unwrap_or(letter)
 }
 
 /// A letter's other case, where that is one letter.
@@ -336,4 +353,36 @@ fn within(byte_count: usize) -> Outcome<()> {
         LONGEST_TEXT >> 20
     ));
     Err(fault.hint("shorten it with LEFT, or leave the row out with `--where`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_beyond_ascii_change_as_duckdb_changes_them() {
+        // `UPPER`, `LOWER` and `TRIM` of every character: DuckDB differs from Rust's own in these.
+        for (small, large) in [
+            ('ß', 'ẞ'),
+            ('ᾀ', 'ᾈ'),
+            ('ᾗ', 'ᾟ'),
+            ('ᾧ', 'ᾯ'),
+            ('ᾳ', 'ᾼ'),
+            ('ῃ', 'ῌ'),
+            ('ῳ', 'ῼ'),
+            ('ŉ', 'ŉ'),
+            ('ﬁ', 'ﬁ'),
+            ('é', 'É'),
+        ] {
+            assert_eq!(capital(small), large, "{small}");
+        }
+        for (large, small) in [('İ', 'i'), ('É', 'é'), ('ẞ', 'ß'), ('本', '本')] {
+            assert_eq!(lowered(large), small, "{large}");
+        }
+        assert_eq!(SPACES.chars().count(), 17);
+        assert_eq!(trimmed("trim", "\u{a0}\u{3000}x\t ", SPACES), "x\t");
+        assert_eq!(trimmed("ltrim", "\u{a0}x ", SPACES), "x ");
+        let reversed: String = "e\u{301}x👩\u{200d}👧".graphemes(true).rev().collect();
+        assert_eq!(reversed, "👩\u{200d}👧xe\u{301}");
+    }
 }

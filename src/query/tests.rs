@@ -389,8 +389,8 @@ fn a_value_that_cannot_be_computed_fails_with_its_expression() {
         .unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot compute the expression `CAST(name AS BIGINT)`: a value cannot become BIGINT (row \
-         1)"
+        "cannot compute the expression `CAST(name AS BIGINT)`: a value cannot become BIGINT, \
+         in the derived column `number` of the package's manifest (row 1)"
     );
     assert_eq!(error.hint_text(), Some("`TRY_CAST` gives null there"));
 }
@@ -949,4 +949,65 @@ fn a_derived_column_is_computed_for_the_rows_that_pass() {
         Some(2),
         "the row's own number, not that among those that passed"
     );
+}
+
+#[test]
+fn what_versions_of_duckdb_compute_in_different_ways_is_refused() {
+    let schema = Schema::new(vec![
+        Field::new("d", DataType::Decimal128(9, 2), true),
+        Field::new("u", DataType::UInt64, true),
+        Field::new("x", DataType::Float64, true),
+        Field::new("s", DataType::Utf8, true),
+    ]);
+    // DuckDB 2.0.1: `1.25 // 1` is 1.25, `fmod(-7, 3)` is 2, and `'Oslo' ~ 'slo'` is true.
+    for (filter, part) in [
+        ("d // 2 > 1", "TRUNC(a / b)"),
+        ("7 // d > 1", "TRUNC(a / b)"),
+        ("x // 2 > 1", "TRUNC(a / b)"),
+        ("u // 2 > 1", "CAST(… AS BIGINT)"),
+        ("fmod(x, 2) > 1", "MOD(a, b)"),
+        ("s ~ 'slo'", "REGEXP_MATCHES"),
+        ("s !~ 'slo'", "REGEXP_MATCHES"),
+        ("s ~* 'slo'", "REGEXP_MATCHES"),
+        ("s !~* 'slo'", "REGEXP_MATCHES"),
+        ("REGEXP_MATCHES(s, 'a', 'g')", "`'c'` (case matters)"),
+        ("REGEXP_MATCHES(s)", "it takes 2, or 3 with options"),
+        ("YEAR(x, 2) = 1", "it takes 1"),
+        ("COALESCE() = 1", "it takes 1 or more"),
+    ] {
+        let error = Query::new(Some(filter), &[], &schema).unwrap_err();
+        assert!(
+            error.hint_text().is_some_and(|hint| hint.contains(part)),
+            "{filter}: {error}"
+        );
+    }
+}
+
+#[test]
+fn the_hint_for_a_column_of_texts_names_it() {
+    let texts = ["a b", "n", "region"].map(|name| Field::new(name, DataType::Utf8, true));
+    let number = Field::new("x", DataType::Float64, true);
+    let schema = Schema::new(texts.into_iter().chain([number]).collect::<Vec<_>>());
+    for (filter, hint) in [
+        (
+            "region = 'n' AND n > 10",
+            "write `CAST(n AS DOUBLE)`, or for delimited text pass `--types n=float64`",
+        ),
+        ("n + 1 > 10", "`CAST(n AS DOUBLE)`"),
+        ("SQRT(n) > 10", "`CAST(n AS DOUBLE)`"),
+        ("n BETWEEN 1 AND x", "`CAST(n AS DOUBLE)`"),
+        ("x IN (n, 1)", "`CAST(n AS DOUBLE)`"),
+        (
+            "\"a b\" > 10",
+            "`CAST(\"a b\" AS DOUBLE)`, or for delimited text pass `--types 'a b=float64'`",
+        ),
+        ("n > DATE '2024-01-01'", "`CAST(n AS DATE)`"),
+    ] {
+        let error = Query::new(Some(filter), &[], &schema).unwrap_err();
+        assert!(
+            error.hint_text().is_some_and(|own| own.contains(hint)),
+            "{filter}: {error} {:?}",
+            error.hint_text()
+        );
+    }
 }

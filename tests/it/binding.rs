@@ -316,7 +316,7 @@ fn expressions_that_do_not_fit_report_it() {
     with("a + 1").fails(3);
     insta::assert_snapshot!(with("c > 1").fails(3).stderr, @r"
     contract error: the expression `c > 1` does not fit the table's columns: VARCHAR cannot be compared with BIGINT
-    hint: make them of one type with CAST: columns of delimited text that the model does not read are texts, `CAST(visits AS DOUBLE)`
+    hint: `c` is text: write `CAST(c AS DOUBLE)`, or for delimited text pass `--types c=float64`
     ");
     insta::assert_snapshot!(with("CAST(c AS BIGINT) > 1").fails(1).stderr, @r"
     error: cannot compute the expression `CAST(c AS BIGINT) > 1`: a value cannot become BIGINT (`rows.csv`, row 1)
