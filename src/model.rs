@@ -94,6 +94,9 @@ pub struct ColumnScores {
     pub columns: Vec<ArrayRef>,
     /// The rows of which the model read only a part.
     pub truncated_count: u64,
+    /// The rows whose texts the model could not read, in order, each with its reason; their values
+    /// are null.
+    pub refused: Vec<(usize, String)>,
     /// For each input, the values that the model's own encoders do not know; empty where it has
     /// no encoders.
     pub unseen: Vec<u64>,

@@ -272,7 +272,16 @@ fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<
             )));
         }
     }
-    Ok(())
+    let replaced = bound.iter().find(|one| {
+        one.input.kind == InputKind::Text && matches!(one.input.on_unseen, Policy::Default(_))
+    });
+    replaced.map_or(Ok(()), |one| {
+        Err(
+            Error::usage("`--on-unseen` cannot replace a text that the tokenizer refuses")
+                .at_column(&one.column)
+                .hint("pass `error`, `reject` or `null`"),
+        )
+    })
 }
 
 /// Checks that every column that `--missing` names feeds the model.

@@ -68,7 +68,9 @@ pub(super) fn accepts(kind: &InputKind, data_type: &DataType) -> bool {
         InputKind::Number | InputKind::CategoryCode => number,
         InputKind::Native(expected) => accepts_native(*expected, data_type),
         InputKind::HashedCategory(_) => is_text(data_type) || number,
-        InputKind::Text => is_text(data_type) || *data_type == DataType::Null,
+        InputKind::Text => {
+            is_text(data_type) || matches!(data_type, DataType::Boolean | DataType::Null)
+        }
         // A vocabulary without values belongs to a feature that the model never asks about.
         InputKind::Category(vocabulary) if vocabulary.values.is_empty() => true,
         InputKind::Category(vocabulary) => vocabulary.values.iter().any(|value| match value {

@@ -262,10 +262,10 @@ fn integers<T: TryFrom<i128>>(
     )
 }
 
-/// Texts for a tokenizer: a missing one stays missing, unless the policy puts a number's text in
-/// its place.
+/// Texts for a tokenizer, booleans as Python spells them: a missing one stays missing, unless the
+/// policy puts a number's text in its place.
 pub(super) fn fill_texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
-    let texts = decoded(column, &DataType::Utf8View)?;
+    let texts = decoded(&with_spelt_booleans(column), &DataType::Utf8View)?;
     let views = texts.as_string_view();
     let is_missing =
         |row: usize| views.is_null(row) || filling.missing.is_text(views.value(row), || false);

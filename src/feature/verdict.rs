@@ -24,6 +24,8 @@ pub enum Reason {
     Fraction,
     /// A number is infinite in the model's precision, and the model's library refuses those.
     Infinite,
+    /// The tokenizer of a text model refuses the text.
+    Text,
 }
 
 impl Reason {
@@ -38,6 +40,7 @@ impl Reason {
             Self::Range => "out_of_range",
             Self::Fraction => "not_an_integer",
             Self::Infinite => "infinite",
+            Self::Text => "not_tokenized",
         }
     }
 
@@ -55,6 +58,7 @@ impl Reason {
                 "a number is infinite or too large for the model's precision, which its library \
                  refuses"
             }
+            Self::Text => "the tokenizer refuses the text",
         }
     }
 }
@@ -78,7 +82,8 @@ pub struct Coercions {
     /// Texts of which a text model reads only the beginning.
     #[serde(default)]
     pub truncated_count: u64,
-    /// Numbers that the type of a graph's input cannot hold: out of its range, or with a fraction.
+    /// Numbers that the type of a graph's input cannot hold: out of its range, or with a fraction;
+    /// and texts that a tokenizer refuses.
     #[serde(default)]
     pub unfit_count: u64,
 }

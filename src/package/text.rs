@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::apply::tighten;
 use super::manifest::{InputEntry, Manifest, TaskName};
-use crate::contract::Contract;
+use crate::contract::{Contract, Policy};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::text::encoder::ProductPrecision;
@@ -110,12 +110,15 @@ fn check_input(entry: &InputEntry) -> Result<()> {
     let values = [
         ("kind", kind.is_some()),
         ("categories", categories.is_some()),
-        ("on_unseen", on_unseen.is_some()),
         ("mean", mean.is_some()),
         ("scale", scale.is_some()),
         ("embedding", embedding.is_some()),
         ("one_hot", *one_hot),
     ];
+    if matches!(on_unseen, Some(Policy::Default(_))) {
+        let message = "`on_unseen` cannot replace a text that the tokenizer refuses";
+        return Err(Error::contract(message).hint("use `error`, `reject` or `null`"));
+    }
     match values.iter().find(|(_, is_said)| *is_said) {
         Some((key, _)) => Err(Error::contract(format!(
             "`{key}` is for columns of values, and this model reads texts"

@@ -9,7 +9,8 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::answers::{Answers, Gathered, add_counts};
 use super::stage::{Stage, StageTimes};
-use crate::error::{Error, Result};
+use crate::contract::Policy;
+use crate::error::{Error, Result, shell_word};
 use crate::feature::encode::Encoder;
 use crate::feature::substitute::{first_refused, row_alone, row_count, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
@@ -308,7 +309,7 @@ impl Scorer<'_> {
                 let (columns, verdicts) = times.measure(Stage::Encode, || {
                     encoder.encode_columns(&columns, rows, &mut coercions, origin)
                 })?;
-                let verdicts = verdicts.into_rows();
+                let mut verdicts = verdicts.into_rows();
                 let rejected: Vec<usize> = verdicts.iter().map(|(row, ..)| *row).collect();
                 let scored = times.measure(Stage::Score, || {
                     score_columns(&mut **worker, &columns, &rejected, &model.outcome, origin)
@@ -316,6 +317,8 @@ impl Scorer<'_> {
                 let unseen = unseen(&mut **worker, &columns, scored.unseen, &rejected)?;
                 if let Some(coercions) = coercions.first_mut() {
                     coercions.truncated_count += scored.truncated_count;
+                    coercions.unfit_count +=
+                        settle_refused(encoder, scored.refused, &mut verdicts, origin)?;
                 }
                 coercions
                     .iter_mut()
@@ -365,6 +368,48 @@ fn unseen(
             .for_each(|(all, one)| *all = all.saturating_sub(copies * one));
     }
     Ok(unseen)
+}
+
+/// Applies the policy of the first input to the rows that the model just scored could not read;
+/// returns how many there were.
+fn settle_refused(
+    encoder: &Encoder,
+    refused: Vec<(usize, String)>,
+    rejected: &mut Vec<(usize, usize, Reason)>,
+    origin: Origin,
+) -> Result<u64> {
+    let known = rejected.len();
+    let mut count = 0;
+    for (row, reason) in refused {
+        let is_known = |(known, ..): &(usize, usize, Reason)| known.cmp(&row);
+        if rejected[..known].binary_search_by(is_known).is_ok() {
+            continue;
+        }
+        count += 1;
+        let error =
+            Error::failed("cannot tokenize the text").because(std::io::Error::other(reason));
+        let Some(bound) = encoder.inputs().next() else {
+            return Err(error);
+        };
+        match bound.input.on_unseen {
+            Policy::Reject => rejected.push((row, 0, Reason::Text)),
+            Policy::Null => {}
+            Policy::Error | Policy::Default(_) => {
+                let policy = |name: &str| shell_word(&format!("{}={name}", bound.column));
+                let (reject, null) = (policy("reject"), policy("null"));
+                return Err(error
+                    .at_path(origin.path)
+                    .at_column(&bound.column)
+                    .at_row(origin.row_number(row))
+                    .hint(format!(
+                        "pass `--on-unseen {reject}` to reject such rows, or `--on-unseen {null}` \
+                         for a missing result"
+                    )));
+            }
+        }
+    }
+    rejected.sort_unstable_by_key(|(row, ..)| *row);
+    Ok(count)
 }
 
 /// Scores the encoded columns; whatever a graph says of rejected rows is of no account.

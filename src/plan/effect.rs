@@ -26,12 +26,7 @@ const OF_TREES: [&str; 1] = ["forest"];
 /// # Errors
 /// A usage error for the first flag that no data could give an effect.
 pub(super) fn refuse(args: &Work, opened: &OpenedModel, reads_texts: bool) -> Result<()> {
-    let Work {
-        binding,
-        rows,
-        outcome,
-        ..
-    } = args;
+    let Work { rows, outcome, .. } = args;
     let Prediction { raw, trees, .. } = outcome;
     if rows.limit == Some(0) {
         return Err(Error::usage("`--limit 0` reads no row")
@@ -44,29 +39,31 @@ pub(super) fn refuse(args: &Work, opened: &OpenedModel, reads_texts: bool) -> Re
             format!("`--trees` is for models of trees, and this one is of the family `{family}`");
         return Err(Error::usage(message).hint("leave `--trees` out"));
     }
-    // Text models check their own flags.
-    if reads_texts {
-        return match binding.on_unseen.first() {
-            Some(_) => Err(Error::usage(
-                "`--on-unseen` is for categories and numbers, and this model reads texts",
-            )
-            .hint("leave `--on-unseen` out")),
-            None => Ok(()),
-        };
-    }
     let fields = |raw| {
         loaded
             .outcome
             .fields(loaded.model.margin_count(), loaded.model.precision(), raw)
     };
-    if *raw && fields(true) == fields(false) {
-        let error = Error::usage(
-            "`--raw` writes the scores before the link, and this model finishes its own columns",
-        );
-        return Err(error.hint(
-            "leave `--raw` out; a graph gives its raw scores if it is exported with them as an \
-             output",
+    // Text models add their margins themselves.
+    let has_margins = || {
+        let fields = fields(true);
+        fields
+            .iter()
+            .any(|field| field.name().starts_with("margin"))
+    };
+    if *raw && fields(true) == fields(false) && !(reads_texts && has_margins()) {
+        let (why, else_do) = if reads_texts {
+            ("this model has no link", "")
+        } else {
+            (
+                "this model finishes its own columns",
+                "; a graph gives its raw scores if it is exported with them as an output",
+            )
+        };
+        let error = Error::usage(format!(
+            "`--raw` writes the scores before the link, and {why}"
         ));
+        return Err(error.hint(format!("leave `--raw` out{else_do}")));
     }
     Ok(())
 }
@@ -275,7 +272,7 @@ fn can_be_unseen(one: &BoundInput, is_untyped: bool) -> bool {
         InputKind::Number | InputKind::CategoryCode => is_parsed,
         InputKind::Category(vocabulary) => !vocabulary.values.is_empty(),
         InputKind::HashedCategory(_) => true,
-        InputKind::Text => false,
+        InputKind::Text => true,
         InputKind::Native(NativeType {
             width: Width::Exactly(_) | Width::Multiple(_),
             ..

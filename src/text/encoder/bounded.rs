@@ -4,7 +4,7 @@
 //! that reaches the limit of its engine is an error; the library would end the split there without
 //! a word. All else is the library's own.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::LazyLock;
 
 use fancy_regex::Regex;
@@ -60,6 +60,13 @@ static BYTE_LEVEL: LazyLock<Regex> = LazyLock::new(|| {
 thread_local! {
     /// Why a normalizer failed on this thread: the library goes on with what it has made so far.
     static FAILURE: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Whether memory was missing on this thread: no fault of the text.
+    static NO_MEMORY: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether memory was missing since this was last asked on this thread.
+pub(super) fn take_no_memory() -> bool {
+    NO_MEMORY.take()
 }
 
 /// What `work` gives, unless a normalizer failed in it.
@@ -221,7 +228,10 @@ fn check_growth(text: &NormalizedString, length: usize, limit: usize) -> Result<
     let growth = length.saturating_sub(text.get_original().len());
     if length <= limit {
         let room = memory::temporary(growth.saturating_mul(NORMALIZED_COST));
-        return room.map_err(|error| error.message().to_owned().into());
+        return room.map_err(|error| {
+            NO_MEMORY.set(true);
+            error.message().to_owned().into()
+        });
     }
     Err(format!("its normalizer makes more than {limit} bytes of one text").into())
 }

@@ -12,7 +12,7 @@ use super::parts::{Parts, TextOptions, TextTask};
 use super::pooling::Pooling;
 use super::text_model::Reading;
 use super::tokenizer::TextTokenizer;
-use crate::contract::{Contract, Input, InputKind};
+use crate::contract::{Contract, Input, InputKind, Policy};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel, TrainedModel};
 use crate::outcome::{ABOVE_HALF, Finished, Link, Outcome, Task};
@@ -65,7 +65,10 @@ pub(super) fn loaded(model: TextModel, description: Description) -> LoadedModel 
     let names = [TEXT, TEXT_PAIR].into_iter().take(model.input_count);
     let contract = Contract {
         inputs: names
-            .map(|name| Input::of_kind(name, InputKind::Text))
+            .map(|name| Input {
+                on_unseen: Policy::Error,
+                ..Input::of_kind(name, InputKind::Text)
+            })
             .collect(),
         named: false,
         vector: None,

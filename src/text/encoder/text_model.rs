@@ -16,7 +16,7 @@ use super::entities::{self, Entity, Tagging};
 use super::head::Head;
 use super::packed::{Forward, PackedTokens, Pass};
 use super::pooling::{Pooling, mean};
-use super::tokenizer::{TextTokenizer, Tokens};
+use super::tokenizer::{Failure, TextTokenizer, Tokens};
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::model::{ColumnModel, ColumnScores, ColumnWorker, Counter, Model};
@@ -111,6 +111,8 @@ struct Workspace<'a> {
     pass: Box<dyn Pass + 'a>,
     packed: PackedTokens,
     hidden: Vec<f32>,
+    /// The rows whose texts the tokenizer refused, each with its reason.
+    refused: Vec<(usize, String)>,
 }
 
 /// One text's piece on its way through the encoder.
@@ -142,8 +144,16 @@ impl TextModel {
         workspace: &mut Workspace<'_>,
     ) -> Result<(Vec<ArrayRef>, Counts)> {
         let row_count = columns.first().map_or(0, Array::len);
+        let refused = &mut workspace.refused;
         let rows = (0..row_count)
-            .map(|row| self.tokens(columns, row))
+            .map(|row| match self.tokens(columns, row) {
+                Ok(tokens) => Ok(tokens),
+                Err(Failure::Text(reason)) => {
+                    refused.push((row, reason));
+                    Ok(None)
+                }
+                Err(Failure::Run(error)) => Err(error),
+            })
             .collect::<Result<Vec<Option<Tokens>>>>()?;
         let pieces = || {
             rows.iter().enumerate().flat_map(|(row, tokens)| {
@@ -179,7 +189,11 @@ impl TextModel {
         ))
     }
 
-    fn tokens(&self, columns: &[&StringViewArray], row: usize) -> Result<Option<Tokens>> {
+    fn tokens(
+        &self,
+        columns: &[&StringViewArray],
+        row: usize,
+    ) -> std::result::Result<Option<Tokens>, Failure> {
         // A text may be long, so between any two the process may stop.
         interrupt::check_process()?;
         if columns.iter().any(|column| column.is_null(row)) {
@@ -355,6 +369,7 @@ impl ColumnModel for TextModel {
                 pass: self.forward.pass(),
                 packed: PackedTokens::default(),
                 hidden: Vec::new(),
+                refused: Vec::new(),
             },
         })
     }
@@ -396,6 +411,7 @@ impl ColumnWorker for TextWorker<'_> {
             columns,
             truncated_count: counts.truncated,
             counts: counts.by_counter(),
+            refused: std::mem::take(&mut self.workspace.refused),
             ..ColumnScores::default()
         })
     }

@@ -34,6 +34,33 @@ const COST: usize = 48;
 /// What the tokens of a text may cost without being counted.
 const FREE_BYTES: usize = 1 << 20;
 
+/// Why a text was not tokenized.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The tokenizer refuses the text, for this reason: a bad row.
+    Text(String),
+    /// The run cannot go on.
+    Run(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Run(error)
+    }
+}
+
+impl Failure {
+    fn into_error(self) -> Error {
+        match self {
+            Self::Text(reason) => not_tokenized(reason),
+            Self::Run(error) => error,
+        }
+    }
+}
+
+/// What tokenizing gives.
+type Tokenized<T> = std::result::Result<T, Failure>;
+
 /// How texts are cut.
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
@@ -141,12 +168,14 @@ impl TextTokenizer {
 
     /// The tokens that the prompt takes at the beginning of every text.
     pub(super) fn prompt_length(&self) -> Result<usize> {
-        let encoding = self.encode(EncodeInput::from(self.prompt.as_str()))?;
+        let encoding = self
+            .encode(EncodeInput::from(self.prompt.as_str()))
+            .map_err(Failure::into_error)?;
         let ends_so = encoding.get_special_tokens_mask().last() == Some(&1);
         Ok(encoding.len() - usize::from(ends_so))
     }
 
-    pub(super) fn tokens(&self, text: &str, pair: Option<&str>) -> Result<Tokens> {
+    pub(super) fn tokens(&self, text: &str, pair: Option<&str>) -> Tokenized<Tokens> {
         let text = self.prepared(text)?;
         if let Some(stride) = self.cut.stride {
             return Ok(Tokens {
@@ -172,7 +201,7 @@ impl TextTokenizer {
     }
 
     /// The text as it is tokenized, without what changes no token that is read.
-    fn prepared<'a>(&self, text: &'a str) -> Result<Shortened<'a>> {
+    fn prepared<'a>(&self, text: &'a str) -> Tokenized<Shortened<'a>> {
         let mut text = Cow::Borrowed(text);
         if !self.prompt.is_empty() {
             text = Cow::Owned(format!("{}{text}", self.prompt));
@@ -191,7 +220,7 @@ impl TextTokenizer {
 
     /// The bytes of a very long text that its first tokens depend on: up to a blank behind a text
     /// that has enough of them by itself.
-    fn shortened(&self, text: &str) -> Result<usize> {
+    fn shortened(&self, text: &str) -> Tokenized<usize> {
         let mut length = self
             .cut
             .max_tokens
@@ -216,7 +245,7 @@ impl TextTokenizer {
     }
 
     /// The chunks of a text, all of which is tokenized.
-    fn chunks(&self, text: &str, stride: usize) -> Result<Vec<Encoding>> {
+    fn chunks(&self, text: &str, stride: usize) -> Tokenized<Vec<Encoding>> {
         let added = self
             .tokenizer
             .get_post_processor()
@@ -235,7 +264,7 @@ impl TextTokenizer {
         })
     }
 
-    fn encode(&self, input: EncodeInput<'_>) -> Result<Encoding> {
+    fn encode(&self, input: EncodeInput<'_>) -> Tokenized<Encoding> {
         let specials = self.adds_specials;
         let byte_count = byte_count(&input);
         let encode = || {
@@ -316,19 +345,28 @@ fn guarded<T, E: ToString>(
     }
 }
 
+fn not_tokenized(reason: String) -> Error {
+    Error::failed("cannot tokenize the text").because(std::io::Error::other(reason))
+}
+
 /// What tokenizing a text of so many bytes gives, if there is memory for it.
 fn counted<T>(
     byte_count: usize,
     work: impl FnOnce() -> std::result::Result<T, tokenizers::Error>,
-) -> Result<T> {
+) -> Tokenized<T> {
     let cost = byte_count.saturating_mul(COST);
     let reserved = (cost > FREE_BYTES)
         .then(|| memory::reserve(cost as u64, "tokenizing a text"))
         .transpose()?;
+    bounded::take_no_memory();
     let done = memory::step(|| guarded(work));
     drop(reserved);
-    done.map_err(|error| {
-        Error::failed("cannot tokenize the text").because(std::io::Error::other(error))
+    done.map_err(|reason| {
+        if bounded::take_no_memory() {
+            Failure::Run(not_tokenized(reason))
+        } else {
+            Failure::Text(reason)
+        }
     })
 }
 
