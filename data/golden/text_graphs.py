@@ -2,13 +2,16 @@
 
 usage: python text_graphs.py [CASE…]
 
-Writes data/golden/text/onnx_CASE; without names, the ones that are kept.
+Writes data/golden/text/onnx_CASE; without names, the ones that are kept. `CASE_positions` has the
+input `position_ids` too. `CASE_quantised` has weights of 8 bits, quantised by ONNX Runtime, and its
+answers are ONNX Runtime's for each text alone.
 Needs torch, transformers, onnx and onnxruntime. Each model is exported as optimum does: the inputs
 of its tokenizer, open axes, `last_hidden_state` or `logits`. ONNX Runtime must give PyTorch's
 numbers for every text; the answers are then those of the case."""
 
 import inspect, json, pathlib, shutil, sys, tempfile
 import numpy as np, onnxruntime, torch, transformers
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from transformers import (
     AutoConfig,
     AutoModel,
@@ -26,6 +29,9 @@ KEPT = {
     "bert_reranking": "onnx/model.onnx",
     "bert_entities": "model.onnx",
     "deberta_labels": "model.onnx",
+    "electra_three_positions": "onnx/model.onnx",
+    "roberta_cls_positions": "onnx/model.onnx",
+    "bert_two_quantised": "model.onnx",
 }
 TEXTS = json.loads((HERE / "texts.json").read_text())
 
@@ -42,7 +48,10 @@ class Exported(torch.nn.Module):
 
 
 def export(case, place):
-    source, target = HERE / case, HERE / f"onnx_{case}"
+    target = HERE / f"onnx_{case}"
+    has_positions, is_quantised = case.endswith("_positions"), case.endswith("_quantised")
+    case = case.removesuffix("_positions").removesuffix("_quantised")
+    source = HERE / case
     if not (source / "model" / "model.safetensors").exists():
         return print(case, "has no encoder's weights")
     about = json.loads((source / "case.json").read_text())
@@ -86,6 +95,10 @@ def export(case, place):
     sample = tokenizer(
         ["the quick brown fox jumps", "she sells"], padding=True, return_tensors="pt"
     )
+    first = model.config.pad_token_id + 1 if "roberta" in model.config.model_type else 0
+    if has_positions:
+        names.append("position_ids")
+        sample["position_ids"] = positions(sample, first)
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(folder, target / "model", ignore=shutil.ignore_patterns("*.safetensors"))
     for name in ["modules.json"]:
@@ -118,19 +131,44 @@ def export(case, place):
         inputs = tokenizer(*text, truncation=True, return_tensors="pt")
         if inputs["input_ids"].shape[1] == 0:
             continue
+        if has_positions:
+            inputs["position_ids"] = positions(inputs, first)
         with torch.no_grad():
             expected = wrapped(*[inputs[name] for name in names]).numpy()
         found = session.run(None, {name: inputs[name].numpy() for name in names})[0]
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=2e-5)
     about["about"] += "; exported to ONNX"
+    if is_quantised:
+        about["about"] += " and quantised"
+        about["runs"] = quantised(file, tokenizer, names, model.config.id2label)
     (target / "case.json").write_text(
         json.dumps(about, ensure_ascii=False, separators=(",", ":")) + "\n"
     )
     print(
-        f"- `onnx_{case}`: {about['about']}; `{place}`, inputs {', '.join(names)}, ONNX Runtime "
+        f"- `{target.name}`: {about['about']}; `{place}`, inputs {', '.join(names)}, ONNX Runtime "
         f"{onnxruntime.__version__}",
         flush=True,
     )
+
+
+def positions(inputs, first):
+    count = inputs["input_ids"].shape[1]
+    return torch.arange(first, first + count).repeat(len(inputs["input_ids"]), 1)
+
+
+def quantised(file, tokenizer, names, labels):
+    """Quantises the graph and returns what it gives for two classes."""
+    quantize_dynamic(file, file, weight_type=QuantType.QInt8)
+    session = onnxruntime.InferenceSession(str(file))
+    logits = []
+    for text in TEXTS["texts"]:
+        inputs = tokenizer(text, truncation=True, return_tensors="np")
+        logits.append(session.run(None, {name: inputs[name] for name in names})[0][0])
+    logits = np.array(logits, np.float64)
+    columns = {f"margin_{labels[index]}": logits[:, index].tolist() for index in labels}
+    columns["probability"] = (1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))).tolist()
+    columns["prediction"] = [labels[int(index)] for index in logits.argmax(1)]
+    return [{"arguments": ["--raw"], "expected": columns}]
 
 
 for case in sys.argv[1:] or KEPT:

@@ -425,10 +425,20 @@ fn kind(class: &str) -> Result<String> {
     )))
 }
 
+/// Modules that need no settings; without those of others the result would be another.
+const WITHOUT_SETTINGS: [&str; 2] = ["Normalize", "Dropout"];
+
 fn part(files: &dyn ModelFiles, (kind, path): (String, PathBuf)) -> Result<ModulePart> {
+    let name = path.join(CONFIG);
+    let config = if WITHOUT_SETTINGS.contains(&kind.as_str()) {
+        settings(files, &name)?
+    } else {
+        let hint = "copy or download the whole directory of the model";
+        parsed(&name, &required(files, &name, hint)?)?
+    };
     Ok(ModulePart {
         kind,
-        config: settings(files, &path.join(CONFIG))?,
+        config,
         weights: match files.read(&path.join(WEIGHTS))? {
             Some(bytes) => Some(bytes),
             None => files

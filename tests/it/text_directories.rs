@@ -134,6 +134,55 @@ fn modules_that_are_not_understood_are_refused_by_name() {
 }
 
 #[test]
+fn a_module_before_pooling_is_named_and_not_taken_for_late_interaction() {
+    let room = room("bert_mean");
+    let mut modules = read(&room, "modules.json");
+    let mut dense = modules[1].clone();
+    dense["path"] = "1_Dense".into();
+    dense["type"] = "sentence_transformers.models.Dense".into();
+    modules.as_array_mut().unwrap().insert(1, dense);
+    room.file("model/modules.json", modules.to_string());
+    room.file("model/1_Dense/config.json", "{}");
+    let run = score(&room, "");
+    assert!(!run.stderr.contains("late-interaction"), "{run}");
+    refused(
+        run,
+        3,
+        &["a module `Dense` before Pooling is not supported"],
+    );
+}
+
+#[test]
+fn a_module_without_its_settings_is_a_download_that_broke_off() {
+    let room = room("bert_mean");
+    let modules = read(&room, "modules.json");
+    let path = modules[1]["path"].as_str().unwrap();
+    std::fs::remove_file(room.path("model").join(path).join("config.json")).unwrap();
+    let missing = format!("the text model has no `{path}/config.json`");
+    refused(score(&room, ""), 3, &[&missing, "the whole directory"]);
+}
+
+#[test]
+fn mpnet_counts_positions_from_the_same_row_whatever_its_padding_is() {
+    // `MPNetEmbeddings` of transformers: `self.padding_idx = 1`, without a look at the config.
+    let vectors = |padding: Option<u32>| {
+        let room = room("mpnet_mean");
+        if let Some(padding) = padding {
+            set(&room, "config.json", &json!({"pad_token_id": padding}));
+        }
+        score(&room, "").ok();
+        numbers(
+            &column(&room.table("out.parquet"), "embedding")
+                .as_list::<i32>()
+                .values()
+                .clone(),
+        )
+    };
+    let expected = vectors(None);
+    assert!(expected == vectors(Some(1)) && expected == vectors(Some(0)));
+}
+
+#[test]
 fn late_interaction_models_are_refused_whatever_reports_them() {
     let room_of = || room("bert_mean");
     for (file, settings, part) in [
@@ -479,7 +528,7 @@ fn a_tokenizer_whose_class_and_file_contradict_is_refused() {
 const BACKTRACKING: &str = "abababababababababababababababababababababababababababab";
 
 #[test]
-fn a_pattern_that_reaches_the_limit_of_its_engine_stops_the_run() {
+fn a_pattern_that_reaches_the_limit_of_its_engine_stops_the_run_or_rejects_the_row() {
     let pattern = json!({"Regex": "(?i)(a|b|ab)*(?>c)"});
     for part in [
         json!({"pre_tokenizer": {"type": "Split", "pattern": pattern,
@@ -497,8 +546,43 @@ fn a_pattern_that_reaches_the_limit_of_its_engine_stops_the_run() {
             score(&room, ""),
             1,
             &[
-                "cannot tokenize the text (`texts.parquet`, row 2)",
+                "cannot tokenize the text (`texts.parquet`, row 2, column `text`)",
                 "backtrack",
+                "pass `--on-unseen text=reject` to reject such rows, or `--on-unseen text=null`",
+            ],
+        );
+        table_of(
+            &room,
+            &[
+                Some(BACKTRACKING),
+                Some("the fox"),
+                None,
+                Some(BACKTRACKING),
+            ],
+        );
+        let run = score(&room, "--on-unseen text=null --format json").ok();
+        let vectors = |room: &Room| -> Vec<bool> {
+            let table = room.table("out.parquet");
+            let column = table.column_by_name("embedding").unwrap();
+            (0..column.len()).map(|row| column.is_valid(row)).collect()
+        };
+        assert_eq!(vectors(&room), [false, true, false, false]);
+        assert!(run.stdout.contains("does_not_fit"), "{run}");
+        let line = "--on-unseen text=reject --on-null reject --max-errors 3";
+        let run = score(&room, &format!("{line} --format json")).ok();
+        assert_eq!(vectors(&room), [true]);
+        assert!(run.stdout.contains("not_tokenized"), "{run}");
+        let rejected = room.table("out.rejected.pq");
+        let reasons = crate::harness::texts(rejected.column_by_name("rejected_reason").unwrap());
+        let reasons: Vec<&str> = reasons.iter().flatten().map(String::as_str).collect();
+        assert_eq!(reasons, ["not_tokenized", "null", "not_tokenized"]);
+        let run = score(&room, "--on-unseen 0");
+        refused(
+            run,
+            2,
+            &[
+                "`--on-unseen` cannot replace a text that the tokenizer refuses (column `text`)",
+                "pass `error`, `reject` or `null`",
             ],
         );
     }

@@ -1169,3 +1169,33 @@ fn a_spoilt_directory_is_refused_or_read_and_never_panics() {
     }
     assert!(refused > 150, "{refused} refused");
 }
+
+#[test]
+fn booleans_are_read_as_the_texts_that_python_makes_of_them() {
+    // `str(True)` is what a script gives to a tokenizer, which takes no booleans.
+    let room = Room::new();
+    let model = lay_out(&room, "bert_mean");
+    let score = |name: &str, texts: ArrayRef| {
+        let batch = RecordBatch::try_from_iter([("text", texts)]).unwrap();
+        room.parquet(&format!("{name}.parquet"), &batch, 10);
+        let arguments = [
+            "score",
+            "--model",
+            model.to_str().unwrap(),
+            &format!("{name}.parquet"),
+            "--text",
+            "text",
+            "--output",
+            &format!("{name}.out.parquet"),
+        ];
+        room.run(arguments).ok();
+        let table = room.table(&format!("{name}.out.parquet"));
+        column(&table, "embedding").clone()
+    };
+    let booleans = arrow::array::BooleanArray::from(vec![Some(true), Some(false), None]);
+    let words = arrow::array::StringArray::from(vec![Some("True"), Some("False"), None]);
+    assert_eq!(
+        &score("booleans", Arc::new(booleans)),
+        &score("words", Arc::new(words))
+    );
+}

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::description::reading_facts;
-use super::family::describe;
+use super::family::{Described, describe};
 use super::head::Head;
 use super::packed::{Forward, PackedTokens, Pass};
 use super::parts::{GraphInput, GraphPart, Parts, Processor, TextOptions, TextTask};
@@ -45,7 +45,42 @@ enum Feed {
     /// 1 for every token, because nothing is padded.
     Mask,
     Types,
+    /// The rows of the table of positions that the encoder itself would take: from `first` on.
+    Positions(First),
 }
+
+/// The row of the table of positions that an encoder takes for a text's first token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct First {
+    row: u32,
+    /// A token that takes the row before and does not count.
+    padding_id: Option<u32>,
+}
+
+impl First {
+    fn of(described: &Described) -> Self {
+        let positions = described.architecture.embedding.positions;
+        Self {
+            row: positions.map_or(0, |positions| positions.first as u32),
+            padding_id: positions.and_then(|positions| positions.padding_id),
+        }
+    }
+
+    /// The rows for the tokens of a text.
+    fn rows(self, ids: &[u32]) -> impl Iterator<Item = u32> {
+        let mut next = self.row;
+        ids.iter().map(move |id| {
+            if self.padding_id == Some(*id) {
+                return self.row.saturating_sub(1);
+            }
+            next = next.saturating_add(1);
+            next - 1
+        })
+    }
+}
+
+/// The input that takes positions.
+const POSITIONS: &str = "position_ids";
 
 /// The inputs that the tokenizer can feed.
 const FEEDS: [(&str, Feed); 3] = [
@@ -96,7 +131,8 @@ pub(super) fn assemble(
         Some(described) => Reads::encoder(parts, described),
         None => Reads::exported(parts, MAX_COUNT)?,
     };
-    let forward = Exported::open(parts, part, task, reads.vocabulary)
+    let positions = described.as_ref().map(First::of);
+    let forward = Exported::open(parts, part, task, reads.vocabulary, positions)
         .map_err(|error| error.at_node(part.file.clone()))?;
     let (reading, is_pair) = reading(parts, options, task, &forward)?;
     let mut tokenizer = reads::tokenizer(parts, options, reads, is_pair)?;
@@ -226,9 +262,15 @@ impl Reads {
 
 impl Exported {
     /// The graph for a task, tried on two texts.
-    fn open(parts: &Parts, part: &GraphPart, task: TextTask, vocabulary: usize) -> Result<Self> {
+    fn open(
+        parts: &Parts,
+        part: &GraphPart,
+        task: TextTask,
+        vocabulary: usize,
+        positions: Option<First>,
+    ) -> Result<Self> {
         let mut goes_alone = part.graph.mixes_rows();
-        let feeds = feeds(&part.inputs, &mut goes_alone)?;
+        let feeds = feeds(&part.inputs, positions, &mut goes_alone)?;
         let output = output(parts, part, task)?;
         let mut exported = Self {
             graph: part.graph.clone(),
@@ -304,6 +346,10 @@ impl Exported {
                 Feed::Ids => tokens.ids()[range.clone()].to_vec(),
                 Feed::Types => tokens.types()[range.clone()].to_vec(),
                 Feed::Mask => vec![1; range.len()],
+                Feed::Positions(first) => tokens.ids()[range.clone()]
+                    .chunks(length.max(1))
+                    .flat_map(|ids| first.rows(ids))
+                    .collect(),
             };
             let shape = vec![count, length];
             let tensor = if is_wide {
@@ -379,11 +425,16 @@ impl Forward for Exported {
     }
 }
 
-/// What each input takes; `goes_alone` is set where an input has room for one text.
-fn feeds(inputs: &[GraphInput], goes_alone: &mut bool) -> Result<Vec<(Feed, bool)>> {
+/// What each input takes; `goes_alone` is set where an input has room for one text. `positions`:
+/// the first of a text, where the architecture is known.
+fn feeds(
+    inputs: &[GraphInput],
+    positions: Option<First>,
+    goes_alone: &mut bool,
+) -> Result<Vec<(Feed, bool)>> {
     let feeds: Vec<(Feed, bool)> = inputs
         .iter()
-        .map(|input| feed(input, goes_alone))
+        .map(|input| feed(input, positions, goes_alone))
         .collect::<Result<_>>()?;
     if feeds.iter().any(|(feed, _)| *feed == Feed::Ids) {
         return Ok(feeds);
@@ -394,9 +445,15 @@ fn feeds(inputs: &[GraphInput], goes_alone: &mut bool) -> Result<Vec<(Feed, bool
 const SCORE_THE_FILE: &str =
     "to score the graph by itself, without the tokenizer, give the file: `--model …/model.onnx`";
 
-fn feed(input: &GraphInput, goes_alone: &mut bool) -> Result<(Feed, bool)> {
+fn feed(
+    input: &GraphInput,
+    positions: Option<First>,
+    goes_alone: &mut bool,
+) -> Result<(Feed, bool)> {
     let name = &input.name;
-    let Some((_, feed)) = FEEDS.into_iter().find(|(known, _)| known == name) else {
+    let positions = positions.map(|first| (POSITIONS, Feed::Positions(first)));
+    let mut known = FEEDS.into_iter().chain(positions);
+    let Some((_, feed)) = known.find(|(known, _)| known == name) else {
         let known = FEEDS.map(|(name, _)| format!("`{name}`")).join(", ");
         return Err(Error::contract(format!(
             "the tokenizer has nothing for the graph's input `{name}`, only for {known}"

@@ -211,6 +211,8 @@ fn classic(config: &Config, family: Family) -> Result<Described> {
         .value(&["pad_token_id"])
         .and_then(Json::as_u64)
         .and_then(|id| u32::try_from(id).ok())
+        // Transformers' MPNet counts from 1 whatever its settings are.
+        .filter(|_| family != Family::Mpnet)
         .unwrap_or(1);
     let Architecture {
         embedding,

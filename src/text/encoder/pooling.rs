@@ -82,7 +82,7 @@ impl Pooling {
                     hidden,
                 )
             }
-            first => Err(not_pooled(first.map(|(module, _)| module))),
+            first => Err(not_pooled(first.map(|(module, _)| module), modules)),
         }
     }
 
@@ -229,8 +229,16 @@ impl Pooling {
     }
 }
 
-/// What is said of an encoder that is not pooled.
-fn not_pooled(first: Option<&ModulePart>) -> Error {
+/// The error for an encoder that is not pooled.
+fn not_pooled(first: Option<&ModulePart>, modules: &[ModulePart]) -> Error {
+    if let Some(first) = first.filter(|_| modules.iter().any(|one| one.kind == "Pooling")) {
+        return Error::contract(format!(
+            "a module `{}` before Pooling is not supported",
+            first.kind
+        ))
+        .at_node("modules.json")
+        .hint("supported: Transformer, then Pooling, Dense, LayerNorm, Normalize");
+    }
     let message = match first {
         None => "`modules.json` has no Pooling: the model gives a vector for each token".to_owned(),
         Some(module) => format!(
