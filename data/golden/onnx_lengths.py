@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import skl2onnx
 import torch
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression
 from torch import nn
@@ -174,7 +174,48 @@ def mixing():
     )
 
 
+def tagger():
+    """torch's `GRU(2, 4, batch_first=True, bidirectional=True)` and a linear layer for every step:
+    the states of both directions are joined by a reshape."""
+    real = lambda *shape: random.normal(size=shape).astype(np.float32)
+    weights = {
+        "W": real(2, 12, 2),
+        "R": real(2, 12, 4),
+        "joined": np.array([0, 0, -1]),
+        "weight": real(8, 1),
+    }
+    node = helper.make_node
+    nodes = [
+        node("Transpose", ["x"], ["steps"], perm=[1, 0, 2]),
+        node("GRU", ["steps", "W", "R"], ["Y"], hidden_size=4, direction="bidirectional"),
+        node("Transpose", ["Y"], ["states"], perm=[0, 2, 1, 3]),
+        node("Reshape", ["states", "joined"], ["pairs"]),
+        node("Transpose", ["pairs"], ["rows"], perm=[1, 0, 2]),
+        node("MatMul", ["rows", "weight"], ["y"]),
+    ]
+    port = lambda name, width: helper.make_tensor_value_info(
+        name, TensorProto.FLOAT, ["rows", "time", width]
+    )
+    graph = helper.make_graph(
+        nodes,
+        "tagger",
+        [port("x", 2)],
+        [port("y", 1)],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+    ).SerializeToString()
+    rows = [real(1 + row % 5, 2) for row in range(ROWS)]
+    session = onnxruntime.InferenceSession(model)
+    answers = [session.run(None, {"x": row[None]})[0].reshape(-1).tolist() for row in rows]
+    lists = pa.array([row.tolist() for row in rows], pa.list_(pa.list_(pa.float32())))
+    expected = {"y": pa.array(answers, pa.list_(pa.float32()))}
+    keep("onnx_lengths_tagger", model, {"x": lists}, expected, 1e-5, [])
+
+
 lengths()
 lengths_open()
 mixing()
+tagger()
 print(VERSIONS)

@@ -43,6 +43,11 @@ pub(super) struct ConditionBits {
     is_open: Vec<bool>,
 }
 
+/// The numbers of a row of a value.
+pub(super) fn width(value: &Value) -> usize {
+    value_tensor(value).map_or(0, row_length)
+}
+
 impl ConditionBits {
     /// These answers; `outline` are outputs such as a run gives, of whatever rows, and `longer`
     /// those of rows whose open axes are longer, in several ways.
@@ -55,7 +60,6 @@ impl ConditionBits {
         longer: &[Vec<Value>],
         batch: Option<usize>,
     ) -> Result<Self> {
-        let width = |value: &Value| value_tensor(value).map_or(0, row_length);
         let differs = |output: usize| {
             longer
                 .iter()

@@ -115,12 +115,12 @@ pub(super) fn row_cost(model: &GraphModel) -> Option<Made> {
 }
 
 /// Whether what the graph makes of a row depends on the rows alongside it, as it does where the
-/// mean of a batch is taken: two rows together and each alone give other bits, or only each alone
-/// gives anything.
+/// mean of a batch is taken or rows are sorted: three rows together and each alone give other bits,
+/// or only each alone gives anything.
 pub(super) fn mixes_rows(model: &GraphModel) -> bool {
-    const ROWS: usize = 2;
+    const ROWS: usize = 3;
     let (width, fuel) = (model.row_length(), Fuel::probing(PROBE_STEPS));
-    let all = varied(ROWS * width);
+    let all = unordered(width).concat();
     let run = |rows: std::ops::Range<usize>| -> Result<Vec<ArrayRef>> {
         let count = rows.len();
         let inputs = inputs(
@@ -279,6 +279,25 @@ fn varied(count: usize) -> Vec<f32> {
     (0..count as u32)
         .map(|index| index.wrapping_mul(0x9e37_79b9) as f32 / (1_u32 << 31) as f32 - 1.0)
         .collect()
+}
+
+/// Three rows of so many numbers. In no column they ascend or descend, as numbers or by their
+/// signs: a graph that sorts rows shows.
+fn unordered(width: usize) -> [Vec<f32>; 3] {
+    let sizes = varied(3 * width);
+    let mut rows = [(); 3].map(|()| Vec::with_capacity(width));
+    for (column, sizes) in sizes.chunks_exact(3).enumerate() {
+        let (near, far) = (
+            sizes[0].abs().min(sizes[2].abs()),
+            sizes[0].abs().max(sizes[2].abs()),
+        );
+        let sign = if column % 2 == 0 { 1.0 } else { -1.0 };
+        let values = [-sign * near, sign * sizes[1].abs(), -sign * far];
+        rows.iter_mut()
+            .zip(values)
+            .for_each(|(row, value)| row.push(value));
+    }
+    rows
 }
 
 /// The graph's inputs made of a table of numbers, as wide as they all are together.

@@ -71,6 +71,23 @@ fn graphs_whose_rows_change_each_other_run_row_by_row_even_if_they_are_too_slow_
 }
 
 #[test]
+fn graphs_that_sort_rows_run_row_by_row_whichever_way_they_sort() {
+    for largest in [0, 1] {
+        let sorting = model_of(1, |sketch, x| {
+            let shape = sketch.node("", "Shape", &[x], &[]);
+            let first = sketch.builder.constant(Tensor::vector(vec![0_i64]).into());
+            let rows = sketch.node("", "Gather", &[shape, first], &[]);
+            let attributes = [
+                ("axis", Attribute::Int(0)),
+                ("largest", Attribute::Int(largest)),
+            ];
+            sketch.node("", "TopK", &[x, rows], &attributes);
+        });
+        assert!(sorting.runs_as().ends_with("row by row"), "{largest}");
+    }
+}
+
+#[test]
 fn weights_that_many_nodes_share_are_not_packed_for_each() {
     let mut sketch = Sketch::default();
     let mut last = sketch.builder.input();

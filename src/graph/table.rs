@@ -10,7 +10,7 @@ use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field};
 
 use super::Graph;
-use super::answer::{Answer, ConditionBits, with_rows_first};
+use super::answer::{Answer, ConditionBits, width, with_rows_first};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
 use super::fuel::Made;
@@ -126,7 +126,7 @@ impl GraphModel {
     /// # Errors
     /// Fails if an output is of no kind that a column can hold.
     pub fn answered(mut self, answers: Vec<Answer>, outline: &[Value]) -> Result<Self> {
-        let longer = self.run_longer();
+        let longer = self.run_longer(outline);
         self.answers = ConditionBits::new(answers, outline, &longer, self.batch)?;
         let has_rows_first = |feed: &Feed| !feed.row_shape.is_empty() && feed.rows_axis == Some(0);
         let are_apart = self.batch.is_none()
@@ -169,19 +169,23 @@ impl GraphModel {
     }
 
     /// What rows give whose open axes are longer than those of the sample; by a little, and by so
-    /// much that what is pooled is longer too.
-    fn run_longer(&mut self) -> Vec<Vec<Value>> {
+    /// much that what is pooled is longer too. A graph of which no rows show something else than
+    /// `outline` runs on zeros: reshaping no elements has no one result.
+    fn run_longer(&mut self, outline: &[Value]) -> Vec<Vec<Value>> {
         let (sample, mut longer) = (self.sample, Vec::new());
+        let widths = |values: &[Value]| values.iter().map(width).collect::<Vec<usize>>();
+        let shows = |empty: Vec<Value>| widths(&empty) == widths(outline);
+        let is_shown = self.is_open() && self.run_empty().is_ok_and(shows);
         for length in [sample + 1, 2 * sample, 4 * sample]
             .into_iter()
             .filter(|_| self.is_open())
             .collect::<Vec<usize>>()
         {
             self.sample = length;
-            longer.extend(if self.batch.is_some() {
-                self.run_zeros()
-            } else {
+            longer.extend(if is_shown {
                 self.run_empty()
+            } else {
+                self.run_zeros()
             });
         }
         self.sample = sample;
