@@ -260,6 +260,14 @@ impl Error {
         std::iter::successors(self.source(), |&cause| cause.source())
     }
 
+    /// The operating system's own error underneath.
+    #[must_use]
+    pub fn system_error(&self) -> Option<&std::io::Error> {
+        self.causes()
+            .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+            .find(|cause| cause.raw_os_error().is_some())
+    }
+
     /// Message, place and causes in one line.
     #[must_use]
     pub fn in_one_line(&self) -> String {

@@ -18,20 +18,20 @@ use crate::output::publication::Manifest;
 use crate::storage::{Failure, Ordered};
 
 /// Files by their path.
-type Tree = BTreeMap<PathBuf, Vec<u8>>;
+pub(super) type Tree = BTreeMap<PathBuf, Vec<u8>>;
 
 /// No run of these tests does more.
 const MAX_OPERATIONS: u64 = 2_000;
 
 /// A directory in memory where there is one: thousands of runs wait for the disk otherwise.
-fn directory() -> TempDir {
+pub(super) fn directory() -> TempDir {
     tempfile::tempdir_in("/dev/shm")
         .or_else(|_| tempfile::tempdir())
         .unwrap()
 }
 
 /// Runs a line in which `{}` is the directory.
-fn tallow(room: &Path, line: &str) -> Result<(), String> {
+pub(super) fn tallow(room: &Path, line: &str) -> Result<(), String> {
     let line = line.replace("{}", &room.display().to_string());
     let arguments: Vec<OsString> = std::iter::once("tallow")
         .chain(line.split_whitespace())
@@ -45,7 +45,7 @@ fn tallow(room: &Path, line: &str) -> Result<(), String> {
     })
 }
 
-fn tree(directory: &Path) -> Tree {
+pub(super) fn tree(directory: &Path) -> Tree {
     let mut found = BTreeMap::new();
     let mut open = vec![directory.to_owned()];
     while let Some(path) = open.pop() {
@@ -65,7 +65,7 @@ fn tree(directory: &Path) -> Tree {
 }
 
 /// A tree with what differs from run to run, the times in reports and manifests, left empty.
-fn timeless(mut tree: Tree) -> Tree {
+pub(super) fn timeless(mut tree: Tree) -> Tree {
     let is_timed = |path: &Path| {
         path.to_string_lossy().ends_with("report.pq") || path.ends_with("manifest.json")
     };
@@ -95,7 +95,7 @@ fn put(directory: &Path, tree: &Tree) {
 }
 
 /// A model, and two inputs with bad rows.
-fn room() -> TempDir {
+pub(super) fn room() -> TempDir {
     let room = directory();
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/hostile/good.json");
     fs::copy(model, room.path().join("good.json")).unwrap();
@@ -115,35 +115,61 @@ fn room() -> TempDir {
     );
     fs::write(room.path().join("mended.csv"), corrected).unwrap();
     fs::create_dir(room.path().join("out")).unwrap();
+    super::failing_input::write_inputs(room.path());
     room
 }
 
 /// Looks at a directory after a failure, given all that was there before and all that is there
 /// after an undisturbed run.
-type Check = dyn Fn(&Path, &[Tree], &str);
+pub(super) type Check = dyn Fn(&Path, &[Tree], &str);
 
-/// Fails every operation of `line` in turn, on a disk on which `before` was run; `check` looks at
-/// what readers see after the failure. The kinds of failures take turns; with
-/// `TALLOW_SWEEP_SECONDS` every operation fails in every way.
+/// Fails every operation of `line` on the outputs in turn, on a disk on which `before` was run.
 fn at_every_operation(before: &[&str], line: &str, failure: Failure, check: &Check) {
-    let shifts = if std::env::var_os("TALLOW_SWEEP_SECONDS").is_some() {
-        3
-    } else {
-        1
+    let sweep = Sweep {
+        before,
+        line,
+        directory: "out",
+        min_failures: 20,
+        failure,
+        check,
     };
-    (0..shifts).for_each(|shift| at_every_operation_once(before, line, failure, shift, check));
+    sweep.run();
 }
 
-fn at_every_operation_once(
-    before: &[&str],
-    line: &str,
-    failure: Failure,
-    shift: u64,
-    check: &Check,
-) {
+/// Failures of every operation of a run in turn.
+pub(super) struct Sweep<'a> {
+    /// What was run before, on a disk that works.
+    pub(super) before: &'a [&'a str],
+    /// What is run.
+    pub(super) line: &'a str,
+    /// The directory whose operations fail.
+    pub(super) directory: &'a str,
+    /// So many failures at least end the run.
+    pub(super) min_failures: u64,
+    pub(super) failure: Failure,
+    /// Looks at what readers see after the failure.
+    pub(super) check: &'a Check,
+}
+
+impl Sweep<'_> {
+    /// Sweeps. The kinds of failures take turns; with `TALLOW_SWEEP_SECONDS` every operation fails
+    /// in every way.
+    pub(super) fn run(&self) {
+        let shifts = if std::env::var_os("TALLOW_SWEEP_SECONDS").is_some() {
+            3
+        } else {
+            1
+        };
+        (0..shifts).for_each(|shift| at_every_operation_once(self, shift));
+    }
+}
+
+fn at_every_operation_once(sweep: &Sweep<'_>, shift: u64) {
+    let Sweep { line, failure, .. } = *sweep;
     let room = room();
     let (room, out) = (room.path(), room.path().join("out"));
-    before.iter().for_each(|line| tallow(room, line).unwrap());
+    let before = sweep.before.iter();
+    before.for_each(|line| tallow(room, line).unwrap());
     let start = tree(&out);
     tallow(room, line).unwrap();
     let requested = timeless(tree(&out));
@@ -151,7 +177,7 @@ fn at_every_operation_once(
     let mut failed = 0;
     for number in 1..=MAX_OPERATIONS {
         put(&out, &start);
-        let order = Ordered::new(&out, number, failure, number + shift);
+        let order = Ordered::new(&room.join(sweep.directory), number, failure, number + shift);
         let result = tallow(room, line);
         let has_come = order.has_come();
         drop(order);
@@ -159,7 +185,7 @@ fn at_every_operation_once(
         if !has_come {
             assert_eq!(result, Ok(()), "{index}");
             assert!(
-                failed > 20,
+                failed >= sweep.min_failures,
                 "only {failed} of {number} failures were noticed"
             );
             return;
@@ -186,7 +212,7 @@ fn at_every_operation_once(
             }
             Err(_) => failed += 1,
         }
-        check(&out, &versions, &index);
+        (sweep.check)(&out, &versions, &index);
         let again = tallow(room, line);
         assert_eq!(again, Ok(()), "{index}: again");
         let found = timeless(tree(&out));
@@ -201,7 +227,7 @@ fn at_every_operation_once(
 }
 
 /// A data set that says it is whole is whole.
-fn check_dataset(out: &Path, _versions: &[Tree], index: &str) {
+pub(super) fn check_dataset(out: &Path, _versions: &[Tree], index: &str) {
     let directory = out.join("set");
     if !directory.join(SUCCESS).exists() {
         return;
@@ -276,7 +302,7 @@ fn correcting_a_data_set_survives_every_failure() {
 }
 
 /// What readers of single files see: each of them whole, and the old one or the new one.
-fn check_files(out: &Path, versions: &[Tree], index: &str) {
+pub(super) fn check_files(out: &Path, versions: &[Tree], index: &str) {
     for (path, bytes) in timeless(tree(out)) {
         assert!(
             is_hidden(&path)

@@ -129,6 +129,10 @@ struct JobFile {
 /// The table of a job file.
 fn options(path: &Path) -> Result<Table> {
     let bytes = read(path, MAX_BYTES).map_err(|error| {
+        let is_missing = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::NotFound;
+        if error.system_error().is_some_and(|cause| !is_missing(cause)) {
+            return error;
+        }
         error.hint(
             "`--job FILE` reads a job file; `--job-name NAME` names the job in metrics and lineage",
         )

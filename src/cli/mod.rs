@@ -16,6 +16,8 @@ mod evaluate;
 pub mod evaluate_args;
 #[cfg(test)]
 mod failing_disk;
+#[cfg(test)]
+mod failing_input;
 mod guide;
 mod inspect;
 mod job;

@@ -124,6 +124,9 @@ impl Manifest {
             return Ok(None);
         };
         from_json(directory, name).map(Some).map_err(|error| {
+            if error.system_error().is_some() {
+                return error;
+            }
             error.hint(
                 "it was damaged, or written by another version: `--restart --overwrite` makes the \
                  data set again, and replaces all parts that are there",

@@ -6,11 +6,11 @@
 //! who orders a failure, or what is in the files.
 
 #[cfg(not(test))]
-pub(super) use self::absent::{WatchedFile, before, watch};
+pub(super) use self::absent::{WatchedFile, before, read_length, watch};
 #[cfg(test)]
 pub(crate) use self::ordered::{Failure, Ordered};
 #[cfg(test)]
-pub(super) use self::ordered::{WatchedFile, before, watch};
+pub(super) use self::ordered::{WatchedFile, before, read_length, watch};
 
 #[cfg(not(test))]
 mod absent {
@@ -23,6 +23,10 @@ mod absent {
     #[expect(clippy::unnecessary_wraps, reason = "its twin in tests fails")]
     pub(in super::super) const fn before(_path: &Path) -> io::Result<()> {
         Ok(())
+    }
+
+    pub(in super::super) const fn read_length(_path: &Path, length: usize) -> usize {
+        length
     }
 
     pub(in super::super) fn watch(file: File, _path: &Path) -> File {
@@ -44,6 +48,9 @@ mod ordered {
         Once,
         /// Nothing works any more, as after the process has died or the disk was pulled out.
         FromThenOn,
+        /// Nothing fails, but from the operation on a read returns a few bytes, however many are
+        /// asked for.
+        ShortReads,
     }
 
     #[derive(Debug)]
@@ -94,15 +101,16 @@ mod ordered {
     }
 
     /// A full disk, a broken one, a call that a signal interrupted. What is interrupted again and
-    /// again is tried for ever, so a disk that fails from then on is full or broken.
+    /// again is tried for ever, so a disk that fails from then on is full, broken or read-only.
     fn error(kind: u64, failure: Failure) -> io::Error {
         const ENOSPC: i32 = 28;
         const EIO: i32 = 5;
         const EINTR: i32 = 4;
+        const EROFS: i32 = 30;
         let kinds: &[i32] = if failure == Failure::Once {
             &[ENOSPC, EIO, EINTR]
         } else {
-            &[ENOSPC, EIO]
+            &[ENOSPC, EIO, EROFS]
         };
         io::Error::from_raw_os_error(kinds[(kind % kinds.len() as u64) as usize])
     }
@@ -116,13 +124,27 @@ mod ordered {
             return Ok(());
         };
         order.asked += 1;
-        let fails = order.asked == order.number
-            || order.failure == Failure::FromThenOn && order.asked > order.number;
+        let fails = match order.failure {
+            Failure::Once => order.asked == order.number,
+            Failure::FromThenOn => order.asked >= order.number,
+            Failure::ShortReads => false,
+        };
         if fails {
             Err(error(order.kind, order.failure))
         } else {
             Ok(())
         }
+    }
+
+    /// The bytes that the system reads at once, of so many that are asked for: a few where short
+    /// reads were ordered.
+    pub(in super::super) fn read_length(path: &Path, length: usize) -> usize {
+        let orders = orders();
+        let order = orders
+            .iter()
+            .find(|order| path.starts_with(&order.directory))
+            .filter(|order| order.failure == Failure::ShortReads && order.asked >= order.number);
+        order.map_or(length, |order| length.min(1 + (order.asked % 7) as usize))
     }
 
     /// A file of whose last write, if it fails, half is written.

@@ -146,11 +146,7 @@ impl SharedFile {
     /// Fails if the bytes cannot be read.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let mut reader = self.reader_from(offset);
-        at(
-            &self.path,
-            "cannot read the file",
-            fault::before(&self.path).and_then(|()| reader.read(buffer)),
-        )
+        at(&self.path, "cannot read the file", reader.read(buffer))
     }
 
     /// Fills `buffer` with the bytes from `offset` on.
@@ -260,6 +256,7 @@ impl SharedFile {
     pub fn reader_from(&self, offset: u64) -> FileReader {
         FileReader {
             file: Arc::clone(&self.file),
+            path: Arc::clone(&self.path),
             offset,
         }
     }
@@ -269,13 +266,17 @@ impl SharedFile {
 #[derive(Clone, Debug)]
 pub struct FileReader {
     file: Arc<File>,
+    path: Arc<Path>,
     offset: u64,
 }
 
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            match self.file.read_at(buffer, self.offset) {
+            let length = fault::read_length(&self.path, buffer.len());
+            let read = fault::before(&self.path)
+                .and_then(|()| self.file.read_at(&mut buffer[..length], self.offset));
+            match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => {
                     let count = result?;

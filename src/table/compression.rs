@@ -4,7 +4,7 @@
 //! Owns the undoing of compression, streamed in bounded memory. It must not know what the text
 //! inside means.
 
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -12,6 +12,9 @@ use super::encoding::{Encoding, Malformed};
 use crate::error::{Error, Result};
 use crate::interrupt::check_process;
 use crate::storage;
+
+/// No mark of a compression is longer.
+const MAGIC_BYTES: usize = 8;
 
 /// What is read from the disk at once.
 const READ_BUFFER_BYTES: usize = 256 << 10;
@@ -133,11 +136,16 @@ impl Stream {
     /// # Errors
     /// As [`Stream::new`].
     pub fn encoded(reader: impl Read + Send + 'static, encoding: Encoding) -> Result<Self> {
-        let mut buffered = BufReader::with_capacity(READ_BUFFER_BYTES, Stoppable(reader));
-        let head = buffered
-            .fill_buf()
+        let mut reader = Stoppable(reader);
+        let mut head = Vec::with_capacity(MAGIC_BYTES);
+        // One read may return less than the mark of a compression.
+        (&mut reader)
+            .take(MAGIC_BYTES as u64)
+            .read_to_end(&mut head)
             .map_err(|error| Compression::Plain.error(error))?;
-        let compression = Compression::of(head)?;
+        let compression = Compression::of(&head)?;
+        let whole = io::Cursor::new(head).chain(reader);
+        let buffered = BufReader::with_capacity(READ_BUFFER_BYTES, whole);
         let reader: Box<dyn Read + Send> = match compression {
             Compression::Plain => Box::new(buffered),
             Compression::Gzip => Box::new(MultiGzDecoder::new(buffered)),
@@ -235,6 +243,23 @@ mod tests {
         );
         assert_eq!(read_all(b"abcd".to_vec()).unwrap(), b"abcd");
         assert_eq!(read_all(Vec::new()).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_reader_that_returns_a_few_bytes_at_once_is_recognised() {
+        struct Slow(io::Cursor<Vec<u8>>);
+        impl Read for Slow {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                let length = buffer.len().min(1);
+                self.0.read(&mut buffer[..length])
+            }
+        }
+        for bytes in [gzip(b"id\n1\n"), zstd(b"id\n1\n"), b"id\n1\n".to_vec()] {
+            let mut stream = Stream::new(Slow(io::Cursor::new(bytes))).unwrap();
+            let mut all = Vec::new();
+            stream.read_more(&mut all, 100).unwrap();
+            assert_eq!(all, b"id\n1\n");
+        }
     }
 
     #[test]

@@ -93,9 +93,12 @@ impl BadFile {
             .column
             .as_ref()
             .map_or(String::new(), |column| format!(", column `{column}`"));
+        let system = error
+            .system_error()
+            .map_or(String::new(), |cause| format!(": {cause}"));
         Self {
             path: path.to_owned(),
-            reason: format!("{}{row}{column}", error.message()),
+            reason: format!("{}{row}{column}{system}", error.message()),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::storage::{Extent, SpillFile};
 
 /// The bytes of records that are collected before they are put aside.
-pub const DEFAULT_RUN_BYTES: usize = 64 << 20;
+pub const DEFAULT_RUN_BYTES: usize = if cfg!(test) { 256 } else { 64 << 20 };
 
 /// The size of a block of a run: one of every run is in memory while runs are merged.
 const BLOCK_BYTES: usize = 64 << 10;

@@ -105,6 +105,7 @@ mod ends;
 
 // Full disks, vanishing directories, restless readers.
 mod disk;
+mod permissions;
 
 // Random tables, whose every row must be where the ledger says.
 mod ledger;

@@ -3,8 +3,9 @@
 //! another seed.
 //!
 //! Faults (a full disk, an I/O error, an interrupted call at the k-th file operation) are swept
-//! where the hook for them is, in the unit tests of `src/cli/failing_disk.rs`, with the same two
-//! variables.
+//! where the hook for them is, in the unit tests of `src/cli/failing_disk.rs` (outputs) and
+//! `src/cli/failing_input.rs` (streamed inputs and short reads): with `TALLOW_SWEEP_SECONDS` every
+//! operation fails in every way.
 
 mod determinism;
 mod kills;
