@@ -19,9 +19,11 @@
 //! `TALLOW_FUZZ_WORKERS=n` is the number of processes. Finds become small files in `data/hostile`,
 //! with their message in `hostile.rs`, or a row of a table in the test of their kind.
 
+mod archive;
 mod coverage;
 mod judge;
 mod kept;
+mod pickle;
 mod seeds;
 mod seeds_further;
 mod structure;

@@ -62,6 +62,10 @@ pub(crate) fn groups() -> Vec<Group> {
         Group::new("xgboost", golden("xgboost")),
         Group::new("lightgbm", golden("lightgbm")),
         Group::new("catboost", golden("catboost")),
+        Group::new("cbm", cbm()),
+        Group::new("sklearn", golden("sklearn")),
+        Group::new("pickles", pickles()),
+        Group::new("archives", archives()),
         Group::new("network", golden("network")),
         Group::new("onnx", golden("onnx")),
         Group::new("nodes", nodes()),
@@ -142,6 +146,75 @@ fn golden(library: &str) -> Vec<Case> {
     }
     cases.sort_by(|left, right| left.files.cmp(&right.files));
     cases
+}
+
+/// Cases of `CatBoost` whose model is a `.cbm` file.
+fn cbm() -> Vec<Case> {
+    let mut cases = golden("catboost");
+    cases.retain(|case| case.model.ends_with(".cbm"));
+    cases
+}
+
+/// The files of `data/golden/pickles`: every protocol and container, with other names too.
+fn pickles() -> Vec<Case> {
+    let files = tree(&data("golden/pickles")).into_iter();
+    let files = files.filter(|(name, bytes)| !name.ends_with(".outline") && bytes.len() < 60_000);
+    let rows = "x0,x1,x2,x3\n0.5,1,2,3\n,0,0,0\n-1,1e3,7,7\n";
+    let named = |(index, (name, bytes)): (usize, (String, Vec<u8>))| {
+        let ending = ["pkl", "joblib", "skops", "json"][index % 4];
+        let ending = if name.contains("skops") {
+            "skops"
+        } else {
+            ending
+        };
+        let model = format!("model.{ending}");
+        Case {
+            files: vec![(model.clone(), bytes), ("rows.csv".to_owned(), rows.into())],
+            model,
+            data: "rows.csv".to_owned(),
+            line: "".into(),
+        }
+    };
+    files.enumerate().map(named).collect()
+}
+
+/// Archives and streams around models and tables, also within each other.
+fn archives() -> Vec<Case> {
+    let skops = tree(&data("golden/pickles")).into_iter();
+    let skops = skops.filter(|(name, _)| name.contains("skops"));
+    let inner = skops.chain([
+        ("good.json".to_owned(), read("hostile/good.json")),
+        ("data.pkl".to_owned(), b"\x80\x02}q\x00.".to_vec()),
+        ("rows.csv".to_owned(), b"id,a,b\n1,0.5,1\n".to_vec()),
+    ]);
+    let packed = |(name, bytes): (String, Vec<u8>)| {
+        let zlib = |bytes: &[u8]| {
+            let mut encoder =
+                flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let zip = super::archive::archive(&[(name.into_bytes(), bytes.clone())]);
+        [zlib(&bytes), zlib(&zip), zip, bytes]
+    };
+    let rows = b"id,a,b\n1,0.5,1\n".to_vec();
+    let cases = inner
+        .flat_map(packed)
+        .enumerate()
+        .flat_map(|(index, bytes)| {
+            let model = ["model.skops", "model.joblib", "model.zip"][index % 3].to_owned();
+            let of_model = Case {
+                files: vec![
+                    (model.clone(), bytes.clone()),
+                    ("rows.csv".to_owned(), rows.clone()),
+                ],
+                model,
+                data: "rows.csv".to_owned(),
+                line: "".into(),
+            };
+            [of_model, with_good_model("rows.csv", bytes)]
+        });
+    cases.collect()
 }
 
 pub(crate) fn with_good_model(name: &str, bytes: Vec<u8>) -> Case {

@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 
 use serde_json::{Map, Number, Value};
 
+use super::{archive, pickle};
 use crate::mutation::{Generator, mutate};
 
 /// Deeper or larger documents are left to the mutations of bytes.
@@ -20,6 +21,18 @@ pub(crate) fn mutate_structure(random: &mut Generator, bytes: &mut Vec<u8>, dono
         footer(random, bytes, donor)
     } else if bytes.starts_with(&[0x1f, 0x8b]) || bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         compressed(random, bytes, donor)
+    } else if archive::is_zip(bytes) {
+        archive::zip(random, bytes, &mut |random, bytes| {
+            within(random, bytes, donor)
+        })
+    } else if archive::is_zlib(bytes) {
+        archive::zlib(random, bytes, &mut |random, bytes| {
+            within(random, bytes, donor)
+        })
+    } else if bytes.starts_with(b"CBM1") {
+        flat(random, bytes)
+    } else if pickle::is_pickle(bytes) {
+        pickle::mutated(random, bytes, donor)
     } else if bytes.get(8) == Some(&b'{') {
         safetensors(random, bytes, donor)
     } else if let Ok(text) = std::str::from_utf8(bytes) {
@@ -34,6 +47,37 @@ pub(crate) fn mutate_structure(random: &mut Generator, bytes: &mut Vec<u8>, dono
         *bytes = new;
     }
     is_done
+}
+
+/// Mutates what an archive or a stream holds.
+fn within(random: &mut Generator, bytes: &mut Vec<u8>, donor: &[u8]) {
+    if random.below(3) == 0 || !mutate_structure(random, bytes, donor) {
+        mutate(random, bytes, donor);
+    }
+}
+
+/// Changes numbers of a `FlatBuffer`: offsets, lengths and values stand at multiples of four.
+fn flat(random: &mut Generator, bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut all = bytes.to_vec();
+    let words = all.len() / 4;
+    for _ in 0..=random.below(4) {
+        // The first two are the file's mark and the buffer's length.
+        let start = 4 * (2 + random.below(words.checked_sub(2)?));
+        let word = all.get_mut(start..start + 4)?;
+        let own = u32::from_le_bytes(word.try_into().ok()?);
+        let new = match random.below(8) {
+            0 => own.wrapping_add(1),
+            1 => own.wrapping_sub(1),
+            2 => own.wrapping_add(4),
+            3 => own.wrapping_sub(4),
+            4 => own ^ (1 << random.below(32)),
+            5 => u32::MAX - random.below(8) as u32,
+            6 => random.below(64) as u32,
+            _ => bytes.len() as u32 - random.below(16) as u32,
+        };
+        word.copy_from_slice(&new.to_le_bytes());
+    }
+    Some(all)
 }
 
 fn json(random: &mut Generator, text: &str, donor: &[u8]) -> Option<Vec<u8>> {
