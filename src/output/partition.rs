@@ -17,6 +17,7 @@ use arrow_ipc::writer::StreamWriter;
 use crate::error::{Error, Result};
 use crate::storage::{Extent, SpillFile, make_directory};
 use crate::table::chunk::declared;
+use crate::table::row_size::RowSizes;
 
 /// What waits in memory before it is put aside; nearly nothing in unit tests, whose failing disks
 /// are to be met here too.
@@ -74,18 +75,22 @@ impl PartitionedRows {
                 "partition by columns with fewer values, or pass a lower `--rows-per-part`",
             ));
         }
-        let rows = declared(rows, &self.schema)?;
-        self.waiting_bytes += rows.get_array_memory_size() + ARRAY_BYTES * rows.num_columns();
-        self.partitions
-            .entry(directory)
-            .or_default()
-            .waiting
-            .push(rows);
-        if self.waiting_bytes >= self.max_waiting_bytes {
-            self.put_aside()
-        } else {
-            Ok(())
+        // Rows that were read share their texts; in the types of the schema each has its own.
+        let sizes = RowSizes::new(rows);
+        let mut start = 0;
+        while start < rows.num_rows() {
+            let left = rows.num_rows() - start;
+            let count = sizes.rows_until(start, left, &mut 0, self.max_waiting_bytes);
+            let some = declared(&rows.slice(start, count), &self.schema)?;
+            start += count;
+            self.waiting_bytes += some.get_array_memory_size() + ARRAY_BYTES * some.num_columns();
+            let partition = self.partitions.entry(directory.clone()).or_default();
+            partition.waiting.push(some);
+            if self.waiting_bytes >= self.max_waiting_bytes {
+                self.put_aside()?;
+            }
         }
+        Ok(())
     }
 
     fn put_aside(&mut self) -> Result<()> {

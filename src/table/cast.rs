@@ -3,9 +3,14 @@
 //! Only casts that keep every value are made; what would lose something is a contract error that
 //! names both types.
 
-use arrow::array::{Array, ArrayRef};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, GenericListArray, MapArray, OffsetSizeTrait, StructArray,
+};
+use arrow::buffer::OffsetBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, FieldRef, TimeUnit};
 
 use super::int96;
 use crate::error::{Error, Result};
@@ -170,6 +175,54 @@ fn is_binary(data_type: &DataType) -> bool {
     )
 }
 
+/// The column without the elements of lists that belong to other rows: a cast of some rows would
+/// make new ones of all.
+fn without_others(column: &ArrayRef) -> ArrayRef {
+    match column.data_type() {
+        DataType::List(field) => of_own_elements(field, column.as_list::<i32>()),
+        DataType::LargeList(field) => of_own_elements(field, column.as_list::<i64>()),
+        DataType::Map(field, is_sorted) => {
+            let map = column.as_map();
+            let (offsets, start, length) = own_offsets(map.offsets());
+            let entries = of_own_fields(&map.entries().slice(start, length));
+            let own = MapArray::try_new(
+                Arc::clone(field),
+                offsets,
+                entries,
+                map.nulls().cloned(),
+                *is_sorted,
+            );
+            own.map_or_else(|_| Arc::clone(column), |own| Arc::new(own) as ArrayRef)
+        }
+        DataType::Struct(_) => Arc::new(of_own_fields(column.as_struct())),
+        _ => Arc::clone(column),
+    }
+}
+
+fn of_own_fields(rows: &StructArray) -> StructArray {
+    let columns = rows.columns().iter().map(without_others).collect();
+    let own = StructArray::try_new(rows.fields().clone(), columns, rows.nulls().cloned());
+    own.unwrap_or_else(|_| rows.clone())
+}
+
+fn of_own_elements<O: OffsetSizeTrait>(field: &FieldRef, list: &GenericListArray<O>) -> ArrayRef {
+    let (offsets, start, length) = own_offsets(list.offsets());
+    let values = without_others(&list.values().slice(start, length));
+    let own = GenericListArray::try_new(Arc::clone(field), offsets, values, list.nulls().cloned());
+    own.map_or_else(|_| Arc::new(list.clone()) as ArrayRef, |own| Arc::new(own))
+}
+
+/// The offsets counted from 0, and the first element and number of elements that they span.
+fn own_offsets<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>) -> (OffsetBuffer<O>, usize, usize) {
+    let (start, end) = (offsets.first(), offsets.last());
+    let counted: Vec<O> = offsets.iter().map(|offset| *offset - start).collect();
+    (
+        OffsetBuffer::new(counted.into()),
+        start.as_usize(),
+        (end - start).as_usize(),
+    )
+}
+
 /// The column in another type, every value kept.
 ///
 /// # Errors
@@ -185,7 +238,7 @@ pub fn cast_column(column: &ArrayRef, expected: &DataType) -> Result<ArrayRef> {
         safe: false,
         ..CastOptions::default()
     };
-    cast_with_options(column, expected, &strict).map_err(|error| {
+    cast_with_options(&without_others(column), expected, &strict).map_err(|error| {
         Error::contract(format!(
             "a value of type {} does not fit {expected}",
             column.data_type()

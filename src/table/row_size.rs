@@ -1,10 +1,12 @@
 //! What rows take, in bytes: a function of their values and types alone, so that what is cut by it
 //! is cut at the same positions in every run.
 
+use std::sync::Arc;
+
 use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, RecordBatch};
 use arrow::datatypes::DataType;
 
-/// What an element of a list counts at least; texts in lists are short.
+/// What an element of a list counts at least.
 const ELEMENT_BYTES: usize = 8;
 
 /// What a text or a list counts alongside its content: where it ends.
@@ -90,8 +92,8 @@ pub fn is_varying(data_type: &DataType) -> bool {
     }
 }
 
-/// Adds the size of the column's value in each row, for types whose values vary. Says whether they
-/// do.
+/// Adds the size of the column's value in each row, for types whose values vary. Returns whether
+/// they do.
 fn add_sizes(column: &ArrayRef, sizes: &mut [usize]) -> bool {
     fn add(column: &ArrayRef, sizes: &mut [usize], lengths: impl Iterator<Item = usize>) {
         match column.nulls().filter(|nulls| nulls.null_count() > 0) {
@@ -113,7 +115,6 @@ fn add_sizes(column: &ArrayRef, sizes: &mut [usize]) -> bool {
             .windows(2)
             .map(|ends| (ends[1] - ends[0]).as_usize())
     }
-    let element = |data_type: &DataType| fixed_width(data_type).max(ELEMENT_BYTES);
     // A view's lowest 32 bits are its length.
     let of_views = |views: &[u128], sizes: &mut [usize]| {
         add(
@@ -145,32 +146,74 @@ fn add_sizes(column: &ArrayRef, sizes: &mut [usize]) -> bool {
             sizes,
             between(column.as_binary::<i64>().value_offsets()),
         ),
-        DataType::List(field) => {
-            let width = element(field.data_type());
-            add(
-                column,
-                sizes,
-                between(column.as_list::<i32>().value_offsets()).map(|count| width * count),
-            );
+        DataType::List(_) => {
+            let list = column.as_list::<i32>();
+            add(column, sizes, of_lists(list.value_offsets(), list.values()));
         }
-        DataType::LargeList(field) => {
-            let width = element(field.data_type());
-            add(
-                column,
-                sizes,
-                between(column.as_list::<i64>().value_offsets()).map(|count| width * count),
-            );
+        DataType::LargeList(_) => {
+            let list = column.as_list::<i64>();
+            add(column, sizes, of_lists(list.value_offsets(), list.values()));
+        }
+        DataType::Map(..) => {
+            let map = column.as_map();
+            let entries: ArrayRef = Arc::new(map.entries().clone());
+            add(column, sizes, of_lists(map.value_offsets(), &entries));
+        }
+        DataType::FixedSizeList(_, length) => {
+            let list = column.as_fixed_size_list();
+            let length = usize::try_from(*length).unwrap_or(0);
+            let mut own = vec![0; list.values().len()];
+            if !add_sizes(list.values(), &mut own) {
+                return false;
+            }
+            let sums = own.chunks(length.max(1)).map(|own| own.iter().sum());
+            add(column, sizes, sums);
+        }
+        DataType::Struct(_) => {
+            let mut own = vec![0; column.len()];
+            let fields = column.as_struct().columns().iter();
+            let varying = fields.filter(|field| add_sizes(field, &mut own)).count();
+            if varying == 0 {
+                return false;
+            }
+            add(column, sizes, own.into_iter());
         }
         _ => return false,
     }
     true
 }
 
+/// What lists take that begin and end at these offsets of their elements.
+fn of_lists<O: OffsetSizeTrait>(offsets: &[O], elements: &ArrayRef) -> impl Iterator<Item = usize> {
+    let width = fixed_width(elements.data_type()).max(ELEMENT_BYTES);
+    let mut own = Vec::new();
+    if is_deep(elements.data_type()) {
+        own.resize(elements.len(), 0);
+        add_sizes(elements, &mut own);
+    }
+    offsets.windows(2).map(move |ends| {
+        let (start, end) = (ends[0].as_usize(), ends[1].as_usize());
+        let varying = own.get(start..end).unwrap_or_default();
+        width * (end - start) + varying.iter().sum::<usize>()
+    })
+}
+
+/// Whether elements of a type may be longer than others, at any depth.
+fn is_deep(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().any(|field| is_deep(field.data_type())),
+        DataType::FixedSizeList(field, _) => is_deep(field.data_type()),
+        DataType::Dictionary(..) => false,
+        other => is_varying(other),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::{
+        Int32Builder, Int64Array, ListBuilder, MapBuilder, StringArray, StringBuilder, StructArray,
+    };
+    use arrow::datatypes::Field;
 
     use super::*;
 
@@ -194,5 +237,38 @@ mod tests {
         );
         let mut bytes = 0;
         assert_eq!((texts.rows_until(0, 5, &mut bytes, 30), bytes), (3, 46));
+    }
+
+    #[test]
+    fn what_lists_structs_and_maps_hold_is_counted() {
+        let text = |value: &str| value.to_owned();
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value([Some(text("abc")), None, Some(text("defgh"))]);
+        lists.append_value([Some(text("x"))]);
+        lists.append_null();
+        lists.append_value(Vec::<Option<String>>::new());
+        let lists = lists.finish();
+        let structs = StructArray::from(vec![(
+            Arc::new(Field::new("l", lists.data_type().clone(), true)),
+            Arc::new(lists.clone()) as ArrayRef,
+        )]);
+        let mut maps = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        for count in [2, 0, 1, 0] {
+            for _ in 0..count {
+                maps.keys().append_value("key");
+                maps.values().append_value(1);
+            }
+            maps.append(true).unwrap();
+        }
+        let sizes = |column: ArrayRef| {
+            let mut sizes = vec![0; column.len()];
+            assert!(add_sizes(&column, &mut sizes));
+            sizes
+        };
+        // 8 bytes for an element and what its text takes.
+        assert_eq!(sizes(Arc::new(lists.clone())), [32, 9, 0, 0]);
+        assert_eq!(sizes(Arc::new(structs)), [32, 9, 0, 0]);
+        assert_eq!(sizes(Arc::new(maps.finish())), [22, 0, 11, 0]);
+        assert_eq!(sizes(Arc::new(lists.slice(1, 2))), [9, 0]);
     }
 }

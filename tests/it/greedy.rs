@@ -10,8 +10,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, DictionaryArray, Float32Array, Int32Array, RecordBatch, StringArray};
-use arrow::datatypes::Int32Type;
+use arrow::array::{
+    Array, ArrayRef, DictionaryArray, Float32Array, Int32Array, ListArray, MapArray, RecordBatch,
+    StringArray, StringViewBuilder, StructArray,
+};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, Field, Int32Type};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::ArrowWriterOptions;
 
 use crate::harness::{Room, data};
 use crate::text_models::{lay_out, table_of};
@@ -487,5 +493,87 @@ fn long_texts_are_counted_before_they_are_tokenized() {
             "{name}: {} MiB: {message}",
             peak / MIB
         );
+    }
+}
+
+/// 400 rows with one text again and again, 400 MB if each has its own: alone, and within lists,
+/// structs and maps.
+fn repeated_texts() -> Vec<(&'static str, ArrayRef)> {
+    const ROWS: usize = 400;
+    const COUNT: usize = 1_000;
+    let word = "y".repeat(1_000);
+    let words = |count: usize, word: &str| -> ArrayRef {
+        let mut builder = StringViewBuilder::new().with_deduplicate_strings();
+        (0..count).for_each(|_| builder.append_value(word));
+        Arc::new(builder.finish())
+    };
+    let field =
+        |name: &str, array: &ArrayRef| Arc::new(Field::new(name, array.data_type().clone(), true));
+    let lists = |elements: ArrayRef, count: usize| -> ArrayRef {
+        let offsets = OffsetBuffer::from_repeated_length(count, elements.len() / count);
+        Arc::new(ListArray::new(
+            field("item", &elements),
+            offsets,
+            elements,
+            None,
+        ))
+    };
+    let of = |array: ArrayRef| -> ArrayRef {
+        Arc::new(StructArray::from(vec![(field("s", &array), array)]))
+    };
+    let all = || words(ROWS * COUNT, &word);
+    let (key, value) = (words(ROWS * COUNT, "k"), all());
+    let entries = StructArray::from(vec![
+        (Arc::new(Field::new("key", DataType::Utf8View, false)), key),
+        (field("value", &value), value),
+    ]);
+    let entry = Arc::new(Field::new("entries", entries.data_type().clone(), false));
+    let offsets = OffsetBuffer::from_repeated_length(COUNT, ROWS);
+    let map: ArrayRef = Arc::new(MapArray::new(entry, offsets, entries, None, false));
+    let long = || words(ROWS, &"y".repeat(1_000_000));
+    vec![
+        ("text", long()),
+        ("struct", of(long())),
+        ("list", lists(all(), COUNT)),
+        ("list of lists", lists(lists(all(), 100), COUNT / 100)),
+        ("list of structs", lists(of(all()), COUNT)),
+        ("map", map),
+    ]
+}
+
+#[test]
+fn texts_in_nested_columns_are_counted_where_they_are_copied() {
+    let room = room();
+    for (what, texts) in repeated_texts() {
+        let rows = texts.len();
+        let half: ArrayRef = Arc::new(Float32Array::from(vec![0.5; rows]));
+        let shop: ArrayRef = Arc::new(StringArray::from(vec!["n"; rows]));
+        let batch = RecordBatch::try_from_iter([
+            ("a", half.clone()),
+            ("b", half),
+            ("shop", shop),
+            ("texts", texts),
+        ])
+        .unwrap();
+        let options = ArrowWriterOptions::new().with_skip_arrow_metadata(true);
+        let file = std::fs::File::create(room.path("rows.parquet")).unwrap();
+        let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        for output in ["out.parquet", "out/ --partition-by shop"] {
+            let line = format!(
+                "score --quiet --model good.json rows.parquet --output {output} --overwrite \
+                 --passthrough all --memory 300MiB"
+            );
+            let Ended {
+                code,
+                message,
+                peak,
+                ..
+            } = watched(&room, "", &line);
+            assert_eq!(code, Some(0), "{what}, {output}: {message}");
+            let mib = peak / MIB;
+            assert!(mib < 300, "{what}, {output}: {mib} MiB");
+        }
     }
 }
