@@ -4,7 +4,7 @@ use super::list::{all_items, assignment, items};
 use crate::contract::Policy;
 use crate::contract::binding::{BindingOptions, first_duplicate};
 use crate::count::counted;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 use crate::feature::missing::{DEFAULT_WORDS, MissingValues};
 use crate::format::{GraphFeatures, RowsAxis, TreeSelection};
 use crate::model::OffsetRule;
@@ -246,7 +246,20 @@ pub(super) fn missing_values(texts: &[String], is_untyped: bool) -> Result<Missi
     };
     for text in texts {
         match assignment(text) {
-            Some((column, tokens)) => values.columns.push((column, items("--missing", tokens)?)),
+            Some((column, tokens)) => {
+                if let Some((first, second)) = two_assignments(tokens) {
+                    let error = Error::usage(format!(
+                        "`--missing {text}` names two columns, and it takes one at a time"
+                    ));
+                    let first = shell_word(&format!("{column}={first}"));
+                    return Err(error.hint(format!(
+                        "repeat it: `--missing {first} --missing {}`; quote a value that holds a \
+                         `=`: `'\"a=b\"'`",
+                        shell_word(second)
+                    )));
+                }
+                values.columns.push((column, items("--missing", tokens)?));
+            }
             None => values
                 .everywhere
                 .get_or_insert_default()
@@ -258,6 +271,16 @@ pub(super) fn missing_values(texts: &[String], is_untyped: bool) -> Result<Missi
     Ok(values)
 }
 
+/// The values of a column, and what follows them, if that is another column with its values.
+fn two_assignments(values: &str) -> Option<(&str, &str)> {
+    let (first, _) = values.split_once('=')?;
+    let (first, second) = first.rsplit_once(',')?;
+    let is_quoted = values.contains('"');
+    (!is_quoted)
+        .then(|| (first, &values[first.len() + 1..]))
+        .filter(|_| !second.is_empty())
+}
+
 /// `POLICY` for all columns (`*`) or `COLUMN=POLICY`; a column may be in double quotes, as in
 /// lists.
 fn policy(flag: &str, text: &str) -> Result<(String, Policy)> {
@@ -266,6 +289,20 @@ fn policy(flag: &str, text: &str) -> Result<(String, Policy)> {
         Some((column, name)) => (column.as_str(), *name),
         None => text.rsplit_once('=').unwrap_or(("*", text)),
     };
+    let two = ["=error,", "=reject,", "=null,"]
+        .iter()
+        .filter(|_| quoted.is_none())
+        .find_map(|between| text.find(between).map(|start| start + between.len()));
+    if let Some(end) = two {
+        let error = Error::usage(format!(
+            "`{flag} {text}` names two columns, and it takes one at a time"
+        ));
+        return Err(error.hint(format!(
+            "repeat it: `{flag} {} {flag} {}`",
+            shell_word(&text[..end - 1]),
+            shell_word(&text[end..])
+        )));
+    }
     let policy = match name {
         "error" => Policy::Error,
         "reject" => Policy::Reject,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::compression;
 use crate::error::{Error, shell_word};
+use crate::storage;
 
 /// What to do about a file.
 #[derive(Clone, Copy)]
@@ -133,10 +134,30 @@ const MAGIC: &[(usize, &[u8], &str, Remedy)] = &[
     ),
     (257, b"ustar", "a tar archive", Run("tar -xf FILE")),
     (0, b"Rar!\x1a\x07", "a RAR archive", Run("unrar x FILE")),
-    (0, b"BZh", "a bzip2 file", Run("bunzip2 -k FILE")),
-    (0, b"\xfd7zXZ\0", "an xz file", Run("unxz -k FILE")),
-    (0, b"\x5d\0\0", "an lzma file", Run("unlzma -k FILE")),
-    (0, b"\x04\x22\x4d\x18", "an lz4 file", Run("lz4 -d FILE")),
+    (
+        0,
+        b"BZh",
+        "a bzip2 file",
+        Run("bzip2 -dc < FILE > UNPACKED"),
+    ),
+    (
+        0,
+        b"\xfd7zXZ\0",
+        "an xz file",
+        Run("xz -dc < FILE > UNPACKED"),
+    ),
+    (
+        0,
+        b"\x5d\0\0",
+        "an lzma file",
+        Run("xz --format=lzma -dc < FILE > UNPACKED"),
+    ),
+    (
+        0,
+        b"\x04\x22\x4d\x18",
+        "an lz4 file",
+        Run("lz4 -dc < FILE > UNPACKED"),
+    ),
     (
         0,
         b"7z\xbc\xaf\x27\x1c",
@@ -147,9 +168,14 @@ const MAGIC: &[(usize, &[u8], &str, Remedy)] = &[
         0,
         b"\x1f\x9d",
         "a file compressed by compress",
-        Run("uncompress -k FILE"),
+        Run("gzip -dc < FILE > UNPACKED"),
     ),
-    (0, b"\x89LZO\0", "an lzop file", Run("lzop -d FILE")),
+    (
+        0,
+        b"\x89LZO\0",
+        "an lzop file",
+        Run("lzop -dc < FILE > UNPACKED"),
+    ),
     (
         0,
         b"\xff\x06\0\0sNaPpY",
@@ -352,9 +378,22 @@ fn is_json(text: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// The command with the names of the file and of what it writes, which is none that is there.
 fn with_names(command: &str, path: &Path) -> String {
     let file = path.display().to_string();
     let stem = path.with_extension("").display().to_string();
+    let ending = [".parquet", ".csv"]
+        .into_iter()
+        .find(|ending| command.contains(&format!("STEM{ending}")))
+        .unwrap_or_default();
+    let stem = unused(&stem, ending);
+    let unpacked = match path.extension().map(|ending| ending.to_string_lossy()) {
+        Some(ending) if !PACKED.contains(&&*ending.to_ascii_lowercase()) => {
+            let ending = format!(".{ending}");
+            unused(&path.with_extension("").display().to_string(), &ending) + &ending
+        }
+        _ => unused(&path.with_extension("").display().to_string(), ""),
+    };
     let is_quoted = command.contains('"');
     let is_plain = |text: &str| shell_word(text) == text;
     if is_quoted && !(is_plain(&file) && is_plain(&stem)) {
@@ -370,6 +409,21 @@ fn with_names(command: &str, path: &Path) -> String {
     command
         .replace("FILE", &word(&file))
         .replace("STEM", &word(&stem))
+        .replace("UNPACKED", &word(&unpacked))
+}
+
+/// Endings of compressed files, which their tools take off.
+const PACKED: [&str; 6] = ["bz2", "xz", "lzma", "lz4", "z", "lzo"];
+
+/// A name, without its ending, that no file has: a command must not write over its own input.
+fn unused(stem: &str, ending: &str) -> String {
+    let is_free = |stem: &str| {
+        storage::find(Path::new(&format!("{stem}{ending}"))).is_ok_and(|found| found.is_none())
+    };
+    std::iter::once(stem.to_owned())
+        .chain((1..100).map(|number| format!("{stem}-{number}")))
+        .find(|stem| is_free(stem))
+        .unwrap_or_else(|| stem.to_owned())
 }
 
 #[cfg(test)]
@@ -497,12 +551,31 @@ mod tests {
         };
         assert_eq!(
             hint(b"BZh91AY&SY\0", "in/x.csv.bz2"),
-            "bunzip2 -k in/x.csv.bz2"
+            "bzip2 -dc < in/x.csv.bz2 > in/x.csv"
         );
         assert_eq!(
             hint(b"BZh91AY&SY\0", "in/my x.csv.bz2"),
-            "bunzip2 -k 'in/my x.csv.bz2'"
+            "bzip2 -dc < 'in/my x.csv.bz2' > 'in/my x.csv'"
         );
+        // Nothing that is there is written over, the file itself least of all.
+        let room = tempfile::tempdir().unwrap();
+        let path = |name: &str| room.path().join(name).display().to_string();
+        for name in ["x.csv", "y.parquet"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        let (csv, parquet) = (path("x.csv"), path("y.parquet"));
+        assert_eq!(
+            hint(b"SQLite format 3\0", &csv),
+            format!(
+                "sqlite3 -header -csv {csv} 'select * from the_table' > {}",
+                path("x-1.csv")
+            )
+        );
+        assert_eq!(
+            hint(b"\xfd7zXZ\0", &csv),
+            format!("xz -dc < {csv} > {}", path("x-1.csv"))
+        );
+        assert!(hint(b"ARROW1\0\0", &parquet).ends_with("y-1.parquet')\""));
         assert_eq!(
             hint(b"{\"a\": 1}\n", "x.jsonl"),
             "duckdb -c \"COPY (FROM read_json('x.jsonl')) TO 'x.parquet'\""

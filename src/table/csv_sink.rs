@@ -165,6 +165,10 @@ impl<W: Write + Send> CsvSink<W> {
         Error::failed("cannot write a value as text")
             .at_column(name)
             .because(error)
+            .hint(
+                "write Parquet, which keeps every value, or leave the column out with \
+                 `--passthrough`",
+            )
     }
 }
 

@@ -81,8 +81,11 @@ impl Reading {
             return None;
         }
         let text = text.trim();
-        if !is_number(data_type) {
-            return Some(Cow::Borrowed(text));
+        match data_type {
+            DataType::Date32 => return exact_date(text).map(Cow::Borrowed),
+            DataType::Timestamp(..) => return is_exact_time(text).then_some(Cow::Borrowed(text)),
+            other if !is_number(other) => return Some(Cow::Borrowed(text)),
+            _ => {}
         }
         let number = self.numbers.plain(text)?;
         let scale = match data_type {
@@ -92,15 +95,15 @@ impl Reading {
             _ => return Some(number),
         };
         // A cast to a decimal rounds away what it cannot hold.
-        let fraction = number
-            .split_once('.')
-            .map_or("", |(_, fraction)| fraction.trim_end_matches('0'));
-        (fraction.len() <= scale).then_some(number)
+        (decimals(&number)? <= scale as i64).then_some(number)
     }
 
     fn unreadable(&self, text: &str, data_type: &DataType) -> Error {
         let error = Error::failed(format!("cannot read the value as {}", type_name(data_type)));
-        let other = if is_number(data_type) {
+        // A number that does not fit the type is written as it should be.
+        let plain = self.numbers.plain(text.trim());
+        let is_plain = plain.is_some_and(|number| number.parse::<f64>().is_ok());
+        let other = if is_number(data_type) && !is_plain {
             super::number_format::other_format(text)
         } else {
             None
@@ -112,6 +115,53 @@ impl Reading {
                 .into(),
         })
     }
+}
+
+/// The digits behind the point that a number needs, such as 3 for `1.5e-2`; none for what is not a
+/// number.
+fn decimals(number: &str) -> Option<i64> {
+    let (mantissa, exponent) = number
+        .split_once(['e', 'E'])
+        .map_or(Some((number, 0)), |(mantissa, exponent)| {
+            Some((mantissa, exponent.parse::<i32>().ok()?))
+        })?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let zeros = |text: &str| text.bytes().rev().take_while(|byte| *byte == b'0').count();
+    if mantissa.bytes().all(|byte| !matches!(byte, b'1'..=b'9')) {
+        return Some(0);
+    }
+    let zeros = match zeros(fraction) {
+        all if all == fraction.len() => all + zeros(whole),
+        some => some,
+    };
+    Some(fraction.len() as i64 - zeros as i64 - i64::from(exponent))
+}
+
+/// The date of a text that has no time of day, or midnight; a cast would drop the time.
+fn exact_date(text: &str) -> Option<&str> {
+    let Some((date, time)) = text.split_once(['T', ' ']) else {
+        return Some(text);
+    };
+    let is_midnight = time.bytes().all(|byte| matches!(byte, b'0' | b':' | b'.'));
+    (is_midnight && !time.is_empty()).then_some(date)
+}
+
+/// Whether a text is a time that a timestamp of microseconds without a zone holds exactly: a cast
+/// would cut a finer fraction, and move a time of another zone.
+fn is_exact_time(text: &str) -> bool {
+    let Some((_, time)) = text.split_once(['T', ' ']) else {
+        return true;
+    };
+    let end = time
+        .find(|letter: char| !matches!(letter, '0'..='9' | ':' | '.'))
+        .unwrap_or(time.len());
+    let (clock, zone) = time.split_at(end);
+    let fraction = clock.split_once('.').map_or("", |(_, fraction)| fraction);
+    let is_utc = matches!(zone, "" | "Z" | "z")
+        || zone
+            .strip_prefix('+')
+            .is_some_and(|offset| offset.bytes().all(|byte| matches!(byte, b'0' | b':')));
+    is_utc && fraction.trim_end_matches('0').len() <= 6
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -245,6 +295,29 @@ mod tests {
                 &["1.10", "-7", "1.500"],
                 &["1.10", "-7.00", "1.50"],
             ),
+            (
+                "date",
+                &["2024-01-31 00:00:00", "2024-01-31T00:00:00.000"],
+                &["2024-01-31", "2024-01-31"],
+            ),
+            (
+                "timestamp",
+                &[
+                    "2024-01-31",
+                    "2024-01-31T10:00:00Z",
+                    "2024-01-31 10:00:00.1234560",
+                ],
+                &[
+                    "2024-01-31T00:00:00",
+                    "2024-01-31T10:00:00",
+                    "2024-01-31T10:00:00.123456",
+                ],
+            ),
+            (
+                "decimal(18,2)",
+                &["1e2", "15e-1", "100e-4", "0e-9", "1.230e1"],
+                &["100.00", "1.50", "0.01", "0.00", "12.30"],
+            ),
             ("string", &["a", "00123"], &["a", "00123"]),
         ] {
             assert_eq!(read(&plain, name, texts).unwrap(), values, "{name}");
@@ -260,6 +333,18 @@ mod tests {
             ("date", ["2024-01-31", "2024-02-30"]),
             ("decimal(18,2)", ["1", "1.234"]),
             ("decimal(3,2)", ["1", "12.34"]),
+            // What casts round, cut or move without a word.
+            ("decimal(9,2)", ["1", "1e-9"]),
+            ("decimal(9,2)", ["1", "1.25e-1"]),
+            ("decimal(9,2)", ["1", "1e99999999999"]),
+            ("date", ["2024-01-31", "2024-01-31 10:00:00"]),
+            ("date", ["2024-01-31", "2024-01-01T23:00:00-05:00"]),
+            ("timestamp", ["2024-01-31", "2024-01-01T10:00:00.123456789"]),
+            ("timestamp", ["2024-01-31", "2024-01-01T23:00:00-05:00"]),
+            (
+                "timestamp",
+                ["2024-01-31", "2024-01-01T23:00:00 Europe/Berlin"],
+            ),
         ] {
             assert_eq!(read(&plain, name, &texts), Err(1), "{name} {texts:?}");
         }

@@ -38,7 +38,11 @@ const KINDS: [Kind; 8] = [
     },
     Kind {
         name: "an Apache Hudi table",
-        is_root: |directory| is_directory(&directory.join(".hoodie")),
+        is_root: |directory| {
+            // A partition that was copied without its table holds all versions too.
+            let is_partition = find(&directory.join(".hoodie_partition_metadata"));
+            is_directory(&directory.join(".hoodie")) || is_partition.is_ok_and(|it| it.is_some())
+        },
         export: "pyspark: spark.read.format('hudi').load('TABLE').write.parquet('export')",
     },
     Kind {

@@ -483,6 +483,13 @@ fn tables_with_a_log_are_refused_by_every_path_into_them() {
             "hudi",
         ),
         (
+            "hudi-partition",
+            "x.parquet",
+            ".hoodie_partition_metadata",
+            "an Apache Hudi table",
+            "hudi",
+        ),
+        (
             "paimon",
             "bucket-0/x.parquet",
             "snapshot/snapshot-1",

@@ -96,7 +96,7 @@ fn fate(run: &Run, flag: &str) -> Fate {
 #[test]
 fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
     // (flag, format, what becomes of it for a forest, a linear model, a graph and a text model)
-    let cases: [(&str, &str, [Fate; 4]); 24] = [
+    let cases: [(&str, &str, [Fate; 4]); 25] = [
         ("--trees=all", "parquet", [Works, Works, Refused, Refused]),
         ("--raw", "parquet", [Works, Works, Refused, Works]),
         ("--threshold=0.4", "parquet", [Works, Works, Refused, Works]),
@@ -112,9 +112,10 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
         (
             "--on-unseen=null",
             "parquet",
-            [Warned, Warned, Warned, Refused],
+            [Warned, Warned, Warned, Works],
         ),
-        ("--on-unseen=null", "csv", [Works, Works, Works, Refused]),
+        ("--on-unseen=null", "csv", [Works; 4]),
+        ("--on-unseen=0", "csv", [Works, Works, Works, Refused]),
         ("--max-errors=1", "parquet", [Warned; 4]),
         ("--max-error-rate=1%", "parquet", [Warned; 4]),
         ("--rejected=r.parquet", "parquet", [Warned; 4]),
@@ -191,6 +192,12 @@ fn flags_that_lean_on_others_say_which() {
     );
     run("--on-budget publish --max-errors 1 --on-null reject").ok();
     run("--job-name nightly --metrics-file m.prom").ok();
+    let two = run("--missing a=-999,b=-1").fails(2);
+    let hint = "repeat it: `--missing a=-999 --missing b=-1`";
+    assert!(two.stderr.contains(hint), "{two}");
+    let two = run("--on-null a=reject,b=null").fails(2);
+    let hint = "repeat it: `--on-null a=reject --on-null b=null`";
+    assert!(two.stderr.contains(hint), "{two}");
     let warned = run("--missing a=x,-1").ok();
     assert!(
         warned
