@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Decimal128Array, Float32Array, Float64Array, Int16Array, Int64Array, RecordBatch,
-    StringArray,
+    ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, Int16Array, Int64Array,
+    RecordBatch, StringArray,
 };
+use arrow::datatypes::{DataType, Float64Type};
 
-use crate::harness::{Room, column, data, numbers};
+use crate::harness::{Room, Run, column, data, numbers};
 
 /// A model of the columns `a` and `b`, with the column `a` in a table of its own and `b` always
 /// 0.5.
@@ -333,4 +334,53 @@ fn infinity_can_stand_for_a_missing_value() {
         "",
     );
     assert_eq!(scores(column(), "--missing inf"), missing);
+}
+
+/// The first number of the first column of numbers becomes infinite.
+fn infinite_first(case: &str) -> (Room, Run) {
+    let room = Room::new();
+    let model = ["model.joblib", "model.pkl", "model.skops"]
+        .map(|name| data(&format!("golden/{case}/{name}")))
+        .into_iter()
+        .find(|path| path.exists())
+        .unwrap();
+    let rows = crate::harness::table(&data(&format!("golden/{case}/input.parquet")));
+    let index = rows
+        .schema()
+        .fields()
+        .iter()
+        .position(|field| *field.data_type() == DataType::Float64)
+        .unwrap();
+    let mut columns = rows.columns().to_vec();
+    let mut numbers: Vec<Option<f64>> = columns[index]
+        .as_primitive::<Float64Type>()
+        .iter()
+        .collect();
+    numbers[0] = Some(f64::INFINITY);
+    columns[index] = Arc::new(Float64Array::from(numbers));
+    let rows = RecordBatch::try_new(rows.schema(), columns).unwrap();
+    room.parquet("rows.parquet", &rows, 1_000);
+    let run = room.tallow(&format!(
+        "score --model {} rows.parquet --output out.parquet --overwrite",
+        model.display()
+    ));
+    (room, run)
+}
+
+/// scikit-learn: "Input X contains infinity or a value too large for dtype('float64')", but for its
+/// histogram-based boosting.
+#[test]
+fn infinite_numbers_stop_scikit_learns_models_as_they_stop_scikit_learn() {
+    for case in [
+        "sklearn_1_9_1_logistic_three",
+        "sklearn_1_9_1_forest_three",
+        "sklearn_1_9_1_mixed_logistic",
+    ] {
+        let run = infinite_first(case).1.fails(1);
+        assert!(
+            run.stderr.contains("a number is infinite") && run.stderr.contains("row 1,"),
+            "{case}: {run}"
+        );
+    }
+    infinite_first("sklearn_1_9_1_histogram_value").1.ok();
 }

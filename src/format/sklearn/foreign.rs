@@ -192,6 +192,7 @@ pub(super) fn finish(
     let loaded = import(object, library, &ImportOptions::default())?;
     let inputs_read = &loaded.contract.inputs;
     same_count(object, inputs_read.len(), columns.len())?;
+    inputs.allow_infinity(columns);
     let mut made = Vec::new();
     for (column, input) in columns.iter().zip(inputs_read) {
         let mut column = column.clone();

@@ -328,6 +328,7 @@ fn prepared(
         columns = inputs.transform(&object.attribute("_preprocessor")?, columns)?;
     }
     numbers(object, &columns, inputs)?;
+    inputs.allow_infinity(&columns);
     for (column, _) in columns
         .iter_mut()
         .zip(known)

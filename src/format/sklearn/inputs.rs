@@ -22,6 +22,8 @@ struct Known {
     is_number: bool,
     rejects_null: bool,
     rejects_unseen: bool,
+    /// Whether what reads it takes infinite numbers, which nearly all of scikit-learn refuses.
+    takes_infinity: bool,
 }
 
 /// How the estimators and transformers inside others are translated, whatever their class: what
@@ -73,6 +75,7 @@ impl Inputs {
             is_number: false,
             rejects_null: false,
             rejects_unseen: false,
+            takes_infinity: false,
         });
         Self {
             known: known.collect(),
@@ -232,6 +235,16 @@ impl Inputs {
         }
     }
 
+    /// Infinite numbers in these columns are numbers, as for histogram-based boosting and for other
+    /// libraries' boosters; elsewhere they are an error ("Input X contains infinity").
+    pub(super) fn allow_infinity(&mut self, columns: &[Column]) {
+        for column in columns.iter().filter(|column| column.is_raw()) {
+            if let Some(known) = self.known.get_mut(column.input) {
+                known.takes_infinity = true;
+            }
+        }
+    }
+
     /// An unseen category of this input is an error in scikit-learn.
     pub(super) fn reject_unseen(&mut self, slot: usize) {
         if let Some(known) = self.known.get_mut(slot) {
@@ -287,7 +300,10 @@ impl Inputs {
                     };
                     Input::of_kind(known.name, InputKind::Category(vocabulary))
                 }
-                _ => Input::number(known.name),
+                _ => Input {
+                    takes_infinity: known.takes_infinity,
+                    ..Input::number(known.name)
+                },
             };
             if known.rejects_null {
                 input.on_null = Policy::Reject;
