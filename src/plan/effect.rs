@@ -44,26 +44,15 @@ pub(super) fn refuse(args: &Work, opened: &OpenedModel, reads_texts: bool) -> Re
             .outcome
             .fields(loaded.model.margin_count(), loaded.model.precision(), raw)
     };
-    // Text models add their margins themselves.
-    let has_margins = || {
-        let fields = fields(true);
-        fields
-            .iter()
-            .any(|field| field.name().starts_with("margin"))
-    };
-    if *raw && fields(true) == fields(false) && !(reads_texts && has_margins()) {
-        let (why, else_do) = if reads_texts {
-            ("this model has no link", "")
-        } else {
-            (
-                "this model finishes its own columns",
-                "; a graph gives its raw scores if it is exported with them as an output",
-            )
-        };
-        let error = Error::usage(format!(
-            "`--raw` writes the scores before the link, and {why}"
+    // Text models check it themselves: they add margins to their own columns.
+    if *raw && !reads_texts && fields(true) == fields(false) {
+        let error = Error::usage(
+            "`--raw` writes the scores before the link, and this model finishes its own columns",
+        );
+        return Err(error.hint(
+            "leave `--raw` out; a graph gives its raw scores if it is exported with them as an \
+             output",
         ));
-        return Err(error.hint(format!("leave `--raw` out{else_do}")));
     }
     Ok(())
 }

@@ -312,7 +312,7 @@ impl Query {
                 "the filter `{text}` gives {}, not true or false",
                 name_of(&verdict)
             ))
-            .hint("compare it with something, such as `amount > 0`"));
+            .hint("`--where` takes a condition: compare the value, such as `amount > 0`"));
         }
         self.filter = Some(filter);
         Ok(())

@@ -95,7 +95,9 @@ pub(crate) fn judge(case: &Case, end: &End, before: &Listing, after: &Listing) -
 /// Whether it is an output, its report, or the state of an unfinished data set, which stays.
 fn is_own(name: &str) -> bool {
     let is_sidecar = |mark: &str| name.starts_with("out.") && name.contains(mark);
-    name.starts_with("out/")
+    ["out/", "out.parquet/", "out.csv/"]
+        .iter()
+        .any(|set| name.starts_with(set))
         || is_sidecar("report")
         || is_sidecar("rejected")
         || name == "out.parquet"
