@@ -25,7 +25,7 @@ pub fn hexadecimal(bytes: &[u8]) -> String {
 #[must_use]
 pub fn from_hexadecimal(text: &str) -> Option<Vec<u8>> {
     let is_digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !is_digits || text.len() % 2 != 0 {
+    if !is_digits || !text.len().is_multiple_of(2) {
         return None;
     }
     let pair = |index: usize| u8::from_str_radix(&text[index..index + 2], 16).ok();

@@ -69,9 +69,6 @@ pub enum Verb {
     Man(ManArgs),
 }
 
-/// The level of `--quiet`: a number of flags, or a word that `TALLOW_QUIET` may hold.
-#[expect(clippy::unnecessary_wraps, reason = "clap asks for this signature")]
-
 /// A job file instead of flags.
 #[derive(Clone, Debug, Default, Args)]
 pub struct JobArgs {

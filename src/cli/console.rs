@@ -103,6 +103,7 @@ impl Console {
     }
 
     /// Where a progress bar is drawn; none where standard error is not a terminal.
+    #[expect(clippy::unused_self, reason = "the console owns the streams")]
     pub(super) fn bar_target(&self) -> Option<ProgressDrawTarget> {
         io::stderr().is_terminal().then(ProgressDrawTarget::stderr)
     }
@@ -242,6 +243,7 @@ impl Console {
     }
 
     /// Writes lines to standard error.
+    #[expect(clippy::unused_self, reason = "the console owns the streams")]
     pub(super) fn lines(&self, text: &str) {
         // Nothing can be done about a standard error that is closed.
         let _ = io::stderr().lock().write_all(text.as_bytes());

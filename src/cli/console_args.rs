@@ -73,6 +73,8 @@ pub enum LogFormat {
     Json,
 }
 
+/// The level of `--quiet`: a number of flags, or a word that `TALLOW_QUIET` may hold.
+#[expect(clippy::unnecessary_wraps, reason = "clap asks for this signature")]
 fn quiet_level(text: &str) -> Result<u8, String> {
     match text.to_ascii_lowercase().as_str() {
         "" | "n" | "no" | "f" | "false" | "off" => Ok(0),

@@ -51,10 +51,10 @@ fn page(packed: &Packed, output: &str, next: &str) -> Page {
             .map_or_else(String::new, |difference| {
                 format!(", at most {difference:.1e} from the original library")
             });
-        page.fact("golden", &format!("{rows}{compared}"));
+        page.fact("golden", format!("{rows}{compared}"));
     }
     if let Some(rows) = packed.baseline_rows {
-        page.fact("baseline", &counted(rows, "row"));
+        page.fact("baseline", counted(rows, "row"));
     }
     if packed.is_signed {
         page.fact("signature", "model.sig");

@@ -6,7 +6,7 @@ use clap::Args;
 
 /// `tallow sign`
 ///
-/// The signature is a bundle of OpenSSF Model Signing v1.0 and covers every file of the model.
+/// The signature is a bundle of `OpenSSF` Model Signing v1.0 and covers every file of the model.
 #[derive(Clone, Debug, Args)]
 pub struct SignArgs {
     /// A package, another model directory, or a model file

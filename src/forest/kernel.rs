@@ -233,7 +233,7 @@ impl Forest {
             ) => {
                 let offsets = offsets.map(|(offsets, rule)| match offsets {
                     FeatureBlock::Single(offsets) => Ok((offsets, rule)),
-                    _ => Err(other_precision()),
+                    FeatureBlock::Double(_) => Err(other_precision()),
                 });
                 engine.score(columns, offsets.transpose()?, working, margins)
             }
@@ -245,7 +245,7 @@ impl Forest {
             ) => {
                 let offsets = offsets.map(|(offsets, rule)| match offsets {
                     FeatureBlock::Double(offsets) => Ok((offsets, rule)),
-                    _ => Err(other_precision()),
+                    FeatureBlock::Single(_) => Err(other_precision()),
                 });
                 engine.score(columns, offsets.transpose()?, working, margins)
             }

@@ -125,7 +125,7 @@ impl EnsembleWorker<'_> {
         forest.score_on(&mut self.workspace, block, None, &mut found)?;
         match found {
             Margins::Double(found) => Ok(found),
-            _ => Err(Error::internal(
+            Margins::Single(_) => Err(Error::internal(
                 "virtual ensembles compute in double precision",
             )),
         }

@@ -197,7 +197,9 @@ pub fn is_part(name: &Path) -> bool {
         || name
             .file_name()
             .and_then(std::ffi::OsStr::to_str)
-            .is_some_and(|name| name.starts_with("pytorch_model-") && name.ends_with(".bin"))
+            .is_some_and(|name| {
+                name.starts_with("pytorch_model-") && name.strip_suffix(".bin").is_some()
+            })
 }
 
 /// The files of a text model, all that are read of its directory.

@@ -75,7 +75,7 @@ impl Value {
         match self {
             Self::Block(block) => match &**block {
                 FeatureBlock::Single(columns) => Some(columns),
-                _ => None,
+                FeatureBlock::Double(_) => None,
             },
             _ => None,
         }

@@ -190,7 +190,7 @@ impl Receiver for DatasetOutput {
             .split(output)
             .map_err(at_position)?
             .into_iter()
-            .try_for_each(|(directory, rows)| self.sorted.push(directory, &rows))
+            .try_for_each(|(directory, rows)| self.sorted.push(&directory, &rows))
             .map_err(at_position)
     }
 

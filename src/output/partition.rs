@@ -68,8 +68,8 @@ impl PartitionedRows {
     ///
     /// # Errors
     /// Fails if there are too many directories, or if rows cannot be put aside.
-    pub fn push(&mut self, directory: String, rows: &RecordBatch) -> Result<()> {
-        if self.partitions.len() == MAX_PARTITIONS && !self.partitions.contains_key(&directory) {
+    pub fn push(&mut self, directory: &str, rows: &RecordBatch) -> Result<()> {
+        if self.partitions.len() == MAX_PARTITIONS && !self.partitions.contains_key(directory) {
             let error = Error::failed(format!("a part has more than {MAX_PARTITIONS} partitions"));
             return Err(error.hint(
                 "partition by columns with fewer values, or pass a lower `--rows-per-part`",
@@ -84,7 +84,7 @@ impl PartitionedRows {
             let some = declared(&rows.slice(start, count), &self.schema)?;
             start += count;
             self.waiting_bytes += some.get_array_memory_size() + ARRAY_BYTES * some.num_columns();
-            let partition = self.partitions.entry(directory.clone()).or_default();
+            let partition = self.partitions.entry(directory.to_owned()).or_default();
             partition.waiting.push(some);
             if self.waiting_bytes >= self.max_waiting_bytes {
                 self.put_aside()?;

@@ -147,7 +147,7 @@ pub(super) fn options(manifest: &Manifest) -> Result<TextOptions> {
         prompt_text,
         dimensions,
         normalizes: normalize,
-        max_tokens: max_tokens,
+        max_tokens,
         chunk,
         stride,
         aggregation,

@@ -189,9 +189,11 @@ fn trust(request: &TrustRequest) -> Result<Trust> {
     Ok(trust)
 }
 
-/// The files that a trusted signature vouches for, and what a report says of it; none if no
-/// signature is required.
-pub(super) fn verified(args: &Work) -> Result<(Option<Vouched>, Vec<(String, String)>)> {
+/// The files that a trusted signature vouches for, and the facts of a report about it.
+type Verified = (Option<Vouched>, Vec<(String, String)>);
+
+/// Verifies the model's signature; without files if no signature is required.
+pub(super) fn verified(args: &Work) -> Result<Verified> {
     if args.trust.keys.is_empty() {
         return Ok((None, Vec::new()));
     }

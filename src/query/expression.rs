@@ -282,7 +282,7 @@ fn text_hint(node: &Node, rows: &Rows) -> Option<String> {
             )
         })
     };
-    let (sql, flag) = if operands.iter().any(|operand| is_time(operand)) {
+    let (sql, flag) = if operands.iter().any(is_time) {
         ("DATE", "date")
     } else {
         ("DOUBLE", "float64")

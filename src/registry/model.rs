@@ -95,15 +95,14 @@ pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result
         .transpose()?;
     let name = reference.to_string();
     let begun = begun.filter(|begun| begun.reference == name && as_of.is_none());
-    let resolved = match begun {
-        Some(begun) => begun,
-        None => {
-            let directory = work.registry.as_deref().unwrap_or(Path::new(""));
-            let registry = Registry::open(directory)?;
-            let log = registry.existing_log(&reference.model)?;
-            check_head(&local.state, &registry, &log, &reference.model)?;
-            registry.resolve(&reference, as_of)?
-        }
+    let resolved = if let Some(begun) = begun {
+        begun
+    } else {
+        let directory = work.registry.as_deref().unwrap_or(Path::new(""));
+        let registry = Registry::open(directory)?;
+        let log = registry.existing_log(&reference.model)?;
+        check_head(&local.state, &registry, &log, &reference.model)?;
+        registry.resolve(&reference, as_of)?
     };
     work.model = files(&resolved, work.registry.as_deref(), local)?;
     work.resolved = Some(resolved);

@@ -55,7 +55,7 @@ pub fn package_files(path: &Path) -> Result<Vec<(String, PathBuf)>> {
         })
     };
     if !metadata(path)?.is_directory {
-        let own = path.file_name().map(Path::new).unwrap_or(path);
+        let own = path.file_name().map_or(path, Path::new);
         return Ok(vec![(name(own)?, path.to_owned())]);
     }
     let is_kept = |below: &PathBuf| {

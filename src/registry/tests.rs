@@ -551,7 +551,7 @@ fn only_old_objects_that_nothing_refers_to_are_collected() {
         ..Collected::default()
     };
     assert_eq!(registry.collect(MIN_AGE_SECONDS, false).unwrap(), young);
-    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3 * 3600);
+    let old = std::time::SystemTime::now() - std::time::Duration::from_hours(3);
     for path in files(&room.registry_path()) {
         std::fs::File::options()
             .append(true)

@@ -37,6 +37,10 @@ pub(super) struct Inputs {
 /// column of lists; of several inputs each is a column. Where the file leaves the number of
 /// features open it is `feature_count`, and lists may be of any length if that is open too. Inputs
 /// that the user names columns for take those.
+#[expect(
+    clippy::too_many_lines,
+    reason = "one step for each way to name columns"
+)]
 pub(super) fn inputs(
     model: &ModelProto,
     ports: &[Port],

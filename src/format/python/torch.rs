@@ -29,7 +29,7 @@ const HINT: &str = "save the weights alone, `torch.save(model.state_dict(), \"mo
 /// The name of the pickle in a zip, behind the name of the file's own folder.
 const PICKLE: &str = "/data.pkl";
 
-/// Whether bytes are a checkpoint of PyTorch's, of either form; TorchScript is not.
+/// Whether bytes are a checkpoint of PyTorch's, of either form; `TorchScript` is not.
 pub(crate) fn is_checkpoint(bytes: &[u8]) -> bool {
     if bytes.starts_with(OLD) {
         return true;
@@ -54,7 +54,7 @@ pub(crate) fn may_begin(head: &[u8]) -> bool {
 /// for calls that no weights need.
 pub(crate) fn to_safetensors(bytes: Bytes) -> Result<Vec<u8>> {
     let mut checkpoint = if bytes.starts_with(OLD) {
-        Checkpoint::old(bytes)?
+        Checkpoint::old(&bytes)?
     } else {
         Checkpoint::zip(bytes)?
     };
@@ -123,7 +123,7 @@ impl Checkpoint {
 
     /// Five pickles in a row: the magic number, the version, the system, the object, the keys of
     /// the storages; then each storage behind its length.
-    fn old(bytes: Bytes) -> Result<Self> {
+    fn old(bytes: &Bytes) -> Result<Self> {
         let file_bytes = bytes.len();
         let mut arena = Arena::new(file_bytes)?;
         let mut calls = Calls::default();
@@ -173,16 +173,15 @@ impl Checkpoint {
     /// The dictionary of tensors: the object itself, or what it holds under the usual names.
     fn state(&self) -> Result<Vec<(Id, Id)>> {
         let arena = &self.arena;
-        let own = match arena.get(self.root) {
-            Value::Dict(pairs) => pairs.clone(),
-            _ => {
-                let what = class_name(arena, self.root)
-                    .map_or_else(|| kind_of(arena, self.root), |class| format!("`{class}`"));
-                return Err(Error::contract(format!(
-                    "the checkpoint holds {what}, not a dictionary of tensors: its layers are code"
-                ))
-                .hint(HINT));
-            }
+        let own = if let Value::Dict(pairs) = arena.get(self.root) {
+            pairs.clone()
+        } else {
+            let what = class_name(arena, self.root)
+                .map_or_else(|| kind_of(arena, self.root), |class| format!("`{class}`"));
+            return Err(Error::contract(format!(
+                "the checkpoint holds {what}, not a dictionary of tensors: its layers are code"
+            ))
+            .hint(HINT));
         };
         let inner = ["state_dict", "model_state_dict", "model"]
             .iter()

@@ -1,4 +1,4 @@
-//! AdaBoost: weighted votes of classifiers, weighted medians of regressors.
+//! `AdaBoost`: weighted votes of classifiers, weighted medians of regressors.
 //!
 //! Source: `sklearn/ensemble/_weight_boosting.py` of 0.24 to 1.9.
 

@@ -207,11 +207,12 @@ fn single_spaces(text: &str) -> String {
     made
 }
 
+/// A character of a word for Python: letters and numbers of any script, and the underscore.
+const WORD: &str = r"[\p{L}\p{N}_]";
+
 fn words(object: &Object) -> Result<Terms> {
     let pattern = object.text("token_pattern");
     let pattern = pattern.strip_prefix("(?u)").unwrap_or(pattern);
-    /// A character of a word for Python: letters and numbers of any script, and the underscore.
-    const WORD: &str = r"[\p{L}\p{N}_]";
     let is_plain = || {
         // Without classes whose meaning differs, and without what Rust's expressions do not have.
         !pattern.is_empty() && !pattern.contains('\\') && !pattern.contains("(?")
@@ -257,9 +258,9 @@ fn stop_words(object: &Object) -> Result<HashSet<String>> {
         Some(other) => return Err(object.refuse(&format!("the stop words `{other}` are unknown"))),
         None => {}
     }
-    let items = match object.arena.get(id) {
-        Value::List(items) | Value::Tuple(items) | Value::Set(items) => items,
-        _ => return Err(object.refuse("its stop words are not a list")),
+    let (Value::List(items) | Value::Tuple(items) | Value::Set(items)) = object.arena.get(id)
+    else {
+        return Err(object.refuse("its stop words are not a list"));
     };
     let word = |id: &_| object.arena.text(*id).map(str::to_owned);
     let words: Option<HashSet<String>> = items.iter().map(word).collect();

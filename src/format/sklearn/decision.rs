@@ -53,7 +53,7 @@ pub(super) fn decisions(
         ("ensemble", "AdaBoostClassifier") => {
             adaboost::decisions(object, columns, inputs).map(Some)
         }
-        ("model_selection" | "calibration" | "multioutput", _)
+        ("" | "model_selection" | "calibration" | "multioutput", _)
         | ("ensemble", "VotingClassifier") => Ok(None),
         ("ensemble", "BaggingClassifier") => {
             // It has decisions where its members have, whose mean is not translated.
@@ -63,7 +63,6 @@ pub(super) fn decisions(
                 _ => Err(object.refuse("decisions of bagged members are not supported")),
             }
         }
-        ("", _) => Ok(None),
         _ => Ok(answer(object, columns, inputs)?.decisions()),
     }
 }

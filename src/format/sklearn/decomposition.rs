@@ -120,7 +120,7 @@ pub(super) fn decomposed(
                 around,
             )
         }
-        "TruncatedSVD" => {
+        "TruncatedSVD" | "GaussianRandomProjection" => {
             let components = object.matrix("components_")?;
             product(object, columns, inputs, components, Around::default())
         }
@@ -160,10 +160,6 @@ pub(super) fn decomposed(
                 scale: None,
             };
             product(object, columns, inputs, scalings, around)
-        }
-        "GaussianRandomProjection" => {
-            let components = object.matrix("components_")?;
-            product(object, columns, inputs, components, Around::default())
         }
         "NMF" | "MiniBatchNMF" | "LatentDirichletAllocation" => Err(object
             .refuse("it transforms by iterating, whose steps would have to be repeated exactly")),

@@ -27,12 +27,15 @@ fn is_check(arena: &Arena, function: Id) -> bool {
     is_partial && first.is_some_and(checks)
 }
 
+/// A function of one number.
+type Function = fn(f64) -> f64;
+
 /// A function of numpy's that an attribute names; none where the attribute is.
 pub(super) fn named_function(
     object: &Object,
     attribute: &str,
     arguments: &str,
-) -> Result<Option<fn(f64) -> f64>> {
+) -> Result<Option<Function>> {
     let Some(function) = object.find(attribute) else {
         return Ok(None);
     };

@@ -21,9 +21,9 @@ pub(super) fn of_tree(object: &Object, shares: bool) -> Result<Vec<f64>> {
     }
     let mut sums = vec![0.0; count];
     let part = |index: usize| Some(weight.get(index)? * impurity.get(index)?);
-    for index in 0..left.len() {
+    for (index, one) in left.iter().enumerate() {
         let (Ok(one), Ok(other)) = (
-            usize::try_from(left[index]),
+            usize::try_from(*one),
             usize::try_from(right.get(index).copied().unwrap_or(-1)),
         ) else {
             continue;

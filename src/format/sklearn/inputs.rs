@@ -14,6 +14,10 @@ use crate::error::Result;
 
 /// An input as far as the translation knows it.
 #[derive(Clone, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "what several steps say, each alone"
+)]
 struct Known {
     name: String,
     categories: Option<Vec<CategoryValue>>,
@@ -26,6 +30,9 @@ struct Known {
     takes_infinity: bool,
 }
 
+/// Translates the decisions of an estimator; none if it has none.
+type Decisions = fn(&Object, &[Column], &mut Inputs) -> Result<Option<Vec<Column>>>;
+
 /// How the estimators and transformers inside others are translated, whatever their class: what
 /// families call, without knowing one another.
 #[derive(Clone, Copy)]
@@ -35,7 +42,7 @@ pub(super) struct Translator {
     /// The columns that a transformer makes of others.
     pub(super) transform: fn(&Object, Vec<Column>, &mut Inputs) -> Result<Vec<Column>>,
     /// The decisions of an estimator; none if it has none.
-    pub(super) decisions: fn(&Object, &[Column], &mut Inputs) -> Result<Option<Vec<Column>>>,
+    pub(super) decisions: Decisions,
 }
 
 impl std::fmt::Debug for Translator {

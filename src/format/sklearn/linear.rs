@@ -143,7 +143,7 @@ pub(super) fn modified_huber(object: &Object, count: usize) -> Result<Fitted> {
             .collect();
         let first = width - rows;
         for (to, margin) in output[first..].iter_mut().zip(&margins) {
-            *to = (margin.clamp(-1.0, 1.0) + 1.0) / 2.0;
+            *to = f64::midpoint(margin.clamp(-1.0, 1.0), 1.0);
         }
         if first > 0 {
             share(&mut output[first..]);

@@ -117,6 +117,9 @@ pub(super) fn quantiles(object: &Object, columns: Vec<Column>) -> Result<Vec<Col
     Ok(columns.into_iter().enumerate().map(change).collect())
 }
 
+/// exp(−2).
+const EDGE: f64 = 0.135_335_283_236_612_7;
+
 /// The quantile of the standard normal distribution, between those that the transformer clips to.
 fn normal(probability: f64) -> f64 {
     let least = BOUNDS_THRESHOLD - f64::EPSILON;
@@ -160,7 +163,7 @@ pub(super) fn inverse_normal(probability: f64) -> f64 {
         4.539_076_351_288_792e1,
         4.131_720_382_546_72e1,
         1.504_253_856_929_075e1,
-        2.504_649_462_083_094_3,
+        2.504_649_462_083_094,
         -1.421_829_228_547_877_9e-1,
         -3.808_064_076_915_783e-2,
         -9.332_594_808_954_575e-4,
@@ -194,7 +197,6 @@ pub(super) fn inverse_normal(probability: f64) -> f64 {
     if probability >= 1.0 {
         return f64::INFINITY;
     }
-    const EDGE: f64 = 0.135_335_283_236_612_7; // exp(−2)
     let is_upper = probability > 1.0 - EDGE;
     let tail = if is_upper {
         1.0 - probability
@@ -293,12 +295,11 @@ fn box_cox_inverse(value: f64, power: f64) -> f64 {
     }
 }
 
+/// A function of a number and a power.
+type Power = fn(f64, f64) -> f64;
+
 /// The function of a `PowerTransformer` and its powers.
-fn powers(
-    object: &Object,
-    count: usize,
-    functions: [fn(f64, f64) -> f64; 2],
-) -> Result<(Vec<f64>, fn(f64, f64) -> f64)> {
+fn powers(object: &Object, count: usize, functions: [Power; 2]) -> Result<(Vec<f64>, Power)> {
     let powers =
         by_column(object, "lambdas_", count)?.ok_or_else(|| object.refuse("it was not fitted"))?;
     match object.text("method") {

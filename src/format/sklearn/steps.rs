@@ -21,7 +21,6 @@ pub(super) fn inner<'a>(object: &Object<'a>) -> Result<Option<Object<'a>>> {
             Some(object.attribute("best_estimator_")?)
         }
         ("frozen", "FrozenEstimator") => Some(object.attribute("estimator")?),
-        ("feature_selection", "RFE" | "RFECV") => None,
         ("linear_model", "RANSACRegressor") => Some(object.attribute("estimator_")?),
         _ => None,
     })

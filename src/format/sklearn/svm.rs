@@ -301,6 +301,10 @@ fn sigmoid(decision: f64, slope: f64, start: f64) -> f64 {
 
 /// The probabilities of classes from those of pairs: method 2 of Wu, Lin and Weng (2004), with
 /// libsvm's steps and its end.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "both halves of a matrix are written"
+)]
 fn coupled(odds: &[f64], classes: usize) -> Vec<f64> {
     let mut pair = vec![vec![0.0; classes]; classes];
     let mut next = 0;

@@ -3,7 +3,7 @@
 //! Owns the way from a native block to the pipeline's numbers and texts, and from its margins to
 //! the columns of its outcome.
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringViewArray};
+use arrow::array::{ArrayRef, AsArray, Float64Array, StringViewArray};
 use arrow::datatypes::Float64Type;
 
 use super::pipeline::{Columnar, ColumnarWorker};
@@ -108,7 +108,7 @@ impl ColumnModel for Textual {
 impl ColumnWorker for TextualWorker<'_> {
     fn score(&mut self, arrays: &[ArrayRef]) -> Result<ColumnScores> {
         let internal = || Error::internal("a block of another shape than the pipeline's");
-        let rows = arrays.first().map_or(0, |array| array.len());
+        let rows = arrays.first().map_or(0, arrow::array::Array::len);
         if rows == 0 {
             return Ok(ColumnScores::default());
         }

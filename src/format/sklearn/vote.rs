@@ -264,12 +264,11 @@ pub(super) fn bagging(
             answers.extend(own.predictions(inputs));
             continue;
         }
-        match probabilities(member, &own, labels.len(), inputs)? {
-            Some(found) => answers.extend(found),
-            None => {
-                are_votes = true;
-                answers.extend(own.predictions(inputs));
-            }
+        if let Some(found) = probabilities(member, &own, labels.len(), inputs)? {
+            answers.extend(found);
+        } else {
+            are_votes = true;
+            answers.extend(own.predictions(inputs));
         }
     }
     let count = grove.members.len();

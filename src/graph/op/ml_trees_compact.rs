@@ -167,7 +167,7 @@ impl Listing for CompactTrees<'_> {
 
     fn tree(&self, index: usize) -> Result<VoteTree> {
         let votes = |position: usize, votes: &mut Vec<Vote>| {
-            votes.push(self.vote(position - self.modes.len()))
+            votes.push(self.vote(position - self.modes.len()));
         };
         walk(
             self.position(self.roots.get(index), false)?,

@@ -163,7 +163,7 @@ pub(crate) fn computed(
                 match &column.source {
                     Source::Indicator { category, .. } => {
                         out.iter_mut().zip(codes).for_each(|(out, reference)| {
-                            *out = f32::from(u8::from(reference == category))
+                            *out = f32::from(u8::from(reference == category));
                         });
                     }
                     _ => out.iter_mut().zip(codes).for_each(|(out, reference)| {

@@ -68,6 +68,7 @@ pub(crate) fn sum(node: &Definition, operands: &Operands<'_>) -> Option<Joint> {
 }
 
 /// `Relu`.
+#[expect(clippy::unnecessary_wraps, reason = "a role of an entry may be none")]
 pub(crate) fn relu(_node: &Definition, _operands: &Operands<'_>) -> Option<Joint> {
     Some(Joint::Activation(Activation::Clamp {
         least: 0.0,

@@ -84,6 +84,7 @@ pub(super) enum Signer {
 
 /// A signature, its payload not yet trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_field_names, reason = "the format names it so")]
 pub(super) struct Signature {
     pub(super) signer: Signer,
     pub(super) payload: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Signatures of models: OpenSSF Model Signing v1.0, with a key or a certificate.
+//! Signatures of models: `OpenSSF` Model Signing v1.0, with a key or a certificate.
 //!
 //! Owns the way from a signature file to the list of files that a trusted key vouches for, and
 //! back. It must not know what the files hold: nothing is parsed before its digest is vouched for.

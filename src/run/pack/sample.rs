@@ -68,7 +68,7 @@ impl Sample {
     }
 }
 
-/// SplitMix64's finalizer (Steele, Lea and Flood, 2014), a bijection: no two positions share a
+/// `SplitMix64`'s finalizer (Steele, Lea and Flood, 2014), a bijection: no two positions share a
 /// hash.
 fn hash(position: u64) -> u64 {
     let mut mixed = position.wrapping_add(0x9e37_79b9_7f4a_7c15);
