@@ -190,10 +190,10 @@ fn trust(request: &TrustRequest) -> Result<Trust> {
 }
 
 /// The files that a trusted signature vouches for, and the facts of a report about it.
-type Verified = (Option<Vouched>, Vec<(String, String)>);
+type Vouching = (Option<Vouched>, Vec<(String, String)>);
 
 /// Verifies the model's signature; without files if no signature is required.
-pub(super) fn verified(args: &Work) -> Result<Verified> {
+pub(super) fn verified(args: &Work) -> Result<Vouching> {
     if args.trust.keys.is_empty() {
         return Ok((None, Vec::new()));
     }
