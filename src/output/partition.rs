@@ -193,7 +193,7 @@ mod tests {
                 .unwrap()
             };
             (0..100).for_each(|number| {
-                rows.push(format!("day={}", number % 3), &batch(10 * number))
+                rows.push(&format!("day={}", number % 3), &batch(10 * number))
                     .unwrap();
             });
             assert_eq!(rows.spill.is_some(), text_bytes > 0);
