@@ -15,7 +15,7 @@
 //! | 8 000 | **95** | 178 | 456 | 675 |
 //!
 //! A slice costs nearly the same however few its rows; a row that goes alone
-//! ([`small_batch`](super::few_rows)) pays its steps and its answers. Microseconds in November
+//! ([`small_batch`](super::small_batch)) pays its steps and its answers. Microseconds in November
 //! 2026, on a processor with AMX, where slices take two thirds of what the constants say, so that
 //! those of a row are its own times one and a half; few rows are those of which a slice costs more
 //! than all of them alone, each with AVX-512, AVX2 and portable:

@@ -204,7 +204,7 @@ fn estimators_that_mlflow_pickles_are_read() {
             .ok();
         let expected = table(&case.join("expected.parquet"));
         let found = table(&room.path("out.parquet"));
-        let labels = |batch| texts(&column(batch, "prediction"));
+        let labels = |batch| texts(column(batch, "prediction"));
         assert_eq!(labels(&found), labels(&expected), "{flavour}");
     }
 }

@@ -205,10 +205,11 @@ fn names_and_times_that_lead_nowhere_say_what_to_type() {
         ("registry gc --older-than 1h", 2),
         ("registry verify churn --head 3", 2),
     ];
-    let shown: String = cases
+    let shown = cases
         .iter()
         .map(|(line, code)| format!("$ tallow {line}\n{}\n", error(line, *code)))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     insta::assert_snapshot!("registry_errors", shown);
     let run = room
         .tallow("score --model churn@champion in-0.parquet --output x.parquet")
@@ -486,13 +487,14 @@ fn gates_of_a_package_decide_about_its_promotion() {
         ("--evaluation scores.parquet", 1),
         ("--evaluation evaluation.pq --skip-gates", 2),
     ];
-    let shown: String = cases
+    let shown = cases
         .iter()
         .map(|(more, code)| {
             let error = promote(more).fails(*code).stderr;
             format!("$ tallow registry promote churn:1 champion {more}\n{error}\n")
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     insta::assert_snapshot!("promotion_errors", shown);
     let log = || {
         tallow(&room, "registry log churn --format json")

@@ -142,7 +142,7 @@ fn errors_show_names_and_say_them_in_their_own_lines() {
                 "--log-format",
                 log,
             ])
-            .fails(1);
+            .fails(2);
         shows("a missing model", &run);
         let run = room.run([
             "score",

@@ -43,8 +43,8 @@ pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("OptionalGetElement", 1, 1, |_| several(get_element)),
 ];
 
-/// Turns of a loop without a limit of its own.
-const TURN_LIMIT: i64 = 1 << 24;
+/// The most turns of a loop without a limit of its own.
+const TURN_LIMIT: i64 = 1 << 20;
 
 /// Results of turns that are kept to be stacked.
 const STACK_LIMIT: usize = 1 << 20;
@@ -116,6 +116,11 @@ fn repeat(node: &Definition) -> Result<Built> {
                 push(stack, value)?;
             }
             turn += 1;
+        }
+        if goes_on && limit.is_none() && turn == TURN_LIMIT {
+            return Err(Error::failed(format!(
+                "a loop without a limit goes on after {TURN_LIMIT} turns"
+            )));
         }
         let scans = (body.body.output_count()).saturating_sub(carried_count + 1);
         stacked.resize_with(scans, Vec::new);

@@ -173,7 +173,14 @@ impl Packing<'_> {
                 .map_err(|error| error.at_path(model.join(MANIFEST_NAME)))?;
             return Ok(());
         }
-        let is_text = reads_texts(&opened.loaded.contract);
+        // A pipeline of scikit-learn may read texts too, and is one file.
+        let is_described = |name: &Path| {
+            ["config.json", "modules.json"]
+                .iter()
+                .any(|known| name.ends_with(known))
+        };
+        let is_text = reads_texts(&opened.loaded.contract)
+            && opened.files.iter().any(|(_, name)| is_described(name));
         let directory = Path::new(if is_text { "model" } else { "" });
         for (path, name) in &opened.files {
             self.copy_model_file(path, &directory.join(name))?;

@@ -17,9 +17,31 @@ enum Argument {
 fn argument(opcode: u8) -> Option<Argument> {
     use Argument::{Bytes, Counted, Lines};
     Some(match opcode {
-        b'(' | b'.' | b'0' | b'1' | b'2' | b'N' | b'Q' | b'R' | b'a' | b'b' | b'd' | b'}'
-        | b'e' | b'l' | b']' | b'o' | b's' | b't' | b')' | b'u' => Bytes(0),
-        0x81 | 0x85..=0x89 | 0x8f..=0x94 | 0x97 | 0x98 => Bytes(0),
+        b'('
+        | b'.'
+        | b'0'
+        | b'1'
+        | b'2'
+        | b'N'
+        | b'Q'
+        | b'R'
+        | b'a'
+        | b'b'
+        | b'd'
+        | b'}'
+        | b'e'
+        | b'l'
+        | b']'
+        | b'o'
+        | b's'
+        | b't'
+        | b')'
+        | b'u'
+        | 0x81
+        | 0x85..=0x89
+        | 0x8f..=0x94
+        | 0x97
+        | 0x98 => Bytes(0),
         b'K' | b'q' | b'h' | 0x80 | 0x82 => Bytes(1),
         b'M' | 0x83 => Bytes(2),
         b'J' | b'r' | b'j' | 0x84 => Bytes(4),

@@ -23,11 +23,11 @@ pub(crate) fn mutate_structure(random: &mut Generator, bytes: &mut Vec<u8>, dono
         compressed(random, bytes, donor)
     } else if archive::is_zip(bytes) {
         archive::zip(random, bytes, &mut |random, bytes| {
-            within(random, bytes, donor)
+            within(random, bytes, donor);
         })
     } else if archive::is_zlib(bytes) {
         archive::zlib(random, bytes, &mut |random, bytes| {
-            within(random, bytes, donor)
+            within(random, bytes, donor);
         })
     } else if bytes.starts_with(b"CBM1") {
         flat(random, bytes)
