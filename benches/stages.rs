@@ -109,7 +109,7 @@ fn encode(bencher: Bencher, column: impl Fn(usize) -> ArrayRef, kind: &InputKind
     let encoder = Encoder::new(
         batch.schema().fields().iter().map(bound).collect(),
         &MissingValues::default(),
-        Precision::Single,
+        Some(Precision::Single),
     );
     let origin = Origin {
         path: Path::new("rows"),

@@ -197,7 +197,8 @@ mod tests {
             let writers: Vec<_> = (0..16)
                 .map(|writer: u8| {
                     scope.spawn(move || {
-                        create_below(root, "a/b/file", &mut &[writer; 100_000][..]).unwrap()
+                        create_below(root, "a/b/file", &mut vec![writer; 100_000].as_slice())
+                            .unwrap()
                     })
                 })
                 .collect();

@@ -53,7 +53,7 @@ impl FileImporter for LightGbm {
 /// holds it.
 ///
 /// # Errors
-/// Those of [`FileImporter::import`](crate::format::FileImporter::import).
+/// Those of [`FileImporter::import`].
 pub(crate) fn import(bytes: &[u8], options: &ImportOptions) -> Result<LoadedModel> {
     let text = text::parse(bytes)?;
     let tree_count = text.trees.len();

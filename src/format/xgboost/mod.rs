@@ -76,7 +76,7 @@ impl FileImporter for XgboostImporter {
 /// The model in what pickling keeps of a booster: a configuration and the model, in one document.
 ///
 /// # Errors
-/// Those of [`FileImporter::import`](crate::format::FileImporter::import); a contract error for the
+/// Those of [`FileImporter::import`]; a contract error for the
 /// forms of XGBoost before 1.6.
 pub(crate) fn import_snapshot(bytes: &[u8], options: &ImportOptions) -> Result<LoadedModel> {
     if bytes.first() != Some(&b'{') {
