@@ -437,12 +437,13 @@ fn help_of_every_verb_is_a_snapshot_and_its_short_form_fits_a_screen() {
     let nested = [
         "push", "list", "show", "promote", "rollback", "log", "verify", "gc",
     ];
-    let long: String = nested
+    let long = nested
         .iter()
         .map(|verb| {
             let help = room.tallow(&format!("registry {verb} --help")).ok().stdout;
             format!("$ tallow registry {verb} --help\n{help}\n")
         })
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     insta::assert_snapshot!("registry_verbs_help", long);
 }
