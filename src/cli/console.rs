@@ -69,6 +69,12 @@ impl Console {
         let _ = self.invocation_id.set(invocation_id.to_owned());
     }
 
+    /// Names the run in all that follows, and shows what was noticed while it was planned.
+    pub(super) fn begin_run(&self, run_id: &str, warnings: &[Error]) {
+        self.name_run(run_id);
+        warnings.iter().for_each(|warning| self.warning(warning));
+    }
+
     /// Notes the run's name for the log.
     pub fn name_run(&self, run_id: &str) {
         // A process is one run: a second name would be the same.

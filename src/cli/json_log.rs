@@ -53,10 +53,7 @@ impl Events for JsonLog<'_> {
     }
 
     fn planned(&self, plan: &Plan) -> Result<()> {
-        self.console.name_run(&plan.run_id);
-        plan.warnings
-            .iter()
-            .for_each(|warning| self.console.warning(warning));
+        self.console.begin_run(&plan.run_id, &plan.warnings);
         if self.console.is_verbose() {
             let objects = plan.job.arms.inputs().map(bound_object);
             self.info(BINDING, "binding", objects.collect());

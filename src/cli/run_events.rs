@@ -102,10 +102,7 @@ impl Events for ConsoleEvents<'_> {
     }
 
     fn planned(&self, plan: &Plan) -> Result<()> {
-        self.console.name_run(&plan.run_id);
-        plan.warnings
-            .iter()
-            .for_each(|warning| self.console.warning(warning));
+        self.console.begin_run(&plan.run_id, &plan.warnings);
         if self.console.is_verbose() && !self.console.is_quiet() {
             let text = plan
                 .job
