@@ -8,6 +8,7 @@ pub mod drift;
 pub mod evaluation;
 pub mod facts;
 pub mod json;
+pub mod monitoring;
 pub mod openlineage;
 pub mod previous;
 pub mod prometheus;
