@@ -25,6 +25,7 @@ pub mod gate;
 mod golden;
 pub mod interval;
 pub mod kolmogorov;
+pub mod overlay;
 pub mod profile;
 pub mod profile_table;
 pub mod ranking;

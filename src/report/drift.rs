@@ -3,6 +3,7 @@
 //! Owns the names of the facts and their order. It must not know how distances are computed.
 
 use super::facts::Fact;
+use super::overlay;
 use crate::count::counted;
 use crate::monitor::drift::{Bracket, Drift, Limits, Verdict, drifted_share, verdicts};
 use crate::monitor::profile::{ColumnProfile, Profile};
@@ -12,6 +13,9 @@ pub const SECTION: &str = "drift";
 
 /// The most columns that are listed for users; the report has them all.
 const COLUMNS_SHOWN: usize = 20;
+
+/// The most columns whose histograms are in the report: those that changed most.
+const HISTOGRAMS: usize = 60;
 
 /// A column of both tables, compared.
 struct Compared<'a> {
@@ -72,9 +76,28 @@ impl<'a> Comparison<'a> {
         let share = self.drifted_share;
         let share = share.map(|share| Fact::number(SECTION, "", "drifted_share", share, ""));
         let columns = self.columns.iter().flat_map(Compared::facts);
+        let histograms = self.by_severity().into_iter().take(HISTOGRAMS);
+        let histograms = histograms.flat_map(|one| overlay::facts(one.baseline, one.current));
         let others = self.others.iter();
         let others = others.map(|(name, verdict)| Fact::text(SECTION, *name, "verdict", *verdict));
-        share.into_iter().chain(columns).chain(others).collect()
+        share
+            .into_iter()
+            .chain(columns)
+            .chain(others)
+            .chain(histograms)
+            .collect()
+    }
+
+    /// Columns that have drifted first, then by distance.
+    fn by_severity(&self) -> Vec<&Compared<'a>> {
+        let mut sorted: Vec<&Compared> = self.columns.iter().collect();
+        sorted.sort_by(|left, right| {
+            let severity =
+                |one: &Compared| (one.verdict == Verdict::Drift, one.drift.js.unwrap_or(-1.0));
+            let (left, right) = (severity(left), severity(right));
+            right.0.cmp(&left.0).then(right.1.total_cmp(&left.1))
+        });
+        sorted
     }
 
     /// The same for users, the columns that changed most first.
@@ -90,11 +113,7 @@ impl<'a> Comparison<'a> {
             drifted,
             counted(self.columns.len(), "column")
         )];
-        let mut sorted: Vec<&Compared> = self.columns.iter().collect();
-        sorted.sort_by(|left, right| {
-            let severity = |one: &Compared| one.drift.js.unwrap_or(-1.0);
-            severity(right).total_cmp(&severity(left))
-        });
+        let sorted = self.by_severity();
         lines.extend(sorted.iter().take(COLUMNS_SHOWN).map(|one| one.line()));
         if sorted.len() > COLUMNS_SHOWN {
             let more = counted(sorted.len() - COLUMNS_SHOWN, "column");
