@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::compare_args::CompareArgs;
 pub use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::evaluate_args::EvaluateArgs;
@@ -53,6 +54,8 @@ pub enum Verb {
     Drift(DriftArgs),
     /// Compare predictions with labels: metrics with 95 % intervals
     Evaluate(Box<EvaluateArgs>),
+    /// Compare predictions of two models or runs: agreement, flips, paired tests
+    Compare(Box<CompareArgs>),
     /// Make a package of a model: digests, column types, golden rows, model card
     Pack(Box<PackArgs>),
     /// Named versions of models, and aliases that point at them

@@ -1,7 +1,5 @@
 //! `tallow profile` and `tallow drift`: what columns hold, and how that changed.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::{Map, json};
 
 use super::console::Console;
@@ -20,8 +18,8 @@ use crate::report::Fact;
 use crate::report::drift::Comparison;
 use crate::report::renderer::{Detail, Report};
 use crate::request::comparison::{Comparison as Request, Profiling};
-use crate::storage::{PendingFile, canonical, find};
-use crate::table::location::locate;
+pub(super) use crate::run::report_path::refuse_taken;
+use crate::storage::PendingFile;
 use crate::table::output_format::OutputFormat;
 
 pub(super) fn profile(args: ProfileArgs, console: &Console) -> Result<()> {
@@ -104,23 +102,4 @@ fn limits(request: &Request) -> Result<Limits> {
         js: limit("--max-js", request.max_js, default.js)?,
         ks: limit("--max-ks", request.max_ks, default.ks)?,
     })
-}
-
-/// Refuses an output that exists, unless it may be replaced, and one in the place of an input.
-pub(super) fn refuse_taken(path: &Path, overwrite: bool, inputs: &[PathBuf]) -> Result<()> {
-    if find(path)?.is_none() {
-        return Ok(());
-    }
-    if !overwrite {
-        let error = Error::failed("the output exists already").at_path(path);
-        return Err(error.hint("pass `--overwrite` to replace it, or choose another name"));
-    }
-    let own = canonical(path)?;
-    for input in locate(inputs, false)?.files {
-        if canonical(&input.path)? == own {
-            let error = Error::usage("`--output` names a table that is read").at_path(path);
-            return Err(error.hint("choose another name"));
-        }
-    }
-    Ok(())
 }

@@ -7,6 +7,8 @@ pub mod args;
 mod check;
 mod check_page;
 mod choices;
+mod compare;
+pub mod compare_args;
 mod completions;
 pub mod console;
 pub mod console_args;
@@ -152,6 +154,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Profile(args) => drift::profile(args, console)?,
         Verb::Drift(args) => drift::drift(args, console)?,
         Verb::Evaluate(args) => evaluate::run(*args, console)?,
+        Verb::Compare(args) => compare::run(*args, console)?,
         Verb::Retry(args) => conclude(retry::run(args, console)?, console)?,
         Verb::Pack(args) => pack::run(*args, console)?,
         Verb::Registry(args) => registry::run(args, console)?,

@@ -6,7 +6,7 @@
 use clap::{Arg, Command};
 
 /// The flags that `-h` shows, of any verb that has them.
-const COMMON: [&str; 25] = [
+const COMMON: [&str; 27] = [
     "job",
     "model",
     "output",
@@ -27,6 +27,8 @@ const COMMON: [&str; 25] = [
     "labels",
     "key",
     "by",
+    "margin",
+    "gate",
     "positive",
     "threads",
     "memory",

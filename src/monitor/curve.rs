@@ -181,6 +181,19 @@ impl Curve {
         }
     }
 
+    /// The area, its variance, average precision and KS of a walk that has ended, without
+    /// intervals; each none where it is not defined.
+    pub(super) fn values(&self) -> [Option<f64>; 4] {
+        let area = self.area();
+        let precision = self.precision_sum / self.positives as f64;
+        [
+            area,
+            self.variance(),
+            (self.positives > 0).then_some(precision),
+            area.map(|_| self.ks),
+        ]
+    }
+
     fn at(&self, threshold: f64) -> AtThreshold {
         AtThreshold {
             threshold,
@@ -299,7 +312,7 @@ fn totals(groups: &[u64]) -> [f64; 2] {
         })
 }
 
-fn average_precision_of(groups: &[u64]) -> f64 {
+pub(super) fn average_precision_of(groups: &[u64]) -> f64 {
     let [positives, negatives] = totals(groups);
     let (mut above, mut called, mut sum) = (positives, positives + negatives, 0.0);
     for group in groups.as_chunks::<2>().0 {
@@ -312,7 +325,7 @@ fn average_precision_of(groups: &[u64]) -> f64 {
     sum / positives
 }
 
-fn ks_of(groups: &[u64]) -> f64 {
+pub(super) fn ks_of(groups: &[u64]) -> f64 {
     let [positives, negatives] = totals(groups);
     let (mut below, mut ks) = ([0.0; 2], 0.0_f64);
     for group in groups.as_chunks::<2>().0 {

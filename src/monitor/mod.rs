@@ -13,6 +13,7 @@
 )]
 
 pub mod calibration;
+pub mod compare;
 pub mod confusion;
 pub mod curve;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod golden;
 pub mod interval;
 pub mod kolmogorov;
 pub mod overlay;
+pub mod paired;
 pub mod profile;
 pub mod profile_table;
 pub mod ranking;

@@ -277,7 +277,7 @@ fn headline(evaluation: &Evaluation) -> String {
 }
 
 /// A number with the digits that its size needs.
-fn number_text(value: f64) -> String {
+pub(super) fn number_text(value: f64) -> String {
     if value != 0.0 && !(1e-4..1e7).contains(&value.abs()) {
         format!("{value:.4e}")
     } else if value.abs() >= 1000.0 {
@@ -287,7 +287,8 @@ fn number_text(value: f64) -> String {
     }
 }
 
-fn estimate_text(Estimate { value, interval }: Estimate) -> String {
+/// A value and its interval.
+pub(super) fn estimate_text(Estimate { value, interval }: Estimate) -> String {
     let ends = interval.map_or(String::new(), |(low, high)| {
         format!("  [{}, {}]", number_text(low), number_text(high))
     });

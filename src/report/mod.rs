@@ -4,9 +4,11 @@
 //! table. Facts are aggregates; no value of a row ever gets here. Rendering gives text and bytes;
 //! who prints or writes them is not known here.
 
+pub mod comparison;
 pub mod drift;
 pub mod evaluation;
 pub mod facts;
+pub mod gates;
 pub mod json;
 pub mod monitoring;
 pub mod number;

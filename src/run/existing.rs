@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{RUN_ID, Run};
+use super::Run;
 use crate::error::{Error, Result};
 use crate::output::names::earlier;
 use crate::output::quarantine;
@@ -14,6 +14,7 @@ use crate::report::previous::PreviousRun;
 use crate::report::run::Status;
 use crate::report::stored::StoredReport;
 use crate::storage::{find, is_newer, read_head, remove};
+use crate::table::origin::RUN_ID;
 use crate::table::parquet;
 
 /// Whether the only thing in this run's way is the report of an output that had the same name and

@@ -6,6 +6,7 @@
 
 pub mod caller;
 pub mod check;
+pub mod compare;
 mod destination;
 pub mod ending;
 pub mod events;
@@ -14,6 +15,7 @@ mod lineage_file;
 mod metrics_file;
 pub mod named_model;
 pub mod pack;
+pub mod report_path;
 pub mod retry;
 pub mod score;
 mod telemetry;
@@ -48,6 +50,7 @@ use crate::report::stored::StoredReport;
 use crate::report::{Fact, json};
 use crate::request::Request;
 use crate::storage::{Lock, find};
+use crate::table::origin::{MODEL_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
 use crate::table::output_format::OutputFormat;
 
 /// A run with its plan.
@@ -66,9 +69,6 @@ pub struct Run<'a> {
     /// Held until the run is over.
     lock: Lock,
 }
-
-/// The key, in a Parquet file's footer, of the run's name.
-const RUN_ID: &str = "tallow.run_id";
 
 /// What a run notes before its results get their names.
 fn publication_of(run_id: &str) -> String {
@@ -291,9 +291,9 @@ impl<'a> Run<'a> {
         let pairs = [
             (RUN_ID, Some(self.plan.run_id.as_str())),
             ("tallow.version", Some(env!("CARGO_PKG_VERSION"))),
-            ("tallow.model_name", Some(name.as_str())),
-            ("tallow.model_version", version.as_deref()),
-            ("tallow.model_digest", Some(digest.as_str())),
+            (MODEL_NAME, Some(name.as_str())),
+            (MODEL_VERSION, version.as_deref()),
+            (MODEL_DIGEST, Some(digest.as_str())),
         ];
         pairs
             .into_iter()

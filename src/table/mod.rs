@@ -32,6 +32,7 @@ pub mod location;
 pub mod name_index;
 pub mod nested;
 pub mod number_format;
+pub mod origin;
 pub mod output_format;
 pub mod parquet;
 mod parquet_check;

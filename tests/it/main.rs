@@ -26,6 +26,7 @@ mod laws;
 
 // The verbs, as a user meets them: text in, text out, exit code.
 mod check;
+mod compare;
 mod completions;
 mod drift;
 mod evaluate;

@@ -27,19 +27,19 @@ const PREDICTION: &str = "prediction";
 
 /// The columns of the predictions, as indices into what is read of them.
 #[derive(Debug)]
-pub(super) struct Columns {
+pub(in crate::monitor) struct Columns {
     schema: SchemaRef,
-    pub(super) task: Task,
+    pub(in crate::monitor) task: Task,
     pub(super) scores: Vec<usize>,
     /// The classes that the scores are of.
-    pub(super) classes: Vec<String>,
+    pub(in crate::monitor) classes: Vec<String>,
     predicted: Option<usize>,
-    label: Option<usize>,
-    key: Vec<usize>,
+    pub(in crate::monitor) label: Option<usize>,
+    pub(in crate::monitor) key: Vec<usize>,
     by: Vec<usize>,
     group: Option<usize>,
     /// The distance of the scores' number type from 1.
-    pub(super) epsilon: f64,
+    pub(in crate::monitor) epsilon: f64,
 }
 
 /// Columns that are picked from a table one by one.
@@ -106,11 +106,12 @@ fn class_names(schema: &Schema) -> Vec<String> {
 }
 
 impl Columns {
-    /// The columns that the request names, or that `score` writes.
+    /// The columns that the request names, or that `score` writes. A request without labels and
+    /// without a column of labels has predictions alone.
     ///
     /// # Errors
     /// A contract error for a column that is missing.
-    pub(super) fn of_predictions(request: &Question, table: &Dataset) -> Result<Self> {
+    pub(in crate::monitor) fn of_predictions(request: &Question, table: &Dataset) -> Result<Self> {
         let task = task_of(request, table);
         let schema = table.schema();
         let mut picked = Picked {
@@ -135,7 +136,7 @@ impl Columns {
         let predicted = predicted
             .map(|name| picked.column(name, "--prediction"))
             .transpose()?;
-        let label = if request.labels.is_empty() {
+        let label = if request.labels.is_empty() && !request.label.is_empty() {
             Some(picked.column(&request.label, "--label")?)
         } else {
             None
@@ -232,7 +233,8 @@ impl Columns {
         )
     }
 
-    fn read(
+    /// Reads batches and those of their rows that have a prediction.
+    pub(in crate::monitor) fn read(
         &self,
         table: &Arc<Dataset>,
         labels: &mut Labels,
@@ -317,7 +319,7 @@ impl Columns {
     }
 
     /// Whether segments were asked for.
-    pub(super) fn has_segments(&self) -> bool {
+    pub(in crate::monitor) fn has_segments(&self) -> bool {
         !self.by.is_empty()
     }
 
@@ -345,7 +347,7 @@ impl Columns {
 
 /// The columns of a table of labels.
 #[derive(Debug)]
-pub(super) struct LabelColumns {
+pub(in crate::monitor) struct LabelColumns {
     schema: SchemaRef,
     label: usize,
     key: Vec<usize>,
@@ -356,7 +358,7 @@ impl LabelColumns {
     ///
     /// # Errors
     /// A contract error for a column that is missing.
-    pub(super) fn of(request: &Question, table: &Dataset) -> Result<Self> {
+    pub(in crate::monitor) fn of(request: &Question, table: &Dataset) -> Result<Self> {
         let mut picked = Picked {
             table,
             fields: Vec::new(),
@@ -370,15 +372,15 @@ impl LabelColumns {
         })
     }
 
-    /// Reads labels that wait for their predictions.
-    pub(super) fn read(
+    /// Reads labels with their keys.
+    pub(in crate::monitor) fn read(
         &self,
         table: &Arc<Dataset>,
         task: Task,
         labels: &mut Labels,
-        join: &mut Join,
         counts: &mut Counts,
         interrupt: &Interrupt,
+        mut take: impl FnMut(&[u8], Actual) -> Result<()>,
     ) -> Result<()> {
         for batch in table.batches(&table.as_read(&self.schema)) {
             interrupt.check()?;
@@ -389,7 +391,7 @@ impl LabelColumns {
             for (row, actual) in actual.into_iter().enumerate() {
                 // A label that is missing has not come yet; one without a key belongs to no row.
                 match (key_bytes(&keys, row), actual) {
-                    (Some(key), Some(actual)) => join.label(&key, actual)?,
+                    (Some(key), Some(actual)) => take(&key, actual)?,
                     (None, _) => counts.labels_without_prediction += 1,
                     (Some(_), None) => {}
                 }
@@ -401,7 +403,10 @@ impl LabelColumns {
 
 /// The columns of a key as text; a float that is an integer is spelled as one, since integers with
 /// missing values are often stored so.
-fn key_columns(batch: &RecordBatch, key: &[usize]) -> Result<Vec<StringArray>> {
+pub(in crate::monitor) fn key_columns(
+    batch: &RecordBatch,
+    key: &[usize],
+) -> Result<Vec<StringArray>> {
     let column = |index: &usize| {
         let column = batch.column(*index);
         let texts = texts(column)?;
@@ -415,7 +420,11 @@ fn key_columns(batch: &RecordBatch, key: &[usize]) -> Result<Vec<StringArray>> {
 }
 
 /// The labels of a column: classes, or numbers; none where they are missing.
-fn actuals(column: &ArrayRef, task: Task, labels: &mut Labels) -> Result<Vec<Option<Actual>>> {
+pub(in crate::monitor) fn actuals(
+    column: &ArrayRef,
+    task: Task,
+    labels: &mut Labels,
+) -> Result<Vec<Option<Actual>>> {
     if matches!(task, Task::Regression | Task::Ranking) {
         let numbers = numbers(column)?;
         let number =

@@ -14,28 +14,28 @@ use crate::monitor::regression::Regression;
 use crate::table::sorted::{DEFAULT_RUN_BYTES, Sorter};
 
 /// The class of a row whose predicted class is not known.
-pub(super) const NO_CLASS: u32 = u32::MAX;
+pub(in crate::monitor) const NO_CLASS: u32 = u32::MAX;
 
 /// A row without its label.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Prediction {
-    pub(super) segment: u32,
+pub(in crate::monitor) struct Prediction {
+    pub(in crate::monitor) segment: u32,
     /// The predicted class, or [`NO_CLASS`].
-    pub(super) class: u32,
-    pub(super) scores: Vec<f64>,
+    pub(in crate::monitor) class: u32,
+    pub(in crate::monitor) scores: Vec<f64>,
     /// The group that it is ranked in.
-    pub(super) group: String,
+    pub(in crate::monitor) group: String,
 }
 
 /// What came true.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Actual {
+pub(in crate::monitor) enum Actual {
     Class(u32),
     Number(f64),
 }
 
 impl Prediction {
-    pub(super) fn to_bytes(&self) -> Vec<u8> {
+    pub(in crate::monitor) fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(12 + 8 * self.scores.len() + self.group.len());
         bytes.extend_from_slice(&self.segment.to_le_bytes());
         bytes.extend_from_slice(&self.class.to_le_bytes());
@@ -47,7 +47,7 @@ impl Prediction {
         bytes
     }
 
-    pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(in crate::monitor) fn of_bytes(bytes: &[u8]) -> Option<Self> {
         let (segment, rest) = bytes.split_first_chunk::<4>()?;
         let (class, rest) = rest.split_first_chunk::<4>()?;
         let (count, rest) = rest.split_first_chunk::<4>()?;
@@ -67,7 +67,7 @@ impl Prediction {
 }
 
 impl Actual {
-    pub(super) fn to_bytes(self) -> [u8; 9] {
+    pub(in crate::monitor) fn to_bytes(self) -> [u8; 9] {
         let (kind, value) = match self {
             Self::Class(class) => (0, u64::from(class)),
             Self::Number(number) => (1, number.to_bits()),
@@ -77,7 +77,7 @@ impl Actual {
         bytes
     }
 
-    pub(super) fn of_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(in crate::monitor) fn of_bytes(bytes: &[u8]) -> Option<Self> {
         let (kind, value) = bytes.split_first()?;
         let value = u64::from_le_bytes(value.try_into().ok()?);
         Some(match kind {
@@ -207,7 +207,7 @@ fn largest(scores: &[f64]) -> u32 {
 }
 
 /// Bytes of the same order as numbers that are not NaN; both zeros have one form.
-pub(super) fn order_bytes(value: f64) -> [u8; 8] {
+pub(in crate::monitor) fn order_bytes(value: f64) -> [u8; 8] {
     let bits = (value + 0.0).to_bits();
     let ordered = if bits >> 63 == 1 {
         !bits
@@ -218,7 +218,7 @@ pub(super) fn order_bytes(value: f64) -> [u8; 8] {
 }
 
 /// The number of [`order_bytes`].
-pub(super) fn ordered_number(bytes: [u8; 8]) -> f64 {
+pub(in crate::monitor) fn ordered_number(bytes: [u8; 8]) -> f64 {
     let ordered = u64::from_be_bytes(bytes);
     f64::from_bits(if ordered >> 63 == 1 {
         ordered & !(1 << 63)

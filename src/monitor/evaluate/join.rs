@@ -21,7 +21,7 @@ pub(super) struct Join {
 }
 
 /// A row's key as bytes, the columns apart from each other; none if one of them is missing.
-pub(super) fn key_bytes(columns: &[StringArray], row: usize) -> Option<Vec<u8>> {
+pub(in crate::monitor) fn key_bytes(columns: &[StringArray], row: usize) -> Option<Vec<u8>> {
     let mut key = Vec::new();
     for column in columns {
         if column.is_null(row) || column.value(row).is_empty() {
@@ -86,26 +86,27 @@ fn damaged() -> Error {
 
 /// What the labels of a key say.
 #[derive(Clone, Copy, Debug)]
-enum Label {
+pub(in crate::monitor) enum Label {
     Missing,
     Conflicting,
     Known(Actual),
 }
 
 /// Labels in the order of their keys.
-struct LabelStream {
+pub(in crate::monitor) struct LabelStream {
     sorted: Sorted,
     next: Option<Record>,
 }
 
 impl LabelStream {
-    fn new(mut sorted: Sorted) -> Result<Self> {
+    /// Labels that were sorted by their keys.
+    pub(in crate::monitor) fn new(mut sorted: Sorted) -> Result<Self> {
         let next = sorted.next_record()?;
         Ok(Self { sorted, next })
     }
 
     /// The label of a key, which is above all keys that were asked for before.
-    fn of(&mut self, key: &[u8], counts: &mut Counts) -> Result<Label> {
+    pub(in crate::monitor) fn of(&mut self, key: &[u8], counts: &mut Counts) -> Result<Label> {
         while self
             .next
             .as_ref()
@@ -134,7 +135,8 @@ impl LabelStream {
         Ok(label)
     }
 
-    fn skip_rest(mut self, counts: &mut Counts) -> Result<()> {
+    /// Counts the labels that are left.
+    pub(in crate::monitor) fn skip_rest(mut self, counts: &mut Counts) -> Result<()> {
         while self.next.is_some() {
             counts.labels_without_prediction += 1;
             self.next = self.sorted.next_record()?;

@@ -18,7 +18,7 @@ const MAX_SEGMENTS: usize = 1000;
 
 /// Texts with numbers, in the order in which they came.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Names {
+pub(in crate::monitor) struct Names {
     numbers: HashMap<String, u32>,
     names: Vec<String>,
 }
@@ -35,21 +35,21 @@ impl Names {
     }
 
     /// The names by their numbers.
-    pub(super) fn names(&self) -> &[String] {
+    pub(in crate::monitor) fn names(&self) -> &[String] {
         &self.names
     }
 }
 
 /// The labels and segments of an evaluation.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Labels {
-    pub(super) classes: Names,
-    pub(super) segments: Names,
+pub(in crate::monitor) struct Labels {
+    pub(in crate::monitor) classes: Names,
+    pub(in crate::monitor) segments: Names,
 }
 
 impl Labels {
     /// Classes that are known before the first row.
-    pub(super) fn new(classes: &[String]) -> Self {
+    pub(in crate::monitor) fn new(classes: &[String]) -> Self {
         let mut labels = Self::default();
         classes.iter().for_each(|class| {
             labels.classes.number(class);
@@ -58,7 +58,7 @@ impl Labels {
     }
 
     /// The number of a label.
-    pub(super) fn class(&mut self, text: &str) -> Result<u32> {
+    pub(in crate::monitor) fn class(&mut self, text: &str) -> Result<u32> {
         let number = self.classes.number(&spelling(text));
         if self.classes.names.len() > MAX_CLASSES {
             let error = Error::contract(format!("the labels have more than {MAX_CLASSES} values"));
@@ -68,7 +68,7 @@ impl Labels {
     }
 
     /// The number of a segment.
-    pub(super) fn segment(&mut self, name: &str) -> Result<u32> {
+    pub(in crate::monitor) fn segment(&mut self, name: &str) -> Result<u32> {
         let number = self.segments.number(name);
         if self.segments.names.len() > MAX_SEGMENTS {
             let error = Error::contract(format!(
@@ -81,7 +81,7 @@ impl Labels {
 }
 
 /// A label as it is compared: integers have no decimals, whatever type they are stored as.
-pub(super) fn spelling(text: &str) -> String {
+pub(in crate::monitor) fn spelling(text: &str) -> String {
     let text = text.trim();
     let is_number = text
         .bytes()
@@ -96,7 +96,7 @@ pub(super) fn spelling(text: &str) -> String {
 
 /// The numbers of labels in the order in which they are shown: by number where all are integers,
 /// else by text.
-pub(super) fn in_order(labels: &[String]) -> Vec<usize> {
+pub(in crate::monitor) fn in_order(labels: &[String]) -> Vec<usize> {
     let numbers: Option<Vec<i64>> = labels.iter().map(|label| label.parse().ok()).collect();
     let mut order: Vec<usize> = (0..labels.len()).collect();
     match numbers {
@@ -119,7 +119,7 @@ const KNOWN_PAIRS: [[&str; 2]; 8] = [
 ];
 
 /// The positive label: the one that was asked for, or that of a known pair.
-pub(super) fn positive(asked: Option<&str>, labels: &[String]) -> Result<String> {
+pub(in crate::monitor) fn positive(asked: Option<&str>, labels: &[String]) -> Result<String> {
     let order = in_order(labels);
     let shown = order.iter().take(LABELS_SHOWN);
     let listed = shown

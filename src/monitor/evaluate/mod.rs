@@ -5,11 +5,11 @@
 //! function of the rows alone, whatever the order of files and rows. It must not know how metrics
 //! are named in a report or shown.
 
-mod columns;
+pub(in crate::monitor) mod columns;
 mod found;
-mod gather;
-mod join;
-mod label;
+pub(in crate::monitor) mod gather;
+pub(in crate::monitor) mod join;
+pub(in crate::monitor) mod label;
 mod question;
 mod walk;
 
@@ -67,9 +67,9 @@ pub fn evaluate(
             &table,
             columns.task,
             &mut labels,
-            &mut join,
             &mut counts,
             interrupt,
+            |key, actual| join.label(key, actual),
         )?;
         join.finish(&mut gather, &mut counts)?;
     }

@@ -1,0 +1,45 @@
+//! `tallow compare`: predictions against predictions.
+
+use serde_json::json;
+
+use super::compare_args::CompareArgs;
+use super::console::Console;
+use super::page::Page;
+use super::signal;
+use crate::report::comparison::lines;
+use crate::report::gates;
+use crate::report::json::sections;
+use crate::run::compare::compare;
+use crate::run::ending::Failure;
+
+pub(super) fn run(args: CompareArgs, console: &Console) -> Result<(), Failure> {
+    let interrupt = signal::watch(console)?;
+    let request = args.into();
+    let compared = compare(&request, &interrupt)?;
+    let mut object = sections(&compared.facts);
+    object.insert("status".to_owned(), json!("done"));
+    if !compared.found.moved.is_empty() {
+        object.insert("moved".to_owned(), compared.moved());
+    }
+    let tripped = gates::error(&compared.tripped);
+    if console.is_json() {
+        let Some(error) = tripped else {
+            return Ok(console.json(&object.into())?);
+        };
+        // The console adds the error to the object.
+        object.remove("status");
+        return Err(Failure {
+            object,
+            ..error.into()
+        });
+    }
+    let mut page = Page::default();
+    lines(&compared.found)
+        .iter()
+        .for_each(|line| page.line(line));
+    if let Some(path) = &request.output {
+        page.line(format!("report {}", path.display()));
+    }
+    console.show(&page)?;
+    tripped.map_or(Ok(()), |error| Err(error.into()))
+}

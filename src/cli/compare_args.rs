@@ -1,0 +1,166 @@
+//! What a user types for `compare`: clap derives only. The doc comments are the manual.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::evaluate_args::TaskArg;
+use super::rows_args::DialectArgs;
+use crate::monitor::compare::Question;
+use crate::request::compare::Compare;
+
+/// `tallow compare`
+///
+/// Compares predictions as `tallow score` writes them: `a` is the first table, `b` the second. With
+/// labels, every metric is that of both, and the difference has a 95 % interval from a paired test:
+/// DeLong's, McNemar's, a mean of paired losses, or a bootstrap.
+#[derive(Clone, Debug, Args)]
+pub struct CompareArgs {
+    /// Predictions of one model or run: a file, a glob or a directory
+    #[arg(value_name = "A", required = true)]
+    pub first: PathBuf,
+    /// Predictions of the other, of the same rows
+    #[arg(value_name = "B", required = true)]
+    pub second: PathBuf,
+    /// Columns that join the rows of both: `customer_id,month` [default: by their order]
+    ///
+    /// Rows whose key is not unique in a table are counted and dropped.
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true)]
+    pub key: Vec<String>,
+    /// The column of labels, in A or in `--labels`
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        help_heading = "Labels"
+    )]
+    pub label: Option<String>,
+    /// Tables of labels, joined by `--key`
+    #[arg(long, value_name = "FILES", help_heading = "Labels")]
+    pub labels: Vec<PathBuf>,
+    /// The label of the positive class [default: 1, true, yes, positive]
+    #[arg(
+        long,
+        value_name = "LABEL",
+        allow_hyphen_values = true,
+        help_heading = "Labels"
+    )]
+    pub positive: Option<String>,
+    /// The metric that decides [default: `roc_auc`, `accuracy` or `mae`, by the task]
+    #[arg(long, value_name = "METRIC", help_heading = "Labels")]
+    pub metric: Option<String>,
+    /// By how much B may be worse and still counts as not inferior: `0.005`
+    #[arg(
+        long,
+        value_name = "SIZE",
+        allow_negative_numbers = true,
+        help_heading = "Labels"
+    )]
+    pub margin: Option<f64>,
+    /// Columns of A whose values cut the rows into segments: `region,plan`
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true)]
+    pub by: Vec<String>,
+    /// Kind of predictions [default: by the columns]
+    #[arg(long, value_enum, value_name = "TASK", help_heading = "Predictions")]
+    pub task: Option<TaskArg>,
+    /// Column of scores [default: `probability`]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        help_heading = "Predictions"
+    )]
+    pub score: Option<String>,
+    /// Column of predicted labels or values [default: `prediction`]
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        help_heading = "Predictions"
+    )]
+    pub prediction: Option<String>,
+    /// Minimum score of the positive class, instead of the predicted labels
+    #[arg(
+        long,
+        value_name = "SCORE",
+        allow_negative_numbers = true,
+        help_heading = "Predictions"
+    )]
+    pub threshold: Option<f64>,
+    /// How far apart two predicted numbers are that agree [default: 0]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        allow_negative_numbers = true,
+        help_heading = "Predictions"
+    )]
+    pub tolerance: Option<f64>,
+    /// List the N most moved rows, with their keys; not in the report
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub moved: Option<usize>,
+    /// Condition on the report, such as `flip_rate <= 0.01`; may be repeated
+    ///
+    /// `METRIC >= NUMBER`, or `METRIC(SEGMENT) < NUMBER`; `METRIC(*)` means every segment. If one
+    /// does not hold, the exit code is 5.
+    #[arg(long, value_name = "EXPRESSION")]
+    pub gate: Vec<String>,
+    /// Write the report here; `.csv` makes it CSV, everything else Parquet
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Replace an existing report
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How delimited text is read
+    #[command(flatten)]
+    pub text: DialectArgs,
+}
+
+impl From<CompareArgs> for Compare {
+    fn from(args: CompareArgs) -> Self {
+        let CompareArgs {
+            first,
+            second,
+            key,
+            label,
+            labels,
+            positive,
+            metric,
+            margin,
+            by,
+            task,
+            score,
+            prediction,
+            threshold,
+            tolerance,
+            moved,
+            gate,
+            output,
+            overwrite,
+            text,
+        } = args;
+        let question = Question {
+            first,
+            second,
+            key,
+            label,
+            labels,
+            by,
+            positive,
+            task: task.map(Into::into),
+            score,
+            prediction,
+            threshold,
+            tolerance: tolerance.unwrap_or(0.0),
+            metric,
+            margin,
+            moved: moved.unwrap_or(0),
+        };
+        Self {
+            question,
+            gate,
+            output,
+            overwrite,
+            text: text.into(),
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! What a comparison is asked.
+//!
+//! Owns the tables, their columns, and what counts as alike. It must not know how they are typed.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::monitor::evaluate::Task;
+
+/// Two tables of predictions and what is compared of them.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Question {
+    /// Predictions of one model or run: a file, a glob or a directory
+    #[serde(with = "crate::path_text")]
+    pub first: PathBuf,
+    /// Predictions of the other
+    #[serde(with = "crate::path_text")]
+    pub second: PathBuf,
+    /// Columns that join the rows of both; none: rows are joined by their order
+    pub key: Vec<String>,
+    /// The column of labels; none: there are no labels
+    pub label: Option<String>,
+    /// Tables of labels; none: the label is a column of the first table
+    #[serde(with = "crate::path_text::list")]
+    pub labels: Vec<PathBuf>,
+    /// Columns of the first table whose values cut the rows into segments
+    pub by: Vec<String>,
+    /// The label of the positive class
+    pub positive: Option<String>,
+    /// What kind of predictions they are
+    pub task: Option<Task>,
+    /// The column of scores
+    pub score: Option<String>,
+    /// The column of predicted labels or values
+    pub prediction: Option<String>,
+    /// Minimum score of the positive class, instead of the predicted labels
+    pub threshold: Option<f64>,
+    /// How far apart two numbers are that agree
+    pub tolerance: f64,
+    /// The metric that decides
+    pub metric: Option<String>,
+    /// By how much the second may be worse and still counts as not inferior
+    pub margin: Option<f64>,
+    /// How many of the most moved rows are listed
+    pub moved: usize,
+}

@@ -1,0 +1,583 @@
+//! Two scores of the same rows: what their orders say.
+//!
+//! Owns two sorted walks in bounded memory. The first, in the order of one score, gives each row
+//! its rank and its placement among the rows of the other class; the second, in the order of the
+//! other score, multiplies them: Spearman's correlation with mid-ranks, deciles, the population
+//! stability index, and both areas under the ROC curve with the covariance of `DeLong`. Ranks are
+//! integers, so sums are exact and the order of rows changes nothing. It must not know columns.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::curve::{Costs, Curve, average_precision_of, ks_of};
+use super::divergence::psi;
+use super::evaluate::gather::{order_bytes, ordered_number};
+use super::interval::{Estimate, bootstrap};
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::table::sorted::{Record, Sorted, Sorter};
+
+/// Tenths of the rows by score.
+pub const DECILES: usize = 10;
+
+/// Bins of each score in the table that the bootstrap draws from.
+const GRID: usize = 24;
+
+/// Rows between two checks whether the process was asked to stop.
+const ROWS_BETWEEN_CHECKS: u64 = 1 << 16;
+
+/// What a curve of scores costs nothing.
+const NO_COSTS: Costs = Costs {
+    false_positive: 1.0,
+    false_negative: 1.0,
+};
+
+/// Rows with two scores, on their way to [`PairedRanks`].
+#[derive(Debug)]
+pub struct PairedScores {
+    by_first: Sorter,
+    /// The same rows once more: how many rows share a score is known before they are ranked.
+    ahead: Sorter,
+    directory: PathBuf,
+    run_bytes: usize,
+    /// Rows by group and label.
+    counts: BTreeMap<u32, HashMap<Option<u32>, u64>>,
+}
+
+/// Two scores of the same rows, compared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PairedRanks {
+    /// The rows.
+    pub rows: u64,
+    /// Spearman's correlation; none if one of the scores is the same for all rows.
+    pub rank_correlation: Option<f64>,
+    /// Rows by decile of the first score and of the second, the lowest scores first.
+    pub deciles: [[u64; DECILES]; DECILES],
+    /// The population stability index of the second score, in deciles of the first.
+    pub psi: Option<f64>,
+    /// What labels add.
+    pub curves: Option<PairedCurves>,
+}
+
+/// Two scores against the same labels of two classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairedCurves {
+    /// The areas under the ROC curves.
+    pub areas: [f64; 2],
+    /// The second area less the first; its interval is that of `DeLong`.
+    pub area_difference: Estimate,
+    /// The two-sided probability of a difference at least as large if the areas were the same.
+    pub p: Option<f64>,
+    /// Average precision of each, and the difference with the interval of the bootstrap.
+    pub average_precision: Option<([f64; 2], Estimate)>,
+    /// The distance between the distributions of the classes, likewise.
+    pub ks: Option<([f64; 2], Estimate)>,
+}
+
+impl PairedScores {
+    /// No rows yet. Rows that do not fit into memory are put aside in `directory`.
+    #[must_use]
+    pub fn new(directory: &Path, run_bytes: usize) -> Self {
+        Self {
+            by_first: Sorter::new(directory, run_bytes),
+            ahead: Sorter::new(directory, run_bytes),
+            directory: directory.to_owned(),
+            run_bytes,
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Takes a row of a group: two scores that are not NaN, and its label.
+    ///
+    /// # Errors
+    /// Fails if rows cannot be put aside.
+    pub fn add(&mut self, group: u32, [first, second]: [f64; 2], label: Option<u32>) -> Result<()> {
+        *self
+            .counts
+            .entry(group)
+            .or_default()
+            .entry(label)
+            .or_default() += 1;
+        let key = [&group.to_be_bytes()[..], &order_bytes(first)].concat();
+        let label = label.map_or(u64::MAX, u64::from);
+        let payload = [order_bytes(second), label.to_be_bytes()].concat();
+        self.ahead.push(&key, &label.to_be_bytes())?;
+        self.by_first.push(&key, &payload)
+    }
+
+    /// Every group, compared; with the positive label also against the labels.
+    ///
+    /// # Errors
+    /// Fails if rows cannot be read back, or if the process is asked to stop.
+    pub fn finish(
+        self,
+        positive: Option<u32>,
+        interrupt: &Interrupt,
+    ) -> Result<BTreeMap<u32, PairedRanks>> {
+        let Self {
+            by_first,
+            ahead,
+            directory,
+            run_bytes,
+            counts,
+        } = self;
+        let mut walks: BTreeMap<u32, Walk> = counts
+            .iter()
+            .map(|(group, labels)| (*group, Walk::new(labels, positive)))
+            .collect();
+        let mut ahead = Ties::new(ahead.finish()?)?;
+        let mut first = Ties::new(by_first.finish()?)?;
+        let mut by_second = Sorter::new(&directory, run_bytes);
+        let mut rows = 0_u64;
+        while let Some((group, score)) = ahead.next_tie()? {
+            let walk = walks.get_mut(&group).ok_or_else(damaged)?;
+            let mut tied = Tied::default();
+            while let Some(payload) = ahead.next_row()? {
+                let label = number(&payload, 0).ok_or_else(damaged)?;
+                tied.add(class_of(label, positive));
+            }
+            first.next_tie()?.ok_or_else(damaged)?;
+            while let Some(payload) = first.next_row()? {
+                rows += 1;
+                if rows % ROWS_BETWEEN_CHECKS == 0 {
+                    interrupt.check()?;
+                }
+                let label = number(&payload, 8).ok_or_else(damaged)?;
+                let class = class_of(label, positive);
+                let [rank, place] = walk.first.ranks(tied, class);
+                let second = payload.first_chunk::<8>().ok_or_else(damaged)?;
+                let key = [&group.to_be_bytes()[..], second].concat();
+                let row = [
+                    &rank.to_be_bytes()[..],
+                    &place.to_be_bytes(),
+                    &class.to_be_bytes(),
+                ]
+                .concat();
+                by_second.push(&key, &row)?;
+            }
+            walk.end_first(score, tied);
+        }
+        let mut second = Ties::new(by_second.finish()?)?;
+        while let Some((group, score)) = second.next_tie()? {
+            interrupt.check()?;
+            let walk = walks.get_mut(&group).ok_or_else(damaged)?;
+            let mut tie = SecondTie::default();
+            while let Some(payload) = second.next_row()? {
+                let row = FirstRanks::of_bytes(&payload).ok_or_else(damaged)?;
+                tie.add(&row, walk.first.rows);
+            }
+            walk.end_second(score, &tie);
+        }
+        Ok(walks
+            .into_iter()
+            .map(|(group, walk)| (group, walk.finish()))
+            .collect())
+    }
+}
+
+fn damaged() -> Error {
+    Error::internal("a row that was put aside is damaged")
+}
+
+/// The number that begins at an offset.
+fn number(bytes: &[u8], offset: usize) -> Option<u64> {
+    let bytes = bytes.get(offset..offset + 8)?;
+    Some(u64::from_be_bytes(bytes.try_into().ok()?))
+}
+
+/// Without a label, negative, positive.
+const CLASSES: usize = 3;
+
+fn class_of(label: u64, positive: Option<u32>) -> u8 {
+    match positive {
+        Some(positive) if label != u64::MAX => 1 + u8::from(label == u64::from(positive)),
+        _ => 0,
+    }
+}
+
+/// Sorted rows, tie by tie.
+struct Ties {
+    sorted: Sorted,
+    next: Option<Record>,
+    key: Vec<u8>,
+}
+
+impl Ties {
+    fn new(mut sorted: Sorted) -> Result<Self> {
+        let next = sorted.next_record()?;
+        Ok(Self {
+            sorted,
+            next,
+            key: Vec::new(),
+        })
+    }
+
+    /// The group and the score of the next rows; none after the last.
+    fn next_tie(&mut self) -> Result<Option<(u32, f64)>> {
+        let Some((key, _)) = &self.next else {
+            return Ok(None);
+        };
+        self.key.clone_from(key);
+        let (group, score) = key.split_first_chunk::<4>().ok_or_else(damaged)?;
+        let score = score.try_into().map_err(|_| damaged())?;
+        Ok(Some((u32::from_be_bytes(*group), ordered_number(score))))
+    }
+
+    /// The next row of the tie; none after its last.
+    fn next_row(&mut self) -> Result<Option<Vec<u8>>> {
+        let Some((_, payload)) = self.next.take_if(|(key, _)| *key == self.key) else {
+            return Ok(None);
+        };
+        self.next = self.sorted.next_record()?;
+        Ok(Some(payload))
+    }
+}
+
+/// Rows of one score, by class.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tied([u64; CLASSES]);
+
+impl Tied {
+    fn add(&mut self, class: u8) {
+        self.0[usize::from(class)] += 1;
+    }
+
+    fn rows(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// The rows below a score, and sums over all rows.
+#[derive(Debug)]
+struct Order {
+    rows: u64,
+    below: [u64; CLASSES],
+    /// Σ of squares of centred ranks.
+    squares: i128,
+    /// By class, Σ of placements and of their squares.
+    placements: [[i128; 2]; CLASSES],
+    curve: Curve,
+}
+
+impl Order {
+    fn new(counts: [u64; CLASSES]) -> Self {
+        Self {
+            rows: counts.iter().sum(),
+            below: [0; CLASSES],
+            squares: 0,
+            placements: [[0; 2]; CLASSES],
+            curve: Curve::new(counts[2], counts[1], &[], NO_COSTS),
+        }
+    }
+
+    fn rows_below(&self) -> u64 {
+        self.below.iter().sum()
+    }
+
+    /// Twice the mid-rank of a row less `rows + 1`, so that the mean is 0, and its placement: the
+    /// number of rows of the other class below it, in halves; a tie counts half.
+    fn ranks(&self, tied: Tied, class: u8) -> [i64; 2] {
+        let rank = 2 * self.rows_below() + tied.rows() + 1;
+        let other = match class {
+            0 => return [rank as i64 - (self.rows + 1) as i64, 0],
+            1 => 2,
+            _ => 1,
+        };
+        let place = 2 * self.below[other] + tied.0[other];
+        [rank as i64 - (self.rows + 1) as i64, place as i64]
+    }
+
+    /// Ends the rows of a score.
+    fn end(&mut self, score: f64, tied: Tied) {
+        for class in 0..CLASSES as u8 {
+            let [rank, place] = self.ranks(tied, class).map(i128::from);
+            let count = i128::from(tied.0[usize::from(class)]);
+            self.squares += count * rank * rank;
+            let sums = &mut self.placements[usize::from(class)];
+            sums[0] += count * place;
+            sums[1] += count * place * place;
+        }
+        if tied.0[1] + tied.0[2] > 0 {
+            self.curve.step(score, tied.0[2], tied.0[1]);
+        }
+        for (below, tied) in self.below.iter_mut().zip(tied.0) {
+            *below += tied;
+        }
+    }
+}
+
+/// What the first walk found of a row.
+struct FirstRanks {
+    rank: i64,
+    place: i64,
+    class: u8,
+}
+
+impl FirstRanks {
+    fn of_bytes(bytes: &[u8]) -> Option<Self> {
+        Some(Self {
+            rank: number(bytes, 0)? as i64,
+            place: number(bytes, 8)? as i64,
+            class: *bytes
+                .get(16)
+                .filter(|class| usize::from(**class) < CLASSES)?,
+        })
+    }
+}
+
+/// Rows with the same second score.
+#[derive(Default)]
+struct SecondTie {
+    tied: Tied,
+    rank_sum: i128,
+    place_sums: [i128; CLASSES],
+    deciles: [u64; DECILES],
+    /// By bin of the first score and class.
+    bins: HashMap<(usize, u8), u64>,
+}
+
+impl SecondTie {
+    fn add(&mut self, row: &FirstRanks, rows: u64) {
+        self.tied.add(row.class);
+        self.rank_sum += i128::from(row.rank);
+        self.place_sums[usize::from(row.class)] += i128::from(row.place);
+        self.deciles[bin(row.rank, rows, DECILES)] += 1;
+        if row.class > 0 {
+            *self
+                .bins
+                .entry((bin(row.rank, rows, GRID), row.class))
+                .or_default() += 1;
+        }
+    }
+}
+
+/// The bin of a centred, doubled mid-rank, of so many equal ones.
+fn bin(rank: i64, rows: u64, bins: usize) -> usize {
+    let from_zero = i128::from(rank) + i128::from(rows);
+    let bin = from_zero * bins as i128 / (2 * i128::from(rows.max(1)));
+    (bin.max(0) as usize).min(bins - 1)
+}
+
+/// Both walks through one group.
+struct Walk {
+    first: Order,
+    second: Order,
+    /// Σ of products of centred ranks.
+    products: i128,
+    /// By class, Σ of products of placements.
+    place_products: [i128; CLASSES],
+    deciles: [[u64; DECILES]; DECILES],
+    /// The first score at the end of each decile but the last.
+    edges: Vec<f64>,
+    /// Rows of the first and of the second score between the edges.
+    bins: [Vec<u64>; 2],
+    /// Negatives and positives by bins of both scores.
+    grid: Vec<[u64; 2]>,
+}
+
+impl Walk {
+    fn new(labels: &HashMap<Option<u32>, u64>, positive: Option<u32>) -> Self {
+        let mut counts = [0; CLASSES];
+        for (label, count) in labels {
+            let label = label.map_or(u64::MAX, u64::from);
+            counts[usize::from(class_of(label, positive))] += count;
+        }
+        Self {
+            first: Order::new(counts),
+            second: Order::new(counts),
+            products: 0,
+            place_products: [0; CLASSES],
+            deciles: [[0; DECILES]; DECILES],
+            edges: Vec::new(),
+            bins: [vec![0; DECILES], vec![0; DECILES]],
+            grid: vec![[0; 2]; GRID * GRID],
+        }
+    }
+
+    fn end_first(&mut self, score: f64, tied: Tied) {
+        let rows = self.first.rows;
+        let tenths = |below: u64| u128::from(below) * DECILES as u128 / u128::from(rows.max(1));
+        let before = tenths(self.first.rows_below());
+        self.bins[0][self.edges.len()] += tied.rows();
+        self.first.end(score, tied);
+        let below = self.first.rows_below();
+        // A score that reaches several tenths ends one bin.
+        if below < rows && tenths(below) > before {
+            self.edges.push(score);
+        }
+    }
+
+    fn end_second(&mut self, score: f64, tie: &SecondTie) {
+        for class in 0..CLASSES as u8 {
+            let [_, place] = self.second.ranks(tie.tied, class).map(i128::from);
+            let class = usize::from(class);
+            self.place_products[class] += tie.place_sums[class] * place;
+        }
+        let [rank, _] = self.second.ranks(tie.tied, 0);
+        self.products += tie.rank_sum * i128::from(rank);
+        let rows = self.second.rows;
+        let decile = bin(rank, rows, DECILES);
+        for (row, count) in self.deciles.iter_mut().zip(tie.deciles) {
+            row[decile] += count;
+        }
+        let edge = self.edges.partition_point(|edge| *edge < score);
+        self.bins[1][edge] += tie.tied.rows();
+        let column = bin(rank, rows, GRID);
+        for ((row, class), count) in &tie.bins {
+            self.grid[row * GRID + column][usize::from(*class) - 1] += count;
+        }
+        self.second.end(score, tie.tied);
+    }
+
+    fn finish(self) -> PairedRanks {
+        let spread = (self.first.squares as f64).sqrt() * (self.second.squares as f64).sqrt();
+        let bins = self.edges.len() + 1;
+        PairedRanks {
+            rows: self.first.rows,
+            rank_correlation: (spread > 0.0)
+                .then(|| (self.products as f64 / spread).clamp(-1.0, 1.0)),
+            deciles: self.deciles,
+            psi: psi(&self.bins[0][..bins], &self.bins[1][..bins]),
+            curves: self.curves(),
+        }
+    }
+
+    fn curves(&self) -> Option<PairedCurves> {
+        let [area, variance, precision, ks] = self.first.curve.values();
+        let [other_area, other_variance, other_precision, other_ks] = self.second.curve.values();
+        let areas = [area?, other_area?];
+        let difference = areas[1] - areas[0];
+        let variance = self
+            .covariance()
+            .zip(variance.zip(other_variance))
+            .map(|(both, (first, second))| (first + second - 2.0 * both).max(0.0));
+        let error = variance.map_or(f64::NAN, f64::sqrt);
+        let p = variance.map(|variance| probability(difference, variance.sqrt()));
+        let cells: Vec<&[u64; 2]> = self.grid.iter().collect();
+        let moved = |pair: Option<(f64, f64)>, of: fn(&[u64]) -> f64| {
+            let (first, second) = pair?;
+            let counts: Vec<u64> = cells.iter().flat_map(|cell| **cell).collect();
+            let replicates = bootstrap_of(&counts, of);
+            let value = second - first;
+            let estimate = Estimate::of_moved_replicates(value, replicates, (-1.0, 1.0));
+            Some(([first, second], estimate))
+        };
+        Some(PairedCurves {
+            areas,
+            area_difference: Estimate::normal(difference, error, (-1.0, 1.0)),
+            p,
+            average_precision: moved(precision.zip(other_precision), average_precision_of),
+            ks: moved(ks.zip(other_ks), ks_of),
+        })
+    }
+
+    /// The covariance of the areas; none with fewer than two rows of a class.
+    fn covariance(&self) -> Option<f64> {
+        let counts = self.first.below;
+        let part = |class: usize, other: usize| {
+            let (count, others) = (counts[class], counts[other]);
+            let product = self.place_products[class];
+            let sums = [&self.first, &self.second].map(|order| order.placements[class][0]);
+            let wide = i128::from(count);
+            // The numbers are exact up to some 2³¹ rows of each class.
+            let deviations = match (wide.checked_mul(product), sums[0].checked_mul(sums[1])) {
+                (Some(left), Some(right)) => (left - right) as f64 / count as f64,
+                _ => product as f64 - sums[0] as f64 * (sums[1] as f64 / count as f64),
+            };
+            let scale = 2.0 * others as f64;
+            deviations / (count - 1) as f64 / (scale * scale) / count as f64
+        };
+        (counts[1] > 1 && counts[2] > 1).then(|| part(1, 2) + part(2, 1))
+    }
+}
+
+/// The two-sided probability of a difference with this standard error if there were none.
+#[must_use]
+pub fn probability(difference: f64, error: f64) -> f64 {
+    if difference == 0.0 {
+        1.0
+    } else {
+        super::special::normal_two_sided(difference / error)
+    }
+}
+
+/// Replicates of the second score's metric less the first's. The table has a pair of negatives and
+/// positives for each pair of bins.
+fn bootstrap_of(counts: &[u64], metric: fn(&[u64]) -> f64) -> Vec<f64> {
+    // Cells without rows have none in any replicate.
+    let cells: Vec<usize> = (0..counts.len()).filter(|cell| counts[*cell] > 0).collect();
+    let drawn: Vec<u64> = cells.iter().map(|cell| counts[*cell]).collect();
+    bootstrap(&drawn, |drawn| {
+        let mut sides = [[0_u64; 2 * GRID]; 2];
+        for (cell, count) in cells.iter().zip(drawn) {
+            let (bins, class) = (cell / 2, cell % 2);
+            // Positives come first in a group.
+            sides[0][2 * (bins / GRID) + 1 - class] += count;
+            sides[1][2 * (bins % GRID) + 1 - class] += count;
+        }
+        metric(&sides[1]) - metric(&sides[0])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::golden::clf_rows;
+
+    fn golden(run_bytes: usize, is_reversed: bool) -> PairedRanks {
+        let (first, second) = (clf_rows(1), clf_rows(2));
+        let directory = tempfile::tempdir().unwrap();
+        let mut scores = PairedScores::new(directory.path(), run_bytes);
+        let mut rows: Vec<_> = first.into_iter().zip(second).collect();
+        if is_reversed {
+            rows.reverse();
+        }
+        for ((first, label), (second, _)) in rows {
+            scores
+                .add(7, [first, second], Some(u32::from(label)))
+                .unwrap();
+        }
+        let mut found = scores.finish(Some(1), &Interrupt::default()).unwrap();
+        found.remove(&7).unwrap()
+    }
+
+    #[test]
+    fn paired_areas_are_those_of_delong_in_any_order_and_memory() {
+        // pROC's formula in numpy 2.4.6: areas, variances, covariance, z, p
+        let found = golden(1 << 20, false);
+        let curves = found.curves.as_ref().unwrap();
+        let expected = [0.6570159479833091, 0.6817913468836974];
+        for (found, expected) in curves.areas.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-12, "{found}");
+        }
+        assert!((curves.p.unwrap() / 0.004581025550741474 - 1.0).abs() < 1e-9);
+        let variance =
+            0.00018739662075140448 + 0.0001706265825020748 - 2.0 * 0.00014082840997235198;
+        let (low, high) = curves.area_difference.interval.unwrap();
+        let expected = 2.0 * 1.959963984540054 * f64::sqrt(variance);
+        assert!((high - low - expected).abs() < 1e-12);
+        assert_eq!(golden(900, true), found);
+    }
+
+    #[test]
+    fn equal_and_opposite_scores_have_the_correlations_that_they_must() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut scores = PairedScores::new(directory.path(), 1 << 20);
+        for row in 0..100_u32 {
+            let score = f64::from(row);
+            scores.add(0, [score, score], Some(row % 2)).unwrap();
+            scores.add(1, [score, -score], None).unwrap();
+            scores.add(2, [0.5, score], None).unwrap();
+        }
+        let found = scores.finish(Some(1), &Interrupt::default()).unwrap();
+        assert_eq!(found[&0].rank_correlation, Some(1.0));
+        assert_eq!(found[&0].psi, Some(0.0));
+        let curves = found[&0].curves.as_ref().unwrap();
+        assert_eq!((curves.area_difference.value, curves.p), (0.0, Some(1.0)));
+        assert_eq!(curves.area_difference.interval, None);
+        assert_eq!(found[&1].rank_correlation, Some(-1.0));
+        assert_eq!(found[&1].deciles[0][9], 10);
+        assert_eq!(found[&1].curves, None);
+        assert_eq!(found[&2].rank_correlation, None);
+    }
+}

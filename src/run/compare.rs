@@ -1,0 +1,127 @@
+//! A comparison from its request to its report.
+//!
+//! Owns which flags fit together, and the order of the steps. It must not know how it is shown.
+
+use std::path::PathBuf;
+
+use serde_json::{Value as Json, json};
+
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::monitor::compare::{self, Comparison};
+use crate::monitor::gate::Trip;
+use crate::output::report as report_file;
+use crate::plan::list::all_items;
+use crate::plan::reading::dialect_options;
+use crate::process;
+use crate::report::comparison::facts;
+use crate::report::{Fact, gates};
+use crate::request::compare::Compare;
+use crate::storage::directory_of;
+use crate::table::origin::origin;
+use crate::table::output_format::OutputFormat;
+use crate::table::sorted::DEFAULT_RUN_BYTES;
+
+use super::report_path::refuse_taken;
+
+/// The most rows that `--moved` lists.
+const MAX_MOVED: usize = 10_000;
+
+/// What was compared, and its facts.
+#[derive(Debug)]
+pub struct Compared {
+    /// The measures.
+    pub found: Comparison,
+    /// Facts for the report.
+    pub facts: Vec<Fact>,
+    /// Values that gates do not allow.
+    pub tripped: Vec<Trip>,
+}
+
+impl Compared {
+    /// The most moved rows as JSON.
+    #[must_use]
+    pub fn moved(&self) -> Json {
+        let rows = self.found.moved.iter();
+        rows.map(|row| json!({"key": row.key, "scores": row.scores, "decisions": row.decisions}))
+            .collect()
+    }
+}
+
+/// Compares two tables and writes the report.
+///
+/// # Errors
+/// A usage error for flags that do not fit together; fails if a table cannot be read or compared.
+pub fn compare(request: &Compare, interrupt: &Interrupt) -> Result<Compared> {
+    let question = checked(request)?;
+    let gates = gates::parse(&request.gate)?;
+    let options = dialect_options(&request.text, &[])?;
+    let started_at = process::now();
+    let output = request.output.as_deref();
+    let directory = output.map_or_else(std::env::temp_dir, |path| directory_of(path).to_owned());
+    let tables = [&question.first, &question.second].map(|path| compare::open(path, &options));
+    let [first, second] = tables;
+    let tables = [first?, second?];
+    let found = compare::compare(
+        &question,
+        &tables,
+        &options,
+        &directory,
+        DEFAULT_RUN_BYTES,
+        interrupt,
+    )?;
+    let mut all = vec![
+        Fact::text("run", "", "status", "done"),
+        Fact::text("run", "", "tool_version", env!("CARGO_PKG_VERSION")),
+        Fact::text("run", "", "started_at", started_at),
+    ];
+    let origins = tables.each_ref().map(|table| origin(table));
+    all.extend(facts(&found, origins.each_ref().map(Option::as_ref)));
+    let tripped = gates::judge(&gates, &mut all)?;
+    if let Some(path) = output {
+        report_file::create(path, process::unique_text().trim(), &all)?;
+    }
+    Ok(Compared {
+        found,
+        facts: all,
+        tripped,
+    })
+}
+
+/// What is asked, its lists of columns split, if its flags fit together.
+fn checked(request: &Compare) -> Result<compare::Question> {
+    let mut question = request.question.clone();
+    question.key = all_items("--key", &question.key)?;
+    question.by = all_items("--by", &question.by)?;
+    let hint = "such as `--label churned --labels outcomes.csv --key customer_id`";
+    if !question.labels.is_empty() && question.key.is_empty() {
+        let message = "`--labels` needs `--key`, the columns that join labels to predictions";
+        return Err(Error::usage(message).hint(hint));
+    }
+    if !question.labels.is_empty() && question.label.is_none() {
+        return Err(Error::usage("`--labels` needs `--label`, the column of labels").hint(hint));
+    }
+    for (flag, number) in [
+        ("--tolerance", Some(question.tolerance)),
+        ("--margin", question.margin),
+    ] {
+        if number.is_some_and(|number| !number.is_finite() || number < 0.0) {
+            let message = format!("`{flag}` needs a number that is not negative");
+            return Err(Error::usage(message));
+        }
+    }
+    if question.threshold.is_some_and(f64::is_nan) {
+        return Err(Error::usage("`--threshold` needs a number"));
+    }
+    if question.moved > MAX_MOVED {
+        let message = format!("`--moved` lists at most {MAX_MOVED} rows");
+        return Err(Error::usage(message));
+    }
+    if let Some(path) = request.output.as_deref() {
+        OutputFormat::of_name(path)?;
+        let mut inputs: Vec<PathBuf> = vec![question.first.clone(), question.second.clone()];
+        inputs.extend(question.labels.clone());
+        refuse_taken(path, request.overwrite, &inputs)?;
+    }
+    Ok(question)
+}

@@ -1,0 +1,50 @@
+//! Where predictions come from: what the footers of their files say.
+//!
+//! Owns the keys that a run writes into Parquet files, and what files agree on. It must not know
+//! runs.
+
+use std::path::Path;
+
+use super::dataset::Dataset;
+use super::parquet::footer_value;
+
+/// The key, in a Parquet file's footer, of the run's name.
+pub const RUN_ID: &str = "tallow.run_id";
+
+/// The key of the model's name.
+pub const MODEL_NAME: &str = "tallow.model_name";
+
+/// The key of the model's version.
+pub const MODEL_VERSION: &str = "tallow.model_version";
+
+/// The key of the model's digest.
+pub const MODEL_DIGEST: &str = "tallow.model_digest";
+
+/// The model that made predictions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// Its name.
+    pub name: String,
+    /// Its version, if it has one.
+    pub version: Option<String>,
+    /// Its digest: `sha256:…`.
+    pub digest: String,
+}
+
+/// The model that all files of a table were made by; none if one does not say, or they differ.
+#[must_use]
+pub fn origin(table: &Dataset) -> Option<Origin> {
+    let mut origins = table.files.iter().map(|file| of_file(&file.path));
+    let first = origins.next()??;
+    origins
+        .all(|origin| origin.as_ref() == Some(&first))
+        .then_some(first)
+}
+
+fn of_file(path: &Path) -> Option<Origin> {
+    Some(Origin {
+        name: footer_value(path, MODEL_NAME)?,
+        version: footer_value(path, MODEL_VERSION),
+        digest: footer_value(path, MODEL_DIGEST)?,
+    })
+}

@@ -1,0 +1,317 @@
+//! `tallow compare`: predictions against predictions.
+
+use std::path::PathBuf;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use serde_json::Value as Json;
+use tallow::interrupt::Interrupt;
+use tallow::monitor::compare::{Question, compare, open};
+use tallow::report::comparison::facts;
+use tallow::table::ReadOptions;
+use tallow::table::sorted::DEFAULT_RUN_BYTES;
+
+use crate::harness::{Room, data, table};
+
+/// The cases that `data/golden/comparison.py` made, with the flags that they need.
+const CASES: [(&str, &str); 3] = [
+    ("binary", "--by region"),
+    ("classes", ""),
+    ("regression", "--tolerance 5"),
+];
+
+fn case(name: &str, file: &str) -> PathBuf {
+    data(&format!("golden/comparison_{name}/{file}"))
+}
+
+fn line(name: &str, flags: &str) -> String {
+    format!(
+        "compare {} {} --key id --label outcome --labels {} {flags}",
+        case(name, "a.parquet").display(),
+        case(name, "b.parquet").display(),
+        case(name, "labels.csv").display()
+    )
+}
+
+#[test]
+fn measures_are_those_of_scipy_statsmodels_and_scikit_learn() {
+    let mut failures = Vec::new();
+    for (name, flags) in CASES {
+        let found = Room::new()
+            .tallow(&format!("{} --format json", line(name, flags)))
+            .ok()
+            .json();
+        let text = std::fs::read(case(name, "expected.json")).unwrap();
+        let expected: serde_json::Map<String, Json> = serde_json::from_slice(&text).unwrap();
+        for (metric, expected) in &expected {
+            let found = metric
+                .split('/')
+                .fold(&found["comparison"], |object, part| &object[part]);
+            let expected = expected.as_f64().unwrap();
+            let is_close = |found: f64| (found - expected).abs() <= 1e-9 * expected.abs().max(1.0);
+            if !found.as_f64().is_some_and(is_close) {
+                failures.push(format!("{name} {metric}: {found}, expected {expected}"));
+            }
+        }
+        assert!(expected.len() > 20, "{name}");
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn order_files_and_memory_change_no_measure() {
+    let reversed = |batch: &RecordBatch| {
+        let rows = batch.num_rows() as u32;
+        take_record_batch(batch, &UInt32Array::from_iter_values((0..rows).rev())).unwrap()
+    };
+    for (name, _) in CASES {
+        let room = Room::new();
+        let whole = table(&case(name, "a.parquet"));
+        std::fs::create_dir(room.path("parts")).unwrap();
+        room.parquet(
+            "parts/1.parquet",
+            &reversed(&whole.slice(200, whole.num_rows() - 200)),
+            90,
+        );
+        room.parquet("parts/2.parquet", &whole.slice(0, 200), 90);
+        let facts_of = |first: PathBuf, run_bytes: usize| {
+            let question = Question {
+                first,
+                second: case(name, "b.parquet"),
+                label: Some("outcome".to_owned()),
+                labels: vec![case(name, "labels.csv")],
+                key: vec!["id".to_owned()],
+                by: if name == "binary" {
+                    vec!["region".to_owned()]
+                } else {
+                    Vec::new()
+                },
+                moved: 7,
+                ..Question::default()
+            };
+            let options = ReadOptions::default();
+            let open = |path| open(path, &options).unwrap();
+            let tables = [open(&question.first), open(&question.second)];
+            let found = compare(
+                &question,
+                &tables,
+                &options,
+                &room.path(""),
+                run_bytes,
+                &Interrupt::default(),
+            )
+            .unwrap();
+            (facts(&found, [None, None]), found.moved)
+        };
+        let expected = facts_of(case(name, "a.parquet"), DEFAULT_RUN_BYTES);
+        assert!(expected.0.len() > 30 && expected.1.len() == 7, "{name}");
+        for run_bytes in [700, 6_000, DEFAULT_RUN_BYTES] {
+            assert_eq!(
+                facts_of(room.path("parts"), run_bytes),
+                expected,
+                "{name} {run_bytes}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_table_is_the_same_as_itself_and_swapped_tables_change_the_sign() {
+    let room = Room::new();
+    let (a, b) = (case("binary", "a.parquet"), case("binary", "b.parquet"));
+    let (a, b) = (a.display(), b.display());
+    let same = room
+        .tallow(&format!("compare {a} {a} --format json"))
+        .ok()
+        .json();
+    let same = &same["comparison"];
+    for (name, expected) in [
+        ("agreement", 1.0),
+        ("identical", 1.0),
+        ("rank_correlation", 1.0),
+    ] {
+        assert_eq!(same[name].as_f64(), Some(expected), "{name}");
+    }
+    assert_eq!(
+        (&same["flips"], &same["psi"], &same["decile_swaps"]),
+        (&0.into(), &0.into(), &0.into())
+    );
+    assert_eq!(same["sentence"], "a and b are the same on 700 rows");
+    let of = |left: &dyn std::fmt::Display, right: &dyn std::fmt::Display| {
+        let line = format!("compare {left} {right} --key id --format json");
+        room.tallow(&line).ok().json()["comparison"].clone()
+    };
+    let (forth, back) = (of(&a, &b), of(&b, &a));
+    assert_eq!(forth["flips"], back["flips"]);
+    assert_eq!(forth["rank_correlation"], back["rank_correlation"]);
+    assert_eq!(
+        forth["mean_difference"].as_f64().map(|one| -one),
+        back["mean_difference"].as_f64()
+    );
+}
+
+const FIRST: &str = "id,probability,prediction,y\n1,0.9,1,1\n2,0.2,0,0\n3,0.7,1,1\n4,,,0\n\
+                     5,0.5,1,0\n5,0.6,1,0\n6,0.4,0,1\n8,0.1,0,\n,0.3,0,0\n";
+
+const SECOND: &str = "id,probability,prediction\n6,0.6,1\n3,0.7,1\n2,0.1,0\n1,0.4,0\n7,0.2,0\n\
+                      4,0.8,1\n5,0.5,1\n8,abc,0\n";
+
+#[test]
+fn rows_that_are_not_compared_are_counted() {
+    let room = Room::new();
+    room.file("a.csv", FIRST);
+    room.file("b.csv", SECOND);
+    let found = room
+        .tallow("compare a.csv b.csv --key id --label y --format json")
+        .ok()
+        .json();
+    let found = &found["comparison"];
+    for (name, expected) in [
+        ("rows_read_a", 9),
+        ("rows_read_b", 8),
+        ("rows_compared", 4),
+        ("rows_with_label", 4),
+        ("rows_without_prediction_a", 1),
+        ("rows_without_prediction_b", 1),
+        ("rows_without_key_a", 1),
+        ("rows_without_key_b", 0),
+        ("rows_with_duplicate_key_a", 2),
+        ("rows_with_duplicate_key_b", 0),
+        ("rows_without_partner_a", 1),
+        ("rows_without_partner_b", 3),
+        ("flips", 2),
+    ] {
+        assert_eq!(found[name], expected, "{name}");
+    }
+    assert_eq!(found["agreement"], 0.5);
+}
+
+#[test]
+fn rows_are_joined_by_their_order_only_where_that_is_the_same() {
+    let room = Room::new();
+    room.file("a.csv", "id,probability\n1,0.1\n2,0.2\n3,0.9\n");
+    room.file("same.csv", "probability,id\n0.3,1\n0.2,2\n0.8,3\n");
+    room.file("other.csv", "id,probability\n1,0.1\n3,0.9\n2,0.2\n");
+    room.file("short.csv", "id,probability\n1,0.1\n");
+    let found = room
+        .tallow("compare a.csv same.csv --format json")
+        .ok()
+        .json();
+    assert_eq!(found["comparison"]["rows_compared"], 3);
+    let error = room.tallow("compare a.csv other.csv").fails(3).stderr;
+    assert!(
+        error.contains("not in the same order (row 2, column `id`)"),
+        "{error}"
+    );
+    assert!(error.contains("`--key id`"), "{error}");
+    let error = room.tallow("compare a.csv short.csv").fails(3).stderr;
+    assert!(
+        error.contains("the tables have 3 rows and 1 row"),
+        "{error}"
+    );
+    let found = room.tallow("compare a.csv other.csv --key id --format json");
+    assert_eq!(found.ok().json()["comparison"]["identical"], 1);
+}
+
+#[test]
+fn gates_and_margins_decide_the_exit_code_once_the_report_is_written() {
+    let room = Room::new();
+    let held = format!(
+        "{} --gate flip_rate<0.5 --gate roc_auc_difference_low(*)>-0.1 --output c.pq",
+        line("binary", "--by region --margin 0.02")
+    );
+    let found = room.tallow(&format!("{held} --format json")).ok().json();
+    assert_eq!(found["comparison"]["verdict"], "not_inferior");
+    assert_eq!(found["comparison"]["not_inferior"], 1);
+    assert_eq!(found["gates"]["flip_rate<0.5"]["state"], "ok");
+    let error = room.tallow(&held).fails(1).stderr;
+    assert!(error.contains("exists already"), "{error}");
+    let tripped = format!("{} --gate flips<=10 --output d.pq", line("binary", ""));
+    let result = room.tallow(&tripped).fails(5);
+    assert!(
+        result.stderr.contains("`flips<=10` is 127"),
+        "{}",
+        result.stderr
+    );
+    assert!(result.stdout.contains("report d.pq"), "{}", result.stdout);
+    let inspected = room.tallow("inspect d.pq --format json").ok().stdout;
+    assert!(inspected.contains("\"failed\":1"), "{inspected}");
+    let json = room
+        .tallow(&format!("{tripped} --overwrite --format json"))
+        .fails(5)
+        .json();
+    assert_eq!(
+        (&json["status"], &json["exit_code"]),
+        (&"failed".into(), &5.into())
+    );
+    assert_eq!(json["comparison"]["flips"], 127);
+    for (flags, message) in [
+        ("--gate foo>1", "about a fact that the report does not have"),
+        ("--gate flips", "is not a gate"),
+        ("--metric mae", "has no metric `mae`"),
+        ("--margin -1", "is not negative"),
+        ("--moved 100000", "at most 10000"),
+    ] {
+        let error = room.tallow(&line("binary", flags)).fails(2).stderr;
+        assert!(error.contains(message), "{flags}: {error}");
+    }
+}
+
+#[test]
+fn moved_rows_are_listed_on_request_and_never_in_the_report() {
+    let room = Room::new();
+    let quiet = room
+        .tallow(&line("binary", "--output quiet.csv"))
+        .ok()
+        .stdout;
+    let moved = room
+        .tallow(&line("binary", "--moved 2 --output moved.csv"))
+        .ok()
+        .stdout;
+    assert!(!quiet.contains("c0242"), "{quiet}");
+    let rows: Vec<&str> = moved
+        .lines()
+        .filter(|line| line.starts_with("  c0"))
+        .collect();
+    assert_eq!(rows.len(), 2, "{moved}");
+    assert!(
+        rows[0].contains("c0242") && rows[1].contains("c0482"),
+        "{rows:?}"
+    );
+    for report in ["quiet.csv", "moved.csv"] {
+        let text = std::fs::read_to_string(room.path(report)).unwrap();
+        assert!(
+            text.contains("rank_correlation") && !text.contains("c0242"),
+            "{report}"
+        );
+    }
+    insta::assert_snapshot!("compare", moved.replace("moved.csv", "REPORT"));
+}
+
+#[test]
+fn a_comparison_says_which_models_it_is_of() {
+    let room = Room::new();
+    for (output, threshold) in [("a.parquet", "0.5"), ("b.parquet", "0.3")] {
+        room.tallow(&format!(
+            "score -qq --model {} {} --threshold {threshold} --output {output}",
+            data("demo/churn").display(),
+            data("demo/customers.csv").display()
+        ))
+        .ok();
+    }
+    let found = room
+        .tallow("compare a.parquet b.parquet --format json")
+        .ok()
+        .json();
+    let models = &found["models"];
+    assert!(
+        models["a"]["digest"]
+            .as_str()
+            .unwrap()
+            .starts_with("sha256:"),
+        "{models}"
+    );
+    assert_eq!(models["a"], models["b"]);
+    assert_eq!(found["comparison"]["mean_absolute_difference"], 0);
+    assert!(found["comparison"]["flips"].as_u64().unwrap() > 0);
+}
