@@ -10,6 +10,7 @@ use super::drift_args::{DriftArgs, ProfileArgs};
 use super::evaluate_args::EvaluateArgs;
 pub use super::output_args::{GuardArgs, ObserverArgs, OutputArgs};
 use super::pack_args::PackArgs;
+use super::quality_args::QualityArgs;
 use super::registry_args::RegistryArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
@@ -174,6 +175,9 @@ pub struct WorkArgs {
     /// Which rows, and how text is read
     #[command(flatten)]
     pub rows: RowsArgs,
+    /// What rows should be like
+    #[command(flatten)]
+    pub quality: QualityArgs,
     /// What comes out
     #[command(flatten)]
     pub outcome: OutcomeArgs,

@@ -6,8 +6,10 @@ use serde_json::{Map, Value as Json, json};
 use super::page::Page;
 use super::run_events::{BINDING, bound_object};
 use crate::count::counted;
+use crate::monitor::quality::{self, Verdict};
 use crate::path_text;
 use crate::plan::replay::Replay;
+use crate::process;
 use crate::report::text::ignored_text;
 use crate::run::check::Found;
 
@@ -74,6 +76,7 @@ pub(super) fn page(found: &Found) -> Page {
         }
         None => "  scanned no row: `--scan` reads and scores them all".to_owned(),
     });
+    rule_lines(found, &mut page);
     page.line(format!("  threads {}", job.threads));
     page.line(format!(
         "  memory  about {} at most",
@@ -102,6 +105,33 @@ pub(super) fn page(found: &Found) -> Page {
     page
 }
 
+/// How many rules are bound; of rows that were read, which rules do not hold.
+fn rule_lines(found: &Found, page: &mut Page) {
+    let job = &found.plan.job;
+    if job.rules.is_empty() {
+        return;
+    }
+    let rules = counted(job.rules.iter().len(), "rule");
+    page.line(format!("  rules   {rules}"));
+    let findings = found.scanned.as_ref().map_or_else(Vec::new, |outcomes| {
+        quality::findings(job, outcomes, process::seconds_now())
+    });
+    for finding in findings {
+        if finding.verdict != Verdict::Ok {
+            page.line(format!(
+                "  {:7} `{}`: {}",
+                finding.verdict.name(),
+                finding.name,
+                finding.text()
+            ));
+        }
+        finding
+            .examples
+            .iter()
+            .for_each(|example| page.line(format!("          {example}")));
+    }
+}
+
 /// The object on standard output.
 pub(super) fn object(found: &Found) -> Json {
     let Found {
@@ -125,6 +155,15 @@ pub(super) fn object(found: &Found) -> Json {
             let total = outcomes.ledger.total();
             json!({"rows_in": total.rows_in, "scored": total.scored,
                 "rejected": total.rejected, "filtered": total.filtered})
+        }),
+        "rules": job.rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(),
+        "quality": scanned.as_ref().map(|outcomes| {
+            let findings = quality::findings(job, outcomes, process::seconds_now());
+            findings.iter().map(|finding| (finding.name.clone(), json!({
+                "compliance": finding.compliance, "failed_count": finding.failed,
+                "tested_count": finding.tested, "verdict": finding.verdict.name(),
+                "examples": finding.examples,
+            }))).collect::<Map<_, _>>()
         }),
         "threads": job.threads,
         "estimated_memory_bytes": estimated_bytes,

@@ -31,6 +31,7 @@ mod pack;
 pub mod pack_args;
 mod page;
 mod progress;
+mod quality_args;
 mod registry;
 pub mod registry_args;
 mod registry_request;

@@ -6,12 +6,13 @@ use super::args::{
     BindingArgs, GuardArgs, ObserverArgs, OutcomeArgs, OutputArgs, ResourceArgs, ScoreArgs,
     WorkArgs,
 };
+use super::quality_args::QualityArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::text_args::TextArgs;
 use crate::request::output::{Limits, Output, Telemetry};
 use crate::request::rows::{Dialect, Rows};
 use crate::request::text::TextModel;
-use crate::request::work::{Binding, Prediction, Resources, Work};
+use crate::request::work::{Binding, Prediction, Quality, Resources, Work};
 use crate::request::{Request, VERSION};
 
 impl From<ScoreArgs> for Request {
@@ -44,6 +45,7 @@ impl From<WorkArgs> for Work {
             inputs,
             binding,
             rows,
+            quality,
             outcome,
             text,
             resources,
@@ -57,6 +59,7 @@ impl From<WorkArgs> for Work {
             inputs,
             binding: binding.into(),
             rows: rows.into(),
+            quality: quality.into(),
             outcome: outcome.into(),
             text: text.into(),
             resources: resources.into(),
@@ -81,6 +84,20 @@ impl From<BindingArgs> for Binding {
             on_null,
             on_unseen,
             offset,
+        }
+    }
+}
+
+impl From<QualityArgs> for Quality {
+    fn from(args: QualityArgs) -> Self {
+        let QualityArgs {
+            rule,
+            rule_examples,
+        } = args;
+        Self {
+            rule,
+            rule_examples,
+            is_off: false,
         }
     }
 }

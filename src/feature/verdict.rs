@@ -26,6 +26,8 @@ pub enum Reason {
     Infinite,
     /// The tokenizer of a text model refuses the text.
     Text,
+    /// A rule that rejects rows does not hold.
+    Rule,
 }
 
 impl Reason {
@@ -41,6 +43,7 @@ impl Reason {
             Self::Fraction => "not_an_integer",
             Self::Infinite => "infinite",
             Self::Text => "not_tokenized",
+            Self::Rule => "rule",
         }
     }
 
@@ -59,6 +62,7 @@ impl Reason {
                  refuses"
             }
             Self::Text => "the tokenizer refuses the text",
+            Self::Rule => "the row does not meet the rule",
         }
     }
 }

@@ -30,6 +30,7 @@ pub mod overlay;
 pub mod paired;
 pub mod profile;
 pub mod profile_table;
+pub mod quality;
 pub mod ranking;
 pub mod regression;
 pub mod scores;

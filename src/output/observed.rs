@@ -17,6 +17,7 @@ use super::names::{OBSERVED, part_sidecar, staged};
 use super::reading;
 use super::table_writer::{TableWriter, WrittenFile};
 use crate::error::{Error, Result};
+use crate::feature::verdict::Origin;
 use crate::pipeline::Job;
 use crate::pipeline::observer::{Observer, Partial, Partials, ScoredPortion};
 use crate::pipeline::part::PartAccount;
@@ -190,6 +191,12 @@ fn read_again(
             rows: &rows,
             rejections: &[],
             scores,
+            verdicts: &[],
+            origin: Origin {
+                path: Path::new(""),
+                kept_rows: None,
+                first_row: 0,
+            },
         };
         again
             .iter_mut()

@@ -16,7 +16,7 @@ use crate::pipeline::scoring::Rejection;
 use crate::table::dataset::Dataset;
 
 /// The columns behind the row's own: the file, the row in it (from 1), the first column that was
-/// refused, a code and a text.
+/// refused, or the rule that the row does not meet, a code and a text.
 pub const COLUMNS: [&str; 5] = [
     "rejected_file",
     "rejected_row",
@@ -41,8 +41,8 @@ pub fn is_table(path: &Path) -> bool {
 pub struct Quarantine {
     schema: SchemaRef,
     paths: Vec<PathBuf>,
-    /// The columns that feed the model, in the order of its inputs.
-    inputs: Vec<String>,
+    /// The columns that feed the model, in the order of its inputs, then the names of the rules.
+    refusing: Vec<String>,
 }
 
 impl Quarantine {
@@ -78,11 +78,7 @@ impl Quarantine {
             .map(|field| field.as_ref().clone())
             .chain(ours)
             .collect();
-        let inputs = job
-            .arms
-            .inputs()
-            .map(|bound| bound.column.clone())
-            .collect();
+        let refusing = job.refusing().into_iter().map(str::to_owned).collect();
         Ok(Self {
             schema: Arc::new(Schema::new(fields)),
             paths: job
@@ -91,7 +87,7 @@ impl Quarantine {
                 .iter()
                 .map(|file| file.name.clone())
                 .collect(),
-            inputs,
+            refusing,
         })
     }
 
@@ -129,7 +125,7 @@ impl Quarantine {
                     .map(|one| one.number as i64)
                     .collect::<Int64Array>(),
             ),
-            texts(&|one| self.inputs[one.input].clone()),
+            texts(&|one| self.refusing[one.input].clone()),
             texts(&|one| one.reason.code().to_owned()),
             texts(&|one| one.reason.message().to_owned()),
         ];

@@ -52,9 +52,65 @@ pub struct Manifest {
     pub golden: Option<Golden>,
     /// What the training data was like.
     pub baseline: Option<Baseline>,
+    /// Conditions on the rows that the model scores.
+    #[serde(default)]
+    pub rules: Vec<RuleEntry>,
     /// Conditions on an evaluation, without which a registry does not promote the model.
     #[serde(default)]
     pub gates: Vec<GateEntry>,
+}
+
+/// A condition on rows, on a column or on the table.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleEntry {
+    /// What reports call it; by default its expression.
+    pub name: Option<String>,
+    /// SQL over the columns of a row, or a short form such as `range(age, 0, 120)`.
+    pub expression: String,
+    /// The least share of rows that must meet it.
+    #[serde(default = "all_rows")]
+    pub mostly: f64,
+    /// What happens if it does not hold.
+    #[serde(default)]
+    pub on_fail: OnFail,
+}
+
+impl RuleEntry {
+    /// What reports call it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.expression)
+    }
+}
+
+const fn all_rows() -> f64 {
+    1.0
+}
+
+/// What happens if a rule does not hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFail {
+    /// The report says so, and the run goes on.
+    #[default]
+    Warn,
+    /// The rows that do not meet it are rejected.
+    Reject,
+    /// The output is withheld.
+    Fail,
+}
+
+impl OnFail {
+    /// As manifests write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Warn => "warn",
+            Self::Reject => "reject",
+            Self::Fail => "fail",
+        }
+    }
 }
 
 /// A condition on the facts of a report.
@@ -428,6 +484,7 @@ impl Manifest {
         self.inputs
             .iter()
             .try_for_each(|input| input.check().map_err(|error| error.at_column(&input.name)))?;
+        unique(self.rules.iter().map(RuleEntry::name), "rule")?;
         if let Some(golden) = self
             .golden
             .as_ref()

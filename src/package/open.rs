@@ -18,6 +18,7 @@ use crate::format::{
 };
 use crate::model::{Description, LoadedModel};
 use crate::package::card::CARD_NAME;
+use crate::package::manifest::RuleEntry;
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::{CheckedArtefact, Files, GoldenRows, Manifest, Package};
 use crate::query::Derived;
@@ -55,6 +56,8 @@ pub struct OpenedModel {
     pub digest: String,
     /// Columns that the manifest derives.
     pub derived: Vec<Derived>,
+    /// Conditions on rows that the manifest states.
+    pub rules: Vec<RuleEntry>,
     /// The files and directories that the manifest lists.
     pub artefacts: Vec<CheckedArtefact>,
     /// (name, value) of what a package has besides its model.
@@ -161,6 +164,7 @@ impl OpenedModel {
             version: None,
             digest,
             derived: Vec::new(),
+            rules: Vec::new(),
             artefacts: Vec::new(),
             provided: Vec::new(),
             files: Vec::new(),
@@ -313,6 +317,7 @@ fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
         name,
         version,
         derived,
+        rules: package.manifest.rules.clone(),
         provided: provided(path, &package.manifest)?,
         artefacts: package.artefacts,
         ..OpenedModel::of(loaded, path, hexadecimal(&digest.finalize()))

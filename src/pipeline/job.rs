@@ -11,6 +11,7 @@ use super::correction::Corrections;
 use super::observer::{Observer, Partials, ScoredPortion};
 use super::part::PartPortion;
 use super::pieces::Work;
+use super::rule::Rules;
 use super::scoring::{Rejection, ScoredBlock, Scorer};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
@@ -37,6 +38,8 @@ pub struct Job {
     pub passthrough: Vec<usize>,
     /// The output's columns: the ones that come along, then the outcome's.
     pub output_schema: SchemaRef,
+    /// Conditions on rows and on the table.
+    pub rules: Arc<Rules>,
     /// What watches the rows pass.
     pub observers: Vec<Box<dyn Observer>>,
     /// Rows of the input to read at most.
@@ -81,6 +84,15 @@ pub struct Finished {
 }
 
 impl Job {
+    /// What may reject a row: the columns that feed the models, then the rules, by the numbers of
+    /// [`Rejection::input`].
+    #[must_use]
+    pub fn refusing(&self) -> Vec<&str> {
+        let inputs = self.arms.inputs().map(|bound| bound.column.as_str());
+        let rules = self.rules.iter().map(|rule| rule.name.as_str());
+        inputs.chain(rules).collect()
+    }
+
     /// The number of rows to read, if every file says so without being read.
     #[must_use]
     pub fn row_count(&self) -> Option<u64> {
@@ -254,7 +266,13 @@ impl<'a> Work for PortionWork<'a> {
             .iter()
             .flatten()
             .for_each(|block| times.add(&block.times));
-        let scored = times.measure(Stage::Finish, || self.job.arms.gather(blocks))?;
+        let mut scored = times.measure(Stage::Finish, || self.job.arms.gather(blocks))?;
+        let (rules, origin) = (&self.job.rules, decoded.origin(self.job));
+        let verdicts = times
+            .measure(Stage::Query, || rules.judge(&decoded.batch))
+            .map_err(|error| error.at_path(origin.path))?;
+        let input_count = scored.coercions.len();
+        rules.reject(&verdicts, &mut scored.rejections, input_count, origin);
         let (output, rejected) = times.measure(Stage::Finish, || {
             self.job
                 .split_rejected(&decoded.batch, scored.columns, &scored.rejections)
@@ -263,6 +281,8 @@ impl<'a> Work for PortionWork<'a> {
             rows: &decoded.batch,
             rejections: &scored.rejections,
             scores: &output.columns()[self.job.passthrough.len()..],
+            verdicts: &verdicts,
+            origin,
         };
         let seen = times.measure(Stage::Finish, || {
             Partials::observe(&self.job.observers, &portion)

@@ -21,6 +21,7 @@ pub mod observer;
 mod ordered;
 pub mod part;
 mod pieces;
+pub mod rule;
 pub mod run;
 pub mod scoring;
 pub mod selection;

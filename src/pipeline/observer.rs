@@ -8,10 +8,11 @@
 use std::any::Any;
 use std::fmt;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
 use super::scoring::Rejection;
 use crate::error::{Error, Result};
+use crate::feature::verdict::Origin;
 
 /// A portion that a worker has scored.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,10 @@ pub struct ScoredPortion<'a> {
     pub rejections: &'a [Rejection],
     /// The columns that the model adds, of the rows that were not rejected.
     pub scores: &'a [ArrayRef],
+    /// For each of the run's conditions on rows, whether each of `rows` meets it.
+    pub verdicts: &'a [BooleanArray],
+    /// Where the rows are from.
+    pub origin: Origin<'a>,
 }
 
 /// Watches the portions of a run. What it gives for several portions, merged, must not depend on
@@ -186,6 +191,12 @@ mod tests {
             rows: &rows,
             rejections: &[],
             scores: &[],
+            verdicts: &[],
+            origin: Origin {
+                path: std::path::Path::new("a.csv"),
+                kept_rows: None,
+                first_row: 0,
+            },
         };
         let mut all = Partials::empty(&observers);
         all.merge(&Partials::observe(&observers, &portion).unwrap())

@@ -123,9 +123,16 @@ impl PartAccount {
     }
 
     /// Whether its numbers can be those of a run over so many files, of a model with so many
-    /// inputs, that wrote so many rows: records are read back from a disk.
+    /// inputs, of a run with so many rules, that wrote so many rows: records are read back from a
+    /// disk.
     #[must_use]
-    pub fn fits(&self, file_count: usize, input_count: usize, rows_written: Option<u64>) -> bool {
+    pub fn fits(
+        &self,
+        file_count: usize,
+        input_count: usize,
+        rule_count: usize,
+        rows_written: Option<u64>,
+    ) -> bool {
         let is_balanced = |rows: &RowCounts| {
             sum([rows.scored, rows.rejected, rows.filtered]) == Some(rows.rows_in)
         };
@@ -143,7 +150,7 @@ impl PartAccount {
             && self
                 .reasons
                 .iter()
-                .all(|(input, _, _)| *input < input_count)
+                .all(|(input, _, _)| *input < input_count + rule_count)
             && self.coercions.len() == input_count
     }
 

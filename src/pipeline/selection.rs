@@ -32,7 +32,7 @@ pub struct Selection {
 
 /// How an expression sees a column.
 #[derive(Debug)]
-enum View {
+pub(super) enum View {
     /// Text that the model reads as numbers.
     Number(Sentinels),
     /// The values as they are, but for those that stand for a missing one.
@@ -73,6 +73,77 @@ impl View {
             sentinels,
             kind: input.kind.clone(),
         })
+    }
+
+    /// How each column of a table is seen that is not seen as it is. `fed` are the columns that
+    /// feed the model's inputs, as far as that is known.
+    pub(super) fn of_schema(
+        schema: &Schema,
+        fed: &[(String, Input)],
+        missing: &MissingValues,
+    ) -> HashMap<String, Self> {
+        let inputs: HashMap<&str, &Input> = fed
+            .iter()
+            .map(|(name, input)| (name.as_str(), input))
+            .collect();
+        let view = |field: &Field| {
+            let input = inputs.get(field.name().as_str()).copied();
+            Self::new(field.data_type(), field.name(), input, missing)
+        };
+        schema
+            .fields()
+            .iter()
+            .filter_map(|field| Some((field.name().clone(), view(field)?)))
+            .collect()
+    }
+
+    /// The columns in the types that they are seen in.
+    pub(super) fn typed(schema: &Schema, views: &HashMap<String, Self>) -> Schema {
+        let typed = schema
+            .fields()
+            .iter()
+            .map(|field| match views.get(field.name()) {
+                Some(Self::Number(_)) => {
+                    Arc::new(Field::new(field.name(), DataType::Float64, true))
+                }
+                _ => field.clone(),
+            });
+        Schema::new(typed.collect::<Vec<_>>())
+    }
+
+    /// A batch as expressions see it.
+    pub(super) fn all_seen(
+        views: &HashMap<String, Self>,
+        batch: &RecordBatch,
+    ) -> Result<RecordBatch> {
+        if views.is_empty() {
+            return Ok(batch.clone());
+        }
+        let seen = |(field, column): (&Arc<Field>, &ArrayRef)| {
+            views
+                .get(field.name())
+                .map_or_else(|| Ok(column.clone()), |view| view.seen(column))
+        };
+        let schema = batch.schema();
+        let columns = schema.fields().iter().zip(batch.columns()).map(seen);
+        let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+        let fields = schema
+            .fields()
+            .iter()
+            .zip(&columns)
+            .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+            .collect::<Vec<_>>();
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+            .map_err(|error| Error::internal("a batch of text and numbers").because(error))
+    }
+
+    /// A column in which an empty field of delimited text is null, and all else as it is.
+    pub(super) fn seen_as_text(&self, column: &ArrayRef) -> Result<ArrayRef> {
+        match self {
+            Self::Number(_) | Self::Text => Self::Text.seen(column),
+            Self::Values { .. } => self.seen(column),
+        }
     }
 
     fn seen(&self, column: &ArrayRef) -> Result<ArrayRef> {
@@ -200,33 +271,8 @@ impl Selection {
         if filter.is_none() && derived.is_empty() {
             return Ok(None);
         }
-        let inputs: HashMap<&str, &Input> = fed
-            .iter()
-            .map(|(name, input)| (name.as_str(), input))
-            .collect();
-        let view = |field: &Field| {
-            View::new(
-                field.data_type(),
-                field.name(),
-                inputs.get(field.name().as_str()).copied(),
-                missing,
-            )
-        };
-        let mut views: HashMap<String, View> = schema
-            .fields()
-            .iter()
-            .filter_map(|field| Some((field.name().clone(), view(field)?)))
-            .collect();
-        let typed = schema
-            .fields()
-            .iter()
-            .map(|field| match views.get(field.name()) {
-                Some(View::Number(_)) => {
-                    Arc::new(Field::new(field.name(), DataType::Float64, true))
-                }
-                _ => field.clone(),
-            });
-        let query = Query::new(filter, derived, &Schema::new(typed.collect::<Vec<_>>()))?;
+        let mut views = View::of_schema(schema, fed, missing);
+        let query = Query::new(filter, derived, &View::typed(schema, &views))?;
         views.retain(|name, _| query.columns().contains(name));
         Ok(Some(Self { query, views }))
     }
@@ -278,29 +324,7 @@ impl Selection {
     /// The expressions see numbers and nulls; what goes on are the columns themselves.
     fn apply_to_views(&self, batch: &RecordBatch) -> Result<Selected> {
         let internal = |error| Error::internal("a batch of text and numbers").because(error);
-        let seen = |(field, column): (&Arc<Field>, &ArrayRef)| {
-            self.views
-                .get(field.name())
-                .map_or_else(|| Ok(column.clone()), |view| view.seen(column))
-        };
-        let columns = batch
-            .schema()
-            .fields()
-            .iter()
-            .zip(batch.columns())
-            .map(seen)
-            .collect::<Result<Vec<ArrayRef>>>()?;
-        let fields = batch
-            .schema()
-            .fields()
-            .iter()
-            .zip(&columns)
-            .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
-            .collect::<Vec<_>>();
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let seen =
-            RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
-                .map_err(internal)?;
+        let seen = View::all_seen(&self.views, batch)?;
         let selected = self.query.apply(&seen)?;
         let own = match &selected.kept {
             Some(kept) => filter_record_batch(batch, kept).map_err(internal)?,

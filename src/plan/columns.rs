@@ -10,6 +10,7 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 use super::list::all_items;
 use crate::contract::binding::{BoundInput, column_names, first_duplicate};
 use crate::error::{Error, Result};
+use crate::pipeline::rule::Rules;
 use crate::pipeline::selection::Selection;
 use crate::request::work::Prediction;
 use crate::table::dataset::Dataset;
@@ -63,6 +64,7 @@ pub(super) fn requested_columns(
     bound: &[BoundInput],
     along: &[String],
     selection: Option<&Selection>,
+    rules: &Rules,
     schema: &Schema,
 ) -> SchemaRef {
     // A field inside a struct is read with the struct's column.
@@ -85,7 +87,9 @@ pub(super) fn requested_columns(
         .map(String::as_str)
         .collect();
     let expected = |name: &str| {
-        names.contains(name) || selection.is_some_and(|selection| selection.reads(name))
+        names.contains(name)
+            || rules.reads(name)
+            || selection.is_some_and(|selection| selection.reads(name))
     };
     Arc::new(Schema::new(
         schema

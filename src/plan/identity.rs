@@ -28,6 +28,7 @@ pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
         inputs: _,
         binding,
         rows,
+        quality,
         outcome,
         text,
         resources: _,
@@ -38,6 +39,7 @@ pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
     let groups = [
         json(serde_json::to_value(binding))?,
         json(serde_json::to_value(rows))?,
+        json(serde_json::to_value(quality))?,
         json(serde_json::to_value(outcome))?,
         json(serde_json::to_value(text))?,
     ];

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod options;
 pub mod reading;
 pub mod replay;
+mod rule;
 pub mod signed;
 pub mod target;
 pub(crate) mod text;
@@ -46,12 +47,15 @@ use crate::feature::encode::Encoder;
 use crate::format::{GraphFeatures, ImportOptions};
 use crate::interrupt::Interrupt;
 use crate::memory::Pool;
+use crate::monitor::quality::QualityObserver;
 use crate::monitor::scores::ScoreObserver;
 use crate::package::Resolved;
 use crate::package::open::{Identity, OpenedModel, open};
 use crate::pipeline::Job;
 use crate::pipeline::arm::{Arm, Arms};
 use crate::pipeline::budget::Budget;
+use crate::pipeline::observer::Observer;
+use crate::pipeline::rule::Rules;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
 use crate::pipeline::verification;
@@ -134,7 +138,7 @@ impl Plan {
         plan.request = request
             .to_json()
             .map_err(|error| Error::internal("options that have no form as JSON").because(error))?;
-        let may_reject = effect::may_reject(plan.job.arms.inputs());
+        let may_reject = effect::may_reject(plan.job.arms.inputs()) || plan.job.rules.may_reject();
         let output = target.as_ref().map(|_| &request.output);
         plan.warnings
             .extend(effect::of_rejections(output, &request.limits, may_reject));
@@ -162,6 +166,7 @@ impl Plan {
             inputs,
             binding,
             rows,
+            quality,
             outcome,
             text,
             resources,
@@ -229,22 +234,23 @@ impl Plan {
         let mut missing = missing_values(&rows.missing, is_text)?;
         (missing.spelt_numbers, missing.number_format) =
             (dataset.spelt_numbers(), dataset.options().numbers);
-        let mut selection = {
-            let names = fed_columns(contract, &schema, &binding_options)?;
-            Selection::new(
-                rows.filter.as_deref(),
-                &opened.derived,
-                &schema,
-                &names,
-                &missing,
-            )?
-        };
+        let fed = fed_columns(contract, &schema, &binding_options)?;
+        let mut selection = Selection::new(
+            rows.filter.as_deref(),
+            &opened.derived,
+            &schema,
+            &fed,
+            &missing,
+        )?;
         let widened = |selection: &Option<Selection>, schema: &SchemaRef| {
             selection
                 .as_ref()
                 .map_or_else(|| schema.clone(), |selection| selection.widened(schema))
         };
         let wide = widened(&selection, &schema);
+        let entries = rule::entries(&opened.rules, quality)?;
+        let rules = Rules::new(&entries, &wide, &schema, &fed, &missing)?
+            .with_examples(quality.rule_examples);
         if reads_texts && binding_options.features.is_none() {
             binding_options.features = text::columns(text, contract, &wide, is_text)?;
         }
@@ -254,7 +260,14 @@ impl Plan {
         // A column of offsets is not a feature: it comes along, and is in no order of training.
         let read = &bound[..bound.len() - binding_options.offset.len()];
         let along = passthrough(outcome, read, &schema, &wide)?;
-        let mut warnings = warnings(features, read, &opened.derived, &along, selection.as_ref());
+        let mut warnings = warnings(
+            features,
+            read,
+            &opened.derived,
+            &along,
+            selection.as_ref(),
+            &rules,
+        );
         warnings.extend(
             warning::other_names(features, contract, read)
                 .into_iter()
@@ -265,6 +278,7 @@ impl Plan {
             selection.keep_only(|name| {
                 bound.iter().any(|one| one.column == name)
                     || along.iter().any(|column| column == name)
+                    || rules.reads(name)
             });
         }
         warnings.extend(effect::warnings(
@@ -274,7 +288,7 @@ impl Plan {
             &binding_options,
             &missing,
         ));
-        let requested = requested_columns(&bound, &along, selection.as_ref(), &schema);
+        let requested = requested_columns(&bound, &along, selection.as_ref(), &rules, &schema);
         refuse_duplicates(&requested, &dataset)?;
         let read_schema = dataset.as_read(&requested);
         let batch_schema = widened(&selection, &read_schema);
@@ -302,7 +316,10 @@ impl Plan {
             .with_offsets(binding_options.offset.len());
         let output_schema =
             output_schema(&along, &widened(&selection, &requested), scoring.fields())?;
-        let needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
+        let mut needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
+        needs.may_reject |= rules.may_reject();
+        needs.has_query |= !rules.is_empty();
+        needs.score_row_bytes += rules.row_bytes();
         let allowance = afford(
             memory,
             threads,
@@ -331,11 +348,13 @@ impl Plan {
             name: identity.name.clone(),
             scoring,
         });
+        let rules = Arc::new(rules);
         let job = Job {
             output_schema,
             passthrough: positions(&along, &batch_schema)?,
             table_schema: requested,
-            observers: vec![Box::new(ScoreObserver::new(arms.fields()))],
+            observers: observers(&arms, &rules),
+            rules,
             limit: rows.limit,
             rows_per_part: None,
             threads: allowance.threads,
@@ -534,16 +553,27 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
     }
 }
 
+/// What watches the rows of a run.
+fn observers(arms: &Arms, rules: &Arc<Rules>) -> Vec<Box<dyn Observer>> {
+    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(ScoreObserver::new(arms.fields()))];
+    if !rules.is_empty() {
+        observers.push(Box::new(QualityObserver::new(rules.clone())));
+    }
+    observers
+}
+
 fn warnings(
     features: Option<&str>,
     bound: &[BoundInput],
     derived: &[Derived],
     along: &[String],
     selection: Option<&Selection>,
+    rules: &Rules,
 ) -> Vec<Error> {
     let is_read = |name: &str| {
         let by_expression = selection.is_some_and(|selection| selection.reads(name));
         by_expression
+            || rules.reads(name)
             || bound.iter().any(|one| one.column == name)
             || along.iter().any(|column| column == name)
     };

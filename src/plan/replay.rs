@@ -21,7 +21,7 @@ use crate::pipeline::run::{Control, Input, Outcomes, Receiver, run};
 use crate::pipeline::scoring::Rejection;
 use crate::request::rows::{Dialect, OnBadFile};
 use crate::request::text::TextModel;
-use crate::request::work::Work;
+use crate::request::work::{Quality, Work};
 use crate::table::ReadOptions;
 use crate::table::dataset::{Dataset, Position};
 
@@ -109,6 +109,10 @@ fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
     own.rows.text = Dialect::default();
     own.outcome.passthrough = Some(vec!["none".into()]);
     own.outcome.raw = false;
+    own.quality = Quality {
+        is_off: true,
+        ..Quality::default()
+    };
     // Where a text model runs is no matter of its answers.
     own.text = TextModel {
         device: own.text.device,

@@ -43,7 +43,7 @@ pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Outcome<V
 }
 
 /// Two values in one type.
-fn matched(left: &Value, right: &Value) -> Outcome<(Value, Value)> {
+pub(super) fn matched(left: &Value, right: &Value) -> Outcome<(Value, Value)> {
     let is_text = |value: &Value| value.is_literal && *value.data_type() == DataType::Utf8;
     let (left, right) = match (is_text(left), is_text(right)) {
         (true, false) => (read_as(left, right.data_type())?, right.clone()),

@@ -222,7 +222,7 @@ fn both(
 }
 
 /// Null in the rows for which the expression cannot be computed.
-fn attempted(node: &Node, rows: &Rows) -> Outcome<Value> {
+pub(super) fn attempted(node: &Node, rows: &Rows) -> Outcome<Value> {
     let fault = match evaluate(node, rows) {
         Ok(value) => return Ok(value),
         Err(fault) if fault.is_memory => return Err(fault),

@@ -70,6 +70,11 @@ impl Expression {
         &self.text
     }
 
+    /// What it is.
+    pub(super) fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// The columns that it reads.
     pub(super) fn columns(&self) -> BTreeSet<String> {
         self.node.columns()

@@ -25,10 +25,12 @@
 mod arithmetic;
 mod calendar;
 mod comparison;
+pub mod condition;
 mod conversion;
 mod date_text;
 mod evaluate;
 mod expression;
+mod frame;
 mod functions;
 mod made_text;
 mod maths;
@@ -41,6 +43,7 @@ mod sql_type;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod translation;
 mod value;
 
 use std::collections::{BTreeSet, HashMap};
@@ -357,29 +360,37 @@ impl Query {
     }
 
     fn rows(&self, count: usize, array: impl Fn(&str) -> Option<ArrayRef>) -> Result<Rows> {
-        let mut columns = HashMap::new();
-        for name in &self.columns {
-            let array = array(name).ok_or_else(|| {
-                Error::internal("a batch is missing a column that an expression reads")
-                    .at_column(name)
-            })?;
-            let computable = canonical(&array).ok_or_else(|| {
-                let message = format!(
-                    "an expression reads a column of the type `{}`, which expressions cannot \
-                     compute with",
-                    array.data_type()
-                );
-                Error::contract(message).at_column(name).hint(
-                    "numbers, booleans, text, dates, timestamps and decimals of up to 38 digits \
-                     work",
-                )
-            })?;
-            let computable =
-                computable.map_err(|fault| Error::failed(fault.message).at_column(name))?;
-            columns.insert(name.clone(), computable);
-        }
-        Ok(Rows { columns, count })
+        rows_of(&self.columns, count, array)
     }
+}
+
+/// The columns of these names, as expressions compute with them.
+fn rows_of(
+    names: &BTreeSet<String>,
+    count: usize,
+    array: impl Fn(&str) -> Option<ArrayRef>,
+) -> Result<Rows> {
+    let mut columns = HashMap::new();
+    for name in names {
+        let array = array(name).ok_or_else(|| {
+            Error::internal("a batch is missing a column that an expression reads").at_column(name)
+        })?;
+        let computable = canonical(&array).ok_or_else(|| {
+            let message = format!(
+                "an expression reads a column of the type `{}`, which expressions cannot \
+                 compute with",
+                array.data_type()
+            );
+            Error::contract(message).at_column(name).hint(
+                "numbers, booleans, text, dates, timestamps and decimals of up to 38 digits \
+                 work",
+            )
+        })?;
+        let computable =
+            computable.map_err(|fault| Error::failed(fault.message).at_column(name))?;
+        columns.insert(name.clone(), computable);
+    }
+    Ok(Rows { columns, count })
 }
 
 /// The error of an expression of a derived column, which names that.

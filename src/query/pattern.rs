@@ -69,6 +69,36 @@ fn text(value: &Value) -> Outcome<Value> {
     }
 }
 
+/// The regular expression that matches the same texts; none where its way of folding case is
+/// another.
+pub(super) fn as_regex(pattern: &str, how: Pattern) -> Option<String> {
+    match how {
+        Pattern::Like {
+            folds_case: true, ..
+        } => None,
+        Pattern::Like { escape, .. } => {
+            let part = |part: &Part| match part {
+                Part::Letter(letter) => regex::escape(&letter.to_string()),
+                Part::AnyOne => ".".to_owned(),
+                Part::AnyMany => ".*".to_owned(),
+            };
+            let inner: String = parts(pattern, escape).ok()?.iter().map(part).collect();
+            Some(format!("(?s)^{inner}$"))
+        }
+        Pattern::Regex {
+            folds_case,
+            is_whole,
+        } => {
+            let flag = if folds_case { "(?i)" } else { "" };
+            Some(if is_whole {
+                format!("{flag}^(?:{pattern})$")
+            } else {
+                format!("{flag}{pattern}")
+            })
+        }
+    }
+}
+
 /// A pattern, ready to be matched.
 enum Matcher {
     Like { parts: Vec<Part>, folds_case: bool },

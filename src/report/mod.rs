@@ -16,6 +16,7 @@ pub mod openlineage;
 pub mod overlay;
 pub mod previous;
 pub mod prometheus;
+pub mod quality;
 pub mod renderer;
 pub mod run;
 pub mod scores;

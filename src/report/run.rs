@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::facts::Fact;
-use super::scores;
+use super::{quality, scores};
 use crate::model::Counter;
 use crate::package::open::Identity;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
+use crate::process;
 use crate::table::dataset::BadFile;
 
 /// How a run ended.
@@ -109,6 +110,11 @@ pub fn facts(job: &Job, outcomes: &Outcomes, context: &RunContext) -> Vec<Fact> 
     }));
     facts.extend(performance_facts(job, outcomes, context));
     facts.extend(outcomes.seen.get().map(scores::facts).into_iter().flatten());
+    facts.extend(quality::facts(&quality::findings(
+        job,
+        outcomes,
+        process::seconds_now(),
+    )));
     facts
 }
 
@@ -146,17 +152,13 @@ fn ledger_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
         ]
         .map(|(metric, count)| Fact::count(section, subject.clone(), metric, count, "rows"))
     });
-    let inputs: Vec<&str> = job
-        .arms
-        .inputs()
-        .map(|bound| bound.column.as_str())
-        .collect();
+    let refusing = job.refusing();
     let reasons = outcomes
         .ledger
         .reasons
         .iter()
         .map(|(&(input, reason), &count)| {
-            Fact::count("rejections", inputs[input], reason.code(), count, "rows")
+            Fact::count("rejections", refusing[input], reason.code(), count, "rows")
         });
     rows.chain(reasons).collect()
 }

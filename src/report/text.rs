@@ -109,6 +109,7 @@ fn lines(report: &Report<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     lines.extend(row_counts(facts).map(|counts| line("rows", &rows_text(&counts))));
     lines.extend(of_section(facts, "rejections").filter_map(rejection));
+    lines.extend(rules(facts));
     lines.extend(scores(facts, detail));
     lines.extend(values(facts, detail));
     lines.extend(tokens(facts).map(|text| line("tokens", &text)));
@@ -241,6 +242,39 @@ fn rejection(fact: &Fact) -> Option<Line> {
     let rows = counted(fact.as_number()? as u64, "row");
     let text = format!("{rows}: {} in `{}`", fact.metric, fact.subject);
     Some(line("rejected", &text))
+}
+
+/// How many rules hold, then a line for each that does not.
+fn rules(facts: &[Fact]) -> Vec<Line> {
+    let facts: Vec<&Fact> = of_section(facts, "quality").collect();
+    let of_rule: Vec<&[&Fact]> = facts
+        .chunk_by(|one, other| one.subject == other.subject)
+        .collect();
+    let of = |facts: &[&Fact], metric: &str| {
+        let found = facts.iter().find(|fact| fact.metric == metric);
+        found.map(|fact| value_text(&fact.value))
+    };
+    let is = |verdict: &'static str| {
+        let is_it = move |facts: &&&[&Fact]| of(facts, "verdict").as_deref() == Some(verdict);
+        of_rule.iter().filter(is_it)
+    };
+    let counts = ["ok", "broken", "undecided"].map(|verdict| (verdict, is(verdict).count()));
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(verdict, count)| format!("{count} {verdict}"))
+        .collect();
+    let mut lines = Vec::new();
+    if !of_rule.is_empty() {
+        lines.push(line("rules", &counts.join(", ")));
+    }
+    let shown = is("broken").map(|facts| ("broken", facts));
+    let shown = shown.chain(is("undecided").map(|facts| ("undecided", facts)));
+    lines.extend(shown.map(|(verdict, facts)| {
+        let text = of(facts, "finding").unwrap_or_default();
+        line(verdict, &format!("`{}`: {text}", facts[0].subject))
+    }));
+    lines
 }
 
 /// A line for each column of scores: moments of numbers, counts of labels.

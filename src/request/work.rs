@@ -42,6 +42,9 @@ pub struct Work {
     /// Which rows, and how text is read
     #[serde(flatten)]
     pub rows: Rows,
+    /// What rows should be like
+    #[serde(flatten)]
+    pub quality: Quality,
     /// What comes out
     #[serde(flatten)]
     pub outcome: Prediction,
@@ -72,6 +75,29 @@ pub struct Binding {
     /// Columns added to the margin: `base_margin`, `init_score`, `baseline`
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub offset: Vec<String>,
+}
+
+/// What rows should be like.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Quality {
+    /// A condition on rows: `[NAME:] EXPRESSION[; mostly=SHARE][; on-fail=…]`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rule: Vec<String>,
+    /// How many rows that do not meet a rule are named in the report
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rule_examples: usize,
+    /// Whether no rule is applied, not even the package's: to rows that are not the user's data
+    #[serde(skip)]
+    pub is_off: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What comes out.

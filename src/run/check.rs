@@ -8,6 +8,7 @@ use arrow::array::RecordBatch;
 use super::events::{Events, Progress};
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
+use crate::monitor::quality;
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
@@ -119,6 +120,7 @@ fn scanned(plan: &Plan, interrupt: &Interrupt, events: &dyn Events) -> Result<Ou
     ended.map_err(elsewhere)?;
     let total = outcomes.ledger.total();
     plan.guards.rows(total.rows_in)?;
+    quality::judge(&plan.job, &outcomes, process::seconds_now())?;
     control
         .budget
         .judge(&total)

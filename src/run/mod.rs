@@ -36,6 +36,7 @@ use self::existing::is_left_behind;
 use crate::contract::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
+use crate::monitor::quality;
 use crate::output::quarantine::Quarantine;
 use crate::output::{publication, report};
 use crate::package::open::Identity;
@@ -269,7 +270,8 @@ impl<'a> Run<'a> {
     fn quarantine(&self) -> Result<Option<Quarantine>> {
         let mut inputs = self.plan.job.arms.inputs().map(|bound| &bound.input);
         let may_reject = inputs
-            .any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject);
+            .any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject)
+            || self.plan.job.rules.may_reject();
         let Some(path) = self.target.rejected.as_ref().filter(|_| may_reject) else {
             return Ok(None);
         };
@@ -325,6 +327,7 @@ impl<'a> Run<'a> {
         self.plan.check_unchanged()?;
         let total = outcomes.ledger.total();
         self.plan.guards.rows(total.rows_in)?;
+        quality::judge(&self.plan.job, outcomes, process::seconds_now())?;
         let budget = &self.control.budget;
         budget
             .judge(&total)

@@ -195,7 +195,11 @@ impl<'a> ToDataset<'a> {
         let written = record.files.iter().map(|file| file.rows);
         let written = written.into_iter().try_fold(0_u64, u64::checked_add);
         let (file_count, input_count) = (job.dataset.files.len(), job.arms.inputs().count());
-        if record.account.fits(file_count, input_count, written) {
+        let rule_count = job.rules.iter().len();
+        if record
+            .account
+            .fits(file_count, input_count, rule_count, written)
+        {
             return Ok(());
         }
         let message = format!(

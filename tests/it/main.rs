@@ -82,6 +82,9 @@ mod sweeps;
 // too.
 mod observers;
 
+// Conditions on rows, columns and tables.
+mod rules;
+
 // What runs take, and that they take no more than they may.
 mod memory;
 

@@ -34,7 +34,7 @@ use crate::plan::signed::sign_model_as;
 use crate::plan::text::reads_texts;
 use crate::request::pack::Pack;
 use crate::request::signature::Sign;
-use crate::request::work::Work;
+use crate::request::work::{Quality, Work};
 use crate::storage::{
     PendingFile, SharedFile, StagedDirectory, TEMPORARY_PREFIX, canonical, create_unsynced_below,
     directory_of, files_below, find, metadata, read, read_unchanged,
@@ -334,6 +334,10 @@ impl Packing<'_> {
         Work {
             model: self.directory.to_owned(),
             inputs: inputs.to_vec(),
+            quality: Quality {
+                is_off: true,
+                ..Quality::default()
+            },
             ..Work::default()
         }
     }

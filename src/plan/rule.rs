@@ -1,0 +1,116 @@
+//! Rules of a run: those of the package's manifest, then those of `--rule`.
+//!
+//! Owns the text of the flag: `[NAME:] EXPRESSION[; mostly=SHARE][; on-fail=warn|reject|fail]`. It
+//! must not know what an expression means.
+
+use super::options::share;
+use crate::error::{Error, Result};
+use crate::package::manifest::{OnFail, RuleEntry};
+use crate::request::work::Quality;
+
+/// The rules of a package and of the flags.
+///
+/// # Errors
+/// A usage error for the text of a flag that is not a rule.
+pub(super) fn entries(of_package: &[RuleEntry], quality: &Quality) -> Result<Vec<RuleEntry>> {
+    if quality.is_off {
+        return Ok(Vec::new());
+    }
+    let flags = quality.rule.iter().map(|text| rule(text));
+    let own = of_package.iter().cloned().map(Ok);
+    own.chain(flags).collect()
+}
+
+fn rule(text: &str) -> Result<RuleEntry> {
+    let (mut expression, mut mostly, mut on_fail) = (text.trim(), 1.0, OnFail::default());
+    // From the end: an expression may hold a semicolon in a text.
+    while let Some((rest, option)) = expression.rsplit_once(';') {
+        let Some((key, value)) = option.split_once('=') else {
+            break;
+        };
+        let value = value.trim();
+        match key.trim() {
+            "mostly" => mostly = share("--rule mostly", value, true)?,
+            "on-fail" | "on_fail" => on_fail = named(value)?,
+            _ => break,
+        }
+        expression = rest.trim_end();
+    }
+    let (name, expression) = match expression.split_once(':') {
+        Some((name, rest)) if is_name(name) && !rest.starts_with(':') => {
+            (Some(name.trim().to_owned()), rest.trim())
+        }
+        _ => (None, expression),
+    };
+    if expression.is_empty() {
+        return Err(Error::usage(format!("`--rule {text}` has no expression"))
+            .hint("write `--rule 'NAME: EXPRESSION'`, such as `--rule 'adult: age >= 18'`"));
+    }
+    Ok(RuleEntry {
+        name,
+        expression: expression.to_owned(),
+        mostly,
+        on_fail,
+    })
+}
+
+fn is_name(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.' | ' '))
+}
+
+fn named(text: &str) -> Result<OnFail> {
+    [OnFail::Warn, OnFail::Reject, OnFail::Fail]
+        .into_iter()
+        .find(|one| one.name() == text)
+        .ok_or_else(|| {
+            Error::usage(format!("`on-fail={text}` is not known"))
+                .hint("write `on-fail=warn`, `on-fail=reject` or `on-fail=fail`")
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_has_a_name_an_expression_and_options() {
+        let entry = |name: Option<&str>, expression: &str, mostly, on_fail| RuleEntry {
+            name: name.map(str::to_owned),
+            expression: expression.to_owned(),
+            mostly,
+            on_fail,
+        };
+        for (text, expected) in [
+            ("age > 0", entry(None, "age > 0", 1.0, OnFail::Warn)),
+            (
+                "adult: age >= 18; mostly=99%; on-fail=reject",
+                entry(Some("adult"), "age >= 18", 0.99, OnFail::Reject),
+            ),
+            (
+                "note <> 'a; b=c' ;on_fail = fail",
+                entry(None, "note <> 'a; b=c'", 1.0, OnFail::Fail),
+            ),
+            (
+                "age::DOUBLE > 0",
+                entry(None, "age::DOUBLE > 0", 1.0, OnFail::Warn),
+            ),
+            (
+                "the age: note <> ':'",
+                entry(Some("the age"), "note <> ':'", 1.0, OnFail::Warn),
+            ),
+            (
+                "day > '10:00'",
+                entry(None, "day > '10:00'", 1.0, OnFail::Warn),
+            ),
+        ] {
+            assert_eq!(rule(text).unwrap(), expected, "{text}");
+        }
+        for text in ["", "name:", "a > 1; mostly=2", "a > 1; on-fail=stop"] {
+            assert!(rule(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Conditions on rows: several expressions that are true or false, computed at once by polars.
+//!
+//! Owns the step from texts to a boolean for each row and condition. The text is SQL as everywhere
+//! in this room, understood and checked against the table's columns by the same parser; polars
+//! computes what it gives the same meaning, the rest is computed here before. A row meets a
+//! condition if that is true: null, and what cannot be computed for the row, is not. It must not
+//! know what becomes of the rows.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_empty_array};
+use arrow::datatypes::{DataType, Schema};
+use polars::prelude as pl;
+use polars::prelude::IntoLazy;
+
+use super::evaluate::{Rows, attempted};
+use super::expression::Expression;
+use super::translation::{Source, Translator, name_of};
+use super::{rows_of, value};
+use crate::error::{Error, Result};
+
+/// What polars may take of the stack, however deep a condition nests.
+const STACK: usize = 16 << 20;
+
+/// Conditions, bound to the columns of a table.
+#[derive(Debug)]
+pub struct Conditions {
+    columns: BTreeSet<String>,
+    sources: Vec<Source>,
+    expressions: Vec<pl::Expr>,
+}
+
+impl Conditions {
+    /// Parses the conditions and binds them to a table of this schema.
+    ///
+    /// # Errors
+    /// A usage error for text that is not an expression or looks at other rows; a contract error
+    /// for a column that the table does not have, for types that do not fit, and for what is not
+    /// true or false.
+    pub fn new(texts: &[&str], schema: &Schema) -> Result<Self> {
+        let parsed = texts.iter().map(|text| Expression::parse(text, schema));
+        let parsed = parsed.collect::<Result<Vec<_>>>()?;
+        let columns: BTreeSet<String> = parsed.iter().flat_map(Expression::columns).collect();
+        let empty = |name: &str| {
+            let field = schema.field_with_name(name).ok()?;
+            Some(new_empty_array(field.data_type()))
+        };
+        let empty = rows_of(&columns, 0, empty)?;
+        let mut translator = Translator::new(&empty);
+        let mut expressions = Vec::with_capacity(parsed.len());
+        for (number, expression) in parsed.iter().enumerate() {
+            let found = expression.check(&empty)?;
+            if !matches!(found, DataType::Boolean | DataType::Null) {
+                return Err(Error::contract(format!(
+                    "the expression `{}` gives {}, not true or false",
+                    expression.text(),
+                    value::name_of(&found)
+                ))
+                .hint("compare the value with something, such as `amount > 0`"));
+            }
+            let expression = translator.condition(expression.node());
+            expressions.push(expression.alias(format!("r{number}")));
+        }
+        Ok(Self {
+            sources: translator.into_sources(),
+            columns,
+            expressions,
+        })
+    }
+
+    /// The columns of the table that the conditions read.
+    #[must_use]
+    pub fn columns(&self) -> &BTreeSet<String> {
+        &self.columns
+    }
+
+    /// The columns that are computed before polars sees the rows.
+    #[must_use]
+    pub fn computed_count(&self) -> usize {
+        let computed = self.sources.iter();
+        computed
+            .filter(|source| matches!(source, Source::Computed(_)))
+            .count()
+    }
+
+    /// For each condition, whether each row meets it; without nulls.
+    ///
+    /// # Errors
+    /// Fails if there is not enough memory; an internal error if the batch does not have the
+    /// columns that the conditions were bound to.
+    pub fn hold(&self, batch: &RecordBatch) -> Result<Vec<BooleanArray>> {
+        if self.expressions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let count = batch.num_rows();
+        if count == 0 {
+            let none = || BooleanArray::from(Vec::<bool>::new());
+            return Ok(self.expressions.iter().map(|_| none()).collect());
+        }
+        let rows = rows_of(&self.columns, count, |name| {
+            batch.column_by_name(name).cloned()
+        })?;
+        let columns = self.sources.iter().enumerate();
+        let columns = columns.map(|(number, source)| {
+            super::frame::column(&name_of(number), &values(source, &rows)?)
+                .ok_or_else(|| Error::internal("a value of a type that polars does not know"))
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        let work = || {
+            stacker::grow(STACK, || {
+                let frame = pl::DataFrame::new(count, columns)?;
+                frame.lazy().select_seq(&self.expressions).collect()
+            })
+        };
+        let computed = catch_unwind(AssertUnwindSafe(work))
+            .map_err(|_| Error::internal("polars stopped at a rule"))?;
+        let computed = computed
+            .map_err(|error| Error::internal("polars cannot compute a rule").because(error))?;
+        computed.columns().iter().map(booleans).collect()
+    }
+}
+
+fn values(source: &Source, rows: &Rows) -> Result<ArrayRef> {
+    match source {
+        Source::Column(name) => rows.columns.get(name).cloned().ok_or_else(|| {
+            Error::internal("a batch is missing a column that a rule reads").at_column(name)
+        }),
+        Source::Computed(node) => {
+            let value = attempted(node, rows).and_then(|value| value.expanded(rows.count));
+            value
+                .map_err(|fault| Error::failed(format!("cannot compute a rule: {}", fault.message)))
+        }
+    }
+}
+
+fn booleans(column: &pl::Column) -> Result<BooleanArray> {
+    let column = column.as_materialized_series();
+    let values = column
+        .bool()
+        .map_err(|error| Error::internal("a rule is not true or false").because(error))?;
+    let is_met = |value: Option<bool>| Some(value.unwrap_or(false));
+    Ok(values.iter().map(is_met).collect())
+}
+
+#[cfg(test)]
+mod tests;
