@@ -1,5 +1,8 @@
 //! `tallow evaluate`: predictions against labels.
 
+use std::io::Write;
+use std::path::PathBuf;
+
 use serde_json::{Map, json};
 
 use super::console::Console;
@@ -16,7 +19,7 @@ use crate::process;
 use crate::report::renderer::{Detail, Report};
 use crate::report::{Fact, evaluation};
 use crate::request::evaluation::Evaluation as Request;
-use crate::storage::directory_of;
+use crate::storage::{PendingFile, directory_of};
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
 
@@ -43,6 +46,14 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
     if let Some(path) = output {
         report_file::create(path, process::unique_text().trim(), &facts)?;
     }
+    if let (Some(path), Some(reference)) = (&request.save_reference, &found.reference) {
+        let bytes = reference.to_bytes()?;
+        let mut file = PendingFile::create(path, request.overwrite)?;
+        file.write_all(&bytes)
+            .map_err(|error| Error::failed("cannot write the reference").because(error))
+            .map_err(|error| error.at_path(path))?;
+        file.publish(request.overwrite)?;
+    }
     if console.is_json() {
         let head = Map::from_iter([("status".to_owned(), json!("done"))]);
         return console.report(&Report {
@@ -57,6 +68,9 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
         .for_each(|line| page.line(line));
     if let Some(path) = output {
         page.line(format!("report {}", path.display()));
+    }
+    if let Some(path) = &request.save_reference {
+        page.line(format!("reference {}", path.display()));
     }
     console.show(&page)
 }
@@ -87,10 +101,14 @@ fn checked(mut request: Request) -> Result<Request> {
     if question.threshold.is_some_and(f64::is_nan) {
         return Err(Error::usage("`--threshold` needs a number"));
     }
+    let inputs = [&question.predictions[..], &question.labels].concat();
     if let Some(path) = request.output.as_deref() {
         OutputFormat::of_name(path)?;
-        let inputs = [&question.predictions[..], &question.labels].concat();
         refuse_taken(path, request.overwrite, &inputs)?;
+    }
+    if let Some(path) = request.save_reference.as_deref() {
+        let others: Vec<PathBuf> = inputs.into_iter().chain(request.output.clone()).collect();
+        refuse_taken(path, request.overwrite, &others)?;
     }
     Ok(request)
 }

@@ -105,7 +105,13 @@ pub struct EvaluateArgs {
     /// Write the report here; `.csv` makes it CSV, everything else Parquet
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Replace an existing report
+    /// Keep what is needed to judge later rows before their labels come
+    ///
+    /// The file holds the calibration of each class and no rows. `tallow score --reference FILE`
+    /// then reports `estimated_roc_auc`, `estimated_f1` and others, with bands.
+    #[arg(long, value_name = "FILE")]
+    pub save_reference: Option<PathBuf>,
+    /// Replace existing files
     #[arg(long)]
     pub overwrite: bool,
     /// How delimited text is read
@@ -154,6 +160,7 @@ impl From<EvaluateArgs> for Evaluation {
             cost_fp,
             cost_fn,
             output,
+            save_reference,
             overwrite,
             text,
         } = args;
@@ -171,10 +178,12 @@ impl From<EvaluateArgs> for Evaluation {
             threshold,
             cost_fp,
             cost_fn,
+            wants_reference: save_reference.is_some(),
         };
         Self {
             question,
             output,
+            save_reference,
             overwrite,
             text: text.into(),
         }

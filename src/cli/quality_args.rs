@@ -1,4 +1,6 @@
-//! What rows should be like: flags that clap derives.
+//! What rows and scores should be like: flags that clap derives.
+
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -21,7 +23,7 @@ pub struct QualityArgs {
         long,
         value_name = "RULE",
         allow_hyphen_values = true,
-        help_heading = "Rules"
+        help_heading = "Quality"
     )]
     pub rule: Vec<String>,
     /// Name up to N rows that do not meet each rule, with their values, in the report
@@ -30,7 +32,27 @@ pub struct QualityArgs {
         value_name = "N",
         default_value_t,
         hide_default_value = true,
-        help_heading = "Rules"
+        help_heading = "Quality"
     )]
     pub rule_examples: usize,
+    /// Estimate how well the model does before labels come, by a file of `evaluate
+    /// --save-reference`
+    ///
+    /// The report gets `estimated_roc_auc`, `estimated_f1` and others, each with a band that holds
+    /// what labels will show in 95 % of cases, if scores still mean what they meant in the
+    /// reference: inputs may drift, their relation to the label may not.
+    #[arg(long, value_name = "FILE", help_heading = "Quality")]
+    pub reference: Option<PathBuf>,
+    /// Column of the loss that your own loss model expects of each row
+    ///
+    /// For regressions, whose predictions say nothing of their errors: train a model of the
+    /// absolute error, score the rows with it first, and name its column here (or derive one in the
+    /// package). The report gets its mean, `estimated_loss`, with a 95 % interval.
+    #[arg(
+        long,
+        value_name = "COLUMN",
+        allow_hyphen_values = true,
+        help_heading = "Quality"
+    )]
+    pub loss_column: Option<String>,
 }

@@ -93,10 +93,14 @@ impl From<QualityArgs> for Quality {
         let QualityArgs {
             rule,
             rule_examples,
+            reference,
+            loss_column,
         } = args;
         Self {
             rule,
             rule_examples,
+            reference,
+            loss_column,
             is_off: false,
         }
     }

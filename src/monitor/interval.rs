@@ -7,6 +7,7 @@
 //! know which metric is estimated.
 
 use super::special::{Z_95, normal_quantile};
+use crate::statistics::bytes::{Reader, Writer};
 use crate::statistics::exact_sum::ExactSum;
 use crate::statistics::hash::spread;
 
@@ -178,6 +179,24 @@ impl Mean {
         self.not_finite += other.not_finite;
         self.sum.merge(&other.sum);
         self.squares.merge(&other.squares);
+    }
+
+    /// Writes the sums.
+    pub fn write(&self, writer: &mut Writer) {
+        writer.integer(self.count);
+        writer.integer(self.not_finite);
+        self.sum.write(writer);
+        self.squares.write(writer);
+    }
+
+    /// Reads what [`Mean::write`] wrote; none for other bytes.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        Some(Self {
+            count: reader.count()?,
+            not_finite: reader.count()?,
+            sum: ExactSum::read(reader)?,
+            squares: ExactSum::read(reader)?,
+        })
     }
 
     /// The number of numbers.

@@ -20,11 +20,13 @@ pub mod curve;
 mod distance;
 pub mod divergence;
 pub mod drift;
+pub mod estimate;
 pub mod evaluate;
 pub mod gate;
 #[cfg(test)]
 mod golden;
 pub mod interval;
+pub mod isotonic;
 pub mod kolmogorov;
 pub mod overlay;
 pub mod paired;

@@ -332,6 +332,7 @@ fn provided(path: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>> {
         .iter()
         .map(|gate| gate.expression.as_str())
         .collect();
+    let rules: Vec<&str> = manifest.rules.iter().map(RuleEntry::name).collect();
     let golden = manifest.golden.as_ref();
     let baseline = manifest.baseline.as_ref();
     let facts = [
@@ -343,6 +344,7 @@ fn provided(path: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>> {
             "baseline",
             baseline.map(|baseline| baseline.profile.display().to_string()),
         ),
+        ("rules", (!rules.is_empty()).then(|| rules.join(", "))),
         ("gates", (!gates.is_empty()).then(|| gates.join(", "))),
         ("card", has_card.then(|| CARD_NAME.to_owned())),
     ];

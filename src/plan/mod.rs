@@ -11,9 +11,9 @@ pub mod identity;
 pub mod list;
 pub mod memory;
 pub mod options;
+mod quality;
 pub mod reading;
 pub mod replay;
-mod rule;
 pub mod signed;
 pub mod target;
 pub(crate) mod text;
@@ -47,14 +47,11 @@ use crate::feature::encode::Encoder;
 use crate::format::{GraphFeatures, ImportOptions};
 use crate::interrupt::Interrupt;
 use crate::memory::Pool;
-use crate::monitor::quality::QualityObserver;
-use crate::monitor::scores::ScoreObserver;
 use crate::package::Resolved;
 use crate::package::open::{Identity, OpenedModel, open};
 use crate::pipeline::Job;
 use crate::pipeline::arm::{Arm, Arms};
 use crate::pipeline::budget::Budget;
-use crate::pipeline::observer::Observer;
 use crate::pipeline::rule::Rules;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
@@ -166,7 +163,7 @@ impl Plan {
             inputs,
             binding,
             rows,
-            quality,
+            quality: requested_quality,
             outcome,
             text,
             resources,
@@ -248,9 +245,10 @@ impl Plan {
                 .map_or_else(|| schema.clone(), |selection| selection.widened(schema))
         };
         let wide = widened(&selection, &schema);
-        let entries = rule::entries(&opened.rules, quality)?;
+        let entries = quality::entries(&opened.rules, requested_quality)?;
         let rules = Rules::new(&entries, &wide, &schema, &fed, &missing)?
-            .with_examples(quality.rule_examples);
+            .with_examples(requested_quality.rule_examples)
+            .with_numbers(requested_quality.loss_column.as_deref(), &wide)?;
         if reads_texts && binding_options.features.is_none() {
             binding_options.features = text::columns(text, contract, &wide, is_text)?;
         }
@@ -292,7 +290,11 @@ impl Plan {
         refuse_duplicates(&requested, &dataset)?;
         let read_schema = dataset.as_read(&requested);
         let batch_schema = widened(&selection, &read_schema);
-        let configuration = identity::configuration(args)?;
+        let mut configuration = identity::configuration(args)?;
+        let (reference, digest) = quality::reference(requested_quality)?.unzip();
+        if let Some(digest) = digest {
+            configuration.insert("--reference".to_owned(), digest.into());
+        }
         let name = Name::new(&configuration, &opened);
         let run_id = name.run_id(&dataset)?;
         let mut identity = opened.identity();
@@ -353,7 +355,7 @@ impl Plan {
             output_schema,
             passthrough: positions(&along, &batch_schema)?,
             table_schema: requested,
-            observers: observers(&arms, &rules),
+            observers: quality::observers(&arms, &rules, reference, requested_quality)?,
             rules,
             limit: rows.limit,
             rows_per_part: None,
@@ -551,15 +553,6 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
             .any(|field| is_varying(field.data_type())),
         row_count: dataset.row_count(),
     }
-}
-
-/// What watches the rows of a run.
-fn observers(arms: &Arms, rules: &Arc<Rules>) -> Vec<Box<dyn Observer>> {
-    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(ScoreObserver::new(arms.fields()))];
-    if !rules.is_empty() {
-        observers.push(Box::new(QualityObserver::new(rules.clone())));
-    }
-    observers
 }
 
 fn warnings(

@@ -3,7 +3,7 @@
 //! Owns the step from an array to a series that shares its values: no number and no text is copied,
 //! only bits of nulls and booleans, and the 16 bytes by which polars finds each text. It knows the
 //! types that expressions compute with. Dates, timestamps and decimals become the integers that
-//! they are stored as: whoever compares them has made them of one type before.
+//! they are stored as: values that are compared were made of one type before.
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};

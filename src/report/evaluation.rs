@@ -31,6 +31,10 @@ pub fn facts(evaluation: &Evaluation) -> Vec<Fact> {
     facts.extend(
         row_counts(evaluation).map(|(name, count)| Fact::count(SECTION, "", name, count, "rows")),
     );
+    if evaluation.has_areas() {
+        // Rows are sorted by score, on a disk if they are many: nothing is bracketed.
+        facts.push(Fact::text(SECTION, "", "roc_auc_method", "exact"));
+    }
     for segment in &evaluation.segments {
         facts.extend(segment_facts(evaluation, segment));
     }

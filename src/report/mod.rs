@@ -6,6 +6,7 @@
 
 pub mod comparison;
 pub mod drift;
+pub mod estimates;
 pub mod evaluation;
 pub mod facts;
 pub mod gates;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::facts::Fact;
-use super::{quality, scores};
+use super::{estimates, quality, scores};
 use crate::model::Counter;
 use crate::package::open::Identity;
 use crate::pipeline::stage::Stage;
@@ -110,6 +110,7 @@ pub fn facts(job: &Job, outcomes: &Outcomes, context: &RunContext) -> Vec<Fact> 
     }));
     facts.extend(performance_facts(job, outcomes, context));
     facts.extend(outcomes.seen.get().map(scores::facts).into_iter().flatten());
+    facts.extend(estimates::facts(outcomes));
     facts.extend(quality::facts(&quality::findings(
         job,
         outcomes,

@@ -110,6 +110,7 @@ fn lines(report: &Report<'_>) -> Vec<Line> {
     lines.extend(row_counts(facts).map(|counts| line("rows", &rows_text(&counts))));
     lines.extend(of_section(facts, "rejections").filter_map(rejection));
     lines.extend(rules(facts));
+    lines.extend(estimates(facts).map(|text| line("estimated", &text)));
     lines.extend(scores(facts, detail));
     lines.extend(values(facts, detail));
     lines.extend(tokens(facts).map(|text| line("tokens", &text)));
@@ -242,6 +243,37 @@ fn rejection(fact: &Fact) -> Option<Line> {
     let rows = counted(fact.as_number()? as u64, "row");
     let text = format!("{rows}: {} in `{}`", fact.metric, fact.subject);
     Some(line("rejected", &text))
+}
+
+/// What labels are expected to show, in a few words.
+fn estimates(facts: &[Fact]) -> Option<String> {
+    let number = |metric: &str| number(facts, "estimates", "", metric);
+    let text = |name: &str| {
+        let value = number(&format!("estimated_{name}"))?;
+        let band = [
+            number(&format!("estimated_{name}_low")),
+            number(&format!("estimated_{name}_high")),
+        ];
+        let band = match band {
+            [Some(low), Some(high)] => format!(" [{}, {}]", four_digits(low), four_digits(high)),
+            _ => String::new(),
+        };
+        let known = number(&format!("reference_{name}"));
+        let known = known.map_or_else(String::new, |value| {
+            format!(", reference {}", four_digits(value))
+        });
+        Some(format!("{name} {}{band}{known}", four_digits(value)))
+    };
+    let names = [
+        "roc_auc",
+        "roc_auc_macro",
+        "f1",
+        "f1_macro",
+        "accuracy",
+        "loss",
+    ];
+    let texts: Vec<String> = names.into_iter().filter_map(text).take(2).collect();
+    (!texts.is_empty()).then(|| texts.join("; "))
 }
 
 /// How many rules hold, then a line for each that does not.

@@ -19,6 +19,9 @@ pub struct Evaluation {
     /// Report file
     #[serde(with = "crate::path_text::option")]
     pub output: Option<PathBuf>,
+    /// File of what is needed to judge rows without labels
+    #[serde(with = "crate::path_text::option")]
+    pub save_reference: Option<PathBuf>,
     /// Replace an existing report
     pub overwrite: bool,
     /// How delimited text is read

@@ -87,6 +87,15 @@ pub struct Quality {
     /// How many rows that do not meet a rule are named in the report
     #[serde(skip_serializing_if = "is_zero")]
     pub rule_examples: usize,
+    /// What labelled rows of the same model showed
+    #[serde(
+        with = "crate::path_text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub reference: Option<PathBuf>,
+    /// The column of what a loss model expects of each row
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub loss_column: Option<String>,
     /// Whether no rule is applied, not even the package's: to rows that are not the user's data
     #[serde(skip)]
     pub is_off: bool,

@@ -137,18 +137,21 @@ fn a_rule_that_must_hold_withholds_the_output() {
 #[test]
 fn examples_are_shown_only_if_they_are_asked_for() {
     let room = room();
-    let rule = ["--output", "out.parquet", "--rule", "big: b > 1"];
+    let rule = ["--output", "out.parquet", "--rule", "big: b < 1"];
     let object = score(&room, &rule).ok().json();
     assert!(object["quality"]["big"].get("example_1").is_none());
     let examples = [&rule[..], &["--rule-examples", "2"]].concat();
     let object = score(&room, &examples).ok().json();
     let facts = &object["quality"]["big"];
-    assert_eq!(facts["example_1"], "rows.csv, row 1: a=0.0, b=0.5, id=0");
+    assert_eq!(
+        facts["example_1"],
+        "rows.csv, row 5: id=4, a=0.4, b=7.5, kind=x, day=2026-11-05"
+    );
     assert!(
         facts["example_2"]
             .as_str()
             .unwrap()
-            .starts_with("rows.csv, row 2:")
+            .starts_with("rows.csv, row 10:")
     );
     assert!(facts.get("example_3").is_none());
 }
@@ -167,7 +170,9 @@ fn check_binds_rules_and_judges_them_with_scan() {
         scanned
             .stdout
             .contains("`b < 1`: 2 of 12 rows do not meet it (83.3333 % do, at least 100 % must)")
-            && scanned.stdout.contains("rows.csv, row 5: a=0.4, b=7.5"),
+            && scanned
+                .stdout
+                .contains("rows.csv, row 5: id=4, a=0.4, b=7.5"),
         "{}",
         scanned.stdout
     );
@@ -215,4 +220,97 @@ fn a_package_states_rules_that_read_columns_of_its_own_and_derived_ones() {
     room.file("package/tallow.toml", manifest("stop"));
     let refused = room.tallow(line).fails(3);
     assert!(refused.stderr.contains("on_fail") || refused.stderr.contains("stop"));
+}
+
+#[test]
+fn a_reference_gives_estimates_the_same_for_parts_threads_and_formats() {
+    let room = Room::new();
+    let demo = |name: &str| data("demo").join(name).display().to_string();
+    let (model, table) = (demo("churn"), demo("customers.parquet"));
+    let score = |more: &[&str]| {
+        let line = [
+            "score",
+            "--quiet",
+            "--format",
+            "json",
+            "--overwrite",
+            "--model",
+            &model,
+            &table,
+        ];
+        room.run(line.iter().chain(more).copied()).ok().json()
+    };
+    score(&["--output", "p.parquet"]);
+    let labels = demo("outcomes.csv");
+    let evaluate = [
+        "evaluate",
+        "p.parquet",
+        "--label",
+        "churned",
+        "--labels",
+        &labels,
+        "--key",
+        "customer_id",
+        "--save-reference",
+        "reference.json",
+        "--format",
+        "json",
+    ];
+    let evaluated = room.run(evaluate).ok().json();
+    let taken = room.run(evaluate).fails(1);
+    assert!(taken.stderr.contains("--overwrite"), "{}", taken.stderr);
+    let object = score(&["--output", "q.parquet", "--reference", "reference.json"]);
+    let estimates = &object["estimates"];
+    let number = |name: &str| estimates[name].as_f64().unwrap();
+    for metric in ["roc_auc", "f1", "accuracy", "precision", "recall"] {
+        let known = evaluated["evaluation"][metric].as_f64().unwrap();
+        assert_eq!(number(&format!("reference_{metric}")), known, "{metric}");
+        let estimate = number(&format!("estimated_{metric}"));
+        // The same rows but for those whose labels have not come.
+        assert!(
+            (estimate - known).abs() < 0.01,
+            "{metric} {estimate} {known}"
+        );
+        let low = number(&format!("estimated_{metric}_low"));
+        let high = number(&format!("estimated_{metric}_high"));
+        assert!(low < estimate && estimate < high, "{metric} {low} {high}");
+    }
+    for more in [
+        &["--output", "parts/", "--rows-per-part", "300", "-j", "2"][..],
+        &["--output", "small.parquet", "--batch-rows", "7", "-j", "3"],
+    ] {
+        let again = score(&[more, &["--reference", "reference.json"]].concat());
+        assert_eq!(&again["estimates"], estimates, "{more:?}");
+    }
+    room.file("other.json", "{}");
+    for (name, part) in [
+        ("other.json", "not a reference"),
+        ("none.json", "none.json"),
+    ] {
+        let line = format!("score --model {model} {table} --output r.parquet --reference {name}");
+        let run = room.tallow(&line);
+        assert!(run.stderr.contains(part), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn the_mean_of_a_loss_model_is_reported_of_scored_rows_alone() {
+    let room = room();
+    let base = ["--output", "out.parquet", "--loss-column", "b"];
+    let object = score(&room, &base).ok().json();
+    let number = |object: &Json, name: &str| object["estimates"][name].as_f64().unwrap();
+    // Ten rows of 0.5 and two of 7.5.
+    let loss = number(&object, "estimated_loss");
+    assert!((loss - 20.0 / 12.0).abs() < 1e-12, "{loss}");
+    let (low, high) = (
+        number(&object, "estimated_loss_low"),
+        number(&object, "estimated_loss_high"),
+    );
+    assert!(low < loss && loss < high);
+    let rejecting = [&base[..], &["--rule", "b < 1; on-fail=reject"]].concat();
+    let object = score(&room, &rejecting).ok().json();
+    assert_eq!(number(&object, "estimated_loss"), 0.5);
+    assert_eq!(number(&object, "rows_with_loss"), 10.0);
+    let unknown = ["--output", "out.parquet", "--loss-column", "zz"];
+    assert!(score(&room, &unknown).fails(3).stderr.contains("`zz`"));
 }

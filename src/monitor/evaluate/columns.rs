@@ -318,6 +318,20 @@ impl Columns {
         parts.collect::<Vec<_>>().join(", ")
     }
 
+    /// The names of the columns of scores, class by class.
+    pub(super) fn score_names(&self) -> Vec<String> {
+        let names = self.scores.iter();
+        names
+            .map(|index| self.schema.field(*index).name().clone())
+            .collect()
+    }
+
+    /// The name of the column of predicted labels, if there is one.
+    pub(super) fn predicted_name(&self) -> Option<String> {
+        self.predicted
+            .map(|index| self.schema.field(index).name().clone())
+    }
+
     /// Whether segments were asked for.
     pub(in crate::monitor) fn has_segments(&self) -> bool {
         !self.by.is_empty()

@@ -6,6 +6,7 @@ use super::question::Task;
 use crate::monitor::calibration::Calibration;
 use crate::monitor::confusion::Confusion;
 use crate::monitor::curve::{Costs, CurveMetrics};
+use crate::monitor::estimate::reference::Reference;
 use crate::monitor::interval::Estimate;
 
 /// The name of the segment of all rows.
@@ -49,6 +50,19 @@ pub struct Evaluation {
     pub costs: Costs,
     /// All rows first, then the segments in the order of their names.
     pub segments: Vec<Segment>,
+    /// What is needed to judge rows without labels, if it was asked for.
+    pub reference: Option<Reference>,
+}
+
+impl Evaluation {
+    /// Whether areas under curves are among the metrics.
+    #[must_use]
+    pub fn has_areas(&self) -> bool {
+        let metrics = self.segments.iter().flat_map(|segment| &segment.metrics);
+        metrics
+            .into_iter()
+            .any(|(name, _)| name.starts_with("roc_auc"))
+    }
 }
 
 /// Rows that are evaluated together.

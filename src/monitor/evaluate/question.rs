@@ -38,6 +38,9 @@ pub struct Question {
     pub cost_fp: Option<f64>,
     /// What a false negative costs
     pub cost_fn: Option<f64>,
+    /// Whether what is needed to judge rows without labels is kept
+    #[serde(skip)]
+    pub wants_reference: bool,
 }
 
 /// What kind of predictions there are.

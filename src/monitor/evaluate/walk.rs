@@ -13,6 +13,7 @@ use crate::interrupt::Interrupt;
 use crate::monitor::calibration::Calibration;
 use crate::monitor::confusion::{Average, Confusion};
 use crate::monitor::curve::{Costs, Curve, CurveMetrics};
+use crate::monitor::estimate::reference::{ClassBuilder, Reference};
 use crate::monitor::interval::Estimate;
 use crate::monitor::ranking::Ranking;
 use crate::monitor::regression::{Influence, median_interval};
@@ -83,8 +84,10 @@ pub(super) fn walk(
     };
     let mut sums = gather.sums;
     let mut segments = Vec::new();
+    let mut builders = Vec::new();
     let mut end = |segment: u32, walk: Option<Walk>, sums: Sums| {
-        let walk = walk.unwrap_or_else(|| Walk::new(&whole, &sums));
+        let mut walk = walk.unwrap_or_else(|| Walk::new(&whole, &sums, false));
+        builders.extend(walk.take_builders());
         segments.push(walk.finish(&whole, name(segment), &sums));
     };
     let mut current: Option<(u32, Walk, Sums)> = None;
@@ -104,7 +107,8 @@ pub(super) fn walk(
             current
         } else {
             let sums = sums.remove(&segment).ok_or_else(damaged)?;
-            current.insert((segment, Walk::new(&whole, &sums), sums))
+            let is_kept = request.wants_reference && segment == 0;
+            current.insert((segment, Walk::new(&whole, &sums, is_kept), sums))
         };
         walk.step(&whole, (key.to_vec(), payload))
             .ok_or_else(damaged)?;
@@ -116,7 +120,12 @@ pub(super) fn walk(
     sums.into_iter()
         .for_each(|(segment, sums)| end(segment, None, sums));
     segments.sort_by(|left, right| left.name.cmp(&right.name));
+    let reference = request
+        .wants_reference
+        .then(|| reference(&whole, columns, positive.as_deref(), builders, &segments))
+        .transpose()?;
     Ok(Evaluation {
+        reference,
         counts,
         task: columns.task,
         classes: match &positive {
@@ -131,6 +140,50 @@ pub(super) fn walk(
         costs: whole.costs,
         segments,
     })
+}
+
+/// What rows without labels are judged by.
+fn reference(
+    whole: &Whole,
+    columns: &Columns,
+    positive: Option<&str>,
+    builders: Vec<ClassBuilder>,
+    segments: &[Segment],
+) -> Result<Reference> {
+    let labels = match positive {
+        Some(positive) => vec![positive.to_owned()],
+        None => columns.classes.clone(),
+    };
+    let scores = columns.score_names();
+    if builders.is_empty() || labels.len() != builders.len() || scores.len() != builders.len() {
+        let error = Error::contract("a reference is made of probabilities, and there are none");
+        return Err(error.hint(
+            "predictions of classes have them as `probability` or `probability_<label>`; `--score` \
+             names another column",
+        ));
+    }
+    let mut classes = Vec::new();
+    for ((builder, label), score) in builders.into_iter().zip(labels).zip(scores) {
+        let class = builder.finish(label.clone(), score).ok_or_else(|| {
+            Error::contract(format!(
+                "a reference needs rows of the class `{label}` and rows of others"
+            ))
+            .hint("take predictions of more days")
+        })?;
+        classes.push(class);
+    }
+    let all = segments.iter().find(|segment| segment.name == ALL);
+    let mut reference = Reference::new(all.map_or(0, |all| all.rows), classes);
+    reference.threshold = whole.request.threshold;
+    if reference.threshold.is_none() {
+        reference.prediction = columns.predicted_name();
+    }
+    let metrics = all.into_iter().flat_map(|all| &all.metrics);
+    let metrics = metrics.filter(|(_, estimate)| estimate.value.is_finite());
+    reference.metrics = metrics
+        .map(|(name, estimate)| (name.clone(), estimate.value))
+        .collect();
+    Ok(reference)
 }
 
 /// The other class of two; that of several is all but the positive one.
@@ -162,6 +215,8 @@ struct Binary {
     /// The score being counted, and its positives and negatives.
     score: f64,
     tied: [u64; 2],
+    /// What is kept for rows without labels, if that was asked for.
+    builder: Option<ClassBuilder>,
 }
 
 /// Errors in rising order.
@@ -183,14 +238,14 @@ struct Groups {
 }
 
 impl Walk {
-    fn new(whole: &Whole, sums: &Sums) -> Self {
+    fn new(whole: &Whole, sums: &Sums, is_kept: bool) -> Self {
+        let binary = |class| Binary {
+            builder: is_kept.then(|| ClassBuilder::new(sums.rows)),
+            ..Binary::new(whole, sums, class)
+        };
         match whole.task {
-            Task::Binary => Self::Binary(Box::new(Binary::new(whole, sums, whole.positive))),
-            Task::Classes => Self::Classes(
-                (0..whole.scored as u32)
-                    .map(|class| Binary::new(whole, sums, class))
-                    .collect(),
-            ),
+            Task::Binary => Self::Binary(Box::new(binary(whole.positive))),
+            Task::Classes => Self::Classes((0..whole.scored as u32).map(binary).collect()),
             Task::Regression => Self::Regression(Box::new(Errors {
                 mean: sums.regression.mean_value().unwrap_or(0.0),
                 ranks: median_interval(sums.rows).unwrap_or_default(),
@@ -239,6 +294,19 @@ impl Walk {
             }
         }
         Some(())
+    }
+
+    /// What is kept for rows without labels, class by class.
+    fn take_builders(&mut self) -> Vec<ClassBuilder> {
+        let of = |binary: &mut Binary| {
+            binary.end_tie();
+            binary.builder.take()
+        };
+        match self {
+            Self::Binary(binary) => of(binary).into_iter().collect(),
+            Self::Classes(classes) => classes.iter_mut().filter_map(of).collect(),
+            Self::Regression(_) | Self::Ranking(_) => Vec::new(),
+        }
     }
 
     fn finish(self, whole: &Whole, name: String, sums: &Sums) -> Segment {
@@ -291,6 +359,7 @@ impl Binary {
             confusion: Confusion::new(2),
             score: f64::NAN,
             tied: [0; 2],
+            builder: None,
         }
     }
 
@@ -306,6 +375,9 @@ impl Binary {
         let [positives, negatives] = std::mem::take(&mut self.tied);
         if positives + negatives > 0 {
             self.curve.step(self.score, positives, negatives);
+            if let Some(builder) = &mut self.builder {
+                builder.add(self.score, positives, negatives);
+            }
         }
     }
 

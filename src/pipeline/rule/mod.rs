@@ -22,6 +22,7 @@ use crate::feature::verdict::{Origin, Reason};
 use crate::package::manifest::{OnFail, RuleEntry};
 use crate::query::condition::Conditions;
 use crate::query::{Derived, Query};
+use crate::table::cast::{is_number, is_text};
 
 /// The derived column that holds a time as microseconds.
 const TIME: &str = "time";
@@ -137,6 +138,22 @@ impl Rules {
             example_count,
             ..self
         }
+    }
+
+    /// The same, for which another column is read: one of numbers, or of texts that may be.
+    ///
+    /// # Errors
+    /// A contract error if rows of this schema do not have such a column.
+    pub fn with_numbers(mut self, column: Option<&str>, wide: &Schema) -> Result<Self> {
+        if let Some(column) = column {
+            let data_type = field(wide, column)?.data_type();
+            if !is_number(data_type) && !is_text(data_type) {
+                let error = Error::contract(format!("the column is {data_type}, not numbers"));
+                return Err(error.at_column(column));
+            }
+            self.columns.insert(column.to_owned());
+        }
+        Ok(self)
     }
 
     /// How many rows that do not meet a rule are named in the report.

@@ -1,3 +1,5 @@
+//! Conditions by polars against the same conditions by the room's own evaluator.
+
 use std::sync::Arc;
 
 use arrow::array::{
@@ -335,7 +337,7 @@ fn polars_and_the_own_evaluator_agree_on_every_row() {
 }
 
 #[test]
-fn most_conditions_are_polars_own_work() {
+fn ordinary_conditions_are_computed_by_polars_alone() {
     let schema = rows().schema();
     let computed = |text: &str| Conditions::new(&[text], &schema).unwrap().computed_count();
     for text in [

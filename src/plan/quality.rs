@@ -1,12 +1,26 @@
-//! Rules of a run: those of the package's manifest, then those of `--rule`.
+//! What rows and scores should be like: rules, the reference, and what watches the rows for them.
 //!
-//! Owns the text of the flag: `[NAME:] EXPRESSION[; mostly=SHARE][; on-fail=warn|reject|fail]`. It
-//! must not know what an expression means.
+//! Owns the text of `--rule`: `[NAME:] EXPRESSION[; mostly=SHARE][; on-fail=warn|reject|fail]`. The
+//! package's rules come first. It must not know what an expression means.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
 
 use super::options::share;
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
+use crate::monitor::estimate::loss::LossObserver;
+use crate::monitor::estimate::observer::PerformanceObserver;
+use crate::monitor::estimate::reference::{MAX_BYTES, Reference};
+use crate::monitor::quality::QualityObserver;
+use crate::monitor::scores::ScoreObserver;
 use crate::package::manifest::{OnFail, RuleEntry};
+use crate::pipeline::arm::Arms;
+use crate::pipeline::observer::Observer;
+use crate::pipeline::rule::Rules;
 use crate::request::work::Quality;
+use crate::storage::read;
 
 /// The rules of a package and of the flags.
 ///
@@ -19,6 +33,43 @@ pub(super) fn entries(of_package: &[RuleEntry], quality: &Quality) -> Result<Vec
     let flags = quality.rule.iter().map(|text| rule(text));
     let own = of_package.iter().cloned().map(Ok);
     own.chain(flags).collect()
+}
+
+/// What watches the rows of a run.
+///
+/// # Errors
+/// A contract error for a reference that is not of the model's scores.
+pub(super) fn observers(
+    arms: &Arms,
+    rules: &Arc<Rules>,
+    reference: Option<Reference>,
+    quality: &Quality,
+) -> Result<Vec<Box<dyn Observer>>> {
+    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(ScoreObserver::new(arms.fields()))];
+    if !rules.is_empty() {
+        observers.push(Box::new(QualityObserver::new(rules.clone())));
+    }
+    if let Some(reference) = reference {
+        let observer = PerformanceObserver::new(Arc::new(reference), &arms.fields())?;
+        observers.push(Box::new(observer));
+    }
+    if let Some(column) = &quality.loss_column {
+        observers.push(Box::new(LossObserver::new(column)));
+    }
+    Ok(observers)
+}
+
+/// What labelled rows of the model showed, and the digest of the file that says so.
+///
+/// # Errors
+/// Fails if the file cannot be read or is another.
+pub(super) fn reference(quality: &Quality) -> Result<Option<(Reference, String)>> {
+    let Some(path) = quality.reference.as_deref().filter(|_| !quality.is_off) else {
+        return Ok(None);
+    };
+    let bytes = read(path, MAX_BYTES)?;
+    let reference = Reference::parse(&bytes).map_err(|error| error.at_path(path))?;
+    Ok(Some((reference, hexadecimal(&Sha256::digest(&bytes)))))
 }
 
 fn rule(text: &str) -> Result<RuleEntry> {
