@@ -1,7 +1,7 @@
 //! `tallow evaluate`: predictions against labels.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, json};
 
@@ -11,15 +11,19 @@ use super::evaluate_args::EvaluateArgs;
 use super::page::Page;
 use super::signal;
 use crate::error::{Error, Result};
-use crate::monitor::evaluate::evaluate;
+use crate::interrupt::Interrupt;
+use crate::monitor::evaluate::{Evaluation, evaluate};
 use crate::output::report as report_file;
 use crate::plan::list::all_items;
 use crate::plan::reading::dialect_options;
 use crate::process;
+use crate::report::arms::{self as report_arms, ArmLine};
 use crate::report::renderer::{Detail, Report};
 use crate::report::{Fact, evaluation};
 use crate::request::evaluation::Evaluation as Request;
+use crate::run::arms::{self, Arm, Ranking, Reading};
 use crate::storage::{PendingFile, directory_of};
+use crate::table::ReadOptions;
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
 
@@ -43,6 +47,21 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
         Fact::text("run", "", "started_at", started_at),
     ];
     facts.extend(evaluation::facts(&found));
+    let ranking = ranking(&request, &found, &options, &directory, &interrupt)?;
+    let arms: Option<(&str, Vec<ArmLine>)> = ranking.as_ref().map(|ranking| {
+        let lines = ranking.arms.iter().map(|arm| ArmLine {
+            name: &arm.name,
+            rows: arm.rows,
+            estimate: arm.estimate,
+            difference: arm.difference.as_ref(),
+            p_adjusted: arm.p_adjusted,
+            standing: arm.standing.name(),
+        });
+        (ranking.metric.as_str(), lines.collect())
+    });
+    if let Some((metric, arms)) = &arms {
+        facts.extend(report_arms::facts(metric, arms));
+    }
     if let Some(path) = output {
         report_file::create(path, process::unique_text().trim(), &facts)?;
     }
@@ -66,6 +85,11 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
     evaluation::lines(&found)
         .iter()
         .for_each(|line| page.line(line));
+    if let Some((metric, arms)) = &arms {
+        report_arms::lines(metric, arms)
+            .iter()
+            .for_each(|line| page.line(line));
+    }
     if let Some(path) = output {
         page.line(format!("report {}", path.display()));
     }
@@ -73,6 +97,34 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
         page.line(format!("reference {}", path.display()));
     }
     console.show(&page)
+}
+
+/// The arms in their order, if there are several.
+fn ranking(
+    request: &Request,
+    found: &Evaluation,
+    options: &ReadOptions,
+    directory: &Path,
+    interrupt: &Interrupt,
+) -> Result<Option<Ranking>> {
+    if request.arm.is_empty() {
+        return Ok(None);
+    }
+    let [own] = request.question.predictions.as_slice() else {
+        return Err(
+            Error::usage("`--arm` compares with one table of predictions")
+                .hint("name one file, directory or glob, then one `--arm` for each other model"),
+        );
+    };
+    let others = request.arm.iter().map(|text| arms::parse(text));
+    let all: Vec<Arm> = std::iter::once(arms::of_path(own)).chain(others).collect();
+    let reading = Reading {
+        options,
+        directory,
+        run_bytes: DEFAULT_RUN_BYTES,
+    };
+    let metric = request.metric.as_deref();
+    arms::rank(&request.question, &all, found, metric, reading, interrupt).map(Some)
 }
 
 /// The request with its lists of columns split, if its flags fit together.
@@ -101,7 +153,8 @@ fn checked(mut request: Request) -> Result<Request> {
     if question.threshold.is_some_and(f64::is_nan) {
         return Err(Error::usage("`--threshold` needs a number"));
     }
-    let inputs = [&question.predictions[..], &question.labels].concat();
+    let mut inputs = [&question.predictions[..], &question.labels].concat();
+    inputs.extend(request.arm.iter().map(|text| arms::parse(text).path));
     if let Some(path) = request.output.as_deref() {
         OutputFormat::of_name(path)?;
         refuse_taken(path, request.overwrite, &inputs)?;

@@ -105,6 +105,16 @@ pub struct EvaluateArgs {
     /// Write the report here; `.csv` makes it CSV, everything else Parquet
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Predictions of another model for the same rows: `[NAME=]PATH`; may be repeated
+    ///
+    /// Ranks the models by `--metric`. Each is compared with the best one on the rows that both
+    /// have, joined by `--key` or by their order, with the paired tests of `tallow compare`;
+    /// probabilities are corrected for the number of models (Holm). `worse` is a real difference.
+    #[arg(long, value_name = "[NAME=]PATH", help_heading = "Arms")]
+    pub arm: Vec<String>,
+    /// Metric that ranks the arms [default: `roc_auc`; `accuracy` of several classes; `mae`]
+    #[arg(long, value_name = "METRIC", requires = "arm", help_heading = "Arms")]
+    pub metric: Option<String>,
     /// Keep what is needed to judge later rows before their labels come
     ///
     /// The file holds the calibration of each class and no rows. `tallow score --reference FILE`
@@ -160,6 +170,8 @@ impl From<EvaluateArgs> for Evaluation {
             cost_fp,
             cost_fn,
             output,
+            arm,
+            metric,
             save_reference,
             overwrite,
             text,
@@ -183,6 +195,8 @@ impl From<EvaluateArgs> for Evaluation {
         Self {
             question,
             output,
+            arm,
+            metric,
             save_reference,
             overwrite,
             text: text.into(),

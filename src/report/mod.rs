@@ -4,6 +4,7 @@
 //! table. Facts are aggregates; no value of a row ever gets here. Rendering gives text and bytes;
 //! who prints or writes them is not known here.
 
+pub mod arms;
 pub mod comparison;
 pub mod drift;
 pub mod estimates;

@@ -19,6 +19,10 @@ pub struct Evaluation {
     /// Report file
     #[serde(with = "crate::path_text::option")]
     pub output: Option<PathBuf>,
+    /// Predictions of other models for the same rows: `[NAME=]PATH`
+    pub arm: Vec<String>,
+    /// The metric that ranks the arms
+    pub metric: Option<String>,
     /// File of what is needed to judge rows without labels
     #[serde(with = "crate::path_text::option")]
     pub save_reference: Option<PathBuf>,

@@ -4,6 +4,7 @@
 //! ends. A run begins with a request; once it has its plan, nothing changes that or looks at the
 //! request again. It must not know how events are shown, nor read the environment.
 
+pub mod arms;
 pub mod caller;
 pub mod check;
 pub mod compare;
@@ -398,6 +399,10 @@ impl<'a> Run<'a> {
         if let Some(warning) = no_rows(&outcomes.ledger.total()) {
             self.audience
                 .warn_at_end(warning.at_path(&self.target.path));
+        }
+        let broken = quality::warning(&self.plan.job, outcomes, process::seconds_now());
+        if let Some(warning) = broken {
+            self.audience.warn_at_end(warning);
         }
         if let Some(number) = self.interrupt().came() {
             return Err(self.stopped_too_late(number, object));

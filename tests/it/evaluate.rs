@@ -249,3 +249,89 @@ fn a_report_holds_the_facts_and_is_replaced_only_when_asked() {
     assert_eq!(left, ["p.csv", "r.csv"], "nothing is left behind");
     assert!(Path::new(&room.path("r.csv")).exists());
 }
+
+/// The rows of the golden numbers of two classes: two scores and the label.
+fn golden_rows() -> Vec<(f64, f64, u8)> {
+    let row = |i: u64| {
+        let label = u8::from((31 * i + 7) % 97 < (17 * i) % 53);
+        let base = ((17 * i) % 53) as f64 / 53.0;
+        let first = base * 0.6 + ((7919 * i) % 1009) as f64 / 1009.0 * 0.4;
+        let second = base * 0.8 + ((104_729 * i) % 997) as f64 / 997.0 * 0.2;
+        let second = (second.clamp(0.001, 0.999) * 100.0).round_ties_even() / 100.0;
+        (first.clamp(0.001, 0.999), second, label)
+    };
+    (0..2000).map(row).collect()
+}
+
+#[test]
+fn arms_are_ranked_and_only_real_differences_are_called_so() {
+    let room = Room::new();
+    let rows = golden_rows();
+    // The sums of golden_monitoring.json.
+    let sums = rows.iter().fold((0.0, 0.0, 0), |sums, row| {
+        (sums.0 + row.0, sums.1 + row.1, sums.2 + u32::from(row.2))
+    });
+    assert!((sums.0 - 988.636_693_849_692_4).abs() < 1e-9);
+    assert!((sums.1 - 984.68).abs() < 1e-9);
+    assert_eq!(sums.2, 497);
+    let table = |name: &str, score: &dyn Fn(usize) -> f64| {
+        let mut text = "id,probability,label\n".to_owned();
+        for (row, (_, _, label)) in rows.iter().enumerate() {
+            text += &format!("{row},{},{label}\n", score(row));
+        }
+        room.file(name, text);
+    };
+    table("first.csv", &|row| rows[row].0);
+    table("second.csv", &|row| rows[row].1);
+    table("copy.csv", &|row| rows[row].1);
+    // Nearly the second: no test can tell them apart.
+    table("near.csv", &|row| {
+        rows[row].1 + if row % 500 == 0 { 0.01 } else { 0.0 }
+    });
+    let line = "evaluate first.csv --label label --key id --labels first.csv --types \
+                probability=float64 --arm second.csv --arm twin=copy.csv --arm near.csv";
+    let object = room.tallow(&format!("{line} --format json")).ok().json();
+    let arms = &object["arms"];
+    let standing = |name: &str| arms[name]["standing"].as_str().unwrap().to_owned();
+    let rank = |name: &str| arms[name]["rank"].as_f64().unwrap();
+    assert_eq!(arms["metric"], "roc_auc");
+    assert_eq!(arms["count"], 4);
+    assert_eq!(rank("first"), 4.0);
+    assert_eq!(standing("first"), "worse");
+    // golden_monitoring.json: the areas, and DeLong's probability (against `second`).
+    let area = arms["second"]["roc_auc"].as_f64().unwrap();
+    assert!((area - 0.681_791_346_883_697_4).abs() < 1e-12, "{area}");
+    let area = arms["first"]["roc_auc"].as_f64().unwrap();
+    assert!((area - 0.657_015_947_983_309).abs() < 1e-12, "{area}");
+    let p = arms["first"]["p"].as_f64().unwrap();
+    assert!((0.003..0.007).contains(&p), "{p}");
+    let corrected = arms["first"]["p_adjusted"].as_f64().unwrap();
+    assert!(corrected >= p && corrected < 0.05, "{corrected}");
+    let near: Vec<String> = ["second", "twin", "near"]
+        .iter()
+        .map(|name| standing(name))
+        .collect();
+    assert_eq!(
+        near.iter().filter(|one| *one == "best").count(),
+        1,
+        "{near:?}"
+    );
+    assert!(!near.contains(&"worse".to_owned()), "{near:?}");
+    let text = room.tallow(line).ok();
+    assert!(text.stdout.contains("arms by roc_auc"), "{}", text.stdout);
+    for (line, part) in [
+        (
+            "--arm second.csv --arm second.csv",
+            "two arms have the name `second`",
+        ),
+        (
+            "--arm second.csv --metric accuracies",
+            "no metric `accuracies`",
+        ),
+        ("--metric accuracy", "--arm"),
+    ] {
+        let line = format!("evaluate first.csv --label label --key id --labels first.csv {line}");
+        let run = room.tallow(&line).fails(2);
+        assert!(run.stderr.contains(part), "{}", run.stderr);
+    }
+}

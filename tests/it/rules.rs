@@ -182,6 +182,8 @@ fn check_binds_rules_and_judges_them_with_scan() {
         ("range(b, 1)", 2, "range(COLUMN, LOW, HIGH)"),
         ("unique(id); on-fail=reject", 2, "whole table"),
         ("fresh(a, 1d)", 3, "dates and timestamps"),
+        ("pattern(kind, '(')", 3, "regular expression"),
+        ("kind IN (SELECT 1)", 2, "subquery"),
         ("max(b) > 1", 2, "more than its own row"),
         ("b < 1; mostly=0", 2, "share above 0"),
         ("b < 1; on-fail=stop", 2, "on-fail=warn"),
@@ -191,6 +193,68 @@ fn check_binds_rules_and_judges_them_with_scan() {
     }
     let two = check("b < 1", &["--rule", "b < 1"]).fails(2);
     assert!(two.stderr.contains("two rules have the name `b < 1`"));
+}
+
+#[test]
+fn columns_of_bytes_lists_and_time_zones_are_refused_or_right() {
+    use std::sync::Arc;
+
+    use arrow::array::{
+        ArrayRef, BinaryArray, Float32Array, Int64Array, ListArray, TimestampMillisecondArray,
+    };
+    use arrow::datatypes::Int64Type;
+
+    let room = room();
+    let now = std::time::SystemTime::now();
+    let now = now
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_millis() as i64;
+    let number = || Arc::new(Float32Array::from(vec![0.5, 0.25])) as ArrayRef;
+    let times = TimestampMillisecondArray::from(vec![now - 7_200_000, 0]);
+    let lists = [Some(vec![Some(1)]), Some(vec![Some(1)])];
+    let columns: [(&str, ArrayRef); 6] = [
+        ("a", number()),
+        ("b", number()),
+        (
+            "bytes",
+            Arc::new(BinaryArray::from(vec![&b"\xff"[..], b"\xff"])),
+        ),
+        (
+            "list",
+            Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(lists)),
+        ),
+        ("moment", Arc::new(times.with_timezone("+02:00"))),
+        ("n", Arc::new(Int64Array::from(vec![1, 1]))),
+    ];
+    room.parquet("t.parquet", columns);
+    let judged = |rule: &str| {
+        let line = [
+            "check",
+            "--scan",
+            "--model",
+            "good.json",
+            "t.parquet",
+            "--format",
+            "json",
+        ];
+        room.run(line.iter().copied().chain(["--rule", rule]))
+    };
+    for rule in ["unique(bytes)", "unique(list, exact)", "list IS NULL"] {
+        assert!(
+            judged(rule).fails(3).stderr.contains("of the type"),
+            "{rule}"
+        );
+    }
+    for (rule, failed) in [
+        ("fresh(moment, 3h)", 0),
+        ("fresh(moment, 1h)", 1),
+        ("unique(n)", 1),
+        ("moment > '2020-01-01 00:00:00Z'", 1),
+    ] {
+        let object = judged(rule).ok().json();
+        assert_eq!(object["quality"][rule]["failed_count"], failed, "{rule}");
+    }
 }
 
 #[test]

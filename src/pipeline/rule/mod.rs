@@ -10,7 +10,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, max};
-use arrow::datatypes::{DataType, Schema, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Schema, TimeUnit, TimestampMicrosecondType};
 
 use self::form::Form;
 use super::scoring::Rejection;
@@ -60,8 +60,8 @@ pub enum Ask {
         column: String,
         /// The age in seconds.
         max_age_seconds: f64,
-        /// How the column becomes timestamps.
-        query: Box<Query>,
+        /// How the column becomes timestamps; none for one that has a time zone, and so is one.
+        query: Option<Box<Query>>,
     },
     /// The table has so many rows.
     RowCount {
@@ -258,7 +258,13 @@ impl Rules {
     ///
     /// # Errors
     /// Fails if a value cannot be computed.
-    pub fn newest(query: &Query, column: &str, values: ArrayRef) -> Result<Option<i64>> {
+    pub fn newest(query: Option<&Query>, column: &str, values: ArrayRef) -> Result<Option<i64>> {
+        let Some(query) = query else {
+            let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+            let times = cast(&values, &utc)
+                .map_err(|error| Error::internal("instants of another unit").because(error))?;
+            return Ok(max(times.as_primitive::<TimestampMicrosecondType>()));
+        };
         let batch = RecordBatch::try_from_iter_with_nullable([(column, values, true)])
             .map_err(|error| Error::internal("one column is no batch").because(error))?;
         let computed = query.apply(&batch)?.batch;
@@ -302,7 +308,11 @@ impl Rule {
                         column.replace('"', "\"\"")
                     ),
                 };
-                let query = Query::new(None, &[time], &Schema::new(vec![field.clone()]));
+                let query = match field.data_type() {
+                    DataType::Timestamp(_, Some(_)) => Ok(None),
+                    _ => Query::new(None, &[time], &Schema::new(vec![field.clone()]))
+                        .map(|query| Some(Box::new(query))),
+                };
                 let query = query.map_err(|_| {
                     Error::contract(format!(
                         "`fresh` is for dates and timestamps, and the column is {}",
@@ -314,7 +324,7 @@ impl Rule {
                 Ask::Fresh {
                     column,
                     max_age_seconds,
-                    query: Box::new(query),
+                    query,
                 }
             }
             Form::RowCount { min, max } => Ask::RowCount { min, max },
@@ -346,7 +356,16 @@ impl Rule {
 /// # Errors
 /// A contract error for a column whose values have no text.
 pub fn text_of(array: &ArrayRef) -> Result<ArrayRef> {
-    cast(array, &DataType::Utf8).map_err(|_| {
+    let value_type = match array.data_type() {
+        DataType::Dictionary(_, values) => values.as_ref(),
+        other => other,
+    };
+    // Bytes that are no text would all become null.
+    let has_text = !value_type.is_nested() && !value_type.is_binary();
+    let texts = has_text
+        .then(|| cast(array, &DataType::Utf8).ok())
+        .flatten();
+    texts.ok_or_else(|| {
         Error::contract(format!(
             "values of the type `{}` cannot be compared",
             array.data_type()

@@ -1,0 +1,116 @@
+//! A ranking of several models, as facts and as lines to read.
+//!
+//! Section `arms`, one subject for each: `rank` (1 is the best), the metric with its interval,
+//! `rows_evaluated`, `standing` (`best`, `worse`, `undecided`, `same`), and, on the rows that it
+//! shares with the best, `difference` with its interval, `p`, `p_adjusted` and `test`. With an
+//! empty subject: `metric`, `best` and `count`.
+
+use super::facts::Fact;
+use crate::monitor::compare::Paired;
+use crate::monitor::interval::Estimate;
+
+/// The section.
+pub const SECTION: &str = "arms";
+
+/// An arm in its place.
+#[derive(Clone, Debug)]
+pub struct ArmLine<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The rows that were evaluated.
+    pub rows: u64,
+    /// The metric.
+    pub estimate: Estimate,
+    /// This arm less the best.
+    pub difference: Option<&'a Paired>,
+    /// The corrected probability.
+    pub p_adjusted: Option<f64>,
+    /// What is known of it.
+    pub standing: &'static str,
+}
+
+/// The facts of the section; the best arm first.
+#[must_use]
+pub fn facts(metric: &str, arms: &[ArmLine<'_>]) -> Vec<Fact> {
+    let mut facts = vec![
+        Fact::text(SECTION, "", "metric", metric),
+        Fact::count(SECTION, "", "count", arms.len() as u64, ""),
+    ];
+    facts.extend(
+        arms.first()
+            .map(|best| Fact::text(SECTION, "", "best", best.name)),
+    );
+    for (index, arm) in arms.iter().enumerate() {
+        let number = |name: &str, value: f64| Fact::number(SECTION, arm.name, name, value, "");
+        let ends = |name: &str, estimate: Estimate| {
+            let ends = estimate.interval.into_iter();
+            ends.flat_map(|(low, high)| {
+                [
+                    number(&format!("{name}_low"), low),
+                    number(&format!("{name}_high"), high),
+                ]
+            })
+            .collect::<Vec<_>>()
+        };
+        facts.push(Fact::count(SECTION, arm.name, "rank", index as u64 + 1, ""));
+        facts.push(number(metric, arm.estimate.value));
+        facts.extend(ends(metric, arm.estimate));
+        facts.push(Fact::count(
+            SECTION,
+            arm.name,
+            "rows_evaluated",
+            arm.rows,
+            "rows",
+        ));
+        facts.push(Fact::text(SECTION, arm.name, "standing", arm.standing));
+        if let Some(paired) = arm.difference {
+            facts.push(number("difference", paired.difference.value));
+            facts.extend(ends("difference", paired.difference));
+            facts.extend(paired.p.map(|p| number("p", p)));
+            facts.extend(arm.p_adjusted.map(|p| number("p_adjusted", p)));
+            facts.push(Fact::text(SECTION, arm.name, "test", paired.test));
+        }
+    }
+    facts
+}
+
+/// The ranking for users, line by line.
+#[must_use]
+pub fn lines(metric: &str, arms: &[ArmLine<'_>]) -> Vec<String> {
+    let ends = |estimate: Estimate| {
+        let ends = estimate.interval;
+        ends.map_or_else(String::new, |(low, high)| format!(" [{low:.4}, {high:.4}]"))
+    };
+    let width = arms.iter().map(|arm| arm.name.chars().count()).max();
+    let width = width.unwrap_or(0).clamp(8, 40);
+    let line = |(index, arm): (usize, &ArmLine<'_>)| {
+        let against = arm.difference.map_or_else(String::new, |paired| {
+            let p = arm.p_adjusted.or(paired.p);
+            let p = p.map_or_else(String::new, |p| format!(", p {}", probability(p)));
+            let difference = paired.difference;
+            format!(" ({:+.4}{}{p})", difference.value, ends(difference))
+        });
+        format!(
+            "  {} {:width$} {:.4}{}  {}{against}",
+            index + 1,
+            arm.name,
+            arm.estimate.value,
+            ends(arm.estimate),
+            arm.standing
+        )
+    };
+    let mut lines = vec![format!(
+        "arms by {metric}; differences from the best on shared rows, p corrected by Holm"
+    )];
+    lines.extend(arms.iter().enumerate().map(line));
+    lines
+}
+
+/// A probability with the digits that it needs.
+fn probability(p: f64) -> String {
+    if p >= 1e-4 {
+        format!("{p:.4}")
+    } else {
+        format!("{p:.1e}")
+    }
+}
