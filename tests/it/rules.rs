@@ -227,7 +227,8 @@ fn columns_of_bytes_lists_and_time_zones_are_refused_or_right() {
         ("moment", Arc::new(times.with_timezone("+02:00"))),
         ("n", Arc::new(Int64Array::from(vec![1, 1]))),
     ];
-    room.parquet("t.parquet", columns);
+    let batch = arrow::array::RecordBatch::try_from_iter(columns).unwrap();
+    room.parquet("t.parquet", &batch, 100);
     let judged = |rule: &str| {
         let line = [
             "check",
