@@ -88,6 +88,82 @@ pub fn processor_seconds() -> Option<f64> {
     Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
 
+/// Bytes that the process has read and written through system calls, pages of memory-mapped files
+/// not counted: `[read, written]`.
+#[must_use]
+pub fn bytes_moved() -> Option<[u64; 2]> {
+    let io = String::from_utf8(read(Path::new("/proc/self/io"), STATUS_LIMIT).ok()?).ok()?;
+    let count = |name: &str| {
+        let line = io.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().parse::<u64>().ok()
+    };
+    Some([count("rchar:")?, count("wchar:")?])
+}
+
+/// Where Linux counts the energy that processors use (RAPL: Running Average Power Limit).
+const POWER_ZONES: &str = "/sys/class/powercap";
+
+/// The most processor packages that are looked for.
+const MAX_PACKAGES: usize = 64;
+
+/// What the energy counters of all processor packages showed at one moment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EnergyCounters(Vec<EnergyCounter>);
+
+/// The counter of one package, in microjoules, and where it starts again from zero.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct EnergyCounter {
+    now: u64,
+    range: u64,
+}
+
+impl EnergyCounters {
+    /// The counters now; none where the kernel has none or does not let this user read them.
+    #[must_use]
+    pub fn now() -> Option<Self> {
+        Self::below(Path::new(POWER_ZONES))
+    }
+
+    fn below(root: &Path) -> Option<Self> {
+        let mut counters = Vec::new();
+        for package in 0..MAX_PACKAGES {
+            let zone = root.join(format!("intel-rapl:{package}"));
+            let text = |file: &str| {
+                let bytes = read(&zone.join(file), STATUS_LIMIT).ok()?;
+                Some(String::from_utf8(bytes).ok()?.trim().to_owned())
+            };
+            let Some(name) = text("name") else { break };
+            // The zone `psys` holds the packages once more.
+            if name.starts_with("package") {
+                counters.push(EnergyCounter {
+                    now: text("energy_uj")?.parse().ok()?,
+                    range: text("max_energy_range_uj")?.parse().ok()?,
+                });
+            }
+        }
+        (!counters.is_empty()).then_some(Self(counters))
+    }
+
+    /// Joules that all packages used from `self` until `later`, by this process and all others.
+    /// None if the machine changed in between.
+    #[must_use]
+    pub fn joules_until(&self, later: &Self) -> Option<f64> {
+        if self.0.len() != later.0.len() {
+            return None;
+        }
+        let pairs = self.0.iter().zip(&later.0);
+        let used = pairs.map(|(before, after)| {
+            let range = after.range.saturating_add(1);
+            match after.now.checked_sub(before.now) {
+                Some(used) => used,
+                // It started again from zero; how often more, nothing tells.
+                None => after.now.saturating_add(range.saturating_sub(before.now)),
+            }
+        });
+        Some(used.map(|microjoules| microjoules as f64).sum::<f64>() / 1e6)
+    }
+}
+
 /// The time now, RFC 3339, UTC, to the second.
 #[must_use]
 pub fn now() -> String {
@@ -179,5 +255,36 @@ mod tests {
     fn linux_reports_memory_and_time() {
         assert!(peak_memory_bytes().is_some_and(|bytes| bytes > 0));
         assert!(processor_seconds().is_some());
+        let [read, _] = bytes_moved().unwrap();
+        assert!(read > 0);
+    }
+
+    #[test]
+    fn energy_is_the_sum_of_packages_and_survives_a_counter_that_starts_again() {
+        let room = tempfile::tempdir().unwrap();
+        let zone = |index: usize, name: &str, now: u64| {
+            let zone = room.path().join(format!("intel-rapl:{index}"));
+            std::fs::create_dir_all(&zone).unwrap();
+            let files = [
+                ("name", name.to_owned()),
+                ("energy_uj", now.to_string()),
+                ("max_energy_range_uj", "9999999".to_owned()),
+            ];
+            files
+                .iter()
+                .for_each(|(file, text)| std::fs::write(zone.join(file), text).unwrap());
+        };
+        assert_eq!(EnergyCounters::below(room.path()), None);
+        zone(0, "package-0\n", 1_000_000);
+        zone(1, "package-1\n", 9_000_000);
+        zone(2, "psys\n", 5);
+        let before = EnergyCounters::below(room.path()).unwrap();
+        zone(0, "package-0\n", 3_500_000);
+        zone(1, "package-1\n", 500_000);
+        let after = EnergyCounters::below(room.path()).unwrap();
+        assert_eq!(before.joules_until(&after), Some(2.5 + 1.5));
+        assert_eq!(before.joules_until(&EnergyCounters::default()), None);
+        std::fs::remove_file(room.path().join("intel-rapl:1/energy_uj")).unwrap();
+        assert_eq!(EnergyCounters::below(room.path()), None, "not readable");
     }
 }

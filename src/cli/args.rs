@@ -12,6 +12,7 @@ pub use super::output_args::{GuardArgs, ObserverArgs, OutputArgs};
 use super::pack_args::PackArgs;
 use super::quality_args::QualityArgs;
 use super::registry_args::RegistryArgs;
+use super::report_args::ReportArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
 use super::signature_args::{SignArgs, TrustArgs, VerifyArgs};
@@ -57,6 +58,8 @@ pub enum Verb {
     Evaluate(Box<EvaluateArgs>),
     /// Compare predictions of two models or runs: agreement, flips, paired tests
     Compare(Box<CompareArgs>),
+    /// Show reports as one HTML page: a night, or the history of many
+    Report(ReportArgs),
     /// Make a package of a model: digests, column types, golden rows, model card
     Pack(Box<PackArgs>),
     /// Named versions of models, and aliases that point at them

@@ -8,12 +8,14 @@ use serde_json::{Value as Json, json};
 
 use super::args::InspectArgs;
 use super::console::Console;
+use super::inspect_profile;
 use super::page::Page;
 use crate::contract::{Contract, Input, InputKind, Width};
 use crate::count::{counted, listed};
 use crate::error::{Error, Kind, Result};
 use crate::feature::Precision;
 use crate::format::ImportOptions;
+use crate::monitor::profile_table::is_profile;
 use crate::output::names::IDENTITY;
 use crate::output::publication::Manifest;
 use crate::package::open::{Identity, MODEL_MARKS, OpenedModel, open};
@@ -294,6 +296,11 @@ fn data_or_report(path: &Path, reading: &ReadOptions) -> Result<Shown> {
         [file] if is_report(&dataset.schema()) => {
             let reports = StoredReport::read(&file.path)?;
             Ok(Shown::Report(path.to_owned(), reports))
+        }
+        [file] if is_profile(&dataset.schema()) => {
+            let bytes = file.table.identity().byte_count();
+            let (page, object) = inspect_profile::page(&file.path, bytes, reading)?;
+            Ok(Shown::Page(page, object))
         }
         _ => {
             let (page, object) = data(path, &dataset);

@@ -22,6 +22,7 @@ mod failing_disk;
 mod failing_input;
 mod guide;
 mod inspect;
+mod inspect_profile;
 mod job;
 mod json_log;
 mod log;
@@ -35,6 +36,8 @@ mod quality_args;
 mod registry;
 pub mod registry_args;
 mod registry_request;
+mod report;
+pub mod report_args;
 mod requested;
 mod retry;
 pub mod rows_args;
@@ -156,6 +159,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Drift(args) => drift::drift(args, console)?,
         Verb::Evaluate(args) => evaluate::run(*args, console)?,
         Verb::Compare(args) => compare::run(*args, console)?,
+        Verb::Report(args) => report::run(args, console)?,
         Verb::Retry(args) => conclude(retry::run(args, console)?, console)?,
         Verb::Pack(args) => pack::run(*args, console)?,
         Verb::Registry(args) => registry::run(args, console)?,

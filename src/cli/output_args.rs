@@ -30,6 +30,16 @@ pub struct ObserverArgs {
         help_heading = "Metrics and lineage"
     )]
     pub job_name: Option<String>,
+    /// Report the cost of the run at this price of the machine for an hour
+    ///
+    /// A number, with a currency or without: `0.40`, `'0.40 USD'`.
+    #[arg(
+        long,
+        value_name = "PRICE",
+        allow_hyphen_values = true,
+        help_heading = "Metrics and lineage"
+    )]
+    pub price_per_hour: Option<String>,
 }
 
 /// Where results go.

@@ -291,11 +291,13 @@ impl From<ObserverArgs> for Telemetry {
             metrics_file,
             lineage_file,
             job_name,
+            price_per_hour,
         } = args;
         Self {
             metrics_file,
             lineage_file,
             job_name,
+            price_per_hour,
         }
     }
 }

@@ -36,6 +36,7 @@ topics! {
     data_sets "data-sets" "Directories of parts, partitions, atomic replacement"
     recovery "recovery" "Crashes, signals, bad rows, broken files, retry"
     monitoring "monitoring" "Reports, Prometheus metrics, OpenLineage, guards, drift, evaluation"
+    reports "reports" "HTML pages of a night or of many, trends, cost"
     life_cycle "life-cycle" "A registry of models, aliases, rollback, signatures"
     performance "performance" "Speed compared with the original libraries"
     memory "memory" "What --memory caps, and measured peaks"

@@ -15,6 +15,7 @@
 pub mod calibration;
 pub mod compare;
 pub mod confusion;
+pub mod control;
 pub mod curve;
 #[cfg(test)]
 mod distance;

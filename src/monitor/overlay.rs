@@ -2,8 +2,8 @@
 //! other.
 //!
 //! Owns which bins those are: they come from the baseline alone, so nights compare. The outer bins
-//! are open, and from 100 values on no edge is an extreme of the data; a category is named only if the baseline has it
-//! often. It must not know how a chart is drawn.
+//! are open, and from 100 values on no edge is an extreme of the data. A category is named only if
+//! the baseline has it often. It must not know how a chart is drawn.
 
 use super::profile::{ColumnProfile, Kind};
 use crate::statistics::categories::Categories;

@@ -12,6 +12,7 @@ use crate::contract::{InputKind, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
 use crate::package::open::OpenedModel;
+use crate::report::cost::Price;
 use crate::request::output::{Limits, OnBudget, Output, Telemetry};
 use crate::request::rows::Rows;
 use crate::request::work::{Binding, Prediction, Work};
@@ -115,6 +116,9 @@ pub fn refuse_alone(
         "--job-name",
         "`--metrics-file` or `--lineage-file`",
     )?;
+    if let Some(price) = &observers.price_per_hour {
+        Price::parse(price)?;
+    }
     // A Parquet file and a data set say themselves which run made them.
     let is_known = has_report || target.is_dataset() || target.format.keeps_metadata();
     needs(

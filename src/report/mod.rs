@@ -6,6 +6,7 @@
 
 pub mod arms;
 pub mod comparison;
+pub mod cost;
 pub mod drift;
 pub mod estimates;
 pub mod evaluation;
@@ -16,12 +17,14 @@ pub mod monitoring;
 pub mod number;
 pub mod openlineage;
 pub mod overlay;
+pub mod page;
 pub mod previous;
 pub mod prometheus;
 pub mod quality;
 pub mod renderer;
 pub mod run;
 pub mod scores;
+pub mod spark;
 pub mod stored;
 pub mod text;
 mod value_group;

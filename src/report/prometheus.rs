@@ -214,6 +214,26 @@ fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
             "Peak resident size of the last run.",
             end.peak_memory_bytes.map(|bytes| bytes as f64),
         ),
+        (
+            "tallow_read_bytes",
+            "Bytes that the last run read.",
+            counted("performance", "bytes_read"),
+        ),
+        (
+            "tallow_written_bytes",
+            "Bytes that the last run wrote.",
+            counted("performance", "bytes_written"),
+        ),
+        (
+            "tallow_energy_joules",
+            "Energy that the processors used during the last run.",
+            counted("performance", "energy_joules"),
+        ),
+        (
+            "tallow_price",
+            "What the last run cost, at the price of the machine for an hour.",
+            counted("performance", "price"),
+        ),
     ];
     let mut text = String::new();
     for (name, help, value) in gauges {

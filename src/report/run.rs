@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::cost::{self, Cost};
 use super::facts::Fact;
 use super::{estimates, quality, scores};
 use crate::model::Counter;
@@ -59,6 +60,8 @@ pub struct RunContext {
     pub processor_seconds: Option<f64>,
     /// Peak resident size of the process in bytes, where the system reports it.
     pub peak_memory_bytes: Option<u64>,
+    /// What it cost, as far as the system reports it.
+    pub cost: Cost,
     /// Which model scored.
     pub model: Identity,
     /// The output's path.
@@ -221,6 +224,7 @@ fn performance_facts(job: &Job, outcomes: &Outcomes, context: &RunContext) -> Ve
             .peak_memory_bytes
             .map(|value| Fact::count("performance", "", "peak_memory_bytes", value, "bytes")),
     );
+    facts.extend(cost::facts(&context.cost, seconds, outcomes.rows_read()));
     let counted = job.arms.counters().zip(&outcomes.counts);
     for (&Counter { metric, unit }, &count) in counted {
         facts.push(Fact::count("performance", "", metric, count, unit));

@@ -30,6 +30,12 @@ pub fn is_report(found: &Schema) -> bool {
 }
 
 impl StoredReport {
+    /// Whether there is a table of facts at the path.
+    #[must_use]
+    pub fn is_at(path: &Path) -> bool {
+        Dataset::of_file(path).is_ok_and(|dataset| is_report(&dataset.schema()))
+    }
+
     /// Reads the reports of all runs in a file, in its order; users join them.
     ///
     /// # Errors

@@ -7,7 +7,9 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::Value as Json;
 
 use super::facts::{Fact, Value, number, of_section, text};
+use super::monitoring::GATES;
 use super::renderer::{Detail, Renderer, Report};
+use super::spark;
 use super::value_group::{GROUPS, value_group};
 use crate::count::{and_more, counted, listed};
 use crate::escape;
@@ -25,6 +27,9 @@ type Line = (String, String);
 
 /// The most columns of a group of values that are listed in a summary.
 const COLUMNS_SHOWN: usize = 6;
+
+/// The widest list of columns in a summary, so that it stays on one line of a terminal.
+const LINE_WIDTH: usize = 60;
 
 /// The most columns of scores that are described in a summary.
 const SCORES_SHOWN: usize = 8;
@@ -112,6 +117,7 @@ fn lines(report: &Report<'_>) -> Vec<Line> {
     lines.extend(rules(facts));
     lines.extend(estimates(facts).map(|text| line("estimated", &text)));
     lines.extend(scores(facts, detail));
+    lines.extend(drift_line(facts).map(|text| line("drift", &text)));
     lines.extend(values(facts, detail));
     lines.extend(tokens(facts).map(|text| line("tokens", &text)));
     for (metric, label) in [
@@ -170,12 +176,62 @@ fn line(label: &str, text: &str) -> Line {
 
 fn headline(facts: &[Fact]) -> String {
     let scored = row_counts(facts).map_or(0, |counts| counts.scored);
+    let gates = gates(facts).map_or(String::new(), |gates| format!(": {gates}"));
     format!(
-        "{} scored {} in {}",
+        "{} scored {} in {}{gates}",
         model(facts),
         counted(scored, "row"),
         time(facts).unwrap_or_default()
     )
+}
+
+/// How the gates of a run stand, in a few words; none without gates.
+fn gates(facts: &[Fact]) -> Option<String> {
+    let states = of_section(facts, GATES).filter(|fact| fact.metric == "state");
+    let states: Vec<&Value> = states.map(|fact| &fact.value).collect();
+    let count = |state: &str| {
+        let all = states.iter();
+        all.filter(|one| matches!(one, Value::Text(text) if text == state))
+            .count()
+    };
+    let [failed, warned, undecided] = ["fail", "warn", "undecided"].map(count);
+    let passed = states.len() - failed - warned - undecided;
+    if states.is_empty() {
+        return None;
+    }
+    Some(match (failed, warned, undecided) {
+        (0, 0, 0) if passed == 1 => "the gate passed".to_owned(),
+        (0, 0, 0) => format!("all {passed} gates passed"),
+        (0, 0, undecided) => format!("{passed} gates passed, {undecided} undecided"),
+        (0, warned, _) => format!("passed with {}", counted(warned, "warning")),
+        (failed, ..) => format!("{failed} of {} failed", counted(states.len(), "gate")),
+    })
+}
+
+/// Which columns drifted, and which is the farthest from its baseline; none without a baseline.
+fn drift_line(facts: &[Fact]) -> Option<String> {
+    let verdicts = of_section(facts, "drift").filter(|fact| fact.metric == "verdict");
+    let verdicts: Vec<&Fact> = verdicts.collect();
+    let is = |fact: &&&Fact, word: &str| matches!(&fact.value, Value::Text(text) if text == word);
+    let drifted = verdicts.iter().filter(|fact| is(fact, "drift"));
+    let drifted: Vec<&str> = drifted.map(|fact| fact.subject.as_str()).collect();
+    let mut distances: Vec<(&str, f64)> = of_section(facts, "drift")
+        .filter(|fact| fact.metric == "js")
+        .filter_map(|fact| Some((fact.subject.as_str(), fact.as_number()?)))
+        .collect();
+    distances.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(right.0)));
+    let (name, js) = distances.first()?;
+    let js = super::number::share(*js, 3);
+    let all = counted(distances.len(), "column");
+    Some(if drifted.is_empty() {
+        format!("0 of {all}; largest JS {js} ({name})")
+    } else {
+        let names = listed(&drifted, 3, ", ", "");
+        format!(
+            "{} of {all}: {names}; largest JS {js} ({name})",
+            drifted.len()
+        )
+    })
 }
 
 /// The model's name and format.
@@ -313,14 +369,39 @@ fn rules(facts: &[Fact]) -> Vec<Line> {
 fn scores(facts: &[Fact], detail: Detail) -> Vec<Line> {
     let facts: Vec<&Fact> = of_section(facts, "scores").collect();
     let columns = facts.chunk_by(|one, other| one.subject == other.subject);
-    let lines = columns.map(|facts| line(&facts[0].subject, &score_text(facts)));
-    if detail == Detail::All {
-        return lines.collect();
-    }
+    let lines = columns.map(|facts| {
+        (
+            line(&facts[0].subject, &score_text(facts)),
+            histogram(facts),
+        )
+    });
+    let lines: Vec<(Line, Option<String>)> = if detail == Detail::All {
+        lines.collect()
+    } else {
+        lines
+            .filter(|((name, _), _)| !name.starts_with("margin"))
+            .take(SCORES_SHOWN)
+            .collect()
+    };
+    // One picture is enough for a summary.
+    let first = lines.iter().position(|(_, picture)| picture.is_some());
+    let lines = lines.into_iter().enumerate();
     lines
-        .filter(|(name, _)| !name.starts_with("margin"))
-        .take(SCORES_SHOWN)
+        .flat_map(|(index, (text, picture))| {
+            let picture = picture.filter(|_| Some(index) == first);
+            std::iter::once(text).chain(picture.map(|picture| line("", &picture)))
+        })
         .collect()
+}
+
+/// The histogram of a column of scores in one line; none for fewer than three bins.
+fn histogram(facts: &[&Fact]) -> Option<String> {
+    let counts = facts
+        .iter()
+        .filter(|fact| fact.metric.starts_with("histogram_") && fact.metric.ends_with("_count"));
+    let counts: Vec<f64> = counts.filter_map(|fact| fact.as_number()).collect();
+    let picture = spark::cells(&counts, spark::largest(&counts));
+    (counts.len() > 2).then(|| picture.trim_end().to_owned())
 }
 
 /// The facts of one column of scores in a few words.
@@ -384,6 +465,10 @@ fn values(facts: &[Fact], detail: Detail) -> Vec<Line> {
         .collect();
     let mut lines = Vec::new();
     for (label, mut texts) in value_lines(&counts) {
+        if detail == Detail::Summary {
+            lines.push(line(label, &on_one_line(&texts)));
+            continue;
+        }
         let hidden = match detail {
             Detail::All => 0,
             Detail::Summary | Detail::Verbose => texts.len().saturating_sub(COLUMNS_SHOWN),
@@ -400,6 +485,17 @@ fn values(facts: &[Fact], detail: Detail) -> Vec<Line> {
         lines.extend(labels.zip(&texts).map(|(label, text)| line(label, text)));
     }
     lines
+}
+
+/// As many of the texts as a line holds, but at least one, and how many more there are.
+fn on_one_line(texts: &[String]) -> String {
+    let mut widths = texts.iter().scan(0, |width, text| {
+        *width += text.chars().count() + 2;
+        Some(*width)
+    });
+    let shown = widths.position(|width| width > LINE_WIDTH);
+    let shown = shown.unwrap_or(texts.len()).clamp(1, COLUMNS_SHOWN);
+    listed(texts, shown, ", ", "column")
 }
 
 /// For each group that has any: a text for each column, from (column, kind, count), which go column

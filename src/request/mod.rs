@@ -10,6 +10,7 @@ pub mod evaluation;
 pub mod output;
 pub mod pack;
 pub mod registry;
+pub mod report_page;
 pub mod rows;
 pub mod signature;
 pub mod text;

@@ -90,4 +90,7 @@ pub struct Telemetry {
     pub lineage_file: Option<PathBuf>,
     /// Job name in metrics and lineage [default: the model's name]
     pub job_name: Option<String>,
+    /// Price of the machine for an hour, as it was typed
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price_per_hour: Option<String>,
 }

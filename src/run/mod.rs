@@ -13,6 +13,7 @@ pub mod ending;
 pub mod events;
 mod existing;
 mod lineage_file;
+mod meter;
 mod metrics_file;
 pub mod named_model;
 pub mod pack;
@@ -34,6 +35,7 @@ use self::caller::Caller;
 use self::ending::{Failure, RunResult};
 use self::events::{Account, Audience, Events, Progress};
 use self::existing::is_left_behind;
+use self::meter::Meter;
 use crate::contract::Policy;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
@@ -66,6 +68,8 @@ pub struct Run<'a> {
     /// How long it took, once it was told: all accounts of a run say the same.
     wall: OnceLock<Duration>,
     started_at: String,
+    /// What it costs.
+    meter: Meter,
     /// Who signs the output, if it is to be signed.
     signer: Option<SigningIdentity>,
     /// Held until the run is over.
@@ -122,6 +126,7 @@ impl<'a> Run<'a> {
         interrupt: &Interrupt,
     ) -> Result<Self, Failure> {
         let (start, started_at) = (Instant::now(), process::now());
+        let meter = Meter::start(request.telemetry.price_per_hour.as_deref())?;
         let target = Target::resolve(&request.output)?;
         effect::refuse_alone(
             &request.output,
@@ -159,6 +164,7 @@ impl<'a> Run<'a> {
             start,
             wall: OnceLock::new(),
             started_at,
+            meter,
             signer,
             lock,
         };
@@ -367,6 +373,7 @@ impl<'a> Run<'a> {
             wall: *self.wall.get_or_init(|| self.start.elapsed()),
             processor_seconds: process::processor_seconds(),
             peak_memory_bytes: process::peak_memory_bytes(),
+            cost: self.meter.cost(),
             model: self.plan.model.clone(),
             output: self.target.path.display().to_string(),
             output_bytes,

@@ -30,6 +30,7 @@ pub(super) fn open<'a>(
         metrics_file,
         lineage_file,
         job_name,
+        price_per_hour: _,
     } = telemetry;
     for (what, path) in [
         ("metrics file", metrics_file),
@@ -84,6 +85,7 @@ fn refuse_duplicate(args: &Telemetry, outputs: &[(&'static str, &Path)]) -> Resu
         metrics_file,
         lineage_file,
         job_name: _,
+        price_per_hour: _,
     } = args;
     let mut taken: Vec<(&str, PathBuf)> = outputs
         .iter()

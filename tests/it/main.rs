@@ -71,6 +71,7 @@ mod killed;
 
 // Models by name and by signature.
 mod registry;
+mod report_page;
 
 // Packages that are made of models.
 mod pack;

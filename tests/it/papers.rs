@@ -415,6 +415,7 @@ fn help_of_every_verb_is_a_snapshot_and_its_short_form_fits_a_screen() {
         "drift",
         "evaluate",
         "compare",
+        "report",
         "pack",
         "registry",
         "sign",

@@ -1,0 +1,492 @@
+//! What a page is made of: sections of tables, figures and notes, and how each becomes HTML.
+//!
+//! Owns the parts and their markup. Every text is escaped here; only [`Svg`], which this room makes
+//! itself, goes in as it is. It must not know what a fact is.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::svg::Svg;
+use crate::escape;
+use crate::report::number;
+
+/// How something stands; the order is that of a page, the worst first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// A limit of level fail is crossed.
+    Fail,
+    /// A limit of level warn is crossed, or a column drifted that no gate reads.
+    Warn,
+    /// It cannot be decided.
+    Undecided,
+    /// Within its limit.
+    #[default]
+    Ok,
+}
+
+impl State {
+    /// The name of its shape.
+    #[must_use]
+    pub const fn icon(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Warn => "warn",
+            Self::Undecided => "undecided",
+            Self::Ok => "ok",
+        }
+    }
+
+    /// The class of a number that it colours; empty where nothing is wrong.
+    #[must_use]
+    pub const fn class(self) -> &'static str {
+        match self {
+            Self::Fail => "fail bad",
+            Self::Warn => "warn",
+            Self::Undecided | Self::Ok => "",
+        }
+    }
+
+    /// The class of a value in a table.
+    #[must_use]
+    pub const fn text_class(self) -> &'static str {
+        match self {
+            Self::Fail => "hot",
+            Self::Warn => "hotw",
+            Self::Undecided | Self::Ok => "",
+        }
+    }
+}
+
+/// A part of a page under its own heading.
+#[derive(Debug, Default)]
+pub struct Section {
+    /// The anchor.
+    pub id: &'static str,
+    /// The heading.
+    pub title: String,
+    /// Whether it is about the last of several runs.
+    pub is_of_last_run: bool,
+    /// What the list of sections says of it.
+    pub note: String,
+    /// Whether that is trouble.
+    pub state: State,
+    /// The first paragraph.
+    pub lead: String,
+    /// The rest.
+    pub blocks: Vec<Block>,
+}
+
+/// A piece of a section.
+#[derive(Debug)]
+pub enum Block {
+    /// A table.
+    Table(Table),
+    /// One figure.
+    Figure(Figure),
+    /// A fact over time.
+    Trend(Trend),
+    /// Pieces next to each other: the class of the grid, then the pieces.
+    Grid(&'static str, Vec<Block>),
+    /// A heading within the section.
+    Heading(String),
+    /// Small print.
+    Note(String),
+    /// Names and values.
+    Facts(Vec<(String, String)>),
+    /// What the shapes mean.
+    Legend(Vec<(Svg, String)>),
+}
+
+impl Display for Block {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table(table) => table.fmt(f),
+            Self::Figure(figure) => figure.fmt(f),
+            Self::Trend(trend) => trend.fmt(f),
+            Self::Grid(class, blocks) => {
+                write!(f, "<div class=\"{class}\">")?;
+                blocks.iter().try_for_each(|block| block.fmt(f))?;
+                f.write_str("</div>")
+            }
+            Self::Heading(text) => write!(f, "<h3 class=\"hd\">{}</h3>", html(text)),
+            Self::Note(text) => write!(f, "<p class=\"note\">{}</p>", html(text)),
+            Self::Facts(facts) => {
+                f.write_str("<dl class=\"kv\">")?;
+                for (name, value) in facts {
+                    write!(f, "<dt>{}</dt><dd>{}</dd>", html(name), html(value))?;
+                }
+                f.write_str("</dl>")
+            }
+            Self::Legend(items) => {
+                f.write_str("<ul class=\"legend\">")?;
+                for (Svg(shape), text) in items {
+                    write!(f, "<li>{shape}{}</li>", html(text))?;
+                }
+                f.write_str("</ul>")
+            }
+        }
+    }
+}
+
+/// A head of a column.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// Its text.
+    pub text: String,
+    /// Its class: `r` for numbers, `opt` for what a phone leaves out.
+    pub class: &'static str,
+}
+
+impl Head {
+    /// A head of this class.
+    #[must_use]
+    pub fn new(text: impl AsRef<str>, class: &'static str) -> Self {
+        Self {
+            text: escape::line(text.as_ref()).into_owned(),
+            class,
+        }
+    }
+}
+
+/// A cell of a table.
+#[derive(Clone, Debug, Default)]
+pub struct Cell {
+    /// Its text.
+    pub text: String,
+    /// A second line in small print.
+    pub note: String,
+    /// Its class.
+    pub class: String,
+    /// Whether the text is code or the name of a column.
+    pub is_code: bool,
+    /// Whether it names its row.
+    pub is_head: bool,
+    /// A state, whose shape goes in front of the text.
+    pub state: Option<State>,
+    /// A small chart.
+    pub chart: Svg,
+}
+
+impl Cell {
+    /// Text.
+    #[must_use]
+    pub fn text(text: impl AsRef<str>) -> Self {
+        Self {
+            text: escape::line(text.as_ref()).into_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// A number, which is set to the right; zeros and unknown ones are grey.
+    #[must_use]
+    pub fn number(text: impl Into<String>) -> Self {
+        let text = text.into();
+        let is_faint = text == "0" || text == number::UNKNOWN;
+        Self {
+            class: if is_faint { "r nw mute" } else { "r nw" }.to_owned(),
+            text: on_page(&text),
+            ..Self::default()
+        }
+    }
+
+    /// The name of a row.
+    #[must_use]
+    pub fn head(text: impl AsRef<str>) -> Self {
+        Self {
+            is_head: true,
+            ..Self::text(text)
+        }
+    }
+
+    /// The name of a column of the data, or an expression, as the name of a row.
+    #[must_use]
+    pub fn code(text: impl AsRef<str>) -> Self {
+        Self {
+            is_code: true,
+            ..Self::head(text)
+        }
+    }
+
+    /// A state with its word.
+    #[must_use]
+    pub fn state(state: State, word: impl AsRef<str>) -> Self {
+        Self {
+            state: Some(state),
+            ..Self::text(word)
+        }
+    }
+
+    /// A chart.
+    #[must_use]
+    pub fn chart(class: &str, chart: Svg) -> Self {
+        Self {
+            class: class.to_owned(),
+            chart,
+            ..Self::default()
+        }
+    }
+
+    /// With small print.
+    #[must_use]
+    pub fn noted(mut self, note: impl AsRef<str>) -> Self {
+        self.note = escape::line(note.as_ref()).into_owned();
+        self
+    }
+
+    /// With another class as well.
+    #[must_use]
+    pub fn with_class(mut self, class: &str) -> Self {
+        self.class = format!("{} {class}", self.class).trim().to_owned();
+        self
+    }
+
+    /// Coloured as trouble, where it is some.
+    #[must_use]
+    pub fn marked(self, state: State) -> Self {
+        self.with_class(state.text_class())
+    }
+}
+
+/// A table in a frame that scrolls on narrow screens.
+#[derive(Debug, Default)]
+pub struct Table {
+    /// What it shows, for screen readers.
+    pub label: String,
+    /// Its class.
+    pub class: &'static str,
+    /// Whether names of rows stay in view on a phone.
+    pub is_sticky: bool,
+    /// The heads.
+    pub heads: Vec<Head>,
+    /// The rows.
+    pub rows: Vec<Vec<Cell>>,
+    /// If not empty, the table is folded away behind this text.
+    pub fold: String,
+}
+
+impl Table {
+    /// A table with these heads: `(text, class)`.
+    #[must_use]
+    pub fn new(label: &str, heads: &[(&str, &'static str)]) -> Self {
+        let heads = heads.iter().map(|&(text, class)| Head::new(text, class));
+        Self {
+            label: label.to_owned(),
+            heads: heads.collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// A chart with its heading.
+#[derive(Debug, Default)]
+pub struct Figure {
+    /// The heading.
+    pub title: String,
+    /// Whether the heading is the name of a column.
+    pub is_code: bool,
+    /// What it shows, in one sentence.
+    pub caption: String,
+    /// The class of its frame: which sides have room for ticks.
+    pub class: &'static str,
+    /// The chart.
+    pub chart: Svg,
+    /// HTML below the chart: its values as a table, or nothing.
+    pub values: String,
+}
+
+/// A fact over time.
+#[derive(Debug, Default)]
+pub struct Trend {
+    /// The fact.
+    pub name: String,
+    /// Its last value.
+    pub value: String,
+    /// Whether that is outside its range.
+    pub state: State,
+    /// What is to be said of it.
+    pub remark: String,
+    /// The usual range.
+    pub usual: String,
+    /// The chart.
+    pub chart: Svg,
+}
+
+impl Display for Cell {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let tag = if self.is_head { "th" } else { "td" };
+        let scope = if self.is_head { " scope=\"row\"" } else { "" };
+        write!(f, "<{tag}{scope}{}>", class(&self.class))?;
+        let text = html(&self.text);
+        match self.state {
+            Some(state) => write!(
+                f,
+                "<span class=\"st {icon}\"><svg viewBox=\"0 0 11 11\" aria-hidden=\"true\">\
+                 <use href=\"#i-{icon}\"/></svg>{text}</span>",
+                icon = state.icon()
+            )?,
+            None if self.is_code => write!(f, "<span class=\"mono\">{text}</span>")?,
+            None => f.write_str(&text)?,
+        }
+        f.write_str(&self.chart.0)?;
+        if !self.note.is_empty() {
+            write!(f, "<span class=\"sub\">{}</span>", html(&self.note))?;
+        }
+        write!(f, "</{tag}>")
+    }
+}
+
+impl Display for Table {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if !self.fold.is_empty() {
+            write!(f, "<details><summary>{}</summary>", html(&self.fold))?;
+        }
+        let frame = if self.is_sticky {
+            "scroll stick"
+        } else {
+            "scroll"
+        };
+        write!(
+            f,
+            "<div class=\"{frame}\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">\n\
+             <table{}><thead><tr>",
+            html(&self.label),
+            class(self.class)
+        )?;
+        for head in &self.heads {
+            write!(
+                f,
+                "<th scope=\"col\"{}>{}</th>",
+                class(head.class),
+                html(&head.text)
+            )?;
+        }
+        f.write_str("</tr></thead>\n<tbody>")?;
+        for row in &self.rows {
+            f.write_str("\n<tr>")?;
+            row.iter().try_for_each(|cell| cell.fmt(f))?;
+            f.write_str("</tr>")?;
+        }
+        f.write_str("\n</tbody></table></div>")?;
+        f.write_str(if self.fold.is_empty() {
+            ""
+        } else {
+            "</details>"
+        })
+    }
+}
+
+impl Display for Figure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("<figure>")?;
+        let title = html(&self.title);
+        match (title.is_empty(), self.is_code) {
+            (true, _) => {}
+            (_, true) => write!(f, "<h3><span class=\"mono\">{title}</span></h3>")?,
+            (_, false) => write!(f, "<h3>{title}</h3>")?,
+        }
+        if !self.caption.is_empty() {
+            write!(f, "<p class=\"cap\">{}</p>", html(&self.caption))?;
+        }
+        if !self.chart.0.is_empty() {
+            write!(
+                f,
+                "<div class=\"plot {}\">{}</div>",
+                self.class, self.chart.0
+            )?;
+        }
+        write!(f, "{}</figure>\n", self.values)
+    }
+}
+
+impl Display for Trend {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self {
+            name,
+            value,
+            state,
+            remark,
+            usual,
+            chart,
+        } = self;
+        write!(
+            f,
+            "<figure class=\"tr\"><figcaption><b>{}</b><span class=\"big {}\">{}</span> ",
+            html(name),
+            state.class(),
+            html(value)
+        )?;
+        if !remark.is_empty() {
+            write!(
+                f,
+                "<span class=\"{}\">{}</span> ",
+                state.text_class(),
+                html(remark)
+            )?;
+        }
+        write!(
+            f,
+            "<span class=\"u\">{}</span></figcaption><div class=\"c\">{}</div></figure>\n",
+            html(usual),
+            chart.0
+        )
+    }
+}
+
+impl Display for Section {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Self {
+            id, title, lead, ..
+        } = self;
+        let last = if self.is_of_last_run {
+            "<small> of the last run</small>"
+        } else {
+            ""
+        };
+        write!(
+            f,
+            "\n<section id=\"{id}\" aria-labelledby=\"{id}-h\"><h2 id=\"{id}-h\">{}{last}</h2>\n",
+            html(title)
+        )?;
+        if !lead.is_empty() {
+            write!(f, "<p>{}</p>\n", html(lead))?;
+        }
+        self.blocks
+            .iter()
+            .try_for_each(|block| writeln!(f, "{block}"))?;
+        f.write_str("</section>")
+    }
+}
+
+/// A class as an attribute; nothing for none.
+fn class(name: &str) -> String {
+    if name.is_empty() {
+        String::new()
+    } else {
+        format!(" class=\"{name}\"")
+    }
+}
+
+/// Text as HTML.
+#[must_use]
+pub fn html(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + 16);
+    for character in escape::line(text).chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+/// A number with the minus sign of print.
+#[must_use]
+pub fn on_page(number: &str) -> String {
+    match number.strip_prefix('-') {
+        Some(size) => format!("\u{2212}{size}"),
+        None => number.to_owned(),
+    }
+}

@@ -1,0 +1,230 @@
+//! What is to be said of a night in one sentence, and what to do next.
+//!
+//! Owns the sentences. Each is made from facts; no advice stands without one. The terminal and the
+//! page say the same.
+
+use super::block::State;
+use super::evaluation::main_metric;
+use super::night::{Column, Gate, Night};
+use super::wording;
+use crate::count::{counted, listed};
+use crate::report::number;
+
+/// The most causes that are named.
+const CAUSES: usize = 2;
+
+/// The most owners of columns that are named.
+const OWNERS: usize = 3;
+
+/// A sentence, the part of it that is trouble, and the next step.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Verdict {
+    /// What failed; empty on a good night.
+    pub trouble: String,
+    /// The rest.
+    pub text: String,
+    /// What to do: a sentence, and a command or nothing.
+    pub next: Vec<(String, String)>,
+}
+
+/// The verdict on a night.
+#[must_use]
+pub fn verdict(night: &Night) -> Verdict {
+    let gates = night.gates();
+    let columns = night.columns();
+    let status = night.main().report.status().unwrap_or("done");
+    let (trouble, text) = sentence(night, status, &gates, &columns);
+    Verdict {
+        trouble,
+        text,
+        next: next(night, status, &gates, &columns),
+    }
+}
+
+fn sentence(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> (String, String) {
+    let failed: Vec<&Gate> = gates
+        .iter()
+        .filter(|gate| gate.state == State::Fail)
+        .collect();
+    let warned: Vec<&Gate> = gates
+        .iter()
+        .filter(|gate| gate.state == State::Warn)
+        .collect();
+    let of_gates = format!(
+        "{} of {} failed",
+        failed.len(),
+        counted(gates.len(), "gate")
+    );
+    match status {
+        "withheld" if !failed.is_empty() => {
+            (format!("Output withheld: {of_gates}."), causes(&failed))
+        }
+        "withheld" => ("Output withheld.".to_owned(), budget(night)),
+        "over_budget" => ("Error budget exceeded.".to_owned(), budget(night)),
+        "interrupted" => (
+            "The run was stopped.".to_owned(),
+            "The same command goes on where it stopped.".to_owned(),
+        ),
+        "failed" => ("The run failed.".to_owned(), String::new()),
+        _ if !failed.is_empty() => (
+            format!("Published with failed gates: {of_gates}."),
+            causes(&failed),
+        ),
+        "done" | "gates_failed" if !warned.is_empty() => {
+            let count = counted(warned.len(), "warning");
+            (
+                String::new(),
+                format!("Passed with {count}: {}", causes(&warned)),
+            )
+        }
+        "done" => (String::new(), calm(night, gates, columns)),
+        other => (
+            format!("The run ended as {}.", wording::words(other)),
+            String::new(),
+        ),
+    }
+}
+
+/// What made gates trip, at most two causes.
+fn causes(gates: &[&Gate]) -> String {
+    let one = |gate: &&Gate| {
+        let value = gate.value.map_or_else(
+            || "unknown".to_owned(),
+            |value| wording::value(gate.metric, value),
+        );
+        match gate.metric {
+            "js" | "psi" | "ks_low" | "ks_high" | "wasserstein" => {
+                format!("{} drifted ({} {value})", gate.subject, gate.metric)
+            }
+            "missing_rate" => format!("{} is missing in {value} of rows", gate.subject),
+            "unseen_rate" => format!("{} has new categories in {value} of rows", gate.subject),
+            _ => format!("{} is {value}", gate.fact()),
+        }
+    };
+    let mut texts: Vec<String> = gates.iter().map(one).collect();
+    texts.dedup();
+    format!("{}.", listed(texts, CAUSES, " and ", ""))
+}
+
+/// What was rejected, and why.
+fn budget(night: &Night) -> String {
+    let [rejected, all] = ["rejected", "rows_in"].map(|metric| night.number("ledger", metric));
+    match (rejected, all) {
+        (Some(rejected), Some(all)) if all > 0.0 => format!(
+            "{} of {} rows were rejected ({}).",
+            number::count(rejected),
+            number::count(all),
+            number::percent(rejected / all)
+        ),
+        _ => String::new(),
+    }
+}
+
+fn calm(night: &Night, gates: &[Gate], columns: &[Column]) -> String {
+    let undecided = gates
+        .iter()
+        .filter(|gate| gate.state == State::Undecided)
+        .count();
+    let drifted: Vec<&str> = columns
+        .iter()
+        .filter(|column| column.state < State::Undecided)
+        .map(|column| column.name)
+        .collect();
+    let compared = columns.len();
+    let mut parts = Vec::new();
+    if !gates.is_empty() {
+        parts.push(match (gates.len(), undecided) {
+            (1, 0) => "The gate passed.".to_owned(),
+            (all, 0) => format!("All {all} gates passed."),
+            (all, open) => format!("{} of {all} gates passed, {open} undecided.", all - open),
+        });
+    }
+    if compared > 0 {
+        let count = drifted.len();
+        parts.push(match count {
+            0 => format!("None of {} drifted.", counted(compared, "column")),
+            _ => format!(
+                "{count} of {} drifted: {}.",
+                counted(compared, "column"),
+                listed(&drifted, CAUSES, ", ", "")
+            ),
+        });
+    }
+    if let (Some(report), true) = (night.with("evaluation"), parts.is_empty())
+        && let Some((name, value)) = main_metric(report)
+    {
+        let rows = report
+            .number("evaluation", "", "rows_evaluated")
+            .unwrap_or(0.0);
+        parts.push(format!(
+            "{} {} over {}.",
+            wording::metric_name(name),
+            number::metric(value),
+            counted(rows as u64, "row")
+        ));
+    }
+    if let (Some(rejected), Some(scored), true) = (
+        night.number("ledger", "rejected"),
+        night.number("ledger", "scored"),
+        parts.is_empty(),
+    ) {
+        parts.push(if rejected > 0.0 {
+            let rows = counted(rejected as u64, "row");
+            let verb = if rejected == 1.0 { "was" } else { "were" };
+            format!(
+                "{} scored, {rows} {verb} rejected.",
+                counted(scored as u64, "row")
+            )
+        } else {
+            format!("{} scored, none rejected.", counted(scored as u64, "row"))
+        });
+    }
+    if parts.is_empty() {
+        "The run is done.".to_owned()
+    } else {
+        parts.join(" ")
+    }
+}
+
+/// What to do: for columns that changed, rows that were rejected, outputs that were withheld.
+fn next(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> Vec<(String, String)> {
+    let mut next = Vec::new();
+    let changed: Vec<&Column> = columns
+        .iter()
+        .filter(|column| column.state < State::Undecided)
+        .collect();
+    let mut owners: Vec<Option<&str>> = changed.iter().map(|one| one.text("owner")).collect();
+    owners.sort_unstable_by_key(|owner| (owner.is_none(), *owner));
+    owners.dedup();
+    for owner in owners.into_iter().take(OWNERS) {
+        let own = changed
+            .iter()
+            .filter(|column| column.text("owner") == owner);
+        let names = listed(own.map(|column| column.name), 3, ", ", "column");
+        let whom = owner.unwrap_or("the owner of the data");
+        next.push((
+            format!("Ask {whom}: {names} changed since the baseline."),
+            String::new(),
+        ));
+    }
+    let is_gated = gates.iter().any(|gate| gate.state == State::Fail);
+    if status == "withheld" && is_gated {
+        next.push((
+            "If the change is real, publish this run; nothing is scored again:".to_owned(),
+            "tallow score \u{2026} --on-gate publish".to_owned(),
+        ));
+    }
+    if night
+        .number("ledger", "rejected")
+        .is_some_and(|rejected| rejected > 0.0)
+    {
+        next.push((
+            "Correct the rejected rows and score them alone:".to_owned(),
+            "tallow retry".to_owned(),
+        ));
+    }
+    if status == "interrupted" {
+        next.push(("Run the same command again.".to_owned(), String::new()));
+    }
+    next
+}

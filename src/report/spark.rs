@@ -1,0 +1,43 @@
+//! Histograms in one line of text.
+//!
+//! Owns the blocks. It must not know what is counted.
+
+/// Eighths of a cell, from the lowest on.
+const BLOCKS: [char; 8] = [
+    '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}',
+];
+
+/// A cell for each height, the largest of all lines being a full block: an empty bin is a space, and
+/// every other shows at least the lowest block. `full` is the largest height.
+#[must_use]
+pub fn cells(heights: &[f64], full: f64) -> String {
+    let cell = |height: &f64| match *height {
+        some if some > 0.0 && full > 0.0 => {
+            let eighth = (8.0 * some / full).ceil().clamp(1.0, 8.0);
+            BLOCKS[eighth as usize - 1]
+        }
+        _ => ' ',
+    };
+    heights.iter().map(cell).collect()
+}
+
+/// The largest height.
+#[must_use]
+pub fn largest<'a>(heights: impl IntoIterator<Item = &'a f64>) -> f64 {
+    heights.into_iter().copied().fold(0.0, f64::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bin_with_a_row_is_seen() {
+        let heights = [0.0, 1e-9, 0.5, 1.0, f64::NAN];
+        assert_eq!(
+            cells(&heights, largest(&heights)),
+            " \u{2581}\u{2584}\u{2588} "
+        );
+        assert_eq!(cells(&[0.0, 0.0], 0.0), "  ");
+    }
+}

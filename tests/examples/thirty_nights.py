@@ -1,0 +1,142 @@
+"""Thirty nights of a job, as a new user would run it from README and the guide.
+
+    python tests/examples/thirty_nights.py path/to/tallow [DIRECTORY]
+
+Every night scores the day's customers, compares them with the baseline, and evaluates the run of
+three nights before, whose labels have come by then. Night 8 has a file that is cut off, nights 16
+to 22 have higher charges and a payment method that nobody knows, night 25 lacks a column, and from
+night 27 on the model has a new version. What the terminal says in the morning is checked, and the
+page of all nights is made. Only the standard library is needed."""
+
+import csv
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEMO = ROOT / "data" / "demo"
+NIGHTS = 30
+CUT, DRIFT, WITHOUT, UPDATE, DELAY = 8, range(16, 23), 25, 27, 3
+ROWS = 600
+MAX_LINES = 10
+
+
+def expect(condition, what, run):
+    if not condition:
+        sys.exit(f"{what}\n{run.args}\nexit {run.returncode}\n{run.stdout}{run.stderr}")
+
+
+def main():
+    tallow = str(pathlib.Path(sys.argv[1]).resolve())
+    keep = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    with tempfile.TemporaryDirectory() as room:
+        work = keep or pathlib.Path(room)
+        work.mkdir(parents=True, exist_ok=True)
+        nights(tallow, work)
+
+
+def nights(tallow, work):
+    def run(*arguments):
+        return subprocess.run(
+            [tallow, *map(str, arguments)], capture_output=True, text=True, cwd=work
+        )
+
+    for version in ["7", "8"]:
+        made = run("pack", DEMO / "churn", "--name", "churn", "--model-version", version,
+                   "--output", f"model_{version}")
+        expect(made.returncode == 0, "no package", made)
+    # All columns of the demo's Parquet file as CSV, for the days to be drawn from.
+    made = run("score", "--model", DEMO / "churn", DEMO / "customers.parquet", "--output",
+               "customers.csv", "--passthrough", "all", "--report", "none")
+    expect(made.returncode == 0, "no customers", made)
+    with open(work / "customers.csv", newline="") as file:
+        customers = list(csv.DictReader(file))
+    for row in customers:
+        del row["probability"], row["prediction"]
+    made = run("profile", DEMO / "customers.parquet", "--output", "baseline.pq")
+    expect(made.returncode == 0, "no baseline", made)
+    with open(DEMO / "outcomes.csv", newline="") as file:
+        outcomes = {row["customer_id"]: row["churned"] for row in csv.DictReader(file)}
+    for night in range(1, NIGHTS + 1):
+        rows = random.Random(night).sample(customers, ROWS)
+        write_day(work, night, rows)
+        labels = [row["customer_id"] for row in rows if row["customer_id"] in outcomes]
+        with open(work / f"labels_{night:02}.csv", "w", newline="") as file:
+            csv.writer(file).writerows(
+                [["customer_id", "churned"], *([name, outcomes[name]] for name in labels)]
+            )
+        one_night(run, work, night)
+    history(run, work)
+
+
+def write_day(work, night, rows):
+    """The table that the source delivers for a night."""
+    rows = [dict(row) for row in rows]
+    names = list(rows[0])
+    if night in DRIFT:
+        for index, row in enumerate(rows):
+            if row["monthly_charge"]:
+                row["monthly_charge"] = f"{float(row['monthly_charge']) * 1.5:.2f}"
+            if index % 10 == 0:
+                row["payment_method"] = "crypto"
+    if night == WITHOUT:
+        names.remove("total_charge")
+    with open(work / f"day_{night:02}.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, names, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+    if night == CUT:
+        # The last line ends within a quoted cell.
+        text = (work / f"day_{night:02}.csv").read_text()
+        (work / f"day_{night:02}.csv").write_text(text[: len(text) // 2] + ',"cut')
+
+
+def one_night(run, work, night):
+    model = "model_7" if night < UPDATE else "model_8"
+    day, output = f"day_{night:02}.csv", f"scored_{night:02}.parquet"
+    scored = run("score", "--model", model, day, "--output", output, "--price-per-hour", "0.40",
+                 "--on-unseen", "payment_method=null")
+    lines = (scored.stdout + scored.stderr).strip().splitlines()
+    expect(len(lines) <= MAX_LINES, f"night {night}: {len(lines)} lines", scored)
+    if night == CUT:
+        expect(scored.returncode != 0 and day in scored.stderr, "the cut file passed", scored)
+        return
+    if night == WITHOUT:
+        expect(scored.returncode == 3, "a missing column passed", scored)
+        expect("total_charge" in scored.stderr and "hint" in scored.stderr, "no hint", scored)
+        return
+    expect(scored.returncode == 0 and "scored 600 rows" in scored.stderr, "not scored", scored)
+    compared = run("drift", "baseline.pq", day, "--output", f"drift_{night:02}.pq")
+    expect(compared.returncode == 0, "not compared", compared)
+    facts = json.loads(run("inspect", f"drift_{night:02}.pq", "--format", "json").stdout)["drift"]
+    drifted = {name for name, one in facts.items()
+               if isinstance(one, dict) and one["verdict"] == "drift"}
+    columns = drifted - {"customer_id", "signup_date"}
+    expected = {"monthly_charge", "payment_method"} if night in DRIFT else set()
+    expect(columns == expected, f"night {night}: drifted {columns}", compared)
+    for name in expected:
+        expect(name in compared.stdout, f"{name} is not named", compared)
+    before = night - DELAY
+    if before >= 1 and (work / f"scored_{before:02}.parquet").exists():
+        labelled = run("evaluate", f"scored_{before:02}.parquet", "--label", "churned", "--labels",
+                       f"labels_{before:02}.csv", "--key", "customer_id", "--positive", "1",
+                       "--output", f"evaluation_{before:02}.pq")
+        expect(labelled.returncode == 0 and "roc_auc" in labelled.stdout.lower(), "no AUC", labelled)
+
+
+def history(run, work):
+    page = run("report", "scored_*.report.pq", "drift_*.pq", "evaluation_*.pq", "--output",
+               "nights.html", "--overwrite")
+    expect(page.returncode == 0, "no page", page)
+    text = (work / "nights.html").read_text()
+    for part in ["28 runs", "js(monthly_charge)", "roc_auc", "versions 7, 8"]:
+        expect(part in text, f"the page does not show {part}", page)
+    expect(len(text) < 400_000, f"the page has {len(text)} bytes", page)
+    print(f"{NIGHTS} nights on {work / 'nights.html'}")
+
+
+if __name__ == "__main__":
+    main()

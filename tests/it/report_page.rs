@@ -1,0 +1,310 @@
+//! `tallow report`: reports as one HTML page.
+
+use std::fmt::Write;
+
+use regex::Regex;
+
+use crate::harness::{Room, data};
+
+/// What a page must be, whatever is on it: whole, of one file, without a request or a script.
+fn checked(page: &str) {
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    assert!(page.contains("default-src 'none'"));
+    let requests = Regex::new(r"(?i)<script|<link|<img|<iframe|\bsrc=|@import|url\(h").unwrap();
+    assert!(!requests.is_match(page), "{:?}", requests.find(page));
+    let address = Regex::new(r"https?://").unwrap();
+    assert!(!address.is_match(page), "{:?}", address.find(page));
+    for target in Regex::new(r##"href="#([^"]+)""##)
+        .unwrap()
+        .captures_iter(page)
+    {
+        assert!(
+            page.contains(&format!("id=\"{}\"", &target[1])),
+            "{}",
+            &target[1]
+        );
+    }
+    let coordinates = Regex::new(r"NaN|inf%|Infinity").unwrap();
+    assert!(!coordinates.is_match(page), "{:?}", coordinates.find(page));
+    assert!(page.len() < 200_000, "{} bytes", page.len());
+}
+
+fn page(room: &Room, arguments: &str) -> String {
+    room.tallow(&format!(
+        "report {arguments} --output page.html --overwrite"
+    ))
+    .ok();
+    let page = std::fs::read_to_string(room.path("page.html")).unwrap();
+    checked(&page);
+    page
+}
+
+/// The text of the page between tags.
+fn text(page: &str) -> String {
+    let body = page.split("</style>").nth(1).unwrap();
+    let plain = Regex::new(r"<[^>]*>")
+        .unwrap()
+        .replace_all(body, " ")
+        .into_owned();
+    Regex::new(r"\s+")
+        .unwrap()
+        .replace_all(&plain, " ")
+        .into_owned()
+}
+
+fn score(room: &Room, more: &str) {
+    let model = data("demo/churn");
+    let rows = data("demo/customers.parquet");
+    room.tallow(&format!(
+        "score --model {} {} {more}",
+        model.display(),
+        rows.display()
+    ))
+    .ok();
+}
+
+#[test]
+fn a_run_is_a_page_with_every_section_that_its_report_has() {
+    let room = Room::new();
+    score(&room, "--output o.parquet --price-per-hour 0.40");
+    let shown = page(&room, "o.report.pq");
+    let words = text(&shown);
+    for part in [
+        "churn",
+        "2,000 rows scored, none rejected.",
+        "2,000 in = 2,000 scored + 0 rejected + 0 filtered.",
+        "The mean probability is 0.274.",
+        "Peak memory",
+        "per million rows",
+        "at 0.400 per hour",
+        "total_charge missing 168 8.4%",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    assert!(!shown.contains("id=\"drift\"") && !shown.contains("id=\"gates\""));
+    assert!(!shown.contains("id=\"evaluation\""));
+    assert_eq!(
+        page(&room, "o.parquet"),
+        shown,
+        "the output stands for its report"
+    );
+    assert_eq!(page(&room, "*.report.pq"), shown, "a pattern");
+}
+
+#[test]
+fn a_data_set_stands_for_its_report() {
+    let room = Room::new();
+    score(&room, "--output scored/");
+    let shown = page(&room, "scored");
+    assert!(text(&shown).contains("2,000 rows scored"));
+    std::fs::create_dir(room.path("empty")).unwrap();
+    let refused = room.tallow("report empty --output page2.html").fails(1);
+    assert!(
+        refused.stderr.contains("'empty/*.report.pq'"),
+        "{}",
+        refused.stderr
+    );
+}
+
+fn table(shift: f64, plans: &[&str], missing: usize) -> String {
+    let mut text = "amount,plan,secret\n".to_owned();
+    for row in 0..3000_usize {
+        let amount = ((row * 7919) % 1009) as f64 / 10.0 + shift;
+        let amount = if row % 10 < missing {
+            String::new()
+        } else {
+            amount.to_string()
+        };
+        writeln!(
+            text,
+            "{amount},{},user{row}@example.org",
+            plans[row % plans.len()]
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[test]
+fn reports_of_a_run_of_drift_and_of_an_evaluation_are_one_night() {
+    let room = Room::new();
+    score(&room, "--output o.parquet");
+    room.file("old.csv", table(0.0, &["a", "b", "b"], 1));
+    room.file("new.csv", table(30.0, &["a", "b", "unheard"], 3));
+    room.tallow("drift old.csv new.csv --output drift.pq").ok();
+    let labels = data("demo/outcomes.csv");
+    room.tallow(&format!(
+        "evaluate o.parquet --label churned --labels {} --key customer_id --by region \
+         --positive 1 --output evaluation.pq",
+        labels.display()
+    ))
+    .ok();
+    let shown = page(&room, "o.report.pq drift.pq evaluation.pq");
+    let words = text(&shown);
+    for part in [
+        "2 of 3 columns drifted: plan, amount.",
+        "mean 50.4 \u{2192} 80.4",
+        "missing 10.0% \u{2192} 30.0%",
+        "new categories in 33.3% of rows",
+        "AUC 0.8144",
+        "ECE 0.0198",
+        "The top 10% of scores hold 26.3% of positives",
+        "region=east",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    for secret in ["unheard", "user1@", "example.org"] {
+        assert!(!shown.contains(secret), "{secret}");
+    }
+    // Extremes of an input are values of one row each.
+    assert!(!words.contains("130.8"), "the largest amount");
+    let order = [
+        "id=\"rows\"",
+        "id=\"drift\"",
+        "id=\"scores\"",
+        "id=\"evaluation\"",
+    ];
+    let found: Vec<_> = order.iter().map(|id| shown.find(id).unwrap()).collect();
+    assert!(found.is_sorted(), "{found:?}");
+}
+
+#[test]
+fn many_reports_are_a_history_with_control_limits() {
+    let room = Room::new();
+    let mut rows = "run_id,section,subject,metric,value,text,unit\n".to_owned();
+    for night in 0..30 {
+        let mut add = |section: &str, subject: &str, metric: &str, value: &str, text: &str| {
+            writeln!(
+                rows,
+                "n{night:02},{section},{subject},{metric},{value},{text},"
+            )
+            .unwrap();
+        };
+        let status = if night == 20 { "withheld" } else { "done" };
+        add("run", "", "status", "", status);
+        add(
+            "run",
+            "",
+            "started_at",
+            "",
+            &format!("2026-11-{:02}T02:00:00Z", night + 1),
+        );
+        add("model", "", "name", "", "churn");
+        add(
+            "model",
+            "",
+            "version",
+            "",
+            if night < 10 { "6" } else { "7" },
+        );
+        let count = 1000 + (night * 7) % 13;
+        add("ledger", "", "rows_in", &count.to_string(), "");
+        add("ledger", "", "scored", &count.to_string(), "");
+        add("ledger", "", "rejected", "0", "");
+        add("ledger", "", "filtered", "0", "");
+        let js = if night == 29 {
+            0.4
+        } else {
+            0.01 + 0.001 * f64::from(night % 5)
+        };
+        add("drift", "age", "js", &js.to_string(), "");
+        add(
+            "drift",
+            "age",
+            "verdict",
+            "",
+            if night == 29 { "drift" } else { "ok" },
+        );
+    }
+    room.file("history.csv", &rows);
+    let shown = page(&room, "history.csv");
+    let words = text(&shown);
+    for part in [
+        "30 runs",
+        "versions 6, 7",
+        "js(age) is outside the usual range.",
+        "js(age) 0.400 outside usual up to",
+        "failed, 1",
+        "2026-11-21 02:00:00Z withheld",
+        "Ask the owner of the data: age changed since the baseline.",
+        "Drift of the last run",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    assert!(shown.contains("class=\"vl\"") && shown.contains("class=\"fb\""));
+}
+
+#[test]
+fn text_from_data_is_escaped_and_long_names_do_no_harm() {
+    let room = Room::new();
+    let name = "<script>alert(1)</script>\u{202e}&\"'";
+    let facts = [
+        ("run", "", "status", "", "done"),
+        ("run", "", "started_at", "", name),
+        ("model", "", "name", "", name),
+        ("ledger", "", "rows_in", "1", ""),
+        ("drift", name, "verdict", "", "drift"),
+        ("drift", name, "js", "nan", ""),
+        ("drift", name, "category_00_name", "", name),
+        ("drift", name, "category_00_count", "5", ""),
+        ("drift", name, "histogram_00_low", "inf", ""),
+        ("scores", name, "mean", "-inf", ""),
+        ("scores", name, "null_count", "0", ""),
+        ("gates", name, "state", "", "fail"),
+        ("gates", name, "value", "1e308", ""),
+        ("evaluation", "", "rows_evaluated", "10", ""),
+        ("evaluation", "", name, "0.5", ""),
+        ("coercions", name, name, "3", ""),
+        ("rejections", name, name, "3", ""),
+        ("files", name, "rows_in", "3", ""),
+        (
+            "bad_files",
+            "/home/anna/x.csv",
+            "error",
+            "",
+            "row `4711` is bad",
+        ),
+        ("elsewhere", name, name, "3", "secret"),
+    ];
+    let mut rows = "run_id,section,subject,metric,value,text,unit\n".to_owned();
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    for (section, subject, metric, value, text) in facts {
+        let cells = [name, section, subject, metric, value, text, ""].map(quoted);
+        writeln!(rows, "{}", cells.join(",")).unwrap();
+    }
+    room.file("hostile.csv", &rows);
+    let shown = page(&room, "hostile.csv");
+    assert!(shown.contains("&lt;script&gt;alert(1)") || shown.contains("&#60;script&#62;alert(1)"));
+    assert!(!shown.contains('\u{202e}'));
+    for hidden in ["4711", "anna"] {
+        assert!(!shown.contains(hidden), "{hidden}");
+    }
+    let open = page(&room, "hostile.csv --show-values");
+    assert!(open.contains("4711") && open.contains("anna"));
+}
+
+#[test]
+fn what_is_not_a_report_or_a_page_is_refused() {
+    let room = Room::new();
+    score(&room, "--output o.parquet");
+    room.file("other.csv", "a,b\n1,2\n");
+    let refusals: Vec<String> = [
+        "report o.report.pq --output page.pdf",
+        "report missing.pq --output page.html",
+        "report other.csv --output page.html",
+        "report no*.pq --output page.html",
+    ]
+    .iter()
+    .map(|arguments| {
+        let run = room.tallow(arguments);
+        assert!(!room.path("page.html").exists());
+        run.stderr
+    })
+    .collect();
+    insta::assert_snapshot!("refused_report_pages", refusals.join("\n"));
+    page(&room, "o.report.pq");
+    let taken = room
+        .tallow("report o.report.pq --output page.html")
+        .fails(1);
+    assert!(taken.stderr.contains("--overwrite"), "{}", taken.stderr);
+}
