@@ -3,10 +3,9 @@
 //! Owns the names of the facts and their order. It must not know how distances are computed.
 
 use super::facts::Fact;
-use super::{number, overlay, spark};
+use super::overlay;
 use crate::count::counted;
 use crate::monitor::drift::{Bracket, Drift, Limits, Verdict, drifted_share, verdicts};
-use crate::monitor::overlay::Overlay;
 use crate::monitor::profile::{ColumnProfile, Profile};
 
 /// The section of drift.
@@ -17,12 +16,6 @@ const COLUMNS_SHOWN: usize = 20;
 
 /// The most columns whose histograms are in the report: those that changed most.
 const HISTOGRAMS: usize = 60;
-
-/// Up to so many columns are all listed; of more, those that are ok are counted.
-const FEW_COLUMNS: usize = 8;
-
-/// The most cells of a histogram in a line of text.
-const CELLS: usize = 20;
 
 /// A column of both tables, compared.
 struct Compared<'a> {
@@ -110,60 +103,21 @@ impl<'a> Comparison<'a> {
     /// The same for users, the columns that changed most first.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let count = |verdict: Verdict| {
-            let all = self.columns.iter();
-            all.filter(|one| one.verdict == verdict).count()
-        };
-        let rows = |side: usize| {
-            let all = self.columns.iter().map(|one| one.all_rows()[side]);
-            number::count(all.max().unwrap_or(0) as f64)
-        };
-        let undecided = match count(Verdict::Undecided) {
-            0 => String::new(),
-            some => format!(", {some} undecided"),
-        };
-        let mut lines = vec![
-            format!(
-                "drift: {} of {} drifted{undecided}  ({} rows against {})",
-                count(Verdict::Drift),
-                counted(self.columns.len(), "column"),
-                rows(1),
-                rows(0)
-            ),
-            String::new(),
-        ];
+        let drifted = self
+            .columns
+            .iter()
+            .filter(|one| one.verdict == Verdict::Drift)
+            .count();
+        let mut lines = vec![format!(
+            "{} of {} drifted",
+            drifted,
+            counted(self.columns.len(), "column")
+        )];
         let sorted = self.by_severity();
-        let shown = |one: &&&Compared| one.verdict != Verdict::Ok || sorted.len() <= FEW_COLUMNS;
-        let (shown, calm): (Vec<&Compared>, Vec<&Compared>) =
-            sorted.iter().partition(|one| shown(&one));
-        let hidden = shown.len().saturating_sub(COLUMNS_SHOWN);
-        let names = shown.iter().take(COLUMNS_SHOWN);
-        let names = names.map(|one| shortened(&one.baseline.name).chars().count());
-        let width = names.max().unwrap_or(0).max(6);
-        if !shown.is_empty() {
-            lines.push(format!(
-                "  {:width$}  {:9}  {:CELLS$}  {:>5}  {:>14}  KS",
-                "column", "verdict", "today over baseline", "JS", "missing"
-            ));
-        }
-        lines.extend(
-            shown
-                .iter()
-                .take(COLUMNS_SHOWN)
-                .flat_map(|one| one.lines(width)),
-        );
-        if hidden > 0 {
-            lines.push(format!("  \u{2026} and {}", counted(hidden, "more column")));
-        }
-        if let Some(first) = calm.first() {
-            let js = first.drift.js.map_or(String::new(), |js| {
-                format!(
-                    ", largest JS {} ({})",
-                    number::share(js, 3),
-                    first.baseline.name
-                )
-            });
-            lines.push(format!("  {} more are ok{js}", calm.len()));
+        lines.extend(sorted.iter().take(COLUMNS_SHOWN).map(|one| one.line()));
+        if sorted.len() > COLUMNS_SHOWN {
+            let more = counted(sorted.len() - COLUMNS_SHOWN, "column");
+            lines.push(format!("  … and {more} that changed less"));
         }
         lines.extend(self.others.iter().map(|(name, what)| {
             let what = what.replace('_', " ");
@@ -217,88 +171,37 @@ impl Compared<'_> {
             .collect()
     }
 
-    /// Rows of both sides, with a value and without.
-    fn all_rows(&self) -> [u64; 2] {
-        [self.baseline.rows, self.current.rows]
-    }
-
-    /// What is shown of the column: its distances, and of one that is not ok its histogram over
-    /// that of the baseline.
-    fn lines(&self, width: usize) -> Vec<String> {
+    fn line(&self) -> String {
         let Drift {
             js,
             ks,
             unseen_rate,
             ..
         } = self.drift;
-        let js = js.map_or("-".to_owned(), |js| number::share(js, 3));
-        let ks = ks.map_or("-".to_owned(), |Bracket { low, high }| {
-            let [low, high] = [low, high].map(|end| number::share(end, 3));
+        let js = js.map_or("js ?".to_owned(), |js| format!("js {js:.3}"));
+        let ks = ks.map_or(String::new(), |Bracket { low, high }| {
+            let [low, high] = [low, high].map(|end| format!("{end:.3}"));
             if low == high {
-                low
+                format!("  ks {low}")
             } else {
-                format!("{low} to {high}")
+                format!("  ks {low} to {high}")
             }
         });
-        let missing = match [self.baseline.missing_rate(), self.current.missing_rate()] {
+        let rates = [self.baseline.missing_rate(), self.current.missing_rate()];
+        let missing = match rates {
             [Some(before), Some(now)] if before != now => {
-                format!("{} -> {}", number::percent(before), number::percent(now))
+                format!("  missing {:.1}% → {:.1}%", 100.0 * before, 100.0 * now)
             }
-            [_, now] => now.map_or("-".to_owned(), number::percent),
+            _ => String::new(),
         };
-        let [now, before] = self.histograms();
-        let unseen = unseen_rate
-            .filter(|rate| *rate > 0.0)
-            .map_or(String::new(), |rate| {
-                format!("new categories in {} of rows", number::percent(rate))
-            });
-        let name = shortened(&self.baseline.name);
-        let verdict = self.verdict.name();
-        let mut lines = vec![format!(
-            "  {name:width$}  {verdict:9}  {now:CELLS$}  {js:>5}  {missing:>14}  {ks}"
-        )];
-        let second = format!("{before:CELLS$}  {unseen}");
-        if self.verdict != Verdict::Ok && !second.trim().is_empty() {
-            lines.push(
-                format!("  {:width$}  {:9}  {second}", "", "")
-                    .trim_end()
-                    .to_owned(),
-            );
-        }
-        lines
-    }
-
-    /// The histogram and that of the baseline, on one scale.
-    fn histograms(&self) -> [String; 2] {
-        let counts: Vec<[u64; 2]> = match Overlay::of(self.baseline, self.current) {
-            Some(Overlay::Numbers { bins, .. }) => bins.iter().map(|bin| bin.counts).collect(),
-            Some(Overlay::Categories { named, other, new }) => {
-                let named = named.into_iter().map(|(_, counts)| counts);
-                named.chain([other, [0, new]]).collect()
-            }
-            None => Vec::new(),
-        };
-        let shares = [0, 1].map(|side| {
-            let total: u64 = counts.iter().map(|both| both[side]).sum();
-            let share = |both: &[u64; 2]| both[side] as f64 / total.max(1) as f64;
-            counts.iter().map(share).take(CELLS).collect::<Vec<f64>>()
+        let unseen = unseen_rate.filter(|rate| *rate > 0.0);
+        let unseen = unseen.map_or(String::new(), |rate| {
+            format!("  unseen {:.1}%", 100.0 * rate)
         });
-        let full = spark::largest(shares.iter().flatten());
-        let [before, now] = shares.map(|side| spark::cells(&side, full));
-        [now, before]
+        format!(
+            "  {:24} {:9} {js}{ks}{missing}{unseen}",
+            self.baseline.name,
+            self.verdict.name()
+        )
     }
-}
-
-/// A name of at most 24 characters: a longer one loses its middle.
-fn shortened(name: &str) -> String {
-    let characters: Vec<char> = name.chars().collect();
-    if characters.len() <= 24 {
-        return name.to_owned();
-    }
-    let (start, end) = (&characters[..12], &characters[characters.len() - 11..]);
-    format!(
-        "{}\u{2026}{}",
-        String::from_iter(start),
-        String::from_iter(end)
-    )
 }

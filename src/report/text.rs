@@ -7,7 +7,6 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::Value as Json;
 
 use super::facts::{Fact, Value, number, of_section, text};
-use super::monitoring::GATES;
 use super::renderer::{Detail, Renderer, Report};
 use super::spark;
 use super::value_group::{GROUPS, value_group};
@@ -117,7 +116,6 @@ fn lines(report: &Report<'_>) -> Vec<Line> {
     lines.extend(rules(facts));
     lines.extend(estimates(facts).map(|text| line("estimated", &text)));
     lines.extend(scores(facts, detail));
-    lines.extend(drift_line(facts).map(|text| line("drift", &text)));
     lines.extend(values(facts, detail));
     lines.extend(tokens(facts).map(|text| line("tokens", &text)));
     for (metric, label) in [
@@ -176,62 +174,12 @@ fn line(label: &str, text: &str) -> Line {
 
 fn headline(facts: &[Fact]) -> String {
     let scored = row_counts(facts).map_or(0, |counts| counts.scored);
-    let gates = gates(facts).map_or(String::new(), |gates| format!(": {gates}"));
     format!(
-        "{} scored {} in {}{gates}",
+        "{} scored {} in {}",
         model(facts),
         counted(scored, "row"),
         time(facts).unwrap_or_default()
     )
-}
-
-/// How the gates of a run stand, in a few words; none without gates.
-fn gates(facts: &[Fact]) -> Option<String> {
-    let states = of_section(facts, GATES).filter(|fact| fact.metric == "state");
-    let states: Vec<&Value> = states.map(|fact| &fact.value).collect();
-    let count = |state: &str| {
-        let all = states.iter();
-        all.filter(|one| matches!(one, Value::Text(text) if text == state))
-            .count()
-    };
-    let [failed, warned, undecided] = ["fail", "warn", "undecided"].map(count);
-    let passed = states.len() - failed - warned - undecided;
-    if states.is_empty() {
-        return None;
-    }
-    Some(match (failed, warned, undecided) {
-        (0, 0, 0) if passed == 1 => "the gate passed".to_owned(),
-        (0, 0, 0) => format!("all {passed} gates passed"),
-        (0, 0, undecided) => format!("{passed} gates passed, {undecided} undecided"),
-        (0, warned, _) => format!("passed with {}", counted(warned, "warning")),
-        (failed, ..) => format!("{failed} of {} failed", counted(states.len(), "gate")),
-    })
-}
-
-/// Which columns drifted, and which is the farthest from its baseline; none without a baseline.
-fn drift_line(facts: &[Fact]) -> Option<String> {
-    let verdicts = of_section(facts, "drift").filter(|fact| fact.metric == "verdict");
-    let verdicts: Vec<&Fact> = verdicts.collect();
-    let is = |fact: &&&Fact, word: &str| matches!(&fact.value, Value::Text(text) if text == word);
-    let drifted = verdicts.iter().filter(|fact| is(fact, "drift"));
-    let drifted: Vec<&str> = drifted.map(|fact| fact.subject.as_str()).collect();
-    let mut distances: Vec<(&str, f64)> = of_section(facts, "drift")
-        .filter(|fact| fact.metric == "js")
-        .filter_map(|fact| Some((fact.subject.as_str(), fact.as_number()?)))
-        .collect();
-    distances.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(right.0)));
-    let (name, js) = distances.first()?;
-    let js = super::number::share(*js, 3);
-    let all = counted(distances.len(), "column");
-    Some(if drifted.is_empty() {
-        format!("0 of {all}; largest JS {js} ({name})")
-    } else {
-        let names = listed(&drifted, 3, ", ", "");
-        format!(
-            "{} of {all}: {names}; largest JS {js} ({name})",
-            drifted.len()
-        )
-    })
 }
 
 /// The model's name and format.

@@ -1,7 +1,7 @@
 //! The sections of gates and rules: what was asked of the run, and what holds.
 
 use super::block::{Block, Cell, Section, State, Table};
-use super::night::{Gate, Night};
+use super::night::{Gate, Indexed, Night};
 use super::svg::{Chart, Svg};
 use super::wording;
 use crate::count::counted;
@@ -116,90 +116,118 @@ fn bar(used: Option<f64>, state: State) -> Svg {
 /// The section of rules, if a report has it.
 #[must_use]
 pub fn rules(night: &Night) -> Option<Section> {
-    let report = night.with("rules").or_else(|| night.with("quality"))?;
-    let section = if report.has("rules") {
-        "rules"
-    } else {
-        "quality"
-    };
-    let mut rows: Vec<(State, f64, Vec<Cell>)> = Vec::new();
-    for (name, _) in report.subjects(section) {
-        let number = |metric: &str| report.number(section, name, metric);
-        let state = report.text(section, name, "state");
-        let (compliance, mostly) = (number("compliance"), number("mostly"));
-        let is_broken = match (compliance, mostly) {
-            (Some(compliance), mostly) => compliance < mostly.unwrap_or(1.0),
-            _ => false,
-        };
-        let state = match state {
-            Some("fail") => State::Fail,
-            Some("warn") => State::Warn,
-            Some("undecided") => State::Undecided,
-            Some(_) => State::Ok,
-            None if is_broken => State::Warn,
-            None => State::Ok,
-        };
-        let failing = compliance.map_or(0.0, |compliance| 1.0 - compliance);
-        let allowed = mostly.map(|mostly| 1.0 - mostly);
-        let percent = |share: Option<f64>| {
-            share.map_or_else(
-                || Cell::number(number::UNKNOWN),
-                |share| Cell::number(number::percent(share)),
-            )
-        };
-        let count = number("failed").or_else(|| number("failing_rows"));
-        let count = count.map_or_else(
-            || Cell::number(number::UNKNOWN),
-            |count| Cell::number(number::count(count)),
-        );
-        let used = allowed
-            .filter(|allowed| *allowed > 0.0)
-            .map(|allowed| failing / allowed);
-        let expression = report.text(section, name, "expression").unwrap_or_default();
-        rows.push((
-            state,
-            failing,
-            vec![
-                Cell::state(state, if state == State::Ok { "ok" } else { "broken" }),
-                Cell::code(name).noted(expression),
-                count,
-                percent(compliance.map(|compliance| 1.0 - compliance)).marked(state),
-                percent(allowed),
-                Cell::chart("wide", bar(used, state)),
-            ],
-        ));
-    }
-    if rows.is_empty() {
-        return None;
-    }
-    rows.sort_by(|left, right| left.0.cmp(&right.0).then(right.1.total_cmp(&left.1)));
-    let broken = rows.iter().filter(|row| row.0 < State::Undecided).count();
+    let report = night.with(QUALITY)?;
+    let mut rules: Vec<Rule> = report
+        .subjects(QUALITY)
+        .into_iter()
+        .map(|(name, _)| Rule::of(report, name))
+        .collect();
+    rules.sort_by(|left, right| {
+        let order = left.state.cmp(&right.state);
+        order
+            .then(right.failing().total_cmp(&left.failing()))
+            .then(left.name.cmp(right.name))
+    });
+    let broken = rules
+        .iter()
+        .filter(|rule| rule.state < State::Undecided)
+        .count();
+    let state = rules.first()?.state;
     let mut table = Table::new(
         "Rules",
         &[
             ("State", ""),
             ("Rule", ""),
-            ("Failing rows", "r"),
             ("Failing", "r"),
             ("Allowed", "r"),
+            ("Failing rows", "r"),
             ("Failing against allowed", "wide"),
         ],
     );
     table.class = "fit";
-    let state = rows[0].0;
-    let count = counted(rows.len(), "rule");
-    table.rows = rows.into_iter().map(|row| row.2).collect();
+    table.rows = rules.iter().map(Rule::row).collect();
     Some(Section {
         id: "rules",
         title: "Rules".to_owned(),
-        note: if broken == 0 {
-            "all hold".to_owned()
-        } else {
-            format!("{broken} broken")
+        note: match broken {
+            0 => "all hold".to_owned(),
+            some => format!("{some} broken"),
         },
         state,
-        lead: format!("{count}, {broken} broken."),
+        lead: format!("{}, {broken} broken.", counted(rules.len(), "rule")),
         blocks: vec![Block::Table(table)],
         ..Section::default()
     })
+}
+
+/// The section of rules in reports.
+const QUALITY: &str = "quality";
+
+/// A rule and how many rows satisfy it.
+struct Rule<'a> {
+    name: &'a str,
+    expression: &'a str,
+    state: State,
+    compliance: Option<f64>,
+    mostly: Option<f64>,
+    failed: Option<f64>,
+}
+
+impl<'a> Rule<'a> {
+    fn of(report: &Indexed<'a>, name: &'a str) -> Self {
+        let number = |metric: &str| report.number(QUALITY, name, metric);
+        let text = |metric: &str| report.text(QUALITY, name, metric);
+        Self {
+            name,
+            expression: text("expression").unwrap_or_default(),
+            state: rule_state(report, name),
+            compliance: number("compliance"),
+            mostly: number("mostly"),
+            failed: number("failed_count"),
+        }
+    }
+
+    /// The share of rows that do not satisfy it.
+    fn failing(&self) -> f64 {
+        self.compliance.map_or(0.0, |compliance| 1.0 - compliance)
+    }
+
+    fn row(&self) -> Vec<Cell> {
+        let percent = |share: Option<f64>| {
+            let text = share.map_or_else(|| number::UNKNOWN.to_owned(), number::percent);
+            Cell::number(text)
+        };
+        let allowed = self.mostly.map(|mostly| 1.0 - mostly);
+        let used = allowed
+            .filter(|allowed| *allowed > 0.0)
+            .map(|allowed| self.failing() / allowed);
+        let word = match self.state {
+            State::Fail | State::Warn => "broken",
+            State::Undecided => "undecided",
+            State::Ok => "ok",
+        };
+        let failed = self
+            .failed
+            .map_or_else(|| number::UNKNOWN.to_owned(), number::count);
+        vec![
+            Cell::state(self.state, word),
+            Cell::code(self.name).noted(self.expression),
+            percent(self.compliance.map(|compliance| 1.0 - compliance)).marked(self.state),
+            percent(allowed),
+            Cell::number(failed),
+            Cell::chart("wide", bar(used, self.state)),
+        ]
+    }
+}
+
+/// How a rule stands: one that is broken is a warning, unless it fails the run.
+#[must_use]
+pub fn rule_state(report: &Indexed, name: &str) -> State {
+    let text = |metric: &str| report.text(QUALITY, name, metric);
+    match (text("verdict"), text("on_fail")) {
+        (Some("broken"), Some("fail")) => State::Fail,
+        (Some("broken"), _) => State::Warn,
+        (Some("undecided"), _) => State::Undecided,
+        _ => State::Ok,
+    }
 }

@@ -21,7 +21,7 @@ const COLUMN_TRENDS: usize = 20;
 const TABLE_NIGHTS: usize = 60;
 
 /// Facts about the whole: (section, metric, name, side of trouble, whether it is one of the model).
-const FACTS: [(&str, &str, &str, Side, bool); 14] = [
+const FACTS: [(&str, &str, &str, Side, bool); 16] = [
     ("ledger", "rows_in", "rows in", Side::Both, false),
     ("ledger", "scored", "rows scored", Side::Both, false),
     ("ledger", "rejected", "rows rejected", Side::High, false),
@@ -34,6 +34,14 @@ const FACTS: [(&str, &str, &str, Side, bool); 14] = [
         Side::Low,
         true,
     ),
+    (
+        "estimates",
+        "estimated_roc_auc",
+        "estimated_roc_auc",
+        Side::Low,
+        true,
+    ),
+    ("estimates", "estimated_f1", "estimated_f1", Side::Low, true),
     ("evaluation", "accuracy", "accuracy", Side::Low, true),
     ("evaluation", "log_loss", "log_loss", Side::High, true),
     ("evaluation", "ece", "ece", Side::High, true),

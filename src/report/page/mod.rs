@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod drift;
+pub mod estimates;
 pub mod evaluation;
 pub mod gates;
 pub mod history;
@@ -252,6 +253,7 @@ fn sections(night: &Night, options: Options) -> Vec<Section> {
         scores::section(night),
         gates::rules(night),
         inputs::section(night, options),
+        estimates::section(night),
         evaluation::section(night),
         performance::section(night),
         origin::others(night),

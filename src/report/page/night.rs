@@ -270,15 +270,10 @@ impl<'a> Night<'a> {
         let gates = self.gates();
         let columns = self.columns();
         let rules = self.reports.iter().flat_map(|report| {
-            let rules = report.subjects("rules");
+            let rules = report.subjects("quality");
             rules
                 .into_iter()
-                .filter_map(|(name, _)| report.text("rules", name, "state"))
-        });
-        let rules = rules.map(|state| match state {
-            "fail" => State::Fail,
-            "warn" => State::Warn,
-            _ => State::Ok,
+                .map(|(name, _)| super::gates::rule_state(report, name))
         });
         let states = gates.iter().map(|gate| gate.state);
         let columns = columns.iter().map(|column| column.state);

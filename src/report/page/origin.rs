@@ -22,7 +22,7 @@ const SHOWN: [&str; 18] = [
     "scores",
     "drift",
     "gates",
-    "rules",
+    "estimates",
     "quality",
     "evaluation",
     "reliability",
