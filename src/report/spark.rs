@@ -7,8 +7,8 @@ const BLOCKS: [char; 8] = [
     '\u{2581}', '\u{2582}', '\u{2583}', '\u{2584}', '\u{2585}', '\u{2586}', '\u{2587}', '\u{2588}',
 ];
 
-/// A cell for each height, the largest of all lines being a full block: an empty bin is a space, and
-/// every other shows at least the lowest block. `full` is the largest height.
+/// A cell for each height, with a full block for `full`, the largest. An empty bin is a space, and
+/// every other one shows at least the lowest block.
 #[must_use]
 pub fn cells(heights: &[f64], full: f64) -> String {
     let cell = |height: &f64| match *height {

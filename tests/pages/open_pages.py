@@ -74,7 +74,8 @@ CHECK = r"""
   }
   for (const svg of document.querySelectorAll('svg[role=img]')) {
     const labels = [...svg.querySelectorAll('text')].filter(t => t.textContent.trim());
-    const rects = labels.map(t => t.getBoundingClientRect()).map(r => [r.left, r.top, r.right, r.bottom]);
+    const rects = labels.map(t => t.getBoundingClientRect())
+      .map(r => [r.left, r.top, r.right, r.bottom]);
     for (let i = 0; i < rects.length; i++) for (let j = i + 1; j < rects.length; j++) {
       const [a, b] = [rects[i], rects[j]];
       const wide = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);

@@ -45,7 +45,8 @@ const HEAD: &str = "<!doctype html>
 <head>
 <meta charset=\"utf-8\">
 <meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">
-<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">
+<meta http-equiv=\"Content-Security-Policy\" \
+content=\"default-src 'none'; style-src 'unsafe-inline'\">
 <meta name=\"color-scheme\" content=\"light dark\">
 <meta name=\"generator\" content=\"tallow\">
 ";

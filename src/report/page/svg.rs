@@ -186,7 +186,8 @@ impl Chart {
             label,
         } = self;
         Svg(format!(
-            "<svg width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{}\">{marks}</svg>",
+            "<svg width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{}\">\
+             {marks}</svg>",
             html(&label)
         ))
     }
