@@ -2,17 +2,15 @@
 //!
 //! Owns the names of the facts and their order. It must not know how distances are computed.
 
+use super::drift_lines::{self, Line};
 use super::facts::Fact;
 use super::overlay;
-use crate::count::counted;
 use crate::monitor::drift::{Bracket, Drift, Limits, Verdict, drifted_share, verdicts};
+use crate::monitor::overlay::Overlay;
 use crate::monitor::profile::{ColumnProfile, Profile};
 
 /// The section of drift.
 pub const SECTION: &str = "drift";
-
-/// The most columns that are listed for users; the report has them all.
-const COLUMNS_SHOWN: usize = 20;
 
 /// The most columns whose histograms are in the report: those that changed most.
 const HISTOGRAMS: usize = 60;
@@ -103,22 +101,8 @@ impl<'a> Comparison<'a> {
     /// The same for users, the columns that changed most first.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
-        let drifted = self
-            .columns
-            .iter()
-            .filter(|one| one.verdict == Verdict::Drift)
-            .count();
-        let mut lines = vec![format!(
-            "{} of {} drifted",
-            drifted,
-            counted(self.columns.len(), "column")
-        )];
-        let sorted = self.by_severity();
-        lines.extend(sorted.iter().take(COLUMNS_SHOWN).map(|one| one.line()));
-        if sorted.len() > COLUMNS_SHOWN {
-            let more = counted(sorted.len() - COLUMNS_SHOWN, "column");
-            lines.push(format!("  … and {more} that changed less"));
-        }
+        let columns = self.by_severity().into_iter().map(Compared::line);
+        let mut lines = drift_lines::lines(&columns.collect::<Vec<_>>());
         lines.extend(self.others.iter().map(|(name, what)| {
             let what = what.replace('_', " ");
             format!("  {name:24} {what}")
@@ -171,37 +155,13 @@ impl Compared<'_> {
             .collect()
     }
 
-    fn line(&self) -> String {
-        let Drift {
-            js,
-            ks,
-            unseen_rate,
-            ..
-        } = self.drift;
-        let js = js.map_or("js ?".to_owned(), |js| format!("js {js:.3}"));
-        let ks = ks.map_or(String::new(), |Bracket { low, high }| {
-            let [low, high] = [low, high].map(|end| format!("{end:.3}"));
-            if low == high {
-                format!("  ks {low}")
-            } else {
-                format!("  ks {low} to {high}")
-            }
-        });
-        let rates = [self.baseline.missing_rate(), self.current.missing_rate()];
-        let missing = match rates {
-            [Some(before), Some(now)] if before != now => {
-                format!("  missing {:.1}% → {:.1}%", 100.0 * before, 100.0 * now)
-            }
-            _ => String::new(),
-        };
-        let unseen = unseen_rate.filter(|rate| *rate > 0.0);
-        let unseen = unseen.map_or(String::new(), |rate| {
-            format!("  unseen {:.1}%", 100.0 * rate)
-        });
-        format!(
-            "  {:24} {:9} {js}{ks}{missing}{unseen}",
-            self.baseline.name,
-            self.verdict.name()
-        )
+    fn line(&self) -> Line<'_> {
+        Line {
+            name: &self.baseline.name,
+            verdict: self.verdict,
+            drift: self.drift,
+            missing_rates: [self.baseline, self.current].map(ColumnProfile::missing_rate),
+            overlay: Overlay::of(self.baseline, self.current),
+        }
     }
 }

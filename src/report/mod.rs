@@ -8,6 +8,7 @@ pub mod arms;
 pub mod comparison;
 pub mod cost;
 pub mod drift;
+pub mod drift_lines;
 pub mod estimates;
 pub mod evaluation;
 pub mod facts;

@@ -38,7 +38,8 @@ pub fn section(night: &Night, options: Options) -> Option<Section> {
     let baseline = baseline.map_or("the baseline".to_owned(), |path| {
         format!("the baseline {}", wording::path(path, options.show_values))
     });
-    let rows = columns.iter().find_map(|one| one.number("baseline_rows"));
+    let rows = columns.iter().filter_map(|one| one.number("baseline_rows"));
+    let rows = rows.max_by(f64::total_cmp);
     let rows = rows.map_or(String::new(), |rows| {
         format!(" ({} rows)", number::count(rows))
     });
