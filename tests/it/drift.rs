@@ -185,7 +185,7 @@ fn hostile_columns_are_profiled_and_compared() {
     room.parquet("hostile.parquet", &batch.unwrap(), 3);
     room.tallow("profile hostile.parquet --output h.pq").ok();
     let run = room.tallow("drift h.pq hostile.parquet").ok();
-    assert!(run.stdout.starts_with("0 of "), "{run}");
+    assert!(run.stdout.starts_with("drift: 0 of "), "{run}");
     assert!(!run.stdout.contains('\u{1b}'), "{run}");
     let found = room
         .tallow("drift h.pq hostile.parquet --format json")
