@@ -1,9 +1,9 @@
 //! Control charts: whether a value lies outside the range of the nights before it.
 //!
 //! Owns the limits: median and scaled median absolute deviation (Rousseeuw and Croux, "Alternatives
-//! to the Median Absolute Deviation", 1993), and on the same scale the exponentially weighted moving
-//! average (Roberts, "Control Chart Tests Based on Geometric Moving Averages", 1959). It must not
-//! know what is measured.
+//! to the Median Absolute Deviation", 1993), and on the same scale the exponentially weighted
+//! moving average (Roberts, "Control Chart Tests Based on Geometric Moving Averages", 1959). It
+//! must not know what is measured.
 
 /// Nights that limits are taken from.
 pub const WINDOW: usize = 30;

@@ -127,7 +127,7 @@ fn of_numbers(baseline: &Distribution, current: &Distribution) -> Option<Overlay
             high: edges.get(index).copied(),
             counts,
         });
-    // An outer bin that nobody is in says nothing.
+    // An empty outer bin says nothing.
     let is_shown =
         |bin: &OverlayBin| bin.counts != [0, 0] || (bin.low.is_some() && bin.high.is_some());
     Some(Overlay::Numbers {

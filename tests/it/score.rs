@@ -40,11 +40,9 @@ fn the_demo_reports_the_user_what_happened() {
 
       rows         2,000 in = 2,000 scored + 0 rejected + 0 filtered
       probability  mean 0.2743, min 0.003971, median 0.2181, max 0.8934
+                   █▅▃▃▂▃▃▂▂▂▂▂▂▂▂▁▁▁▁▁
       prediction   0: 1,601, 1: 399
-      missing      age: 116
-                   total_charge: 168
-                   data_usage_gb: 86
-                   payment_method: 38
+      missing      age: 116, total_charge: 168, data_usage_gb: 86 and 1 more column
       output       predictions.parquet ([SIZE])
       report       predictions.report.pq
     --- exit 0

@@ -1,7 +1,7 @@
 //! The section of drift: what changed against the baseline, the worst first.
 
-use super::Options;
 use super::block::{Block, Cell, Figure, Section, State, Table};
+use super::document::Options;
 use super::night::{Column, Night};
 use super::overlaid;
 use super::svg::key;

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::block::{Block, Cell, Section, State, Table, Trend, on_page};
+use super::document::{Key, Options, Page, Step, safe};
 use super::evaluation::main_metric;
 use super::night::Night;
+use super::one_night::sections;
 use super::svg::{Chart, key};
 use super::trend::{Calendar, Controlled, Series};
 use super::verdict::verdict;
-use super::{Key, Options, Page, Step, safe, sections, wording};
+use super::wording;
 use crate::count::{counted, listed};
 use crate::monitor::control::{Observation, Side};
 use crate::process::rfc3339;

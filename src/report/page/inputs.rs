@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Options;
 use super::block::{Block, Cell, Section, State, Table, on_page};
+use super::document::Options;
 use super::night::{Indexed, Night};
 use super::wording;
 use crate::count::counted;

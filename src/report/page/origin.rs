@@ -1,8 +1,8 @@
 //! The sections that say where a report is from: the run, the model, its card; and all facts that
 //! no other section shows.
 
-use super::Options;
 use super::block::{Block, Cell, Section, State, Table, on_page};
+use super::document::Options;
 use super::night::Night;
 use super::wording;
 use crate::report::facts::Value;

@@ -1,7 +1,7 @@
 //! The section of rows: what became of every row, by file, and why rows were rejected.
 
-use super::Options;
 use super::block::{Block, Cell, Figure, Section, State, Table};
+use super::document::Options;
 use super::night::{Indexed, Night};
 use super::svg::Chart;
 use super::wording;
