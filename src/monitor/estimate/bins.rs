@@ -33,10 +33,10 @@ impl Bin {
 
     /// Adds the rows of another part.
     pub fn merge(&mut self, other: &Self) {
-        for side in 0..2 {
-            self.rows[side] += other.rows[side];
-            self.expected[side] += other.expected[side];
-        }
+        let rows = self.rows.iter_mut().zip(other.rows);
+        rows.for_each(|(own, other)| *own += other);
+        let expected = self.expected.iter_mut().zip(other.expected);
+        expected.for_each(|(own, other)| *own += other);
     }
 
     fn positives(&self) -> [f64; 2] {
@@ -79,12 +79,9 @@ pub fn replicates(classes: &[Vec<Bin>]) -> Vec<Vec<Metrics>> {
     let drawn = |replicate: u64, class: usize, groups: &[Group]| {
         let mut drawn = Vec::with_capacity(groups.len());
         for (cell, (rows, positives)) in groups.iter().enumerate() {
-            let mut turned_out = [0.0; 2];
-            for side in 0..2 {
-                let seed =
-                    replicate << 40 | (class as u64) << 24 | (cell as u64) << 1 | side as u64;
-                turned_out[side] = draw(rows[side], positives[side], spread(seed));
-            }
+            let seed = replicate << 40 | (class as u64) << 24 | (cell as u64) << 1;
+            let turned_out =
+                [0, 1].map(|side| draw(rows[side], positives[side], spread(seed | side as u64)));
             drawn.push((*rows, turned_out));
         }
         metrics(&drawn)
@@ -126,10 +123,8 @@ fn joined(bins: &[Bin]) -> Vec<Group> {
 fn metrics(groups: &[Group]) -> Metrics {
     let (mut all, mut positive) = ([0.0; 2], [0.0; 2]);
     for (rows, positives) in groups {
-        for side in 0..2 {
-            all[side] += rows[side];
-            positive[side] += positives[side];
-        }
+        all = [all[0] + rows[0], all[1] + rows[1]];
+        positive = [positive[0] + positives[0], positive[1] + positives[1]];
     }
     let [false_negatives, true_positives] = positive;
     let (true_negatives, false_positives) = (all[0] - false_negatives, all[1] - true_positives);

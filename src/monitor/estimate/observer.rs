@@ -157,10 +157,10 @@ impl Observer for PerformanceObserver {
                 return None;
             }
             for bin in bins {
-                for side in 0..2 {
-                    bin.rows[side] = reader.count()?;
+                for (rows, expected) in bin.rows.iter_mut().zip(&mut bin.expected) {
+                    *rows = reader.count()?;
                     let low = u128::from(reader.integer()?);
-                    bin.expected[side] = u128::from(reader.integer()?) << 64 | low;
+                    *expected = u128::from(reader.integer()?) << 64 | low;
                 }
             }
         }
@@ -193,10 +193,10 @@ impl Partial for PerformanceCounts {
         for bins in &self.classes {
             writer.integer(bins.len() as u64);
             for bin in bins {
-                for side in 0..2 {
-                    writer.integer(bin.rows[side]);
-                    writer.integer(bin.expected[side] as u64);
-                    writer.integer((bin.expected[side] >> 64) as u64);
+                for (rows, expected) in bin.rows.iter().zip(bin.expected) {
+                    writer.integer(*rows);
+                    writer.integer(expected as u64);
+                    writer.integer((expected >> 64) as u64);
                 }
             }
         }
