@@ -2,25 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use super::block::{Block, Cell, Section, State, Table, Trend, on_page};
+use super::block::{Block, Section, State, Trend};
+use super::calendar::{Slot, calendar, slots, strip};
 use super::document::{Key, Options, Page, Step, safe};
-use super::evaluation::main_metric;
 use super::night::Night;
 use super::one_night::sections;
-use super::svg::{Chart, key};
+use super::runs;
+use super::svg::key;
 use super::trend::{Calendar, Controlled, Series};
 use super::verdict::verdict;
-use super::wording;
 use crate::count::{counted, listed};
 use crate::monitor::control::{Observation, Side};
-use crate::process::rfc3339;
 use crate::report::number;
 
 /// The most trends of facts about columns.
 const COLUMN_TRENDS: usize = 20;
-
-/// The most nights in the table; those that failed are always there.
-const TABLE_NIGHTS: usize = 60;
 
 /// Facts about the whole: (section, metric, name, side of trouble, whether it is one of the model).
 const FACTS: [(&str, &str, &str, Side, bool); 16] = [
@@ -121,7 +117,7 @@ pub(super) fn page(nights: &[Night], options: Options) -> Page {
     let mut page_sections = vec![
         key_facts(&facts, &calendar),
         column_facts(&columns, &calendar),
-        table(nights, &states),
+        runs::section(nights, &states),
     ];
     page_sections.retain(|section| !section.blocks.is_empty());
     page_sections.extend(sections(last, options).into_iter().map(|section| Section {
@@ -204,85 +200,6 @@ fn keys(nights: &[Night], states: &[State], failed: usize, outside: usize) -> Ve
         ));
     }
     keys
-}
-
-/// A run with its state, or a day without one.
-type Slot<'a, 'b> = Option<(&'b Night<'a>, State)>;
-
-/// The most days without a run that are drawn for each run.
-const MAX_GAPS: usize = 3;
-
-/// The runs, and where there is one a day, the days between them that have none.
-fn slots<'a, 'b>(nights: &'b [Night<'a>], states: &[State]) -> Vec<(String, Slot<'a, 'b>)> {
-    let days: Vec<Option<i64>> = nights
-        .iter()
-        .map(|night| day_number(number::day(night.started_at())))
-        .collect();
-    let is_daily = days
-        .windows(2)
-        .all(|pair| pair[0].is_some() && pair[0] < pair[1]);
-    let span = match (days.first(), days.last()) {
-        (Some(Some(first)), Some(Some(last))) => usize::try_from(last - first + 1).unwrap_or(0),
-        _ => 0,
-    };
-    let has_days = nights.len() > 1 && is_daily && span <= (MAX_GAPS + 1) * nights.len();
-    let is_one_day = days.windows(2).all(|pair| pair[0] == pair[1]);
-    let mut slots = Vec::new();
-    let mut expected = None;
-    for ((night, state), day) in nights.iter().zip(states).zip(days) {
-        if let (true, Some(day), Some(expected)) = (has_days, day, expected) {
-            slots.extend((expected..day).map(|missing| (day_name(missing), None)));
-        }
-        expected = day.map(|day| day + 1);
-        let started_at = night.started_at();
-        let label = if is_one_day {
-            started_at.get(11..19).unwrap_or(started_at)
-        } else {
-            number::day(started_at)
-        };
-        slots.push((label.to_owned(), Some((night, *state))));
-    }
-    slots
-}
-
-/// Days since 1970-01-01 of a date as `2026-11-28` (Hinnant, "chrono-Compatible Low-Level Date
-/// Algorithms").
-fn day_number(date: &str) -> Option<i64> {
-    let mut parts = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let shifted = (month + 9) % 12;
-    let day_of_year = (153 * shifted + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    Some(era * 146_097 + day_of_era - 719_468)
-}
-
-/// The date of a day since 1970-01-01.
-fn day_name(day: i64) -> String {
-    let text = rfc3339(u64::try_from(day).unwrap_or(0) * 86_400);
-    number::day(&text).to_owned()
-}
-
-fn calendar(slots: &[(String, Slot)]) -> Calendar {
-    let mut versions: Vec<(usize, String)> = Vec::new();
-    for (index, (_, slot)) in slots.iter().enumerate() {
-        if let Some(version) = slot.and_then(|(night, _)| night.version())
-            && versions.last().is_none_or(|(_, before)| *before != version)
-        {
-            versions.push((index, version));
-        }
-    }
-    let is_failed = |slot: &Slot| slot.is_some_and(|(_, state)| state == State::Fail);
-    Calendar {
-        labels: slots.iter().map(|(label, _)| label.clone()).collect(),
-        failed: slots.iter().map(|(_, slot)| is_failed(slot)).collect(),
-        versions,
-    }
 }
 
 /// All series: of facts about the whole, and of facts about columns, the worst first.
@@ -445,192 +362,5 @@ fn column_facts(columns: &[Controlled], calendar: &Calendar) -> Section {
         lead: "Scores and inputs, those outside their usual range first.".to_owned(),
         blocks: all,
         ..Section::default()
-    }
-}
-
-/// One mark for each night: how it ended.
-fn strip(calendar: &Calendar, slots: &[(String, Slot)]) -> String {
-    let states = slots.iter().filter_map(|(_, slot)| Some(slot.as_ref()?.1));
-    let states: Vec<State> = states.collect();
-    let count = |state: State| states.iter().filter(|one| **one == state).count();
-    let (failed, warned) = (count(State::Fail), count(State::Warn));
-    let passed = states.len() - failed - warned;
-    let missing = slots.len() - states.len();
-    let mut label = format!(
-        "{}: {failed} failed, {warned} with a warning, {passed} passed",
-        counted(states.len(), "run")
-    );
-    if missing > 0 {
-        label.push_str(&format!("; {} without a run", counted(missing, "day")));
-    }
-    let mut chart = Chart::new(42, &label);
-    let width = 70.0 / slots.len() as f64;
-    for (night, (day, slot)) in slots.iter().enumerate() {
-        let x = calendar.at(night) - width / 2.0;
-        match slot.map(|(_, state)| state) {
-            Some(State::Fail) => chart.rect("bx", x, width, 0.0, 100.0),
-            Some(State::Warn) => chart.rect("wx", x, width, 45.0, 54.0),
-            Some(State::Undecided | State::Ok) => chart.rect("q", x, width, 76.0, 24.0),
-            None => {
-                let title = format!("{day}: no run");
-                chart.dot("none", [calendar.at(night), 88.0], 3.0, &title);
-            }
-        }
-    }
-    for (night, version) in calendar.versions.iter().skip(1) {
-        let x = calendar.at(*night) - 50.0 / slots.len() as f64;
-        chart.vertical("vl", x, 6);
-        chart.text("k", [x, 0.0], [5, 4], "start", version);
-    }
-    let ticks: BTreeSet<usize> = [0, slots.len() / 2, slots.len() - 1].into();
-    let ticks: Vec<(f64, String)> = ticks
-        .into_iter()
-        .map(|night| (calendar.at(night), calendar.labels[night].clone()))
-        .collect();
-    chart.x_ticks(&ticks);
-    let mut legend = vec![
-        (key("fail"), format!("failed, {failed}")),
-        (key("warn"), format!("warning, {warned}")),
-        (key("ok"), format!("passed, {passed}")),
-    ];
-    legend.extend((missing > 0).then(|| (key("none"), format!("no run, {missing}"))));
-    let legend = Block::Legend(legend);
-    format!(
-        "<figure class=\"strip\">{}</figure>{legend}",
-        chart.finish().0
-    )
-}
-
-/// All runs, the newest first.
-fn table(nights: &[Night], states: &[State]) -> Section {
-    let has = |of: &dyn Fn(&Night) -> bool| nights.iter().any(of);
-    let score = nights.iter().rev().find_map(|night| {
-        let report = night.with("scores")?;
-        let subjects = report.subjects("scores");
-        let mut all = subjects.into_iter();
-        all.find(|(name, _)| report.number("scores", name, "mean").is_some())
-            .map(|(name, _)| *name)
-    });
-    let has_drift = has(&|night| night.with("drift").is_some());
-    let has_gates = has(&|night| !night.gates().is_empty());
-    let has_rows = has(&|night| night.with("ledger").is_some());
-    let has_time = has(&|night| night.number("performance", "wall_seconds").is_some());
-    let metric = nights
-        .iter()
-        .rev()
-        .find_map(|night| main_metric(night.with("evaluation")?).map(|metric| metric.0));
-    let mut table = Table::new("All runs", &[("Run", ""), ("State", "")]);
-    let score_head = score.map(|name| format!("Mean {name}"));
-    let metric_head = metric.map(wording::metric_name);
-    let mut head = |is_there: bool, text: &str| {
-        if is_there {
-            table.heads.push(super::block::Head::new(text, "r"));
-        }
-    };
-    head(has_rows, "Rows in");
-    head(has_rows, "Rejected");
-    head(score.is_some(), score_head.as_deref().unwrap_or_default());
-    head(has_drift, "Drifted");
-    head(has_gates, "Gates failed");
-    head(metric.is_some(), metric_head.as_deref().unwrap_or_default());
-    head(has_time, "Wall time");
-    head(true, "Version");
-    let newest = nights.len().saturating_sub(TABLE_NIGHTS);
-    let shown = (0..nights.len())
-        .rev()
-        .filter(|night| *night >= newest || states[*night] == State::Fail);
-    for index in shown {
-        let (night, state) = (&nights[index], states[index]);
-        let word = match state {
-            State::Fail => night
-                .main()
-                .report
-                .status()
-                .filter(|status| *status != "done"),
-            State::Warn => Some("warning"),
-            State::Undecided | State::Ok => Some("passed"),
-        };
-        let word = wording::words(word.unwrap_or("failed"));
-        let number = |value: Option<f64>, text: &dyn Fn(f64) -> String| {
-            let text = value.map_or_else(|| number::UNKNOWN.to_owned(), text);
-            Cell::number(text)
-        };
-        let mut row = vec![
-            Cell::head(number::time(night.started_at())).with_class("nw"),
-            Cell::state(state, word),
-        ];
-        if has_rows {
-            row.push(number(night.number("ledger", "rows_in"), &number::count));
-            row.push(number(night.number("ledger", "rejected"), &number::count));
-        }
-        if let Some(score) = score {
-            row.push(number(night.of("scores", score, "mean"), &|mean| {
-                on_page(&number::short(mean))
-            }));
-        }
-        if has_drift {
-            let columns = night.columns();
-            let drifted = columns
-                .iter()
-                .filter(|one| one.state < State::Undecided)
-                .count();
-            let known = night.with("drift").map(|_| drifted as f64);
-            row.push(number(known, &number::count));
-        }
-        if has_gates {
-            let gates = night.gates();
-            let failed = gates
-                .iter()
-                .filter(|gate| gate.state == State::Fail)
-                .count();
-            let known = (!gates.is_empty()).then_some(failed as f64);
-            row.push(number(known, &number::count));
-        }
-        if let Some(metric) = metric {
-            row.push(number(night.number("evaluation", metric), &number::metric));
-        }
-        if has_time {
-            row.push(number(
-                night.number("performance", "wall_seconds"),
-                &number::seconds,
-            ));
-        }
-        let version = night
-            .version()
-            .unwrap_or_else(|| number::UNKNOWN.to_owned());
-        row.push(Cell::text(version).with_class("r mono"));
-        table.rows.push(row);
-    }
-    table.class = "runs";
-    table.is_sticky = true;
-    let failed = states.iter().filter(|state| **state == State::Fail).count();
-    Section {
-        id: "runs",
-        title: "All runs".to_owned(),
-        note: if failed > 0 {
-            format!("{failed} failed")
-        } else {
-            nights.len().to_string()
-        },
-        state: if failed > 0 { State::Fail } else { State::Ok },
-        lead: "The newest first.".to_owned(),
-        blocks: vec![Block::Table(table)],
-        ..Section::default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_are_counted_and_named() {
-        assert_eq!(day_number("1970-01-01"), Some(0));
-        assert_eq!(day_number("2000-02-29"), Some(11_016));
-        assert_eq!(day_number("2026-11-21"), Some(20_778));
-        assert_eq!(day_name(20_778), "2026-11-21");
-        for text in ["", "2026", "2026-13-01", "x-1-1", "9999999999999-1-1"] {
-            assert_eq!(day_number(text), None, "{text}");
-        }
     }
 }

@@ -5,6 +5,8 @@
 //! request. It must not know where reports are stored.
 
 pub mod block;
+pub mod calendar;
+pub mod curves;
 pub mod document;
 pub mod drift;
 pub mod estimates;
@@ -12,12 +14,14 @@ pub mod evaluation;
 pub mod gates;
 pub mod history;
 pub mod inputs;
+mod markup;
 pub mod night;
 pub mod one_night;
 pub mod origin;
 pub mod overlaid;
 pub mod performance;
 pub mod rows;
+pub mod runs;
 pub mod scores;
 pub mod svg;
 pub mod trend;
