@@ -252,6 +252,18 @@ pub enum Policy {
     Default(f64),
 }
 
+/// The numbers that an input takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NumberRange {
+    /// All, infinite ones too.
+    All,
+    /// Those that are finite in the model's precision.
+    Finite,
+    /// Those that are finite in single precision, in which scikit-learn's trees read their
+    /// features.
+    Single,
+}
+
 /// One input of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Input {
@@ -270,9 +282,8 @@ pub struct Input {
     pub on_unseen: Policy,
     /// Values that stand for a missing one, as texts; a number among them is compared as a number.
     pub missing: Vec<String>,
-    /// Whether an infinite number, or one that is infinite in the model's precision, is a number
-    /// like others. If not, it is treated as `on_unseen` says.
-    pub takes_infinity: bool,
+    /// Which numbers it takes; others are treated as `on_unseen` says.
+    pub numbers: NumberRange,
 }
 
 impl Input {
@@ -298,7 +309,7 @@ impl Input {
             on_null,
             on_unseen,
             missing: Vec::new(),
-            takes_infinity: true,
+            numbers: NumberRange::All,
         }
     }
 }

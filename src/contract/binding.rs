@@ -11,8 +11,8 @@ use regex::Regex;
 
 use super::fitting::{accepts, at_first_file, check_types, is_parsed, value_type};
 use super::reads::{is_vector, of_lists, of_nameless, wants};
-use super::renaming::{Renaming, missing_columns, refuse_ambiguous, stored_names};
-use super::{Contract, Input, InputKind, NativeElement, NativeType, Policy, Width};
+use super::renaming::{Expected, Renaming, missing_columns, refuse_ambiguous, stored_names};
+use super::{Contract, Input, InputKind, NativeElement, NativeType, NumberRange, Policy, Width};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::table::cast::list_depth;
@@ -106,7 +106,12 @@ pub fn bind(
         .collect();
     if !missing.is_empty() {
         let own: HashSet<&str> = columns.iter().map(String::as_str).collect();
-        let error = missing_columns(&missing, schema, &own, dataset);
+        let expected = Expected {
+            features: &columns,
+            own: &own,
+            renaming: options.renaming,
+        };
+        let error = missing_columns(&missing, schema, &expected, dataset);
         let is_open = |input: &Input| {
             matches!(
                 input.kind,
@@ -399,7 +404,7 @@ fn bind_offset(
     }
     let mut input = Input {
         on_null: Policy::Error,
-        takes_infinity: false,
+        numbers: NumberRange::Finite,
         ..Input::number(column)
     };
     apply_policies(&mut input, column, options);

@@ -16,14 +16,16 @@ use arrow::datatypes::{
 use super::lookup::{Lookup, Number};
 use super::missing::Sentinels;
 use super::number::{parse, plain};
-use super::range::out_of_range;
+use super::range::{is_digits, misfit, out_of_range};
 use super::real::Real;
+use super::token_use::meets;
 use super::verdict::{Coercions, Origin, Reason, Verdicts};
 use crate::contract::binding::BoundInput;
 use crate::contract::fitting::integer_limits;
 use crate::contract::reads::wants;
 use crate::contract::{
-    ColumnType, HashedCategories, HashedCode, InputKind, NativeElement, NativeType, Policy,
+    ColumnType, HashedCategories, HashedCode, InputKind, NativeElement, NativeType, NumberRange,
+    Policy,
 };
 use crate::error::{Error, Result, shell_word};
 use crate::table::number_format::other_format;
@@ -241,17 +243,17 @@ impl<'a, T: Real> Filling<'a, '_, T> {
 
     /// Whether a number may be more than a number: a missing one, or one that the model refuses.
     fn stands_out(&self, value: T) -> bool {
-        if self.bound.input.takes_infinity {
-            value.is_missing()
-        } else {
-            !value.is_finite_number()
+        match self.bound.input.numbers {
+            NumberRange::All => value.is_missing(),
+            NumberRange::Finite => !value.is_finite_number(),
+            NumberRange::Single => !(value.to_double() as f32).is_finite(),
         }
     }
 
-    /// Does what the policy says to the number of a row if it is infinite.
+    /// Does what the policy says to the number of a row if it is infinite, or too large.
     fn finite(&mut self, row: usize) -> Result<()> {
         let value = self.out[row];
-        if self.bound.input.takes_infinity || value.is_missing() || value.is_finite_number() {
+        if value.is_missing() || !self.stands_out(value) {
             return Ok(());
         }
         self.counts.unfit_count += 1;
@@ -269,11 +271,11 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             })
             .to_double()
         };
-        let sentinels: Vec<f64> = self.missing.numbers().map(narrow).collect();
+        let sentinels = self.missing.numbers(narrow);
         for out in self
             .out
             .iter_mut()
-            .filter(|out| sentinels.contains(&out.to_double()))
+            .filter(|out| meets(&sentinels, &out.to_double()))
         {
             *out = T::MISSING;
         }
@@ -337,10 +339,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     fn is_missing_number(&self, value: Number) -> bool {
         let narrow = |value: f64| T::from_double(value).to_double();
         match self.lookup {
-            Lookup::None => self
-                .missing
-                .numbers()
-                .any(|sentinel| narrow(sentinel) == narrow(value.to_double())),
+            Lookup::None => self.missing.is_narrowed(value.to_double(), narrow),
             lookup => self
                 .missing
                 .is_number(value.to_double(), || lookup.knows_number(value)),
@@ -352,7 +351,7 @@ impl<'a, T: Real> Filling<'a, '_, T> {
     /// is missing where one is expected.
     fn is_missing_text(&self, text: &str) -> bool {
         let is_empty = text.is_empty() && self.missing.is_untyped && !self.lookup.holds_texts();
-        is_empty || self.missing.is_text(text, || self.lookup.knows(text))
+        self.missing.is_text(text, || self.lookup.knows(text)) || is_empty
     }
 
     fn text(&mut self, row: usize, text: &str) -> Result<()> {
@@ -453,9 +452,15 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 self.out[row] = T::from_double(value);
                 self.finite(row)
             }
+            (Lookup::Hashes { .. } | Lookup::OwnHashes { .. }, Number::Real(value))
+                if !is_digits(value) =>
+            {
+                self.not_a_category(row, value)
+            }
             (Lookup::None, Number::Integer(value)) => {
                 self.counts.rounded_count += u64::from(!T::holds_wide(value));
-                Ok(self.out[row] = T::from_double(value as f64))
+                self.out[row] = T::from_double(value as f64);
+                self.finite(row)
             }
             (lookup, value) => {
                 self.category(row, lookup.code_of_number(value), &|| value.to_text())
@@ -470,6 +475,19 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 .unseen(row, text)
                 .map_err(|error| self.near_known(self.showing(error, text), &text())),
         }
+    }
+
+    /// Settles a number that has no text of digits, by which CatBoost knows its categories: it
+    /// refuses them, so nothing lets them through.
+    fn not_a_category(&mut self, row: usize, value: f64) -> Result<()> {
+        self.counts.unfit_count += 1;
+        let policy = match self.bound.input.on_unseen {
+            Policy::Null => Policy::Error,
+            other => other,
+        };
+        let text = || Number::Real(value).to_text();
+        self.settle(row, policy, f64::NAN, misfit(value))
+            .map_err(|error| self.showing(error, &text))
     }
 
     fn missing(&mut self, row: usize) -> Result<()> {
@@ -584,6 +602,16 @@ impl<'a, T: Real> Filling<'a, '_, T> {
             ),
             _ => reason.message().to_owned(),
         };
+        let is_hashed = matches!(self.bound.input.kind, InputKind::HashedCategory(_));
+        if is_hashed && matches!(reason, Reason::Fraction | Reason::Range) {
+            return Error::failed("a category is a number that is not an integer of 64 bits")
+                .at_row(self.origin.row_number(row))
+                .hint(format!(
+                    "make the column integers or strings, as in training, or leave such rows out: \
+                     `--on-unseen {}`",
+                    policy("reject")
+                ));
+        }
         Error::failed(message)
             .at_row(self.origin.row_number(row))
             .hint(format!(
@@ -592,15 +620,6 @@ impl<'a, T: Real> Filling<'a, '_, T> {
                 policy("reject"),
                 policy(instead)
             ))
-    }
-}
-
-/// Why a number does not fit a type of integers.
-fn misfit(value: f64) -> Reason {
-    if value.is_finite() && value.fract() != 0.0 {
-        Reason::Fraction
-    } else {
-        Reason::Range
     }
 }
 

@@ -144,16 +144,17 @@ impl Lookup {
     pub(super) fn code_of_spelling(&self, text: &str) -> Option<f64> {
         match self {
             Self::None => None,
-            Self::Values { numbers, .. } => {
+            Self::Values { texts, numbers } => {
                 let real = || {
                     text.parse()
                         .ok()
                         .filter(|value: &f64| value.to_string() == text)
                         .map(Number::Real)
                 };
-                numbers
-                    .get(&key(spelt(text).map(Number::Integer).or_else(real)?))
-                    .copied()
+                let number = spelt(text).map(Number::Integer).or_else(real);
+                number
+                    .and_then(|number| numbers.get(&key(number)).copied())
+                    .or_else(|| boolean_code(texts, text))
             }
             Self::Hashes { .. } | Self::OwnHashes { .. } => {
                 self.known_code(&spelt(text)?.to_string())
@@ -185,6 +186,20 @@ impl Lookup {
             Self::Hashes { .. } | Self::OwnHashes { .. } => true,
         }
     }
+}
+
+/// The code of a boolean that other programs write `true` or `TRUE`, where pandas made the texts
+/// `True` and `False` of booleans and there is no other category.
+fn boolean_code(texts: &HashMap<String, f64>, text: &str) -> Option<f64> {
+    let name = match text {
+        "true" | "TRUE" => "True",
+        "false" | "FALSE" => "False",
+        _ => return None,
+    };
+    let are_booleans = texts
+        .keys()
+        .all(|known| known == "True" || known == "False");
+    texts.get(name).copied().filter(|_| are_booleans)
 }
 
 /// The integer of a boolean or of digits, with or without zeros behind a point; `007` may
@@ -317,6 +332,27 @@ mod tests {
             assert_eq!(lookup.code_of_spelling("True"), Some(hash("1")));
             assert_eq!(lookup.code_of_spelling("2.0"), None);
         }
+    }
+
+    #[test]
+    fn booleans_of_other_programs_are_those_of_pandas_where_there_is_nothing_else() {
+        let lookup = |texts: &[&str]| {
+            let values = texts.iter().map(|text| CategoryValue::Text((*text).into()));
+            Lookup::new(&InputKind::Category(Vocabulary {
+                values: values.collect(),
+                unseen_code: -1.0,
+            }))
+        };
+        let codes = |texts: &[&str]| {
+            let lookup = lookup(texts);
+            ["true", "TRUE", "false", "yes"].map(|text| lookup.code_of_spelling(text))
+        };
+        assert_eq!(
+            codes(&["False", "True"]),
+            [Some(1.0), Some(1.0), Some(0.0), None]
+        );
+        assert_eq!(codes(&["True"]), [Some(0.0), Some(0.0), None, None]);
+        assert_eq!(codes(&["False", "True", "unknown"]), [None; 4]);
     }
 
     #[test]

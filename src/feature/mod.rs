@@ -16,6 +16,7 @@ pub mod number;
 mod range;
 mod real;
 pub mod substitute;
+pub mod token_use;
 mod vector;
 pub mod verdict;
 

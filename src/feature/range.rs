@@ -1,7 +1,8 @@
-//! Which numbers the types of a graph's inputs hold.
+//! Which numbers the types of inputs hold.
 
 use half::{bf16, f16};
 
+use super::verdict::Reason;
 use crate::contract::NativeElement;
 use crate::contract::fitting::integer_limits;
 
@@ -25,5 +26,21 @@ pub(super) fn overflows(element: NativeElement, value: f32) -> bool {
         NativeElement::Float16 => f16::from_f32(value).is_infinite(),
         NativeElement::Bfloat16 => bf16::from_f32(value).is_infinite(),
         _ => value.is_infinite(),
+    }
+}
+
+/// Whether a float is written as digits alone.
+pub(super) fn is_digits(value: f64) -> bool {
+    /// Beyond every integer of 64 bits.
+    const WHOLE_LIMIT: f64 = 18_446_744_073_709_551_616.0;
+    value.fract() == 0.0 && value.abs() <= WHOLE_LIMIT
+}
+
+/// Why a number does not fit a type of integers.
+pub(super) fn misfit(value: f64) -> Reason {
+    if value.is_finite() && value.fract() != 0.0 {
+        Reason::Fraction
+    } else {
+        Reason::Range
     }
 }

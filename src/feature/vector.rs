@@ -19,6 +19,7 @@ use super::fill::Filling;
 use super::lists::{Lists, RowList};
 use super::native::{Cell, fitted, known, none_instead, replacement, with_spelt_booleans};
 use super::range::overflows;
+use super::token_use::meets;
 use super::verdict::Reason;
 use crate::contract::{ColumnType, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
@@ -150,10 +151,10 @@ pub(super) fn fill(
         NativeElement::Float16 | NativeElement::Bfloat16 | NativeElement::Float => {
             let found = decoded(&lists.values, &DataType::Float32)?;
             let (found, value) = (found.as_primitive::<Float32Type>(), doubles(&lists.values)?);
-            let sentinels: Vec<f32> = missing.numbers().map(|value| value as f32).collect();
+            let sentinels = missing.numbers(|value| value as f32);
             let cell = |index: usize| match found.value(index) {
                 _ if found.is_null(index) => Cell::Missing,
-                number if number.is_nan() || sentinels.contains(&number) => Cell::Missing,
+                number if number.is_nan() || meets(&sentinels, &number) => Cell::Missing,
                 number if overflows(native.element, number) && value(index).is_finite() => {
                     Cell::Unfit(Reason::Range)
                 }

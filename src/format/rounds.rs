@@ -42,19 +42,16 @@ impl Rounds {
     /// The rounds that `selection` asks for.
     ///
     /// # Errors
-    /// A usage error for more rounds than there are, and for none.
+    /// A usage error for more rounds than there are, and for none; fails where the best iteration
+    /// is beyond them and would be used.
     pub(super) fn used(self, selection: TreeSelection) -> Result<UsedRounds> {
-        // A slice of a model may keep the best iteration of the whole.
-        let best = self
-            .best
-            .map_or(self.available, |best| best.min(self.available));
         match selection {
             TreeSelection::Library if self.library_stops => Ok(UsedRounds {
-                count: best,
+                count: self.up_to_best()?,
                 why: "up to the best iteration, as the estimator's `predict`",
             }),
             TreeSelection::Best => Ok(UsedRounds {
-                count: best,
+                count: self.up_to_best()?,
                 why: "up to the best iteration, as `--trees best` asks",
             }),
             TreeSelection::Library | TreeSelection::All => Ok(UsedRounds {
@@ -79,6 +76,22 @@ impl Rounds {
                 )))
             }
         }
+    }
+
+    /// The rounds up to the best iteration. A slice of a model may keep that of the whole: the
+    /// library refuses to predict with it.
+    fn up_to_best(self) -> Result<usize> {
+        let best = self.best.unwrap_or(self.available);
+        if best > self.available {
+            let error = Error::failed(format!(
+                "the file's best iteration is {}, and it has only {}: its library refuses to \
+                 predict with it",
+                best - 1,
+                counted(self.available, "boosting round")
+            ));
+            return Err(error.hint("`--trees all` uses all rounds that there are"));
+        }
+        Ok(best)
     }
 
     /// The facts of a description; `trees` counts the trees of the file, `used_trees` those that
@@ -148,6 +161,15 @@ mod tests {
                     available: 5,
                     best: Some(7),
                     library_stops: true,
+                },
+                TreeSelection::Library,
+                Err(Kind::Failed),
+            ),
+            (
+                Rounds {
+                    available: 5,
+                    best: Some(7),
+                    library_stops: false,
                 },
                 TreeSelection::Library,
                 Ok(5),

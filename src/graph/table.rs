@@ -24,6 +24,11 @@ use crate::error::{Error, Result};
 use crate::memory::Pool;
 use crate::model::{ColumnModel, ColumnScores, ColumnWorker, Model};
 
+/// The name of the fact that says what runs a graph, and its last word where rows run alone.
+pub const RUNS_AS: &str = "runs_as";
+/// See [`RUNS_AS`].
+pub const ROW_BY_ROW: &str = "row by row";
+
 /// Elements of the graph's inputs that go through at once, at most.
 const GROUP_ELEMENTS: usize = 1 << 20;
 
@@ -203,7 +208,7 @@ impl GraphModel {
             .filter(|node| node.family.is_none())
             .count();
         let operators = (own > 0).then(|| counted(own, "operator"));
-        let alone = self.mixes_rows.then(|| "row by row".to_owned());
+        let alone = self.mixes_rows.then(|| ROW_BY_ROW.to_owned());
         self.graph
             .families()
             .into_iter()

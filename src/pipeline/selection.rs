@@ -20,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::feature::category_hash::category_hash;
 use crate::feature::missing::{MissingValues, Sentinels};
 use crate::feature::number::parse;
+use crate::feature::token_use::meets;
 use crate::query::{Derived, Query, Selection as Selected};
 use crate::table::cast::{is_number, is_text};
 
@@ -226,12 +227,12 @@ fn missing_values(
         return Ok(BooleanArray::from(vec![false; column.len()]));
     }
     if *value_type == DataType::Float32 {
-        let narrow: Vec<f32> = sentinels.numbers().map(|value| value as f32).collect();
+        let narrow = sentinels.numbers(|value| value as f32);
         let values = decoded(DataType::Float32)?;
         return Ok(values
             .as_primitive::<Float32Type>()
             .iter()
-            .map(|value| Some(value.is_some_and(|value| narrow.contains(&value))))
+            .map(|value| Some(value.is_some_and(|value| meets(&narrow, &value))))
             .collect());
     }
     let values = decoded(DataType::Float64)?;

@@ -8,9 +8,10 @@ use arrow::datatypes::DataType;
 use super::options::tree_selection;
 use super::target::Target;
 use crate::contract::binding::{BindingOptions, BoundInput};
-use crate::contract::{InputKind, NativeElement, NativeType, Policy, Width};
+use crate::contract::{InputKind, NativeElement, NativeType, NumberRange, Policy, Width};
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
+use crate::feature::token_use::NamedBy;
 use crate::package::open::OpenedModel;
 use crate::report::cost::Price;
 use crate::request::output::{Limits, OnBudget, Output, Telemetry};
@@ -207,10 +208,18 @@ fn of_sentinels(rows: &Rows, bound: &[BoundInput], missing: &MissingValues) -> V
     };
     let idle = everywhere.chain(own).filter(is_idle);
     idle.map(|(name, token)| {
-        let what = name.map_or_else(
-            || "none of the model's columns holds".to_owned(),
-            |name| format!("the column `{name}` does not hold"),
-        );
+        let (what, named_by) = match name {
+            None => (
+                "none of the model's columns holds".to_owned(),
+                NamedBy::Flag,
+            ),
+            Some(name) => (
+                format!("the column `{name}` does not hold"),
+                NamedBy::FlagOf(name.clone()),
+            ),
+        };
+        // Once is enough: the end of the run has nothing to add.
+        missing.uses.of(named_by, token).mark();
         Error::usage(format!("`--missing {token}` has no effect: {what} text"))
             .hint("in columns with a type, null is missing without being named")
     })
@@ -262,7 +271,9 @@ fn of_unseen(
 fn can_be_unseen(one: &BoundInput, is_untyped: bool) -> bool {
     let is_parsed = is_untyped && is_text(values_of(&one.data_type));
     match &one.input.kind {
-        InputKind::Number | InputKind::CategoryCode => is_parsed,
+        InputKind::Number | InputKind::CategoryCode => {
+            is_parsed || one.input.numbers != NumberRange::All
+        }
         InputKind::Category(vocabulary) => !vocabulary.values.is_empty(),
         InputKind::HashedCategory(_) => true,
         InputKind::Text => true,

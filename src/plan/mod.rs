@@ -6,6 +6,7 @@
 pub mod agreement;
 mod columns;
 pub mod effect;
+pub mod geo;
 pub mod guard;
 pub mod identity;
 pub mod list;
@@ -44,6 +45,7 @@ use crate::contract::renaming::Renaming;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
+use crate::feature::token_use::TokenUses;
 use crate::format::{GraphFeatures, ImportOptions};
 use crate::interrupt::Interrupt;
 use crate::memory::Pool;
@@ -106,6 +108,8 @@ pub struct Plan {
     pub warnings: Vec<Error>,
     /// What the user should look at once the run is over.
     pub doubt: Option<Error>,
+    /// Which of the values that stand for a missing one occur.
+    missing_uses: TokenUses,
 }
 
 impl Plan {
@@ -269,7 +273,8 @@ impl Plan {
         warnings.extend(
             warning::other_names(features, contract, read)
                 .into_iter()
-                .chain(warning::read_again(&dataset)),
+                .chain(warning::read_again(&dataset))
+                .chain(warning::row_by_row(&opened.loaded.description)),
         );
         warnings.extend(reading::without_effect(rows, &dataset)?);
         if let Some(selection) = &mut selection {
@@ -384,6 +389,7 @@ impl Plan {
             request: Map::new(),
             warnings,
             doubt: None,
+            missing_uses: missing.uses,
         })
     }
 
@@ -397,6 +403,16 @@ impl Plan {
             .files
             .iter()
             .try_for_each(|file| check_unchanged(&file.path, &file.table.identity()))
+    }
+
+    /// Warnings of values that stand for a missing one and that no row holds, once every row was
+    /// read.
+    #[must_use]
+    pub fn unmet_missing(&self, rows_in: u64) -> Vec<Error> {
+        if rows_in == 0 || self.job.limit.is_some() {
+            return Vec::new();
+        }
+        warning::unmet(self.missing_uses.unmet())
     }
 
     /// What the run is expected to take at most, in bytes; looks into the headers of all pages.

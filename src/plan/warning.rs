@@ -7,8 +7,11 @@ use std::collections::HashSet;
 use super::list::written;
 use crate::contract::Contract;
 use crate::contract::binding::BoundInput;
-use crate::count;
+use crate::count::{self, counted};
 use crate::error::{Error, shell_word};
+use crate::feature::token_use::NamedBy;
+use crate::graph::table::{ROW_BY_ROW, RUNS_AS};
+use crate::model::Description;
 use crate::table::dataset::Dataset;
 
 /// The most columns that a warning lists.
@@ -90,6 +93,64 @@ pub(super) fn unread_derived(unread: &[&str]) -> Option<Error> {
              `--passthrough`",
         )
     })
+}
+
+/// Warns of a graph whose rows change each other's results: it is run on one row at a time, and a
+/// library that runs it on many at once returns other numbers.
+pub(super) fn row_by_row(description: &Description) -> Option<Error> {
+    let mut facts = description.facts.iter();
+    let (_, runs_as) = facts.find(|(name, _)| name == RUNS_AS)?;
+    runs_as.ends_with(ROW_BY_ROW).then(|| {
+        Error::contract(
+            "the rows of the graph change each other's results, so each row is scored alone: a \
+             library that runs many rows at once returns other numbers",
+        )
+        .hint(
+            "look for an operator that sorts, sums or normalises along the axis of the rows, such \
+             as `Softmax` with `axis=0`, and export the model without it",
+        )
+    })
+}
+
+/// Warns of values that stand for a missing one and that occur nowhere.
+pub(super) fn unmet(unmet: Vec<(NamedBy, String)>) -> Vec<Error> {
+    let count = unmet.len();
+    let warning = |(named_by, token): (NamedBy, String)| {
+        let (what, where_) = match &named_by {
+            NamedBy::Flag => (
+                format!("`--missing {}`", shell_word(&token)),
+                "the model's columns".to_owned(),
+            ),
+            NamedBy::FlagOf(column) => (
+                format!("`--missing {}`", shell_word(&format!("{column}={token}"))),
+                format!("the column `{column}`"),
+            ),
+            NamedBy::Model => (
+                format!("the model's missing value `{token}`"),
+                "the columns that it is for".to_owned(),
+            ),
+        };
+        Error::usage(format!(
+            "{what} has no effect: no value of {where_} equals `{token}`"
+        ))
+        .hint(
+            "look whether the data spells it otherwise: numbers are compared as numbers, all else \
+             letter by letter",
+        )
+    };
+    let rest = count.saturating_sub(LISTED);
+    let more = (rest > 0).then(|| {
+        Error::usage(format!(
+            "{} more that stand for a missing one occur nowhere",
+            counted(rest, "value")
+        ))
+    });
+    unmet
+        .into_iter()
+        .take(LISTED)
+        .map(warning)
+        .chain(more)
+        .collect()
 }
 
 pub(super) fn listed(names: &[&str]) -> String {

@@ -13,6 +13,7 @@ use super::value_group::{GROUPS, value_group};
 use crate::count::{and_more, counted, listed};
 use crate::escape;
 use crate::format::rounds::ROUNDS_USED;
+use crate::graph::table::{ROW_BY_ROW, RUNS_AS};
 use crate::pipeline::part::RowCounts;
 
 /// Width of the labels at the left, which columns of long names make wider, up to the other.
@@ -126,6 +127,10 @@ fn lines(report: &Report<'_>) -> Vec<Line> {
         let own = of_section(facts, "model").find(|fact| fact.metric == metric);
         lines.extend(own.map(|fact| line(label, &value_text(&fact.value))));
     }
+    let alone = of_section(facts, "model").find(|fact| fact.metric == RUNS_AS);
+    let alone = alone.map(|fact| value_text(&fact.value));
+    let alone = alone.filter(|text| text.ends_with(ROW_BY_ROW));
+    lines.extend(alone.map(|text| line("runs as", &text)));
     if detail == Detail::Verbose {
         let stages = of_section(facts, "performance").filter(|fact| fact.metric == "work_seconds");
         lines.extend(stages.filter_map(|fact| {

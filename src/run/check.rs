@@ -121,6 +121,8 @@ fn scanned(plan: &Plan, interrupt: &Interrupt, events: &dyn Events) -> Result<Ou
     let total = outcomes.ledger.total();
     plan.guards.rows(total.rows_in)?;
     quality::judge(&plan.job, &outcomes, process::seconds_now())?;
+    let unmet = plan.unmet_missing(total.rows_in);
+    unmet.iter().for_each(|warning| events.warned(warning));
     control
         .budget
         .judge(&total)

@@ -47,7 +47,7 @@ use crate::package::signature::sign::SigningIdentity;
 use crate::pipeline::part::RowCounts;
 use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
 use crate::plan::target::Target;
-use crate::plan::{Plan, effect, signed};
+use crate::plan::{Plan, effect, geo, signed};
 use crate::process;
 use crate::report::run::{RunContext, Status, facts};
 use crate::report::stored::StoredReport;
@@ -70,6 +70,10 @@ pub struct Run<'a> {
     started_at: String,
     /// What it costs.
     meter: Meter,
+    /// What the output's footer repeats of the input's.
+    carried: OnceLock<Vec<(String, String)>>,
+    /// Whether an earlier run scored some of the rows.
+    is_resumed: OnceLock<bool>,
     /// Who signs the output, if it is to be signed.
     signer: Option<SigningIdentity>,
     /// Held until the run is over.
@@ -165,6 +169,8 @@ impl<'a> Run<'a> {
             wall: OnceLock::new(),
             started_at,
             meter,
+            carried: OnceLock::new(),
+            is_resumed: OnceLock::new(),
             signer,
             lock,
         };
@@ -289,7 +295,7 @@ impl<'a> Run<'a> {
         Ok(Some(quarantine))
     }
 
-    /// What the output's footer says of where it comes from.
+    /// What the output's footer says of where it comes from, and of columns that come along.
     fn footer(&self) -> Vec<(String, String)> {
         let Identity {
             name,
@@ -307,6 +313,11 @@ impl<'a> Run<'a> {
         pairs
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+            .chain(
+                self.carried
+                    .get_or_init(|| geo::carried(&self.plan.job))
+                    .clone(),
+            )
             .collect()
     }
 
@@ -317,9 +328,11 @@ impl<'a> Run<'a> {
         receiver: &mut dyn Receiver,
         outcomes: &mut Outcomes,
     ) -> Result<()> {
+        let rows_before = outcomes.ledger.total().rows_in;
+        let _ = self.is_resumed.set(rows_before > 0);
         self.audience.progressed(Progress::Begun {
             row_count: self.plan.job.row_count(),
-            rows_before: outcomes.ledger.total().rows_in,
+            rows_before,
         });
         let scored = pipeline::run(
             &self.plan.job,
@@ -410,6 +423,12 @@ impl<'a> Run<'a> {
         let broken = quality::warning(&self.plan.job, outcomes, process::seconds_now());
         if let Some(warning) = broken {
             self.audience.warn_at_end(warning);
+        }
+        // Rows of an earlier run may hold what these do not.
+        if self.is_resumed.get() == Some(&false) {
+            let rows_in = outcomes.ledger.total().rows_in;
+            let unmet = self.plan.unmet_missing(rows_in).into_iter();
+            unmet.for_each(|warning| self.audience.warn_at_end(warning));
         }
         if let Some(number) = self.interrupt().came() {
             return Err(self.stopped_too_late(number, object));

@@ -494,7 +494,9 @@ impl Dataset {
         schema.fields().iter().map(request).collect()
     }
 
-    fn original<'a>(&'a self, column: &'a str) -> &'a str {
+    /// The name of a column in the files.
+    #[must_use]
+    pub fn original<'a>(&'a self, column: &'a str) -> &'a str {
         self.originals.get(column).map_or(column, String::as_str)
     }
 

@@ -90,7 +90,7 @@ fn is_time(own: &DataType, expected: &DataType) -> bool {
 }
 
 /// Whether there are such times at some depth.
-fn has_times(own: &DataType, expected: &DataType) -> bool {
+pub(super) fn has_times(own: &DataType, expected: &DataType) -> bool {
     match (own, expected) {
         (DataType::Struct(own), DataType::Struct(expected)) => own
             .iter()

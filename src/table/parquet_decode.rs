@@ -21,9 +21,10 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
 use super::cast::cast_column;
 use super::compact::compacted;
-use super::int96::Needs;
+use super::int96::{Needs, has_times};
 use super::name_index::NameIndex;
 use super::parquet::{DECRYPT, Footer, Input, footer, read_type, with_types};
+use super::parquet_calendar::Calendar;
 use super::parquet_types::has_int96;
 use super::{ColumnRequest, Portion, Portions, ReadOptions};
 use crate::error::{Error, Result};
@@ -201,6 +202,8 @@ pub(super) struct Decoder {
     schema: SchemaRef,
     /// The position of each requested column among the columns of all groups.
     positions: Vec<usize>,
+    /// Which of its days may be of another calendar.
+    calendar: Calendar,
 }
 
 impl Decoder {
@@ -255,6 +258,7 @@ impl Decoder {
                 "write it with another encoding or compression"
             }));
         }
+        let calendar = Calendar::of(footer.metadata().file_metadata().key_value_metadata());
         let fields = columns
             .iter()
             .map(|column| Field::new(&column.name, column.data_type.clone(), true));
@@ -266,6 +270,7 @@ impl Decoder {
             mask,
             schema,
             positions,
+            calendar,
         })
     }
 
@@ -335,7 +340,13 @@ impl Decoder {
     }
 
     fn column(&self, column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+        let is_int96 = has_times(column.data_type(), field.data_type());
+        let checked = |column: ArrayRef| {
+            self.calendar.check(&column, is_int96)?;
+            Ok(column)
+        };
         cast_column(column, field.data_type())
+            .and_then(checked)
             .map_err(|error| error.at_path(self.input.0.path()).at_column(field.name()))
     }
 

@@ -5,7 +5,7 @@
 //! the other, so that what a file takes in memory does not grow with the number of its columns: one
 //! encoder is there at a time. Where a row group ends depends on its rows alone.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use parquet::schema::types::{Type, TypePtr};
 use super::chunk::{CHUNK_ROWS, Chunk, Chunks, leaf_count};
 use super::parquet_page::{CheckedChunk, PageStores};
 use super::parquet_types::{parquet_schema, with_plain_lists, without_annotations};
-use super::{FormatWriter, Sink, parquet as reading};
+use super::{FormatWriter, Sink, geo, parquet as reading};
 use crate::error::{Error, Result};
 use crate::storage::io_error;
 
@@ -96,6 +96,8 @@ pub struct ParquetSink<W: Write + Send> {
 struct Groups<W: Write + Send> {
     writer: Writer<W>,
     schema: SchemaRef,
+    /// What the footer says of geometries: pyarrow and geopandas read it from the Arrow schema.
+    geo: Option<(String, String)>,
     /// The Parquet types of the columns, in one group.
     root: TypePtr,
     group: Group,
@@ -178,6 +180,7 @@ impl<W: Write + Send> ParquetSink<W> {
             groups: Groups {
                 writer,
                 schema,
+                geo: metadata.iter().find(|(key, _)| key == geo::KEY).cloned(),
                 root,
                 group: Group::default(),
                 max_bytes,
@@ -240,8 +243,9 @@ impl<W: Write + Send> Groups<W> {
     fn finish(&mut self) -> Result<()> {
         self.end_group()?;
         let nothing = RecordBatch::new_empty(self.schema.clone());
-        let arrow_schema =
-            encode_arrow_schema(&without_annotations(&with_plain_lists(&self.schema)));
+        let plain = without_annotations(&with_plain_lists(&self.schema));
+        let geo: HashMap<String, String> = self.geo.take().into_iter().collect();
+        let arrow_schema = encode_arrow_schema(&plain.with_metadata(geo));
         let writer = self.writer(&nothing)?;
         writer.append_key_value_metadata(KeyValue::new(
             ARROW_SCHEMA_META_KEY.to_owned(),

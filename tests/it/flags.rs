@@ -17,7 +17,7 @@ enum Fate {
 use Fate::{Refused, Warned, Works};
 
 /// Models by family, with a table that they read.
-const FAMILIES: [&str; 4] = ["forest", "linear", "graph", "text"];
+const FAMILIES: [&str; 5] = ["forest", "linear", "graph", "text", "python"];
 
 fn room(family: &str) -> Room {
     let room = Room::new();
@@ -68,6 +68,7 @@ fn room(family: &str) -> Room {
             golden(&name, &model);
         }
         "graph" => golden("onnx_linear", "model.onnx"),
+        "python" => golden("sklearn_1_9_1_forest_three", "model.joblib"),
         _ => {
             lay_out(&room, "bert_two");
             room.file("rows.csv", "id,text\n1,one\n2,two words\n");
@@ -95,37 +96,57 @@ fn fate(run: &Run, flag: &str) -> Fate {
 
 #[test]
 fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
-    // (flag, format, what becomes of it for a forest, a linear model, a graph and a text model)
-    let cases: [(&str, &str, [Fate; 4]); 25] = [
-        ("--trees=all", "parquet", [Works, Works, Refused, Refused]),
-        ("--raw", "parquet", [Works, Works, Refused, Works]),
-        ("--threshold=0.4", "parquet", [Works, Works, Refused, Works]),
-        ("--limit=0", "parquet", [Refused; 4]),
-        ("--limit=1", "parquet", [Works; 4]),
-        ("--delimiter=;", "parquet", [Warned; 4]),
-        ("--quote='", "parquet", [Warned; 4]),
-        ("--no-header", "parquet", [Warned; 4]),
-        ("--quote='", "csv", [Works, Works, Works, Works]),
-        ("--missing=NA", "parquet", [Warned, Warned, Warned, Works]),
-        ("--missing=-999", "parquet", [Works, Works, Works, Works]),
-        ("--missing=NA", "csv", [Works; 4]),
+    // (flag, format, what becomes of it for a forest, a linear model, a graph, a text model and an
+    // estimator of scikit-learn)
+    let cases: [(&str, &str, [Fate; 5]); 27] = [
+        (
+            "--trees=all",
+            "parquet",
+            [Works, Works, Refused, Refused, Refused],
+        ),
+        ("--trees=3", "parquet", [Refused; 5]),
+        ("--raw", "parquet", [Works, Works, Refused, Works, Works]),
+        (
+            "--threshold=0.4",
+            "parquet",
+            [Works, Works, Refused, Works, Refused],
+        ),
+        ("--limit=0", "parquet", [Refused; 5]),
+        ("--limit=1", "parquet", [Works; 5]),
+        ("--delimiter=;", "parquet", [Warned; 5]),
+        ("--quote='", "parquet", [Warned; 5]),
+        ("--no-header", "parquet", [Warned; 5]),
+        ("--quote='", "csv", [Works; 5]),
+        // No value of the rows is either.
+        ("--missing=NA", "parquet", [Warned; 5]),
+        ("--missing=-999", "parquet", [Warned; 5]),
+        ("--missing=NA", "csv", [Works; 5]),
+        ("--missing=-999", "csv", [Warned; 5]),
         (
             "--on-unseen=null",
             "parquet",
-            [Warned, Warned, Warned, Works],
+            [Warned, Warned, Warned, Works, Works],
         ),
-        ("--on-unseen=null", "csv", [Works; 4]),
-        ("--on-unseen=0", "csv", [Works, Works, Works, Refused]),
-        ("--max-errors=1", "parquet", [Warned; 4]),
-        ("--max-error-rate=1%", "parquet", [Warned; 4]),
-        ("--rejected=r.parquet", "parquet", [Warned; 4]),
-        ("--on-budget=publish", "parquet", [Refused; 4]),
-        ("--previous-report=x.parquet", "parquet", [Refused; 4]),
-        ("--job-name=nightly", "parquet", [Refused; 4]),
-        ("--restart", "parquet", [Refused; 4]),
-        ("--normalize", "parquet", [Refused; 4]),
-        ("--chunk=8", "parquet", [Refused; 4]),
-        ("--text=text", "parquet", [Refused, Refused, Refused, Works]),
+        ("--on-unseen=null", "csv", [Works; 5]),
+        (
+            "--on-unseen=0",
+            "csv",
+            [Works, Works, Works, Refused, Works],
+        ),
+        ("--max-errors=1", "parquet", [Warned; 5]),
+        ("--max-error-rate=1%", "parquet", [Warned; 5]),
+        ("--rejected=r.parquet", "parquet", [Warned; 5]),
+        ("--on-budget=publish", "parquet", [Refused; 5]),
+        ("--previous-report=x.parquet", "parquet", [Refused; 5]),
+        ("--job-name=nightly", "parquet", [Refused; 5]),
+        ("--restart", "parquet", [Refused; 5]),
+        ("--normalize", "parquet", [Refused; 5]),
+        ("--chunk=8", "parquet", [Refused; 5]),
+        (
+            "--text=text",
+            "parquet",
+            [Refused, Refused, Refused, Works, Refused],
+        ),
     ];
     for (index, family) in FAMILIES.iter().enumerate() {
         let room = room(family);
@@ -149,9 +170,10 @@ fn a_flag_has_an_effect_or_is_refused_or_warned_of() {
                 fates[index],
                 "{family}, {format}, {flag}: {run}"
             );
-            // The dry run says the same.
+            // The dry run says the same, once it reads the rows.
             let line = [
                 "check",
+                "--scan",
                 "--model",
                 "model",
                 &format!("rows.{format}"),
@@ -351,4 +373,60 @@ fn a_fraction_where_a_whole_number_is_read_is_called_that() {
             .fails(1);
         assert!(run.stderr.contains(message), "{run}");
     }
+}
+
+#[test]
+fn a_missing_value_that_no_row_holds_is_warned_of() {
+    let room = room("forest");
+    room.file("rows.csv", "a,b\n0.1,NA\n-999,0.9\n");
+    let run = |flags: &[&str]| {
+        let line = "score --model model rows.csv --output out.parquet --overwrite";
+        let line = line.split_whitespace().chain(flags.iter().copied());
+        room.run(line).ok().stderr
+    };
+    let idle = |stderr: &str| {
+        let lines = stderr.lines().filter(|line| line.starts_with("warning"));
+        lines.map(str::to_owned).collect::<Vec<String>>()
+    };
+    for flags in [
+        &["--missing=-999,NA"][..],
+        &["--missing", "a=-999"],
+        &["--missing", "a=-999.0"],
+        // Words that mean a missing value without being named need not occur.
+        &["--missing=-999,NA,null"],
+        // The filter drops what would have been missing.
+        &["--missing=-999,NA", "--where", "a IS NOT NULL"],
+        // Rows that were not read may hold it.
+        &["--missing=-1,NA", "--limit", "1"],
+    ] {
+        assert_eq!(idle(&run(flags)), [""; 0], "{flags:?}");
+    }
+    assert_eq!(
+        idle(&run(&["--missing=-12345,NA,inf,foo", "--missing", "b=7"])),
+        [
+            "warning: `--missing -12345` has no effect: no value of the model's columns equals \
+             `-12345`",
+            "warning: `--missing foo` has no effect: no value of the model's columns equals `foo`",
+            "warning: `--missing inf` has no effect: no value of the model's columns equals `inf`",
+            "warning: `--missing b=7` has no effect: no value of the column `b` equals `7`",
+        ]
+    );
+    room.file(
+        "package/tallow.toml",
+        "name = \"p\"\nversion = \"1\"\n[[artefacts]]\npath = \"good.json\"\n[[inputs]]\n\
+         name = \"a\"\nmissing = [-999, -998]\n",
+    );
+    room.file(
+        "package/good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    let line = "score --model package rows.csv --output out.parquet --overwrite";
+    let run = room.tallow(line).ok();
+    assert_eq!(
+        idle(&run.stderr),
+        [
+            "warning: the model's missing value `-998` has no effect: no value of the columns that \
+             it is for equals `-998`"
+        ]
+    );
 }

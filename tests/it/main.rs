@@ -40,7 +40,9 @@ mod dialects;
 mod arrows;
 mod binding;
 mod boosters;
+mod carried;
 mod catboost;
+mod extremes;
 mod flags;
 mod missing;
 

@@ -160,6 +160,13 @@ impl Column {
         self.steps.iter().for_each(|step| step.run(values));
     }
 
+    /// Whether each of its numbers is still what it was, but for those that stand for a missing
+    /// one.
+    pub(super) fn keeps_numbers(&self) -> bool {
+        let keeps = |step: &Step| matches!(step, Step::Fill(_) | Step::Replace(..));
+        self.steps.iter().all(keeps) && self.filled.is_none()
+    }
+
     /// Whether nothing was done to it.
     pub(super) fn is_raw(&self) -> bool {
         self.steps.is_empty() && self.filled.is_none()

@@ -21,6 +21,17 @@ pub(super) enum Finish {
     EachAlone,
 }
 
+/// In which precision trees read their columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TreeReads {
+    /// As they are.
+    Double,
+    /// Rounded to single precision.
+    Single,
+    /// The same, and what is infinite then is an error.
+    FiniteSingle,
+}
+
 /// What an estimator computes.
 #[derive(Debug)]
 pub(super) enum Engine {
@@ -30,10 +41,10 @@ pub(super) enum Engine {
         coefficients: Vec<f64>,
         ending: Finish,
     },
-    /// Trees; `rounds` rounds columns to f32 first, and the sums are divided at the end.
+    /// Trees, whose sums are divided at the end.
     Forest {
         forest: Box<Forest>,
-        rounds: bool,
+        reads: TreeReads,
         divisor: f64,
     },
     /// A formula of one row.
@@ -60,7 +71,24 @@ impl Engine {
 
     /// Whether it reads columns rounded to f32.
     pub(super) fn rounds(&self) -> bool {
-        matches!(self, Self::Forest { rounds: true, .. })
+        matches!(
+            self,
+            Self::Forest {
+                reads: TreeReads::Single | TreeReads::FiniteSingle,
+                ..
+            }
+        )
+    }
+
+    /// Whether it refuses numbers that are infinite once they are rounded.
+    pub(super) fn is_bounded(&self) -> bool {
+        matches!(
+            self,
+            Self::Forest {
+                reads: TreeReads::FiniteSingle,
+                ..
+            }
+        )
     }
 
     /// The number of margins that it makes of so many columns.

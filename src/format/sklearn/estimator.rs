@@ -16,8 +16,8 @@ use super::{
     adaboost, bayes, calibration, cluster, compose, decision, discriminant, dummy, foreign,
     forests, multiple, neighbors, network, outlier, svm, target, textual, vote,
 };
-use crate::error::Result;
-use crate::format::importer::ImportOptions;
+use crate::error::{Error, Result};
+use crate::format::importer::{ImportOptions, TreeSelection};
 use crate::format::python::container::Document;
 use crate::model::{Description, LoadedModel, TrainedModel};
 use crate::outcome::{Link, Outcome};
@@ -30,6 +30,12 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
     let root = Object::root(&document.arena, document.root);
     if let Some(loaded) = foreign::alone(&root, options)? {
         return Ok(loaded);
+    }
+    if options.trees != TreeSelection::default() {
+        return Err(Error::usage(
+            "`--trees` is for XGBoost, LightGBM and CatBoost, and this is a model of scikit-learn",
+        )
+        .hint("leave `--trees` out: scikit-learn predicts with all trees that it fitted"));
     }
     let first = first(&root)?;
     let (names, count) = columns_read(&first, options)?;
@@ -56,6 +62,7 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
     let Fitted {
         engine, task, link, ..
     } = fitted;
+    inputs.bound_by(&columns, &engine);
     let input_count = inputs.len();
     let has_texts = inputs.has_texts();
     let (contract, parts) = inputs.into_parts();

@@ -4,7 +4,7 @@
 //! ensembles, 0.24 to 1.9.
 
 use super::column::{Column, Step};
-use super::engine::Engine;
+use super::engine::{Engine, TreeReads};
 use super::fitted::{Finished, Fitted};
 use super::inputs::{Inputs, numbers};
 use super::labels::classes;
@@ -187,11 +187,16 @@ pub(super) fn averaged(object: &Object, count: usize) -> Result<Fitted> {
     })
 }
 
-/// Trees that read their columns rounded to f32.
+/// Trees that read their columns rounded to f32, all of which are finite.
 pub(super) fn of_trees(forest: Forest, divisor: f64) -> Engine {
+    of_trees_reading(forest, divisor, TreeReads::FiniteSingle)
+}
+
+/// Trees that read their columns so.
+pub(super) fn of_trees_reading(forest: Forest, divisor: f64, reads: TreeReads) -> Engine {
     Engine::Forest {
         forest: Box::new(forest),
-        rounds: true,
+        reads,
         divisor,
     }
 }
@@ -262,11 +267,7 @@ pub(super) fn boosted(object: &Object, count: usize) -> Result<Fitted> {
         (2, _) => Link::Logistic { slope: 1.0 },
         _ => Link::Softmax,
     };
-    let engine = Engine::Forest {
-        forest: Box::new(forest),
-        rounds: true,
-        divisor: 1.0,
-    };
+    let engine = of_trees(forest, 1.0);
     Ok(Fitted {
         engine,
         task,
@@ -385,7 +386,7 @@ pub(super) fn histogram_boosted(
     };
     let engine = Engine::Forest {
         forest: Box::new(forest),
-        rounds: false,
+        reads: TreeReads::Double,
         divisor: 1.0,
     };
     let fitted = Fitted {

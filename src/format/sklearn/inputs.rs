@@ -9,7 +9,7 @@ use super::formula::Formula;
 use super::object::Object;
 use super::part::Part;
 use super::words::Words;
-use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
+use crate::contract::{CategoryValue, Contract, Input, InputKind, NumberRange, Policy, Vocabulary};
 use crate::error::Result;
 
 /// An input as far as the translation knows it.
@@ -28,6 +28,8 @@ struct Known {
     rejects_unseen: bool,
     /// Whether what reads it takes infinite numbers, which nearly all of scikit-learn refuses.
     takes_infinity: bool,
+    /// Whether trees read it in single precision.
+    is_single: bool,
 }
 
 /// Translates the decisions of an estimator; none if it has none.
@@ -83,6 +85,7 @@ impl Inputs {
             rejects_null: false,
             rejects_unseen: false,
             takes_infinity: false,
+            is_single: false,
         });
         Self {
             known: known.collect(),
@@ -155,6 +158,7 @@ impl Inputs {
         if matches!(engine, Engine::Columns) {
             return columns;
         }
+        self.bound_by(&columns, &engine);
         let part = Part::new(columns, engine);
         let (start, width) = (self.slot_count, part.width());
         self.slot_count += width;
@@ -252,6 +256,18 @@ impl Inputs {
         }
     }
 
+    /// Notes which columns an engine reads in single precision: a number that is too large for that
+    /// is an error in scikit-learn, whatever took the place of missing ones before.
+    pub(super) fn bound_by(&mut self, columns: &[Column], engine: &Engine) {
+        for column in columns.iter().filter(|_| engine.is_bounded()) {
+            if column.keeps_numbers()
+                && let Some(known) = self.known.get_mut(column.input)
+            {
+                known.is_single = true;
+            }
+        }
+    }
+
     /// An unseen category of this input is an error in scikit-learn.
     pub(super) fn reject_unseen(&mut self, slot: usize) {
         if let Some(known) = self.known.get_mut(slot) {
@@ -298,6 +314,16 @@ impl Inputs {
     /// What the pipeline needs of a table.
     fn contract(self) -> Contract {
         let inputs = self.known.into_iter().map(|known| {
+            let numbers = match known {
+                Known {
+                    is_single: true, ..
+                } => NumberRange::Single,
+                Known {
+                    takes_infinity: true,
+                    ..
+                } => NumberRange::All,
+                _ => NumberRange::Finite,
+            };
             let mut input = match (known.kind, known.categories) {
                 (Some(kind), _) if kind != InputKind::Number => Input::of_kind(known.name, kind),
                 (_, Some(values)) => {
@@ -308,7 +334,7 @@ impl Inputs {
                     Input::of_kind(known.name, InputKind::Category(vocabulary))
                 }
                 _ => Input {
-                    takes_infinity: known.takes_infinity,
+                    numbers,
                     ..Input::number(known.name)
                 },
             };

@@ -6,8 +6,9 @@
 //! 1.9.
 
 use super::column::{Column, Step};
+use super::engine::TreeReads;
 use super::fitted::{Finished, Fitted, same_count};
-use super::forests::{Grove, of_trees};
+use super::forests::{Grove, of_trees_reading};
 use super::formula::{Formula, dot};
 use super::inputs::{Inputs, numbers};
 use super::neighbors::Points;
@@ -72,7 +73,14 @@ pub(super) fn isolation(
     })?;
     let denominator = grove.members.len() as f64 * path_length(samples);
     let offset = object.real("offset_")?;
-    let depths = inputs.push(columns.to_vec(), of_trees(forest, 1.0));
+    // Since it takes missing values, it does not look for infinite ones either.
+    let reads = if object.is_since(1, 4) {
+        inputs.allow_infinity(columns);
+        TreeReads::Single
+    } else {
+        TreeReads::FiniteSingle
+    };
+    let depths = inputs.push(columns.to_vec(), of_trees_reading(forest, 1.0, reads));
     let score = Step::mapping(move |depth| {
         let ratio = if denominator == 0.0 {
             1.0

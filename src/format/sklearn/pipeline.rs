@@ -87,7 +87,7 @@ impl Columnar {
         block: &Columns<f64>,
         outputs: &[Output],
         features: &mut Columns<f64>,
-    ) {
+    ) -> Result<()> {
         features.reset(block.row_count(), part.columns.len(), 0.0);
         self.scatter(part, outputs, features);
         for (index, column) in part.columns.iter().enumerate() {
@@ -105,8 +105,17 @@ impl Columnar {
                 values
                     .iter_mut()
                     .for_each(|value| *value = f64::from(*value as f32));
+                // Those of the table itself were refused with their rows.
+                if part.engine.is_bounded() && values.iter().any(|value| value.is_infinite()) {
+                    return Err(Error::failed(
+                        "a step before the trees makes a number that is infinite or too large for \
+                         their single precision, which scikit-learn refuses",
+                    )
+                    .hint("look for values of the row that no training row had"));
+                }
             }
         }
+        Ok(())
     }
 
     /// Writes the outputs of vectorisers where a part reads them.
@@ -216,7 +225,7 @@ impl ColumnarWorker<'_> {
             if let FeatureBlock::Double(features) = &mut self.features
                 && !is_direct
             {
-                pipeline.fill(part, columns, &self.outputs, features);
+                pipeline.fill(part, columns, &self.outputs, features)?;
             }
             let features = if is_direct { block } else { &self.features };
             let sums = sparse_sums(part, &self.outputs, columns.row_count());

@@ -1,0 +1,111 @@
+//! Numbers that a model's own library refuses: too large, infinite, or not a category.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+
+use crate::harness::{Room, data, table};
+
+/// The rows of a golden case with `value` in one column of the second row.
+fn rows_with(case: &str, column: &str, value: f64) -> RecordBatch {
+    let rows = table(&data("golden").join(case).join("input.parquet")).slice(0, 4);
+    let mut columns: Vec<(String, ArrayRef)> = rows
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .zip(rows.columns().iter().cloned())
+        .collect();
+    let changed = columns.iter_mut().find(|(name, _)| name == column);
+    let mut values = vec![1.0; 4];
+    values[1] = value;
+    changed.unwrap().1 = Arc::new(Float64Array::from(values));
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+/// Its file names no columns.
+const NAMELESS: &str = "sklearn_0_24_2_isolation";
+
+/// What scikit-learn 1.9.1 does with each: it rounds the features of trees to single precision and
+/// raises "Input X contains infinity or a value too large for dtype('float32')"; since 1.4
+/// isolation forests take all, and so does histogram boosting, which does not round.
+#[test]
+fn numbers_beyond_single_precision_are_refused_where_scikit_learn_refuses_them() {
+    let beyond = [1e39, -1e39, 3.402_823_6e38, f64::INFINITY];
+    let within = [3.402_823_4e38, -3.402_823_4e38];
+    let cases = [
+        ("sklearn_1_9_1_forest_three", &within[..], &beyond[..]),
+        ("sklearn_1_9_1_boosting_two", &within, &beyond),
+        ("sklearn_1_9_1_isolation", &beyond, &[]),
+        (NAMELESS, &within, &beyond),
+        ("sklearn_1_9_1_histogram_value", &beyond, &[]),
+    ];
+    for (case, taken, refused) in cases {
+        let room = Room::new();
+        let model = data("golden").join(case).join("model.joblib");
+        let score = |value: f64, flags: &str| {
+            room.parquet("rows.parquet", &rows_with(case, "age", value), 10);
+            let line = "rows.parquet --output out.parquet --overwrite";
+            let line = line.split_whitespace().chain(flags.split_whitespace());
+            let start = ["score", "--model", model.to_str().unwrap()];
+            let names = ["--features", "age,income,ratio"];
+            let names = names.into_iter().take(if case == NAMELESS { 2 } else { 0 });
+            room.run(start.into_iter().chain(names).chain(line))
+        };
+        for value in taken {
+            let run = score(*value, "");
+            assert_eq!(run.code, 0, "{case}, {value}: {run}");
+        }
+        for value in refused {
+            let run = score(*value, "").fails(1);
+            assert!(
+                run.stderr.contains("infinite or too large")
+                    && run.stderr.contains("row 2, column `age`"),
+                "{case}, {value}: {run}"
+            );
+            let run = score(*value, "--on-unseen reject").ok();
+            assert!(run.stderr.contains("1 row: infinite in `age`"), "{run}");
+            assert!(
+                !run.stderr.contains("warning"),
+                "the flag has an effect: {run}"
+            );
+        }
+    }
+}
+
+/// CatBoost 1.2 raises for every float in a category column; those that are integers are taken,
+/// because pandas makes floats of integers with gaps.
+#[test]
+fn numbers_without_a_text_of_digits_are_not_categories_of_catboost() {
+    let room = Room::new();
+    let case = "catboost_hashes";
+    let model = data("golden").join(case).join("model.json");
+    for (value, is_taken) in [
+        (7.0, true),
+        (-3.0, true),
+        (1.5, false),
+        (1e300, false),
+        (f64::INFINITY, false),
+    ] {
+        room.parquet("rows.parquet", &rows_with(case, "whole", value), 10);
+        let score = |flags: &str| {
+            let line = "rows.parquet --output out.parquet --overwrite";
+            let line = line.split_whitespace().chain(flags.split_whitespace());
+            let start = ["score", "--model", model.to_str().unwrap()];
+            room.run(start.into_iter().chain(line))
+        };
+        let run = score("");
+        assert_eq!(run.code, i32::from(!is_taken), "{value}: {run}");
+        if !is_taken {
+            let message = "a category is a number that is not an integer of 64 bits";
+            assert!(run.stderr.contains(message), "{run}");
+            assert!(run.stderr.contains("row 2, column `whole`"), "{run}");
+            assert!(
+                score("--on-unseen whole=reject")
+                    .ok()
+                    .stderr
+                    .contains("1 rejected")
+            );
+        }
+    }
+}
