@@ -1,9 +1,10 @@
 //! From a graph's declared inputs to the columns of a table, and from its outputs to the columns
 //! that come out.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::decision::Origin;
+use super::missing::Missing;
 use super::port::{Port, PortKind};
 use super::rows::InputRows;
 use super::schema::{Graph as GraphProto, Model as ModelProto, Node};
@@ -282,114 +283,6 @@ fn tensor_port(port: &Port) -> Result<(ElementType, Vec<Option<usize>>)> {
     }
 }
 
-/// Operators that tell a missing value from others, or may. To all others it is NaN, of which they
-/// make NaN or something that means nothing.
-const TELLING: [&str; 9] = [
-    "TreeEnsemble",
-    "TreeEnsembleClassifier",
-    "TreeEnsembleRegressor",
-    "Imputer",
-    "IsNaN",
-    "Equal",
-    "LabelEncoder",
-    "OneHotEncoder",
-    "CategoryMapper",
-];
-
-/// Operators behind which a missing value is still one value among others; behind those that mix
-/// values, such as products, all would be NaN.
-const KEEPING_APART: [&str; 28] = [
-    "Abs",
-    "Add",
-    "ArrayFeatureExtractor",
-    "Cast",
-    "Clip",
-    "Concat",
-    "Div",
-    "Dropout",
-    "Exp",
-    "Expand",
-    "FeatureVectorizer",
-    "Flatten",
-    "Gather",
-    "GatherElements",
-    "Identity",
-    "Log",
-    "Mul",
-    "Neg",
-    "Pow",
-    "Reshape",
-    "Scaler",
-    "Slice",
-    "Split",
-    "Sqrt",
-    "Squeeze",
-    "Sub",
-    "Transpose",
-    "Unsqueeze",
-];
-
-/// Where missing values go in a graph.
-struct Missing<'a> {
-    /// Values that reach an operator which shows missing ones; none if that cannot be known.
-    rendered: Option<HashSet<&'a str>>,
-    /// Values that any operator reads.
-    read: HashSet<&'a str>,
-}
-
-impl<'a> Missing<'a> {
-    /// From the last node to the first: nodes stand in the order in which they run.
-    fn of(model: &ModelProto<'a>) -> Self {
-        let nodes = model.graph.as_ref().map_or(&[][..], |graph| &graph.nodes);
-        // An operand that is dropped has no name.
-        let named = |names: &[&'a str]| {
-            names
-                .iter()
-                .copied()
-                .filter(|name| !name.is_empty())
-                .collect::<Vec<_>>()
-        };
-        let read = nodes.iter().flat_map(|node| named(&node.inputs)).collect();
-        if !model.functions.is_empty()
-            || nodes.iter().any(|node| {
-                node.attributes
-                    .iter()
-                    .any(|attribute| attribute.graph.is_some())
-            })
-        {
-            return Self {
-                rendered: None,
-                read,
-            };
-        }
-        let mut rendered = HashSet::new();
-        for node in nodes.iter().rev() {
-            let leads_on = || {
-                KEEPING_APART.contains(&node.operator)
-                    && named(&node.outputs)
-                        .iter()
-                        .any(|output| rendered.contains(output))
-            };
-            if TELLING.contains(&node.operator) || leads_on() {
-                rendered.extend(named(&node.inputs));
-            }
-        }
-        Self {
-            rendered: Some(rendered),
-            read,
-        }
-    }
-
-    /// Whether the graph does something about missing values of this input, or nothing at all with
-    /// it.
-    fn is_distinguished(&self, name: &str) -> bool {
-        self.rendered
-            .as_ref()
-            .is_none_or(|rendered| rendered.contains(name))
-            || !self.read.contains(name)
-    }
-}
-
 /// Reals have NaN for a missing value, of which a graph of layers makes NaN; other types have none.
 /// Where a null would not be distinguished from other values it stops the run unless the user says
 /// what to read instead.
@@ -494,12 +387,14 @@ pub(super) struct ConditionBits {
     pub(super) classes: Option<[Label; 2]>,
 }
 
-/// What the outputs are called: a label and its probabilities as those of every other model, one
-/// number a row `prediction`, all else by its own name.
+/// What the outputs are called: a label and its probabilities, or decision values, as those of
+/// every other model, one number a row `prediction`, all else by its own name. `trial` returns what
+/// comes out for rows of zeros, where that is known.
 pub(super) fn answers(
     graph: &GraphProto,
     ports: &[Port],
     outputs: &[Value],
+    trial: &dyn Fn() -> Vec<Value>,
 ) -> Result<ConditionBits> {
     let all = outputs.iter().map(seen).collect::<Result<Vec<Seen>>>()?;
     let column = |output: usize, name: &str| Answer::Column {
@@ -524,6 +419,13 @@ pub(super) fn answers(
             let is_known = known.is_some();
             let names =
                 known.unwrap_or_else(|| (0..width).map(|index| index.to_string()).collect());
+            if Origin::of(graph, &ports[scores].name).is_decision(trial().get(scores)) {
+                let margins = Answer::Classes {
+                    output: scores,
+                    names: names.iter().map(|name| format!("margin_{name}")).collect(),
+                };
+                return Ok(plain(vec![column(label, "prediction"), margins]));
+            }
             return Ok(match <[String; 2]>::try_from(names) {
                 Ok(names) => {
                     let is_text = outputs[label]
@@ -562,6 +464,12 @@ pub(super) fn answers(
             });
         }
     }
+    if let Some((label, score)) = label_and_margin(graph, ports, &all) {
+        return Ok(plain(vec![
+            column(label, "prediction"),
+            column(score, "margin"),
+        ]));
+    }
     if let [one] = all.as_slice()
         && one.width == 1
     {
@@ -574,6 +482,22 @@ pub(super) fn answers(
             .map(|(output, port)| column(output, &port.name))
             .collect(),
     ))
+}
+
+/// A classifier's label and the one decision value of two classes, such as those of a `LinearSVC`.
+fn label_and_margin(graph: &GraphProto, ports: &[Port], all: &[Seen]) -> Option<(usize, usize)> {
+    let [a, b] = all else {
+        return None;
+    };
+    let (label, score) = match (a.is_label, b.is_label) {
+        (true, false) => (0, 1),
+        (false, true) => (1, 0),
+        _ => return None,
+    };
+    let is_margin = all[score].is_number
+        && all[score].width == 1
+        && Origin::of(graph, &ports[score].name).is_classifier;
+    is_margin.then_some((label, score))
 }
 
 /// The names of the classes: the map's keys, else what the nodes that make the label say.
@@ -649,91 +573,5 @@ fn texts(labels: &Tensor) -> Result<Vec<String>> {
             .map(ToString::to_string)
             .collect()),
         _ => Ok(labels.integers()?.iter().map(ToString::to_string).collect()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn node<'a>(operator: &'a str, inputs: &[&'a str], outputs: &[&'a str]) -> Node<'a> {
-        Node {
-            operator,
-            inputs: inputs.to_vec(),
-            outputs: outputs.to_vec(),
-            ..Node::default()
-        }
-    }
-
-    /// Whether missing values of `x` are reported in a graph of these nodes, from the first to the
-    /// last.
-    fn is_distinguished(nodes: Vec<Node>) -> bool {
-        let model = ModelProto {
-            graph: Some(GraphProto {
-                nodes,
-                ..GraphProto::default()
-            }),
-            ..ModelProto::default()
-        };
-        Missing::of(&model).is_distinguished("x")
-    }
-
-    #[test]
-    fn missing_values_are_reported_where_their_own_way_leads_to_something_that_reports_them() {
-        let scaled = || node("Scaler", &["x"], &["scaled"]);
-        assert!(is_distinguished(vec![
-            node("Imputer", &["x"], &["full"]),
-            node("Gemm", &["full", "w"], &["y"])
-        ]));
-        assert!(is_distinguished(vec![
-            scaled(),
-            node("Concat", &["scaled", "other"], &["all"]),
-            node("TreeEnsembleRegressor", &["all"], &["y"])
-        ]));
-        assert!(is_distinguished(vec![
-            node("IsNaN", &["x"], &["gap"]),
-            node("Where", &["gap", "zero", "x"], &["y"])
-        ]));
-        assert!(
-            is_distinguished(vec![node("Relu", &["other"], &["y"])]),
-            "what nothing reads stops nothing"
-        );
-        assert!(!is_distinguished(vec![
-            scaled(),
-            node("LinearRegressor", &["scaled"], &["y"])
-        ]));
-        assert!(!is_distinguished(vec![
-            node("Gemm", &["x", "w"], &["score"]),
-            node("Greater", &["score", "half"], &["y"])
-        ]));
-        assert!(!is_distinguished(vec![
-            node("LinearClassifier", &["x"], &["class"]),
-            node("LabelEncoder", &["class"], &["y"])
-        ]));
-        let shape = vec![
-            node("Shape", &["x"], &["shape"]),
-            node("Equal", &["shape", "one"], &["is_one"]),
-            node("MatMul", &["x", "w"], &["y"]),
-        ];
-        assert!(!is_distinguished(shape));
-        let left_out = vec![
-            node("LSTM", &["x", "w", "r", "", ""], &["", "y"]),
-            node("Imputer", &["", "other"], &["z"]),
-        ];
-        assert!(!is_distinguished(left_out));
-    }
-
-    #[test]
-    fn what_functions_do_with_missing_values_is_not_known() {
-        let graph = Some(GraphProto {
-            nodes: vec![node("Gemm", &["x", "w"], &["y"])],
-            ..GraphProto::default()
-        });
-        let model = ModelProto {
-            graph,
-            functions: vec![crate::format::onnx::schema::Function::default()],
-            ..ModelProto::default()
-        };
-        assert!(Missing::of(&model).is_distinguished("x"));
     }
 }

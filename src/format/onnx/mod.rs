@@ -6,7 +6,9 @@
 
 mod attribute;
 mod contract;
+mod decision;
 mod graph;
+mod missing;
 mod order;
 mod outline;
 mod port;
@@ -30,7 +32,7 @@ use super::wire::protobuf::{Budget, Message, Wire};
 use super::{Artefact, FileImporter, ImportOptions};
 use crate::contract::Contract;
 use crate::error::{Error, Kind, Result};
-use crate::graph::table::GraphModel;
+use crate::graph::table::{GraphModel, RUNS_AS};
 use crate::graph::{Graph, Value};
 use crate::model::{Description, LoadedModel, TrainedModel};
 use crate::outcome::{Finished, Link, Outcome, Task};
@@ -182,7 +184,7 @@ impl FileImporter for Onnx {
                 description.facts.extend(
                     (!names.is_empty()).then(|| ("external_data".to_owned(), names.join(", "))),
                 );
-                description.facts.push(("runs_as".into(), model.runs_as()));
+                description.facts.push((RUNS_AS.into(), model.runs_as()));
                 Ok(LoadedModel {
                     model: TrainedModel::columnar(model),
                     contract,
@@ -219,7 +221,9 @@ fn load(
     let Sampled { runner, outline } = sampled(runner, graph, &output_ports)?;
     // Where rows go through one by one, no trial run shows which axis counts them.
     let goes_alone = runner.batch() == Some(1);
-    let ConditionBits { answers, classes } = answers(graph, &output_ports, &outline)?;
+    // A graph need not take zeros.
+    let trial = || runner.run_zeros().unwrap_or_default();
+    let ConditionBits { answers, classes } = answers(graph, &output_ports, &outline, &trial)?;
     let runner = runner.answered(answers, &outline)?;
     let doubtful = input_ports
         .iter()
