@@ -20,6 +20,10 @@ pub struct Identity {
     byte_count: u64,
     /// Seconds and nanoseconds since 1970.
     modified: (i64, i64),
+    /// When anything about it changed, which no one can set.
+    changed: (i64, i64),
+    /// Mode, owner, group and number of names: what changes it without a write.
+    attributes: (u32, u32, u32, u64),
 }
 
 impl Identity {
@@ -29,6 +33,8 @@ impl Identity {
             inode: found.ino(),
             byte_count: found.len(),
             modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+            attributes: (found.mode(), found.uid(), found.gid(), found.nlink()),
         }
     }
 
@@ -45,7 +51,17 @@ impl Identity {
                 counted(now.byte_count, "byte")
             ));
         }
-        (self.modified != now.modified).then(|| "it was written to".to_owned())
+        if self.modified != now.modified {
+            return Some("it was written to".to_owned());
+        }
+        // `chmod`, `chown` and `ln` show what they did. What leaves no other sign may be a write
+        // whose time was put back, as `touch -r` does.
+        let is_explained = self.changed == now.changed || self.attributes != now.attributes;
+        (!is_explained).then(|| {
+            "it was written to and its time put back, or it was renamed or given other extended \
+             attributes"
+                .to_owned()
+        })
     }
 
     /// The size, in bytes.
@@ -101,4 +117,59 @@ pub(super) fn changed(path: &Path, change: &str) -> Error {
         "run again once nothing writes to the inputs; to replace a file, write a new one and \
          rename it before the run",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, FileTimes, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// What is said of a file after `change`.
+    fn said(change: impl Fn(&Path)) -> Option<String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("rows.csv");
+        fs::write(&path, "a\n1\n").unwrap();
+        let identity = Identity::of(&fs::metadata(&path).unwrap());
+        // Times are as coarse as the kernel's clock.
+        std::thread::sleep(std::time::Duration::from_millis(30));
+        change(&path);
+        check_unchanged(&path, &identity)
+            .err()
+            .map(|error| error.message().to_owned())
+    }
+
+    fn time_of(path: &Path) -> std::time::SystemTime {
+        fs::metadata(path).unwrap().modified().unwrap()
+    }
+
+    #[test]
+    fn a_write_whose_time_is_put_back_is_noticed() {
+        let rewritten = said(|path| {
+            let time = time_of(path);
+            fs::write(path, "a\n2\n").unwrap();
+            let file = File::options().write(true).open(path).unwrap();
+            file.set_times(FileTimes::new().set_modified(time)).unwrap();
+            assert_eq!(time_of(path), time);
+        });
+        assert!(rewritten.unwrap().contains("its time put back"));
+        assert!(
+            said(|path| fs::write(path, "a\n2\n").unwrap())
+                .unwrap()
+                .ends_with("written to")
+        );
+    }
+
+    #[test]
+    fn another_mode_and_another_name_are_no_change_of_the_rows() {
+        assert_eq!(said(|_| {}), None);
+        assert_eq!(said(|path| drop(fs::read(path).unwrap())), None);
+        let mode = |path: &Path| fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(said(mode), None);
+        assert_eq!(
+            said(|path| fs::hard_link(path, path.with_extension("bak")).unwrap()),
+            None
+        );
+    }
 }
