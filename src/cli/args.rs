@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::compare_args::CompareArgs;
 pub use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
+use super::corrected_args::CorrectedArgs;
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::evaluate_args::EvaluateArgs;
 pub use super::output_args::{GuardArgs, ObserverArgs, OutputArgs};
@@ -379,6 +380,9 @@ pub struct RetryArgs {
     /// Each row must be one that was rejected.
     #[arg(long, alias = "mended", value_name = "FILES")]
     pub corrected: Vec<PathBuf>,
+    /// How they are written, where they are delimited text
+    #[command(flatten)]
+    pub text: CorrectedArgs,
     /// Exit with this code instead of 0 if no row was corrected
     ///
     /// Airflow skips on 99.

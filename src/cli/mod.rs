@@ -12,6 +12,7 @@ pub mod compare_args;
 mod completions;
 pub mod console;
 pub mod console_args;
+pub mod corrected_args;
 mod drift;
 pub mod drift_args;
 mod evaluate;

@@ -13,6 +13,7 @@ pub(super) fn run(args: RetryArgs, console: &Console) -> Result<RunResult, Failu
         job: _,
         directory,
         corrected,
+        text,
         skip_code,
         observers,
         resources,
@@ -20,6 +21,7 @@ pub(super) fn run(args: RetryArgs, console: &Console) -> Result<RunResult, Failu
     let asked = Retry {
         directory,
         corrected,
+        dialect: text.into(),
         skip_code,
         telemetry: observers.into(),
         resources: resources.into(),

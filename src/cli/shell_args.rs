@@ -1,5 +1,7 @@
 //! Arguments of the verbs that help at the shell: the guide, completion scripts and manual pages.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap_complete::Shell;
 
@@ -19,8 +21,14 @@ pub struct ManArgs {
     /// The verb [default: tallow itself]
     ///
     /// `tallow man score | man -l -` shows it, `tallow man > tallow.1` saves it.
-    #[arg(value_name = "VERB")]
+    #[arg(value_name = "VERB", conflicts_with = "output")]
     pub verb: Option<String>,
+    /// Write the pages of all verbs into this directory
+    ///
+    /// `tallow man --output ~/.local/share/man/man1` installs them: then `man tallow-score` shows
+    /// one.
+    #[arg(short, long, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 /// `tallow completions`

@@ -23,10 +23,21 @@ use crate::error::{Error, Result};
 use crate::pipeline::Job;
 use crate::pipeline::correction::Corrections;
 use crate::storage::PendingFile;
+use crate::table::ReadOptions;
 use crate::table::cast::{cast_column, is_text};
 use crate::table::dataset::{Dataset, Position};
 use crate::table::name_index::NameIndex;
 use crate::table::output_format::OutputFormat;
+
+/// The hint for a table whose fields are separated by something else.
+const ONE_COLUMN: &str =
+    "it was read as one column: say what separates its fields, such as `--delimiter ';'`";
+
+/// Whether a table of corrected rows is delimited text.
+#[must_use]
+pub fn is_delimited(path: &Path, options: &ReadOptions) -> bool {
+    Dataset::open(&[path.to_owned()], &[], options).is_ok_and(|dataset| dataset.is_text())
+}
 
 /// Corrected rows, each with its place in the input.
 #[derive(Debug)]
@@ -39,18 +50,23 @@ pub struct CorrectedRows {
 
 impl CorrectedRows {
     /// Reads tables of corrected rows. `files` are the input's files by the names that the tables
-    /// use.
+    /// use, `options` how delimited text is read.
     ///
     /// # Errors
     /// A contract error, with the table and column, if a table is missing a column that the job
     /// reads or holds values that are not of its type, or names a file that is not an input; one
     /// with the row's place if two rows are of one place.
-    pub fn read(tables: &[PathBuf], job: &Job, files: &HashMap<String, usize>) -> Result<Self> {
+    pub fn read(
+        tables: &[PathBuf],
+        job: &Job,
+        files: &HashMap<String, usize>,
+        options: &ReadOptions,
+    ) -> Result<Self> {
         let mut batches = Vec::new();
         let (mut locations, mut firsts) = (Vec::new(), Vec::new());
         for path in tables {
             firsts.push(locations.len());
-            let dataset = Dataset::of_file(path)?;
+            let dataset = Arc::new(Dataset::open(std::slice::from_ref(path), &[], options)?);
             for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
                 let batch = batch?;
                 locations.extend(indices_of(&batch, files).map_err(|error| error.at_path(path))?);
@@ -325,10 +341,15 @@ fn schema(own: &Schema) -> SchemaRef {
 fn indices_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<(usize, u64)>> {
     let column = |name: &str, data_type: &DataType| {
         let missing_attribute = || {
-            Error::contract(
+            let error = Error::contract(
                 "the table of corrected rows is missing the column that says where a row belongs",
             )
-            .at_column(name)
+            .at_column(name);
+            if batch.num_columns() == 1 {
+                error.hint(ONE_COLUMN)
+            } else {
+                error
+            }
         };
         let found = batch.column_by_name(name).ok_or_else(missing_attribute)?;
         cast(found, data_type).map_err(|error| {
@@ -385,8 +406,13 @@ fn as_job_reads(batch: &RecordBatch, read_schema: &SchemaRef) -> Result<RecordBa
     let names = NameIndex::new(&schema);
     let column = |field: &Arc<Field>| {
         let position = names.position(field.name()).ok_or_else(|| {
-            Error::contract("the table of corrected rows is missing a column")
-                .at_column(field.name())
+            let error = Error::contract("the table of corrected rows is missing a column")
+                .at_column(field.name());
+            if batch.num_columns() == 1 {
+                error.hint(ONE_COLUMN)
+            } else {
+                error
+            }
         })?;
         cast_column(
             &with_nulls(batch.column(position), field.data_type()),

@@ -16,18 +16,21 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity, sha256_of};
-use crate::output::corrected::CorrectedRows;
+use crate::output::corrected::{CorrectedRows, is_delimited};
 use crate::output::names::{self, CORRECTIONS, REJECTED, earlier};
 use crate::output::publication::Manifest;
 use crate::output::quarantine;
 use crate::path_text;
 use crate::plan::identity;
+use crate::plan::reading::dialect_options;
 use crate::report::previous::PreviousRun;
 use crate::request::output::{Limits, Output, Telemetry};
+use crate::request::rows::Dialect;
 use crate::request::signature::TrustRequest;
 use crate::request::work::{Resources, Work};
 use crate::request::{Request, VERSION};
 use crate::storage::{Metadata, find};
+use crate::table::ReadOptions;
 use crate::table::location::{anchored_at, resolve, resolve_present};
 
 /// What is asked of a run that corrects a data set.
@@ -37,6 +40,8 @@ pub struct Retry {
     pub directory: PathBuf,
     /// Tables of corrected rows; none for the data set's own.
     pub corrected: Vec<PathBuf>,
+    /// How they are written, where they are delimited text.
+    pub dialect: Dialect,
     /// The exit code if no row was corrected.
     pub skip_code: Option<u8>,
     /// Who is notified.
@@ -104,6 +109,7 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
     }
     check_unchanged(run, &manifest)?;
     let rejected = Rejected::of(&manifest, directory, run.interrupt())?;
+    let options = dialect_options(&retry.dialect, &[])?;
     let changed = changed_tables(retry, &manifest, &rejected, run.interrupt())?;
     if changed.is_empty() {
         return Ok(run.nothing_to_do("correct in", "no row in `_tallow/rejected/` was changed"));
@@ -126,9 +132,18 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
         resolve(&kept)?
     };
     let (before, now) = (
-        CorrectedRows::read(&kept, job, &files)?,
-        CorrectedRows::read(&changed, job, &files)?,
+        CorrectedRows::read(&kept, job, &files, &ReadOptions::default())?,
+        CorrectedRows::read(&changed, job, &files, &options)?,
     );
+    let flags = retry.dialect.set_flags();
+    if !flags.is_empty() && !changed.iter().any(|path| is_delimited(path, &options)) {
+        let message = format!(
+            "the corrected rows are not delimited text, so nothing reads `{}`",
+            flags.join("`, `")
+        );
+        run.audience
+            .warned(&Error::usage(message).hint("leave the flag out"));
+    }
     now.must_have_been_rejected(
         &before,
         &CorrectedRows::locations(&rejected.tables, &files)?,

@@ -27,6 +27,26 @@ fn tallow_and_every_verb_have_a_manual_page() {
             "{page}"
         );
     }
+    let room = Room::new();
+    for _ in 0..2 {
+        let run = room.tallow("man --output man/man1").ok();
+        assert!(
+            run.stdout.is_empty() && run.stderr.contains("manual pages"),
+            "{run}"
+        );
+    }
+    let pages = room.listing_of("man/man1");
+    for page in [
+        "tallow.1",
+        "tallow-score.1",
+        "tallow-registry.1",
+        "tallow-registry-push.1",
+    ] {
+        assert!(pages.iter().any(|name| name == page), "{pages:?}");
+    }
+    let page = std::fs::read_to_string(room.path("man/man1/tallow-score.1")).unwrap();
+    assert_eq!(page, room.tallow("man score").ok().stdout);
+    room.tallow("man score --output man").fails(2);
     let run = Room::new().tallow("man scroe").fails(2);
     assert!(
         run.stderr.contains("`scroe` is not a verb")
