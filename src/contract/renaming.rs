@@ -65,6 +65,20 @@ impl Renaming {
         }
     }
 
+    /// Whether the library may have stored a column under this name: skl2onnx numbers names that
+    /// become alike.
+    fn may_be_stored(self, column: &str, name: &str) -> bool {
+        match self {
+            Self::None => false,
+            Self::LightGbm => self.stored(column) == name,
+            Self::Skl2onnx => {
+                let stored = self.stored(column);
+                let number = name.strip_prefix(stored.as_str());
+                number.is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
+            }
+        }
+    }
+
     /// The only column whose stored name is this one, and that no input has for its own.
     pub(super) fn column<'a>(
         self,
@@ -81,11 +95,21 @@ impl Renaming {
     }
 }
 
+/// What a model asks of a table.
+pub(super) struct Expected<'a> {
+    /// The columns of all features, in order.
+    pub(super) features: &'a [String],
+    /// The same, to look one up.
+    pub(super) own: &'a HashSet<&'a str>,
+    /// How the model's library changed names.
+    pub(super) renaming: Renaming,
+}
+
 /// The error that names every column that is missing, and what to type.
 pub(super) fn missing_columns(
     missing: &[&str],
     schema: &Schema,
-    own: &HashSet<&str>,
+    expected: &Expected<'_>,
     dataset: &Dataset,
 ) -> Error {
     let names = missing.iter().map(|name| format!("`{name}`"));
@@ -95,15 +119,7 @@ pub(super) fn missing_columns(
     } else {
         "columns"
     };
-    let inside = || {
-        let (name, path) = missing
-            .iter()
-            .find_map(|name| Some((name, nested::path_to(schema, name)?)))?;
-        Some(format!(
-            "`{name}` lies inside a struct: name it `{path}` in `--features` or in the model's \
-             `[[inputs]]`"
-        ))
-    };
+    let inside = || inside_structs(missing, schema, expected.features);
     let above = missing
         .iter()
         .find_map(|name| Some((name, dataset.directory_above(name)?)));
@@ -119,7 +135,7 @@ pub(super) fn missing_columns(
         .or_else(|| other_delimiter(dataset))
         .or_else(inside);
     let hint = known
-        .or_else(|| suggested(missing, schema, own))
+        .or_else(|| suggested(missing, schema, expected.own, expected.renaming))
         .unwrap_or_else(|| {
             "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` \
              lists the columns of a file"
@@ -133,6 +149,31 @@ pub(super) fn missing_columns(
         || Error::contract("no input"),
         |file| error.at_path(&file.path),
     )
+}
+
+/// What to type for features that lie inside structs: all columns in the model's order, the missing
+/// ones by their paths.
+fn inside_structs(missing: &[&str], schema: &Schema, features: &[String]) -> Option<String> {
+    let (name, path) = missing
+        .iter()
+        .find_map(|name| Some((name, nested::path_to(schema, name)?)))?;
+    let column = |feature: &String| {
+        let path = missing
+            .contains(&feature.as_str())
+            .then(|| nested::path_to(schema, feature));
+        path.flatten().unwrap_or_else(|| feature.clone())
+    };
+    let columns: Vec<String> = features.iter().map(column).collect();
+    let is_plain = columns
+        .iter()
+        .all(|name| !name.contains(',') && !name.contains('"'));
+    let how = if is_plain && columns.len() <= SUGGESTED {
+        let list = shell_word(&columns.join(","));
+        format!("name all columns in the model's order, `--features {list}`")
+    } else {
+        format!("name it `{path}` in `--features`, which lists all columns in the model's order")
+    };
+    Some(format!("`{name}` lies inside a struct, as `{path}`: {how}"))
 }
 
 /// Puts the table's own names where the model stores a changed one.
@@ -209,12 +250,28 @@ fn other_delimiter(dataset: &Dataset) -> Option<String> {
 
 /// The flags that rename columns to the missing names, where the table has one that is nearly
 /// called so; each column once.
-fn suggested(missing: &[&str], schema: &Schema, own: &HashSet<&str>) -> Option<String> {
+fn suggested(
+    missing: &[&str],
+    schema: &Schema,
+    own: &HashSet<&str>,
+    renaming: Renaming,
+) -> Option<String> {
     let mut free: Vec<&str> = column_names(schema)
         .filter(|column| !own.contains(column))
         .collect();
     let mut pairs = Vec::new();
+    let mut others = Vec::new();
     for name in missing.iter().take(SUGGESTED) {
+        // Names that the library stores alike follow one another, as it numbers them.
+        let mut alike = free
+            .iter()
+            .filter(|column| renaming.may_be_stored(column, name));
+        if let Some(column) = alike.next().copied() {
+            free.retain(|other| *other != column);
+            pairs.push((column, *name));
+            others.push(*name);
+            continue;
+        }
         let near = nearest(name, &free.iter().copied())
             .and_then(|near| free.iter().position(|column| *column == near));
         pairs.extend(near.map(|index| (free.remove(index), *name)));
@@ -235,8 +292,24 @@ fn suggested(missing: &[&str], schema: &Schema, own: &HashSet<&str>) -> Option<S
         .iter()
         .map(|(column, name)| format!("--rename {}", shell_word(&format!("{column}={name}"))))
         .collect();
+    let left: Vec<String> = free
+        .iter()
+        .filter_map(|column| {
+            let mut names = others.iter();
+            let name = names.find(|name| renaming.may_be_stored(column, name))?;
+            Some(shell_word(&format!("{column}={name}")))
+        })
+        .collect();
+    let instead = if left.is_empty() {
+        String::new()
+    } else {
+        format!(
+            "; other columns may be meant as well: `--rename {}`",
+            left.join("`, `--rename ")
+        )
+    };
     Some(format!(
-        "the data has {columns}: if {verb} meant, pass `{}`",
+        "the data has {columns}: if {verb} meant, pass `{}`{instead}",
         flags.join(" ")
     ))
 }
@@ -319,6 +392,7 @@ mod tests {
             &["credit_score", "LoanAmount", "income"],
             &table,
             &HashSet::from(["x"]),
+            Renaming::None,
         );
         let flags = "--rename 'Credit Score=credit_score' --rename 'loan amount=LoanAmount'";
         assert_eq!(
@@ -327,6 +401,44 @@ mod tests {
                 "the data has `Credit Score`, `loan amount`: if those are meant, pass `{flags}`"
             ))
         );
-        assert_eq!(suggested(&["y"], &table, &HashSet::new()), None);
+        assert_eq!(
+            suggested(&["y"], &table, &HashSet::new(), Renaming::None),
+            None
+        );
+    }
+
+    /// skl2onnx 1.20 names the columns `a-b` and `a b` of a table `a_b` and `a_b1`.
+    #[test]
+    fn names_that_a_library_stores_alike_are_suggested_together() {
+        let table = schema(&["a-b", "a b", "x"]);
+        let hint = |missing: &[&str]| {
+            suggested(missing, &table, &HashSet::from(["x"]), Renaming::Skl2onnx).unwrap()
+        };
+        assert_eq!(
+            hint(&["a_b", "a_b1"]),
+            "the data has `a-b`, `a b`: if those are meant, pass `--rename a-b=a_b --rename 'a \
+             b=a_b1'`"
+        );
+        assert_eq!(
+            hint(&["a_b"]),
+            "the data has `a-b`: if that is meant, pass `--rename a-b=a_b`; other columns may be \
+             meant as well: `--rename 'a b=a_b'`"
+        );
+    }
+
+    #[test]
+    fn features_inside_structs_are_named_by_their_paths_in_the_models_order() {
+        let address = DataType::Struct(vec![Field::new("zip", DataType::Float64, true)].into());
+        let table = Schema::new(vec![
+            Field::new("age", DataType::Float64, true),
+            Field::new("address", address, true),
+        ]);
+        let features = ["zip", "age"].map(str::to_owned);
+        assert_eq!(
+            inside_structs(&["zip"], &table, &features).unwrap(),
+            "`zip` lies inside a struct, as `address.zip`: name all columns in the model's order, \
+             `--features address.zip,age`"
+        );
+        assert_eq!(inside_structs(&["income"], &table, &features), None);
     }
 }

@@ -27,6 +27,7 @@ use crate::pipeline::scoring::Rejection;
 use crate::pipeline::{Input, Outcomes, Receiver};
 use crate::plan::identity;
 use crate::report::Fact;
+use crate::table::hive::Partitioning;
 
 /// The data set of a run.
 pub(super) struct ToDataset<'a> {
@@ -39,6 +40,8 @@ pub(super) struct ToDataset<'a> {
     /// Files of a data set whose manifest cannot be read, which this run was asked to replace.
     replaces: BTreeSet<PathBuf>,
     output: Option<DatasetOutput>,
+    /// How rows are sorted into directories.
+    partitioning: Option<Partitioning>,
     /// The parts, once all are there.
     parts: Vec<PartRecord>,
 }
@@ -65,6 +68,7 @@ impl<'a> ToDataset<'a> {
             identity: None,
             replaces: BTreeSet::new(),
             output: None,
+            partitioning: None,
             parts: Vec::new(),
         }
     }
@@ -176,8 +180,10 @@ impl<'a> ToDataset<'a> {
         outcomes.rows_before = outcomes.ledger.total().rows_in;
         let rows_per_part = job.rows_per_part.unwrap_or(u64::MAX);
         let segments = checkpoint.remaining(rows_per_part, job.limit.unwrap_or(u64::MAX));
+        let layout = self.layout()?;
+        self.partitioning = Some(layout.partitioning.clone());
         self.output = Some(DatasetOutput::new(
-            self.layout()?,
+            layout,
             run.quarantine()?,
             checkpoint,
             run.interrupt().clone(),
@@ -208,6 +214,26 @@ impl<'a> ToDataset<'a> {
         );
         let error = Error::failed(message).at_path(&self.run.target().path);
         Err(error.hint("`tallow score` with `--restart` makes the data set again"))
+    }
+
+    /// Warns of texts that are read back as null. In delimited text an empty field says no more
+    /// than that.
+    fn warn_of_empty_texts(&self) {
+        let met = self
+            .partitioning
+            .as_ref()
+            .is_some_and(Partitioning::met_empty_text);
+        if met && !self.run.plan().job.dataset.is_text() {
+            let warning = Error::failed(
+                "rows whose value of a column of `--partition-by` is the empty text lie in the \
+                 directory of null, as Spark writes them: it is read back as null",
+            );
+            let hint = "partition by a derived column that names them, such as \
+                        `CASE WHEN region = '' THEN 'none' ELSE region END`";
+            self.run
+                .audience
+                .warn_at_end(warning.at_path(&self.run.target().path).hint(hint));
+        }
     }
 
     fn manifest(&mut self, outcomes: &Outcomes) -> Result<Manifest> {
@@ -288,6 +314,7 @@ impl Destination for ToDataset<'_> {
             }
         }
         publication::publish(&target.path, &manifest, self.run.signer.as_ref())?;
+        self.warn_of_empty_texts();
         Ok(target
             .report
             .as_ref()

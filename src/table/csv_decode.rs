@@ -290,6 +290,9 @@ impl Projection {
                 "remove blank lines, such as with `grep -v '^[[:space:]]*$' old.csv > new.csv`",
             );
         }
+        if let Some(hint) = self.delimiter_of_header() {
+            return error.hint(hint);
+        }
         error.hint(
             self.dialect
                 .other_dialect(text, self.slots.len())
@@ -299,6 +302,20 @@ impl Projection {
                         .to_owned()
                 }),
         )
+    }
+
+    /// What to type where the line of names is one field that holds another delimiter.
+    fn delimiter_of_header(&self) -> Option<String> {
+        let [name] = self.names.as_slice() else {
+            return None;
+        };
+        let delimiters = [(';', "';'"), ('\t', "tab"), ('|', "'|'")];
+        let (_, flag) = delimiters
+            .iter()
+            .find(|(delimiter, _)| name.contains(*delimiter))?;
+        Some(format!(
+            "the first line is one field: pass `--delimiter {flag}`"
+        ))
     }
 
     /// The first row with a value that is not UTF-8, and what to say of it.

@@ -178,6 +178,13 @@ impl Dialect {
                 char::from(comment)
             ));
         }
+        let single = Self {
+            quote: b'\'',
+            ..self
+        };
+        if self.quote != b'\'' && holds(b"'") && fits(single) {
+            return Some("pass `--quote \"'\"` if single quotes enclose values".to_owned());
+        }
         let other = b",;\t|"
             .iter()
             .find(|byte| **byte != self.delimiter && fits(self.with_delimiter(**byte)));

@@ -165,6 +165,12 @@ impl Splitter {
             self.bytes_before = 3;
             return Ok(());
         }
+        if Encoding::is_utf32(&self.buffer) {
+            let error = Error::failed("cannot read the file: it looks like UTF-32, not UTF-8");
+            return Err(
+                error.hint("`iconv -f utf-32 -t utf-8 old.csv > new.csv` writes it as UTF-8")
+            );
+        }
         match Encoding::sniff(&self.buffer) {
             Some(Encoding::Utf8) | None => Ok(()),
             Some(other) => {

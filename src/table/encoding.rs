@@ -116,6 +116,17 @@ impl Encoding {
         }
     }
 
+    /// Whether a text of this beginning has four bytes to a character: the two that stand for
+    /// rarer ones are zeros.
+    #[must_use]
+    pub fn is_utf32(head: &[u8]) -> bool {
+        let head = &head[..head.len().min(256) & !3];
+        let all = |is_so: fn(&[u8]) -> bool| !head.is_empty() && head.chunks_exact(4).all(is_so);
+        let is_little = all(|four| four[2] == 0 && four[3] == 0 && (four[0] != 0 || four[1] != 0));
+        let is_big = all(|four| four[0] == 0 && four[1] == 0 && (four[2] != 0 || four[3] != 0));
+        is_little || is_big
+    }
+
     /// The beginning of a text as UTF-8, as far as it can be decoded; for hints only.
     pub(super) fn decode_head(self, head: &[u8]) -> Vec<u8> {
         let mut text = Vec::new();
@@ -354,6 +365,21 @@ mod tests {
         );
         assert_eq!(Encoding::sniff(b"id,name\n"), None);
         assert_eq!(Encoding::sniff(b"\0\0\0\0"), None);
+        let utf32 = |bytes: fn(u32) -> [u8; 4]| {
+            let text = "\u{feff}id,näme\n1,x\n".chars();
+            text.flat_map(|letter| bytes(u32::from(letter)))
+                .collect::<Vec<u8>>()
+        };
+        assert!(Encoding::is_utf32(&utf32(u32::to_le_bytes)));
+        assert!(Encoding::is_utf32(&utf32(u32::to_be_bytes)));
+        for other in [
+            utf16("id,name\n1,x\n"),
+            b"id,name\n1,x\n".to_vec(),
+            vec![0; 8],
+            Vec::new(),
+        ] {
+            assert!(!Encoding::is_utf32(&other), "{other:?}");
+        }
     }
 
     proptest! {

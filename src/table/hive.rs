@@ -7,8 +7,10 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use arrow::array::{RecordBatch, UInt32Array};
+use arrow::array::{Array, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 
 use super::value_text::{Values, printable};
@@ -30,7 +32,22 @@ pub struct Partitioning {
     columns: Vec<(String, usize)>,
     /// The positions of the other columns, which the files hold.
     kept: Vec<usize>,
+    /// Whether a value that is not null was the empty text; shared by all clones.
+    met_empty: EmptyText,
 }
+
+/// Whether an empty text became the name of null.
+#[derive(Clone, Debug, Default)]
+struct EmptyText(Arc<AtomicBool>);
+
+/// What rows held is no part of how a table is partitioned.
+impl PartialEq for EmptyText {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for EmptyText {}
 
 impl Partitioning {
     /// Partitions a table of `column_count` columns by those at these positions.
@@ -39,7 +56,11 @@ impl Partitioning {
         let kept = (0..column_count)
             .filter(|position| !columns.iter().any(|(_, taken)| taken == position))
             .collect();
-        Self { columns, kept }
+        Self {
+            columns,
+            kept,
+            met_empty: EmptyText::default(),
+        }
     }
 
     /// Whether all rows lie in one directory.
@@ -52,6 +73,12 @@ impl Partitioning {
     #[must_use]
     pub fn kept(&self) -> &[usize] {
         &self.kept
+    }
+
+    /// Whether rows of the empty text lie in the directory of null.
+    #[must_use]
+    pub fn met_empty_text(&self) -> bool {
+        self.met_empty.0.load(Ordering::Relaxed)
     }
 
     /// The rows of each directory, in their order, without the columns that name it; sorted by
@@ -81,10 +108,13 @@ impl Partitioning {
         let mut rows: BTreeMap<String, Vec<u32>> = BTreeMap::new();
         for row in 0..batch.num_rows() {
             let mut directory = String::new();
-            for ((name, _), text) in self.columns.iter().zip(&texts) {
+            for ((name, position), text) in self.columns.iter().zip(&texts) {
                 let mut value = String::new();
                 text.write(row, &mut value).map_err(internal)?;
                 let value = if value.is_empty() {
+                    if batch.column(*position).is_valid(row) {
+                        self.met_empty.0.store(true, Ordering::Relaxed);
+                    }
                     DEFAULT_VALUE.to_owned()
                 } else {
                     encoded(&value)

@@ -470,7 +470,7 @@ fn a_field_of_a_struct_feeds_the_input_of_its_path() {
     let run = score(&room, "float", "rows.parquet --features zip").fails(3);
     assert!(
         run.stderr
-            .contains("`zip` lies inside a struct: name it `address.zip`"),
+            .contains("`zip` lies inside a struct, as `address.zip`: name all columns"),
         "{run}"
     );
     // The struct comes along whole.
