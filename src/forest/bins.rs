@@ -27,6 +27,8 @@ pub(super) struct Cuts<T> {
     /// and 2i + 1, the root is node 1.
     tree: Vec<T>,
     count: usize,
+    /// The same cuts for values that are all `f32`; none if these are.
+    single: Option<Box<Cuts<f32>>>,
 }
 
 impl<T: Ordered> Cuts<T> {
@@ -44,12 +46,20 @@ impl<T: Ordered> Cuts<T> {
                 .unwrap_or(T::from_double(f64::NAN))
         });
         let tree = tree.collect();
+        let single = T::singles(&ascending).map(|cuts| Box::new(Cuts::<f32>::new(cuts)));
         ascending.resize(nodes - 1, T::from_double(f64::INFINITY));
         Self {
             ascending,
             tree,
             count,
+            single,
         }
+    }
+
+    /// The same cuts for values that are all `f32`, each of which has the same rank among these;
+    /// none if the cuts are `f32` themselves.
+    pub(super) fn single(&self) -> Option<&Cuts<f32>> {
+        self.single.as_deref()
     }
 
     /// The number of cuts.
@@ -69,7 +79,11 @@ impl<T: Ordered> Cuts<T> {
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
-        2 * size_of_val(self.ascending.as_slice())
+        let single = self
+            .single
+            .as_ref()
+            .map_or(0, |single| single.memory_bytes());
+        2 * size_of_val(self.ascending.as_slice()) + single
     }
 }
 

@@ -25,10 +25,12 @@ pub(super) trait Ordered: Real {
     fn order(self) -> u64;
     /// The number of this order.
     fn from_order(order: u64) -> Self;
+    /// For each cut the least `f32` that is not below it; none if cuts are `f32` themselves.
+    fn singles(cuts: &[Self]) -> Option<Vec<f32>>;
 }
 
 macro_rules! ordered {
-    ($type:ty, $bits:ty, $packed:ty, $sign:literal) => {
+    ($type:ty, $bits:ty, $packed:ty, $sign:literal, $singles:expr) => {
         impl Ordered for $type {
             type Packed = $packed;
 
@@ -43,6 +45,10 @@ macro_rules! ordered {
 
             fn successor(self) -> Self {
                 self.next_up()
+            }
+
+            fn singles(cuts: &[Self]) -> Option<Vec<f32>> {
+                $singles(cuts)
             }
 
             fn order(self) -> u64 {
@@ -66,8 +72,10 @@ macro_rules! ordered {
     };
 }
 
-ordered!(f32, u32, u64, 31);
-ordered!(f64, u64, u128, 63);
+ordered!(f32, u32, u64, 31, |_| None);
+ordered!(f64, u64, u128, 63, |cuts: &[f64]| Some(
+    cuts.iter().map(|cut| f32::ceiling(*cut)).collect()
+));
 
 /// Above the order of every number.
 pub(super) const ALWAYS: u64 = u64::MAX;
@@ -155,6 +163,7 @@ impl<T: Ordered> Cut<T> {
 mod tests {
     use super::{Cut, Ordered};
     use crate::forest::ensemble::Test;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     fn agrees<T: Ordered>(threshold: f64, value: T) -> bool {
@@ -190,6 +199,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn singles_have_the_ranks_of_the_doubles(cuts in vec(numbers(), 1..40), steps in -2i32..3) {
+            let mut cuts = cuts;
+            cuts.sort_by(f64::total_cmp);
+            let singles = f64::singles(&cuts).unwrap();
+            for cut in &cuts {
+                let mut value = *cut as f32;
+                (0..steps.abs()).for_each(|_| {
+                    value = if steps > 0 { value.next_up() } else { value.next_down() };
+                });
+                let rank = cuts.iter().filter(|cut| **cut <= f64::from(value)).count();
+                prop_assert_eq!(singles.iter().filter(|cut| **cut <= value).count(), rank);
+            }
+        }
+
         #[test]
         fn a_cut_answers_as_the_comparison_does(
             threshold in numbers(),

@@ -6,19 +6,19 @@
 #![expect(unsafe_code, reason = "reads and writes of whole registers")]
 
 use std::arch::x86_64::{
-    __m512, __m512d, __m512i, _CMP_LE_OQ, _CMP_UNORD_Q, _mm_storeu_si128, _mm256_storeu_si256,
-    _mm512_add_epi32, _mm512_add_epi64, _mm512_cmp_pd_mask, _mm512_cmp_ps_mask,
-    _mm512_cvtepi32_epi16, _mm512_cvtepi64_epi16, _mm512_i32gather_ps, _mm512_i64gather_pd,
-    _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mask_add_epi32, _mm512_mask_add_epi64,
-    _mm512_mask_mov_epi32, _mm512_mask_mov_epi64, _mm512_mask_mov_pd, _mm512_mask_mov_ps,
-    _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_permutex2var_pd, _mm512_permutex2var_ps,
-    _mm512_permutexvar_pd, _mm512_permutexvar_ps, _mm512_set1_epi32, _mm512_set1_epi64,
-    _mm512_setzero_pd, _mm512_setzero_ps, _mm512_sub_epi32, _mm512_sub_epi64,
-    _mm512_test_epi32_mask, _mm512_test_epi64_mask,
+    __m512, __m512d, __m512i, _CMP_EQ_UQ, _CMP_LE_OQ, _CMP_UNORD_Q, _mm_storeu_si128,
+    _mm256_storeu_ps, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_epi64, _mm512_cmp_pd_mask,
+    _mm512_cmp_ps_mask, _mm512_cvtepi32_epi16, _mm512_cvtepi64_epi16, _mm512_cvtpd_ps,
+    _mm512_cvtps_pd, _mm512_i32gather_ps, _mm512_i64gather_pd, _mm512_loadu_pd, _mm512_loadu_ps,
+    _mm512_mask_add_epi32, _mm512_mask_add_epi64, _mm512_mask_mov_epi32, _mm512_mask_mov_epi64,
+    _mm512_mask_mov_pd, _mm512_mask_mov_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps,
+    _mm512_permutex2var_pd, _mm512_permutex2var_ps, _mm512_permutexvar_pd, _mm512_permutexvar_ps,
+    _mm512_set1_epi32, _mm512_set1_epi64, _mm512_setzero_pd, _mm512_setzero_ps, _mm512_sub_epi32,
+    _mm512_sub_epi64, _mm512_test_epi32_mask, _mm512_test_epi64_mask,
 };
 
 use super::bins::Cuts;
-use super::slice::Slice;
+use super::slice::{SLICE, Slice};
 
 /// The nodes of a search tree's upper levels.
 const NODES: usize = 256;
@@ -99,6 +99,14 @@ fn one_of_64(table: [__m512; 4], index: __m512i) -> __m512 {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
 #[inline]
 pub(super) fn rank_double(values: &[f64], cuts: &Cuts<f64>, bins: &mut Slice<u16>) {
+    // Twice as many values go through at once where single precision holds them all.
+    let mut narrow = [0.0; SLICE];
+    if let Some(cuts) = cuts.single()
+        && let Some(narrow) = narrow.get_mut(..values.len())
+        && narrowed(values, narrow)
+    {
+        return rank_single(narrow, cuts, bins);
+    }
     let (tree, levels) = (cuts.tree(), cuts.levels());
     let mut upper = [_mm512_setzero_pd(); NODES / 8];
     for (upper, nodes) in upper.iter_mut().zip(tree.chunks(8)) {
@@ -143,6 +151,31 @@ pub(super) fn rank_double(values: &[f64], cuts: &Cuts<f64>, bins: &mut Slice<u16
         // SAFETY: 8 bins are there to be written.
         unsafe { _mm_storeu_si128(bins.as_mut_ptr().cast(), _mm512_cvtepi64_epi16(rank)) }
     }
+}
+
+/// Writes values in single precision, which holds NaN too; whether it holds them all. There are as
+/// many of both.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+#[inline]
+fn narrowed(values: &[f64], narrow: &mut [f32]) -> bool {
+    for (values, narrow) in values.chunks(8).zip(narrow.chunks_mut(8)) {
+        let rows = load_double(values);
+        let single = _mm512_cvtpd_ps(rows);
+        let again = _mm512_cvtps_pd(single);
+        let is_held = _mm512_cmp_pd_mask::<_CMP_EQ_UQ>(again, rows);
+        if is_held != u8::MAX {
+            return false;
+        }
+        match narrow.as_mut_array::<8>() {
+            // SAFETY: 8 numbers are there to be written.
+            Some(narrow) => unsafe { _mm256_storeu_ps(narrow.as_mut_ptr(), single) },
+            None => narrow
+                .iter_mut()
+                .zip(values)
+                .for_each(|(narrow, value)| *narrow = *value as f32),
+        }
+    }
+    true
 }
 
 /// At most eight numbers; zeros fill up.

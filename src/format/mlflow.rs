@@ -32,7 +32,12 @@ const LOGGED: &str = "meta.yaml";
 const ARTIFACTS: &str = "artifacts";
 
 /// The flavours that are read, the most faithful first.
-const FLAVOURS: [&str; 5] = ["onnx", "xgboost", "lightgbm", "catboost", "sklearn"];
+const FLAVOURS: [&str; 6] = [
+    "onnx", "xgboost", "lightgbm", "catboost", "sklearn", "pytorch",
+];
+
+/// The program in the folder of a model of PyTorch, as `torch.export` writes it.
+const EXPORTED: &str = "model.pt2";
 
 /// Directories that `MLflow` writes.
 #[derive(Debug)]
@@ -63,6 +68,12 @@ impl Importer for MlflowModel {
             .read(Path::new(MLMODEL))?
             .ok_or_else(|| at_manifest(Error::failed("the file is gone")))?;
         let mlflow = Mlflow::parse(&manifest).map_err(at_manifest)?;
+        if mlflow.flavour == "pytorch" && !files.has(&mlflow.data)? {
+            let message = "the MLflow model holds a pickled PyTorch module: its layers are code";
+            let hint = "log the program that `torch.export` makes, `mlflow.pytorch.log_model(…, \
+                        input_example=…)` of MLflow 3.15 or later, or log it with `mlflow.onnx`";
+            return Err(at_manifest(Error::contract(message).hint(hint)));
+        }
         let artefact = files.artefact(&mlflow.data).map_err(at_manifest)?;
         let options = ImportOptions {
             feature_count: options.feature_count.or(mlflow.column_count()),
@@ -165,7 +176,9 @@ impl Mlflow {
             return Err(none_read(flavours));
         };
         let data = options.get("data").or_else(|| options.get("pickled_model"));
-        let data = data.and_then(Yaml::text);
+        let data = data.and_then(Yaml::text).map(PathBuf::from);
+        let folder = options.get("model_data").and_then(Yaml::text);
+        let data = data.or_else(|| folder.map(|folder| Path::new(folder).join(EXPORTED)));
         let data = data.ok_or_else(|| {
             Error::contract(format!(
                 "the flavour `{flavour}` does not say where its `data` lie"
@@ -182,7 +195,7 @@ impl Mlflow {
             .and_then(Yaml::text)
             .map(str::to_owned);
         Ok(Self {
-            data: data.into(),
+            data,
             flavour,
             version: text("mlflow_version"),
             uuid: text("model_uuid"),
@@ -414,6 +427,8 @@ mod tests {
                 python_function:\n    loader_module: mlflow.sklearn\n",
         );
         assert_eq!(pickled.unwrap().data, PathBuf::from("model.pkl"));
+        let program = Mlflow::parse(b"flavors:\n  pytorch:\n    model_data: data\n").unwrap();
+        assert_eq!(program.data, PathBuf::from("data/model.pt2"));
         let code = b"flavors:\n  python_function:\n    python_model: python_model.pkl\n";
         assert_eq!(Mlflow::parse(code).unwrap_err().kind(), Kind::Trust);
         assert_eq!(

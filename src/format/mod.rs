@@ -13,6 +13,7 @@ mod lightgbm;
 pub mod mlflow;
 pub mod onnx;
 mod python;
+mod pytorch;
 mod refusal;
 pub mod rounds;
 pub(crate) mod safetensors;
@@ -33,6 +34,7 @@ pub static IMPORTERS: &[&dyn Importer] = &[
     &xgboost::XgboostImporter,
     &lightgbm::LightGbm,
     &catboost::CatBoost,
+    &pytorch::ExportedProgram,
     &safetensors::Safetensors,
     &onnx::Onnx,
     &python::Python,

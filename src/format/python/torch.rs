@@ -266,55 +266,88 @@ impl Checkpoint {
 impl Tensor {
     /// Copies the elements in C order.
     fn copy(&self, storage: &[u8], to: &mut Vec<u8>) -> Result<()> {
-        let size = self.element.1;
-        let count: usize = self.shape.iter().product();
-        let outside = || broken("a tensor reaches beyond its storage");
-        if count == 0 {
-            return Ok(());
-        }
-        // The last element bounds all others.
-        let last = self
-            .shape
-            .iter()
-            .zip(&self.strides)
-            .try_fold(self.offset, |at, (axis, stride)| {
-                at.checked_add((axis - 1).checked_mul(*stride)?)
-            });
-        let end = last.and_then(|last| last.checked_add(1)?.checked_mul(size));
-        if end.is_none_or(|end| end > storage.len()) {
-            return Err(outside());
-        }
-        let mut expected = 1;
-        let is_plain = self
-            .shape
-            .iter()
-            .zip(&self.strides)
-            .rev()
-            .all(|(axis, stride)| {
-                let fits = *axis == 1 || *stride == expected;
-                expected *= axis;
-                fits
-            });
-        if is_plain {
-            to.extend(&storage[self.offset * size..(self.offset + count) * size]);
-            return Ok(());
-        }
-        let mut index = vec![0; self.shape.len()];
-        let mut at = self.offset;
-        for _ in 0..count {
-            to.extend(&storage[at * size..(at + 1) * size]);
-            for axis in (0..index.len()).rev() {
-                index[axis] += 1;
-                at += self.strides[axis];
-                if index[axis] < self.shape[axis] {
-                    break;
-                }
-                at -= self.strides[axis] * self.shape[axis];
-                index[axis] = 0;
-            }
-        }
-        Ok(())
+        copy_strided(
+            storage,
+            self.element.1,
+            self.offset,
+            (&self.shape, &self.strides),
+            to,
+        )
+        .ok_or_else(|| broken("a tensor reaches beyond its storage"))
     }
+}
+
+/// The elements of `size` bytes in C order of a tensor that lies in a storage; none if it reaches
+/// beyond, or is more than `most` bytes.
+pub(crate) fn strided(
+    storage: &[u8],
+    size: usize,
+    offset: usize,
+    layout: (&[usize], &[usize]),
+    most: usize,
+) -> Option<Vec<u8>> {
+    let length = layout
+        .0
+        .iter()
+        .try_fold(size, |length, axis| length.checked_mul(*axis))?;
+    if length > most || layout.0.len() != layout.1.len() {
+        return None;
+    }
+    let mut elements = Vec::new();
+    elements.try_reserve_exact(length).ok()?;
+    copy_strided(storage, size, offset, layout, &mut elements)?;
+    Some(elements)
+}
+
+/// Copies the elements of `size` bytes in C order, by shape and strides; none if the last one lies
+/// beyond the storage. The product of the shape fits.
+fn copy_strided(
+    storage: &[u8],
+    size: usize,
+    offset: usize,
+    (shape, strides): (&[usize], &[usize]),
+    to: &mut Vec<u8>,
+) -> Option<()> {
+    let count: usize = shape.iter().product();
+    if count == 0 {
+        return Some(());
+    }
+    // The last element bounds all others.
+    let last = shape
+        .iter()
+        .zip(strides)
+        .try_fold(offset, |at, (axis, stride)| {
+            at.checked_add((axis - 1).checked_mul(*stride)?)
+        })?;
+    let end = last.checked_add(1)?.checked_mul(size)?;
+    if end > storage.len() {
+        return None;
+    }
+    let mut expected = 1;
+    let is_plain = shape.iter().zip(strides).rev().all(|(axis, stride)| {
+        let fits = *axis == 1 || *stride == expected;
+        expected *= axis;
+        fits
+    });
+    if is_plain {
+        to.extend(&storage[offset * size..(offset + count) * size]);
+        return Some(());
+    }
+    let mut index = vec![0; shape.len()];
+    let mut at = offset;
+    for _ in 0..count {
+        to.extend(&storage[at * size..(at + 1) * size]);
+        for axis in (0..index.len()).rev() {
+            index[axis] += 1;
+            at += strides[axis];
+            if index[axis] < shape[axis] {
+                break;
+            }
+            at -= strides[axis] * shape[axis];
+            index[axis] = 0;
+        }
+    }
+    Some(())
 }
 
 fn broken(what: &str) -> Error {

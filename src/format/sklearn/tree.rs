@@ -99,6 +99,17 @@ impl Nodes {
     }
 }
 
+/// The largest `f32` that is not above a threshold. These trees compare values that were rounded to
+/// `f32`, to which the two are the same; thresholds that are the same to them are asked once.
+fn as_single(threshold: f64) -> f64 {
+    let nearest = threshold as f32;
+    f64::from(if f64::from(nearest) > threshold {
+        nearest.next_down()
+    } else {
+        nearest
+    })
+}
+
 fn has(array: &Array, field: &str) -> bool {
     array.data_type.field(field).is_some()
 }
@@ -136,7 +147,11 @@ pub(super) fn of_estimator(
         left: nodes.field_integers("left_child")?,
         right: nodes.field_integers("right_child")?,
         feature: nodes.field_integers("feature")?,
-        threshold: nodes.field_reals("threshold")?,
+        threshold: nodes
+            .field_reals("threshold")?
+            .into_iter()
+            .map(as_single)
+            .collect(),
         missing_left,
     };
     read.check()?;

@@ -39,6 +39,9 @@ pub(crate) fn zip(random: &mut Generator, bytes: &[u8], change: Change<'_>) -> O
                 "schema.json",
                 "0.npy",
                 "data.pkl",
+                "model/models/model.json",
+                "model/data/weights/weight_0",
+                "serialized_state_dict.pt",
             ];
             random
                 .pick(&names)

@@ -66,6 +66,7 @@ pub(crate) fn groups() -> Vec<Group> {
         Group::new("sklearn", golden("sklearn")),
         Group::new("pickles", pickles()),
         Group::new("archives", archives()),
+        Group::new("pt2", golden("pt2")),
         Group::new("network", golden("network")),
         Group::new("onnx", golden("onnx")),
         Group::new("nodes", nodes()),
