@@ -1,9 +1,8 @@
 //! Functions between layers, and dropout, which is nothing at scoring.
 
-use super::Write;
-use super::call::{Call, Number};
+use super::call::{Call, Write};
 use super::message::Attribute;
-use super::translation::Written;
+use super::value::{Number, Written};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 

@@ -1,9 +1,8 @@
 //! Convolutions and pooling.
 
-use super::Write;
-use super::call::{Call, Tensor};
+use super::call::{Call, Write};
 use super::message::{Attribute, Length};
-use super::translation::Written;
+use super::value::{Tensor, Written};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 

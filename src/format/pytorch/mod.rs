@@ -11,59 +11,49 @@
 //! | [`layout`] | where program and weights lie in an archive |
 //! | [`program`] | the JSON's fields |
 //! | [`translation`] | from calls to nodes: names, order, operators that are not known |
-//! | [`call`] | arguments of one call |
+//! | [`operator`] | the list of operators |
+//! | [`known`], [`call`], [`value`] | values so far, the arguments of one call, what they are |
 //! | [`writer`], [`message`] | nodes being written |
 //! | the others | what PyTorch's operators become, by family |
 
 mod activation;
 mod arithmetic;
 mod call;
+mod comparison;
 mod convolution;
+mod known;
 mod layout;
 mod message;
 mod movement;
 mod normalization;
+mod operator;
 mod product;
 mod program;
 mod recurrent;
 mod reduction;
 mod selection;
+mod size;
 #[cfg(test)]
 mod tests;
 mod translation;
+mod value;
 mod writer;
 
 use std::collections::{BTreeMap, HashSet};
 
 use bytes::Bytes;
 
-use self::call::{Call, Tensor};
+use self::known::Known;
 use self::layout::Saved;
 use self::program::{InputSpec, Program};
-use self::translation::{Known, Written, check_changes, needed, refuse_unknown};
+use self::translation::{check_changes, needed, refuse_unknown, write};
+use self::value::Tensor;
 use self::writer::Writer;
 use super::importer::{Artefact, FileImporter, ImportOptions};
 use super::inert::inert;
 use super::onnx::Onnx;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Description, LoadedModel};
-
-/// Writes one operator.
-type Write = fn(&mut Writer, &Call<'_, '_>) -> Result<Written>;
-
-/// Every operator that is known, without `torch.ops.aten.`.
-static FAMILIES: &[&[(&str, Write)]] = &[
-    arithmetic::OPERATORS,
-    arithmetic::SIZES,
-    activation::OPERATORS,
-    convolution::OPERATORS,
-    movement::OPERATORS,
-    normalization::OPERATORS,
-    product::OPERATORS,
-    recurrent::OPERATORS,
-    reduction::OPERATORS,
-    selection::OPERATORS,
-];
 
 /// The operator set of ONNX that the operators are written in.
 const OPERATOR_SET: i64 = 23;
@@ -204,7 +194,7 @@ fn written(saved: &mut Saved, program: &Program) -> Result<Vec<u8>> {
         known.define(name, name.to_owned());
     }
     for node in nodes {
-        known.write(node, &mut graph)?;
+        write(&mut known, node, &mut graph)?;
     }
     for (name, mut public) in outputs.iter().zip(output_names(program, outputs.len())) {
         let Tensor {

@@ -1,9 +1,8 @@
 //! Operators that move elements or make another shape of them, and change types.
 
-use super::Write;
-use super::call::{Call, Size, Tensor, axis_of};
+use super::call::{Call, Write};
 use super::message::{Attribute, Length};
-use super::translation::Written;
+use super::value::{Size, Tensor, Written, axis_of};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::graph::ElementType;

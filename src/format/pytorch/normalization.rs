@@ -1,10 +1,9 @@
 //! Shifting and scaling by statistics that were learned, or of each row by itself.
 
-use super::Write;
 use super::activation::training;
-use super::call::{Call, Number, Tensor};
+use super::call::{Call, Write};
 use super::message::{Attribute, Length};
-use super::translation::Written;
+use super::value::{Number, Tensor, Written};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::graph::ElementType;

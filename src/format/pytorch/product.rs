@@ -1,9 +1,8 @@
 //! Products of matrices: dense layers, attention, distances.
 
-use super::Write;
-use super::call::{Call, Number, Tensor};
+use super::call::{Call, Write};
 use super::message::Attribute;
-use super::translation::Written;
+use super::value::{Number, Tensor, Written};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 use crate::graph::ElementType;

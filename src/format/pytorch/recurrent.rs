@@ -1,9 +1,8 @@
 //! Recurrent layers: PyTorch's gates in ONNX's order, layer behind layer.
 
-use super::Write;
-use super::call::{Call, Tensor};
+use super::call::{Call, Write};
 use super::message::Attribute;
-use super::translation::Written;
+use super::value::{Tensor, Written};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 

@@ -1,10 +1,9 @@
 //! Sums, means and other numbers of whole axes, and the order of their elements.
 
-use super::Write;
-use super::call::{Call, Number, Tensor};
+use super::call::{Call, Write};
 use super::message::Attribute;
 use super::movement::axes;
-use super::translation::Written;
+use super::value::{Number, Tensor, Written};
 use super::writer::{Writer, is_integer};
 use crate::error::{Error, Result};
 use crate::graph::ElementType;

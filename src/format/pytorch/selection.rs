@@ -1,9 +1,8 @@
 //! Operators that pick elements by index, and tensors made of nothing.
 
-use super::Write;
-use super::call::{Call, Number, Size, Tensor};
+use super::call::{Call, Write};
 use super::message::Attribute;
-use super::translation::Written;
+use super::value::{Number, Size, Tensor, Written};
 use super::writer::{Writer, bytes_of};
 use crate::error::{Error, Result};
 use crate::graph::ElementType;

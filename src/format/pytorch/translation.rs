@@ -6,19 +6,16 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::call::{Call, Size, Tensor, output_names};
-use super::layout::element_type;
-use super::message::Length;
-use super::program::{Argument, Graph as Program, Node, SymbolicLength, TensorMeta};
+use super::call::{Call, output_names};
+use super::known::Known;
+use super::operator::{find, parts};
+use super::program::{Argument, Graph as Program, Node};
+use super::value::Written;
 use super::writer::Writer;
-use super::{FAMILIES, Write};
 use crate::error::{Error, Result};
 
 /// Nodes of one program.
 const NODE_LIMIT: usize = 200_000;
-
-/// Axes of one tensor.
-const RANK_LIMIT: usize = 16;
 
 /// Operators that return another view of their first argument, or that argument.
 const VIEWS: [&str; 32] = [
@@ -55,42 +52,6 @@ const VIEWS: [&str; 32] = [
     "view",
     "view_as",
 ];
-
-/// The values of a program that there are so far.
-pub(super) struct Known<'p> {
-    program: &'p Program,
-    /// The name in the graph of each tensor that there is.
-    values: HashMap<&'p str, String>,
-    sizes: HashMap<&'p str, Size>,
-}
-
-/// The parts of an operator's name, such as `torch.ops.aten.add.Tensor`.
-fn parts(target: &str) -> (&str, &str) {
-    let short = target.strip_prefix("torch.ops.aten.").unwrap_or(target);
-    if short.len() == target.len() {
-        return (target, "");
-    }
-    short.split_once('.').unwrap_or((short, ""))
-}
-
-/// What writes an operator, and whether it changes its first argument.
-fn find(target: &str) -> Option<(Write, bool)> {
-    let operator = parts(target).0;
-    let named = |name: &str| {
-        let mut all = FAMILIES.iter().flat_map(|family| family.iter());
-        all.find(|(known, _)| *known == name)
-            .map(|(_, write)| *write)
-    };
-    let in_place = || {
-        let plain = operator
-            .strip_suffix('_')
-            .filter(|name| !name.ends_with('_'))?;
-        named(plain).map(|write| (write, true))
-    };
-    named(operator)
-        .map(|write| (write, false))
-        .or_else(in_place)
-}
 
 fn names_of(argument: &Argument) -> Vec<&str> {
     let list = argument.as_tensors.iter().flatten();
@@ -240,109 +201,39 @@ pub(super) fn refuse_unknown(nodes: &[&Node]) -> Result<()> {
     ))
 }
 
-impl<'p> Known<'p> {
-    pub(super) fn new(program: &'p Program) -> Self {
-        Self {
-            program,
-            values: HashMap::new(),
-            sizes: HashMap::new(),
-        }
-    }
-
-    /// Makes a tensor of this name known.
-    pub(super) fn define(&mut self, name: &'p str, value: String) {
-        self.values.insert(name, value);
-    }
-
-    /// What the program declares a tensor to be; its name in the graph is empty until it is made.
-    pub(super) fn declared(&self, name: &str) -> Result<Tensor> {
-        let meta = self.program.tensor_values.get(name);
-        let meta = meta.ok_or_else(|| Error::failed(format!("`{name}` is not declared")))?;
-        Ok(Tensor {
-            name: self.values.get(name).cloned().unwrap_or_default(),
-            element: element_type(meta.dtype)?,
-            shape: lengths(meta)?,
-        })
-    }
-
-    /// A tensor that there is.
-    pub(super) fn tensor(&self, name: &str) -> Result<Tensor> {
-        if self.values.contains_key(name) {
-            return self.declared(name);
-        }
-        Err(Error::failed(format!(
-            "`{name}` is read before anything makes it, or nothing does"
-        )))
-    }
-
-    /// An integer that a run makes.
-    pub(super) fn size(&self, name: &str) -> Result<Size> {
-        let found = self.sizes.get(name).cloned();
-        found
-            .ok_or_else(|| Error::failed(format!("the integer `{name}` is read before it is made")))
-    }
-
-    /// Writes a node to a graph.
-    pub(super) fn write(&mut self, node: &'p Node, graph: &mut Writer) -> Result<()> {
-        let label = format!("`{}` ({})", label_of(node), node.target);
-        graph.begin(label_of(node));
-        let written = self.written(node, graph);
-        let (made, is_change) = written.map_err(|error| error.at_node(label))?;
-        let names = output_names(node);
-        match made {
-            Written::Size(size) => {
-                if let Some(name) = names.first() {
-                    self.sizes.insert(name, size);
-                }
-            }
-            Written::Tensors(tensors) => {
-                if is_change && let (Some(name), Some(value)) = (changed(node), tensors.first()) {
-                    self.values.insert(name, value.clone());
-                }
-                for (name, value) in names.into_iter().zip(tensors) {
-                    self.values.insert(name, value);
-                }
+/// Writes a node to a graph, and makes its outputs known.
+pub(super) fn write<'p>(known: &mut Known<'p>, node: &'p Node, graph: &mut Writer) -> Result<()> {
+    let label = format!("`{}` ({})", label_of(node), node.target);
+    graph.begin(label_of(node));
+    let written = written(known, node, graph);
+    let (made, is_change) = written.map_err(|error| error.at_node(label))?;
+    let names = output_names(node);
+    match made {
+        Written::Size(size) => {
+            if let Some(name) = names.first() {
+                known.define_size(name, size);
             }
         }
-        Ok(())
+        Written::Tensors(tensors) => {
+            if is_change && let (Some(name), Some(value)) = (changed(node), tensors.first()) {
+                known.define(name, value.clone());
+            }
+            for (name, value) in names.into_iter().zip(tensors) {
+                known.define(name, value);
+            }
+        }
     }
-
-    fn written(&self, node: &'p Node, graph: &mut Writer) -> Result<(Written, bool)> {
-        let overload = parts(&node.target).1;
-        let (write, is_change) =
-            find(&node.target).ok_or_else(|| Error::contract("the operator is not supported"))?;
-        let call = Call {
-            node,
-            overload,
-            known: self,
-        };
-        Ok((write(graph, &call)?, is_change))
-    }
+    Ok(())
 }
 
-/// The lengths of a tensor's axes.
-fn lengths(meta: &TensorMeta) -> Result<Vec<Length>> {
-    if meta.sizes.len() > RANK_LIMIT {
-        return Err(Error::contract(format!(
-            "a tensor of more than {RANK_LIMIT} axes"
-        )));
-    }
-    let length = |size: &SymbolicLength| match (size.as_int, &size.as_expr) {
-        (Some(value), _) if value >= 0 => Ok(Length::Fixed(value)),
-        (None, Some(expression)) => Ok(Length::Named(expression.expr_str.clone())),
-        _ => Err(Error::failed("a tensor with an axis of no length")),
+fn written<'p>(known: &Known<'p>, node: &'p Node, graph: &mut Writer) -> Result<(Written, bool)> {
+    let overload = parts(&node.target).1;
+    let (write, is_change) =
+        find(&node.target).ok_or_else(|| Error::contract("the operator is not supported"))?;
+    let call = Call {
+        node,
+        overload,
+        known,
     };
-    meta.sizes.iter().map(length).collect()
-}
-
-/// What a call made: the names of tensors in the graph, or an integer.
-pub(super) enum Written {
-    Tensors(Vec<String>),
-    Size(Size),
-}
-
-impl From<String> for Written {
-    fn from(name: String) -> Self {
-        Self::Tensors(vec![name])
-    }
+    Ok((write(graph, &call)?, is_change))
 }

@@ -5,8 +5,8 @@
 
 use half::{bf16, f16};
 
-use super::call::{Number, Operand, Size, Tensor};
 use super::message::{Attribute, Graph, Length};
+use super::value::{Number, Operand, Size, Tensor};
 use crate::error::{Error, Result};
 use crate::graph::ElementType;
 
