@@ -336,7 +336,7 @@ def expected(answers):
     table = {}
     for name, value in answers.items():
         value = value.detach()
-        value = value.float() if value.dtype == torch.bfloat16 else value
+        value = value.float() if value.dtype in (torch.bfloat16, torch.float16) else value
         table[name] = value.numpy()
     if list(table) == ["probability", "class"]:
         shares = table.pop("probability")

@@ -111,7 +111,8 @@ def cases():
         VarianceThreshold,
         f_classif,
     )
-    from sklearn.impute import SimpleImputer
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+    from sklearn.impute import IterativeImputer, KNNImputer, MissingIndicator, SimpleImputer
     from sklearn.linear_model import (
         Lasso,
         LinearRegression,
@@ -138,7 +139,7 @@ def cases():
         NearestCentroid,
     )
     from sklearn.neural_network import MLPClassifier, MLPRegressor
-    from sklearn.pipeline import Pipeline, make_pipeline
+    from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
     from sklearn.preprocessing import (
         FunctionTransformer,
         KBinsDiscretizer,
@@ -177,6 +178,27 @@ def cases():
         *steps,
     )
     plain = lambda name, last, kind, missing=False: (name, last, kind, NUMBERS, missing)
+
+    # Imputers that read whole rows, indicators, weights of transformers.
+    for name, imputer in [
+        ("knn_imputer", KNNImputer(n_neighbors=4)),
+        ("knn_imputer_distance", KNNImputer(weights="distance", add_indicator=True)),
+        ("iterative_imputer", IterativeImputer(random_state=0, max_iter=4)),
+        ("iterative_imputer_ridge", IterativeImputer(Ridge(), random_state=0, max_value=60)),
+        ("missing_indicator", FeatureUnion(
+            [("fill", SimpleImputer()), ("flag", MissingIndicator(error_on_new=False))]
+        )),
+    ]:
+        yield plain(name, make_pipeline(imputer, StandardScaler(), Ridge()), "value", True)
+    weighted = ColumnTransformer(
+        [("num", StandardScaler(), NUMBERS), ("cat", OneHotEncoder(), TEXTS)],
+        transformer_weights={"num": 0.3, "cat": 2.5},
+    )
+    yield "weights_columns", make_pipeline(weighted, Ridge()), "value", NUMBERS + TEXTS, False
+    union = FeatureUnion(
+        [("a", StandardScaler()), ("b", MinMaxScaler())], transformer_weights={"b": 10.0}
+    )
+    yield plain("weights_union", make_pipeline(union, Ridge()), "value")
 
     # Ensembles of estimators.
     members = lambda: [("lr", scaled(LogisticRegression())), ("rf", rf()), ("nb", GaussianNB())]
@@ -657,6 +679,11 @@ def fitted(name, model, kind, columns):
     frame, score = table()
     frame = frame[columns].copy()
     target = labels(score, kind)
+    if "imputer" in name or "indicator" in name:
+        # Training has gaps too; `ratio` has none.
+        rng = np.random.RandomState(SEED + 2)
+        for column in ["age", "income"]:
+            frame.loc[rng.rand(len(frame)) < 0.1, column] = np.nan
     if name == "categories_dtype":
         for column in TEXTS:
             frame[column] = frame[column].astype("category")

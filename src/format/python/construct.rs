@@ -35,7 +35,9 @@ pub(super) fn global(machine: &mut Machine, module: Id, name: Id) -> Result<Id> 
 
 /// What a call or a construction makes.
 pub(super) fn make(machine: &mut Machine, callee: Id, arguments: Id, origin: Origin) -> Result<Id> {
-    machine.calls.note(machine.arena, callee, origin);
+    machine
+        .calls
+        .note(machine.arena, callee, Some(arguments), origin);
     let items = match machine.arena.get(arguments) {
         Value::Tuple(items) if items.len() <= 8 => items.clone(),
         Value::Tuple(_) => Vec::new(),

@@ -51,8 +51,14 @@ impl FileImporter for Python {
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
         let document = read(Bytes::copy_from_slice(&artefact.bytes))?;
-        document.calls.refuse()?;
         let description = describe(&document);
+        if let Err(error) = document.calls.refuse() {
+            // Functions as code only stop who would run them: the rest can be looked at.
+            if options.for_inspection && document.calls.are_functions() {
+                return Ok(inert("python", description, 0, &error));
+            }
+            return Err(error);
+        }
         match translate(&document, options) {
             Ok(loaded) => Ok(LoadedModel {
                 description,

@@ -164,7 +164,7 @@ impl Reader {
         depth: usize,
     ) -> Result<Id> {
         let class = self.class(node)?;
-        self.calls.note(&self.arena, class, origin);
+        self.calls.note(&self.arena, class, arguments, origin);
         let content = node.get("content").and_then(Json::as_object);
         let content = content.filter(|content| content.contains_key("__loader__"));
         let state = content

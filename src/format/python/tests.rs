@@ -475,6 +475,14 @@ fn hostile_pickles_are_refused_with_their_reason() {
             "a function that the file makes itself",
         ),
         (
+            "a call that makes a function of code",
+            pickle(&[
+                &global("cloudpickle.cloudpickle", "_builtin_type"),
+                b"X\x08\0\0\0CodeType\x85R(K\x01X\x07\0\0\0file.pyX\x05\0\0\0scoretR",
+            ]),
+            "a function that the file holds as code, `score`",
+        ),
+        (
             "a known package's own loader",
             pickle(&[&global("joblib", "load"), b"X\x01\0\0\0m\x85R"]),
             "would call `joblib.load`",

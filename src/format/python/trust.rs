@@ -128,17 +128,68 @@ const REMEMBERED: usize = 8;
 pub(crate) struct Calls {
     names: Vec<String>,
     count: usize,
+    /// How many make a function of code.
+    functions: usize,
+}
+
+/// Whether a callee is one of the language's own types, as cloudpickle refers to them.
+fn is_maker(arena: &Arena, callee: Id) -> bool {
+    arena
+        .class(callee)
+        .is_some_and(|(module, name)| module.starts_with("cloudpickle") && name == "_builtin_type")
+}
+
+/// The name of the function whose code a call makes: behind the name of its file among the
+/// arguments.
+fn code_name(arena: &Arena, callee: Id, arguments: Option<Id>) -> Option<String> {
+    const SHOWN: usize = 60;
+    if !is_maker(arena, callee) {
+        return None;
+    }
+    let kind = arena.items(arena.record(callee)?.arguments?)?.first()?;
+    if arena.text(*kind) != Some("CodeType") {
+        return None;
+    }
+    let texts = arena.items(arguments?)?.iter();
+    let name = texts.filter_map(|id| arena.text(*id)).nth(1)?;
+    Some(
+        name.chars()
+            .filter(|one| !one.is_control())
+            .take(SHOWN)
+            .collect(),
+    )
 }
 
 impl Calls {
     /// Notes a call or an object, if no model needs it.
-    pub(super) fn note(&mut self, arena: &Arena, callee: Id, origin: Origin) {
+    pub(super) fn note(
+        &mut self,
+        arena: &Arena,
+        callee: Id,
+        arguments: Option<Id>,
+        origin: Origin,
+    ) {
+        if let Some(name) = code_name(arena, callee, arguments) {
+            self.functions += 1;
+            return self.push(format!("a function that the file holds as code, `{name}`"));
+        }
         let name = match arena.global(callee) {
             Some((module, name)) if is_known(module, name, origin) => return,
             Some((module, name)) => format!("{module}.{name}"),
             None if origin == Origin::Object => return,
+            None if self.functions > 0 && is_maker(arena, callee) => return,
             None => "a function that the file makes itself".to_owned(),
         };
+        self.push(name);
+    }
+
+    /// Whether all of them make functions that the file holds as code, as cloudpickle writes what
+    /// it cannot import.
+    pub(crate) fn are_functions(&self) -> bool {
+        self.functions > 0 && self.functions == self.count
+    }
+
+    fn push(&mut self, name: String) {
         self.count += 1;
         if self.names.len() < REMEMBERED && !self.names.contains(&name) {
             self.names.push(name);
@@ -167,7 +218,7 @@ impl Calls {
 
 /// A name as messages show it: short, and on one line.
 fn named(name: &str) -> String {
-    const SHOWN: usize = 100;
+    const SHOWN: usize = 120;
     let shown: String = name
         .chars()
         .filter(|one| !one.is_control())

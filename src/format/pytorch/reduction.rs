@@ -25,8 +25,8 @@ pub(super) const OPERATORS: &[(&str, Write)] = &[
     }),
     ("argmax", |graph, call| index_of(graph, call, "ArgMax")),
     ("argmin", |graph, call| index_of(graph, call, "ArgMin")),
-    ("any", |graph, call| truth(graph, call, "ReduceMax")),
-    ("all", |graph, call| truth(graph, call, "ReduceMin")),
+    ("any", |graph, call| whether(graph, call, "ReduceMax")),
+    ("all", |graph, call| whether(graph, call, "ReduceMin")),
     ("var", |graph, call| {
         Ok(Written::Tensors(vec![spread(graph, call)?.0]))
     }),
@@ -156,7 +156,7 @@ fn index_of(graph: &mut Writer, call: &Call, operator: &str) -> Result<Written> 
     Ok(graph.with(operator, &[&name], &settings).into())
 }
 
-fn truth(graph: &mut Writer, call: &Call, operator: &str) -> Result<Written> {
+fn whether(graph: &mut Writer, call: &Call, operator: &str) -> Result<Written> {
     let x = call.tensor("self")?;
     let asked = asked(call, &x)?;
     let is_true = graph.as_type(&x, ElementType::Bool);

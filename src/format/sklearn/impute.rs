@@ -1,4 +1,4 @@
-//! `SimpleImputer`.
+//! `SimpleImputer` and `MissingIndicator`.
 //!
 //! Source: `sklearn/impute/_base.py` of 0.24 to 1.9.
 
@@ -88,19 +88,53 @@ pub(super) fn imputed(
             }
         }
     }
-    if object.flag("add_indicator") {
-        let indicator = object.attribute("indicator_")?;
-        if marker.is_some() {
-            return Err(object.refuse("an indicator of a special value is not supported"));
-        }
-        for feature in indicator.reals("features_")? {
-            let source = sources
-                .get(feature as usize)
-                .ok_or_else(|| indicator.refuse("it reads a column that there is not"))?;
-            let mut column = source.clone().then([Step::IsMissing]);
-            column.may_miss = false;
-            made.push(column);
-        }
+    if object.flag("add_indicator") && marker.is_some() {
+        return Err(object.refuse("an indicator of a special value is not supported"));
     }
+    made.extend(indicated(object, &sources)?);
     Ok(made)
+}
+
+/// The columns that say which values of others are missing, where an imputer adds them.
+pub(super) fn indicated(object: &Object, sources: &[Column]) -> Result<Vec<Column>> {
+    if !object.flag("add_indicator") {
+        return Ok(Vec::new());
+    }
+    flags(&object.attribute("indicator_")?, sources)
+}
+
+fn flags(indicator: &Object, sources: &[Column]) -> Result<Vec<Column>> {
+    let features = indicator.reals("features_")?.into_iter();
+    let flag = |feature: f64| {
+        let source = sources.get(feature as usize);
+        let source =
+            source.ok_or_else(|| indicator.refuse("it reads a column that there is not"))?;
+        let mut column = source.clone().then([Step::IsMissing]);
+        column.may_miss = false;
+        Ok(column)
+    };
+    features.map(flag).collect()
+}
+
+/// `MissingIndicator`: a null in a column that training had none of is an error by default.
+pub(super) fn indicator(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Vec<Column>> {
+    let marker = object.find("missing_values").map(|id| object.arena.get(id));
+    if !matches!(marker, None | Some(Value::Float(_)))
+        || matches!(marker, Some(Value::Float(value)) if !value.is_nan())
+    {
+        return Err(object.refuse("an indicator of a special value is not supported"));
+    }
+    numbers(object, columns, inputs)?;
+    if object.flag("error_on_new") && object.text("features") == "missing-only" {
+        let seen = object.reals("features_")?;
+        let new = columns.iter().enumerate();
+        let new = new.filter(|(index, _)| !seen.contains(&(*index as f64)));
+        let new: Vec<Column> = new.map(|(_, column)| column.clone()).collect();
+        inputs.reject_missing(&new);
+    }
+    flags(object, columns)
 }

@@ -43,6 +43,7 @@ mod formula;
 mod function;
 mod importance;
 mod impute;
+mod impute_rows;
 mod inputs;
 mod labels;
 mod linear;

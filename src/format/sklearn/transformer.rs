@@ -7,9 +7,10 @@ use super::affine::{min_max, scaled};
 use super::column::{Column, Step};
 use super::encoder::{by_target, encoded, one_hot, ordinal};
 use super::function::function;
-use super::impute::imputed;
+use super::impute::{imputed, indicator};
+use super::impute_rows::{by_neighbours, by_turns};
 use super::inputs::{Inputs, numbers};
-use super::object::{Object, positions};
+use super::object::{Object, positions, real};
 use super::selection::selected;
 use super::steps::{bounded, steps};
 use super::words::{Weighing, Words};
@@ -60,6 +61,9 @@ pub(super) fn transform(
             return encoded(object, columns, inputs, by_target);
         }
         ("impute", "SimpleImputer") => return imputed(object, columns, inputs),
+        ("impute", "MissingIndicator") => return indicator(object, &columns, inputs),
+        ("impute", "KNNImputer") => return by_neighbours(object, columns, inputs),
+        ("impute", "IterativeImputer") => return by_turns(object, columns, inputs),
         ("feature_selection", _) => return selected(object, columns),
         ("feature_extraction", _) => return vectorised(object, columns, inputs),
         ("preprocessing", "QuantileTransformer") => scaling::quantiles(object, columns)?,
@@ -137,13 +141,15 @@ fn transform_or_pass(
 }
 
 fn union(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<Vec<Column>> {
-    let weights = object.find("transformer_weights");
     let mut made = Vec::new();
-    for step in steps(object, "transformer_list")? {
-        if weights.is_some() {
-            return Err(object.refuse("weights of transformers are not supported"));
-        }
-        made.extend(transform_or_pass(&step, columns.to_vec(), inputs)?);
+    for (index, step) in steps(object, "transformer_list")?.iter().enumerate() {
+        let name = object.list("transformer_list")?.get(index);
+        let name = name.and_then(|item| object.arena.items(*item)?.first());
+        let name = name
+            .and_then(|name| object.arena.text(*name))
+            .unwrap_or_default();
+        let columns = transform_or_pass(step, columns.to_vec(), inputs)?;
+        made.extend(weighted(object, name, columns)?);
     }
     bounded(object, made)
 }
@@ -153,9 +159,6 @@ fn column_transformer(
     columns: &[Column],
     inputs: &mut Inputs,
 ) -> Result<Vec<Column>> {
-    if object.find("transformer_weights").is_some() {
-        return Err(object.refuse("weights of transformers are not supported"));
-    }
     let mut made = Vec::new();
     for (position, item) in object.list("transformers_")?.iter().enumerate() {
         let Some([name, part, chosen, ..]) = object.arena.items(*item) else {
@@ -180,14 +183,27 @@ fn column_transformer(
             .collect::<Option<Vec<Column>>>()
             .ok_or_else(|| object.refuse(&format!("`{name}` reads a column that there is not")))?;
         if !chosen.is_empty() {
-            made.extend(transform_or_pass(
-                &object.part(name, *part)?,
-                chosen,
-                inputs,
-            )?);
+            let part = object.part(name, *part)?;
+            let columns = transform_or_pass(&part, chosen, inputs)?;
+            made.extend(weighted(object, name, columns)?);
         }
     }
     bounded(object, made)
+}
+
+/// Columns times the weight that `transformer_weights` gives the transformer of this name.
+fn weighted(object: &Object, name: &str, columns: Vec<Column>) -> Result<Vec<Column>> {
+    let weights = object.find("transformer_weights");
+    let Some(weight) = weights.and_then(|weights| object.arena.entry(weights, name)) else {
+        return Ok(columns);
+    };
+    let weight = real(object.arena, weight)
+        .ok_or_else(|| object.refuse(&format!("the weight of `{name}` is not a number")))?;
+    if columns.iter().any(|column| column.filled.is_some()) {
+        return Err(object.refuse(&format!("the texts of `{name}` have a weight")));
+    }
+    let multiplied = |column: Column| column.then([Step::Multiply(weight)]);
+    Ok(columns.into_iter().map(multiplied).collect())
 }
 
 /// The columns that were asked for by number, name, mask or slice.
