@@ -200,6 +200,26 @@ def cases():
     )
     yield plain("weights_union", make_pipeline(union, Ridge()), "value")
 
+    # Kernels, and PLS.
+    from sklearn.cross_decomposition import PLSRegression
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process import kernels as k
+    from sklearn.kernel_approximation import Nystroem, RBFSampler
+    from sklearn.kernel_ridge import KernelRidge
+
+    process = lambda kernel: scaled(GaussianProcessRegressor(kernel, alpha=0.5, normalize_y=True))
+    yield plain("gaussian_process", process(k.RBF([1.0, 2.0, 3.0]) + k.WhiteKernel()), "value")
+    both = k.ConstantKernel(2.0) * k.Matern(1.5, nu=2.5) + k.DotProduct() ** 2
+    yield plain("gaussian_process_sum", process(both), "value")
+    yield plain("gaussian_process_other", process(k.RationalQuadratic() * k.Matern(nu=1.5)), "values")
+    for name in ["rbf", "poly", "laplacian", "sigmoid", "cosine", "linear"]:
+        yield plain(f"kernel_ridge_{name}", scaled(KernelRidge(kernel=name)), "value")
+    yield plain("nystroem", scaled(Nystroem(n_components=20, random_state=0), Ridge()), "value")
+    yield plain("rbf_sampler", scaled(RBFSampler(random_state=0, n_components=9), Ridge()), "value")
+    yield plain("pls", PLSRegression(2), "value")
+    yield plain("pls_values", PLSRegression(2), "values")
+    yield plain("pls_unscaled", make_pipeline(StandardScaler(), PLSRegression(1, scale=False)), "value")
+
     # Ensembles of estimators.
     members = lambda: [("lr", scaled(LogisticRegression())), ("rf", rf()), ("nb", GaussianNB())]
     values = lambda: [("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=4))]
@@ -834,6 +854,11 @@ KEPT = (
     "svc_odds",
     "isolation",
     "rare_one_hot",
+    "knn_imputer_distance",
+    "iterative_imputer",
+    "kernel_ridge_poly",
+    "pls_values",
+    "weights_columns",
     "step_polynomial",
     "lgbm_three",
     "xgb_two",

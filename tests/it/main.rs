@@ -55,6 +55,7 @@ mod graph_inputs;
 
 // Other containers of models.
 mod mlflow;
+mod torch_files;
 
 // Broken, mislabelled and malicious files: one message each.
 mod hostile;

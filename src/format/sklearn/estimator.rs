@@ -14,7 +14,7 @@ use super::steps::{inner, is_skipped, steps};
 use super::transformer::transform;
 use super::{
     adaboost, bayes, calibration, cluster, compose, decision, discriminant, dummy, foreign,
-    forests, multiple, neighbors, network, outlier, svm, target, textual, vote,
+    forests, kernel, multiple, neighbors, network, outlier, svm, target, textual, vote,
 };
 use crate::error::{Error, Result};
 use crate::format::importer::{ImportOptions, TreeSelection};
@@ -312,6 +312,11 @@ fn estimator(object: &Object, count: usize) -> Result<Fitted> {
         ("svm", "SVR" | "NuSVR") => svm::regressor(object, count),
         ("cluster" | "mixture", _) => cluster::fitted(object, count),
         ("dummy", _) => dummy::fitted(object, count),
+        ("kernel_ridge", "KernelRidge") => kernel::ridge(object, count),
+        ("gaussian_process", "GaussianProcessRegressor") => kernel::process(object, count),
+        ("cross_decomposition", "PLSRegression" | "PLSCanonical" | "CCA") => {
+            kernel::partial_squares(object, count)
+        }
         _ => Err(object.unknown()),
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn by_neighbours(
     numbers(object, &columns, inputs)?;
     let rows = object.matrix("_fit_X")?;
     same_count(object, rows.columns, columns.len())?;
-    if !matches!(object.text("metric"), "nan_euclidean" | "") {
+    if object.find("metric").is_some() && object.text("metric") != "nan_euclidean" {
         return Err(object.refuse("only the metric `nan_euclidean` is supported"));
     }
     let weights = match object.text("weights") {

@@ -45,6 +45,7 @@ mod importance;
 mod impute;
 mod impute_rows;
 mod inputs;
+mod kernel;
 mod labels;
 mod linear;
 mod multiple;

@@ -14,7 +14,7 @@ use super::object::{Object, positions, real};
 use super::selection::selected;
 use super::steps::{bounded, steps};
 use super::words::{Weighing, Words};
-use super::{cluster, decomposition, expansion, scaling};
+use super::{cluster, decomposition, expansion, kernel, scaling};
 use crate::error::Result;
 use crate::format::python::record::{Arena, Id, Value};
 
@@ -111,6 +111,8 @@ fn mixing(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Result<
         | ("discriminant_analysis", "LinearDiscriminantAnalysis") => {
             decomposition::decomposed(object, columns, inputs)
         }
+        ("kernel_approximation", "Nystroem") => kernel::components(object, columns, inputs),
+        ("kernel_approximation", "RBFSampler") => kernel::waves(object, columns, inputs),
         ("cluster", "KMeans" | "MiniBatchKMeans") => cluster::distances(object, columns, inputs),
         _ => Err(object.unknown()),
     }
