@@ -189,7 +189,9 @@ def cases():
             [("fill", SimpleImputer()), ("flag", MissingIndicator(error_on_new=False))]
         )),
     ]:
-        yield plain(name, make_pipeline(imputer, StandardScaler(), Ridge()), "value", True)
+        # Ages are integers, of which several are as near: numpy picks any of them.
+        columns = ["income", "ratio"] if "knn" in name else NUMBERS
+        yield name, make_pipeline(imputer, StandardScaler(), Ridge()), "value", columns, True
     weighted = ColumnTransformer(
         [("num", StandardScaler(), NUMBERS), ("cat", OneHotEncoder(), TEXTS)],
         transformer_weights={"num": 0.3, "cat": 2.5},
@@ -767,9 +769,11 @@ def keep_case(room, model, frame, truth, columns, version):
     named &= columns != ["note"]
     arguments = [] if named else ["--features", ",".join(columns)]
     boosted = any(part in str(model).lower() for part in ("xgb", "xgboost"))
+    # Sums of large terms that nearly cancel, whose order is that of the library for matrices.
+    summed = "KernelRidge" in str(model)
     case = {
         "model": "model.joblib",
-        "tolerance": 1e-6 if boosted else 1e-12,
+        "tolerance": 1e-6 if boosted else 1e-10 if summed else 1e-12,
         "raw": False,
         "arguments": arguments,
     }

@@ -99,6 +99,16 @@ fn columns_read(
     if count.is_some() {
         return Ok((names, count));
     }
+    // Nor do unions of transformers, all of which read all columns.
+    if first.class() == ("pipeline", "FeatureUnion") {
+        let steps = steps(first, "transformer_list")?;
+        let mut parts = steps
+            .iter()
+            .filter(|step| step.arena.record(step.id).is_some());
+        if let Some(part) = parts.next() {
+            return columns_read(&self::first(part)?, options);
+        }
+    }
     // Estimators of estimators do not repeat what their members know.
     if let Some(member) = member(first)? {
         return columns_read(&self::first(&member)?, options);
