@@ -31,7 +31,7 @@ pub(super) fn read_all(
     directory: &Path,
     files: Files<'_>,
 ) -> Result<(Vec<CheckedArtefact>, Artefact)> {
-    let entries = entries(manifest)?;
+    let entries = entries(manifest, directory, files)?;
     let mut checked = Vec::with_capacity(entries.len());
     let mut model = None;
     for entry in &entries {
@@ -47,13 +47,20 @@ pub(super) fn read_all(
     Ok((checked, model))
 }
 
-fn entries(manifest: &Manifest) -> Result<Vec<ArtefactEntry>> {
+fn entries(manifest: &Manifest, directory: &Path, files: Files<'_>) -> Result<Vec<ArtefactEntry>> {
     match (manifest.artefacts.is_empty(), &manifest.network) {
         (false, _) => Ok(manifest.artefacts.clone()),
-        (true, Some(_)) => Ok(vec![ArtefactEntry {
-            path: DEFAULT_WEIGHTS.into(),
-            sha256: None,
-        }]),
+        (true, Some(_)) => {
+            let is_there = |name: &&str| {
+                let found = (files.find)(&directory.join(name));
+                found.is_ok_and(|found| found.is_some())
+            };
+            let found = DEFAULT_WEIGHTS.into_iter().find(is_there);
+            Ok(vec![ArtefactEntry {
+                path: found.unwrap_or(DEFAULT_WEIGHTS[0]).into(),
+                sha256: None,
+            }])
+        }
         (true, None) => Err(Error::contract("the manifest lists no artefact")
             .hint("add `[[artefacts]]` with `path = \"model.json\"`, the model's file")),
     }

@@ -107,18 +107,27 @@ impl Donors {
         }
     }
 
-    /// The distance of each row, over the columns that both have; NaN if there is none.
+    /// The distance of each row, over the columns that both have; NaN if there is none. Squares and
+    /// products are added and what is missing is taken off again, as scikit-learn does.
     fn distances(&self, values: &[f64]) -> Vec<f64> {
         let width = values.len();
+        let filled = |value: f64| if value.is_nan() { 0.0 } else { value };
+        let square = |value: f64| filled(value) * filled(value);
+        let own: f64 = values.iter().copied().map(square).sum();
         let one = |row: &[f64]| {
-            let (mut sum, mut present) = (0.0, 0_usize);
-            for (one, other) in values.iter().zip(row) {
-                let difference = one - other;
-                if !difference.is_nan() {
-                    sum += difference * difference;
-                    present += 1;
-                }
-            }
+            let pairs = || values.iter().copied().zip(row.iter().copied());
+            let product: f64 = pairs()
+                .map(|(one, other)| filled(one) * filled(other))
+                .sum();
+            let squares: f64 = row.iter().copied().map(square).sum();
+            let all = (-2.0 * product + own + squares).max(0.0);
+            let missing = |of: &dyn Fn((f64, f64)) -> f64| pairs().map(of).sum::<f64>();
+            let there = missing(&|(one, other)| if other.is_nan() { square(one) } else { 0.0 });
+            let here = missing(&|(one, other)| if one.is_nan() { square(other) } else { 0.0 });
+            let sum = (all - there - here).max(0.0);
+            let present = pairs()
+                .filter(|(one, other)| !one.is_nan() && !other.is_nan())
+                .count();
             if present == 0 {
                 f64::NAN
             } else {
