@@ -12,6 +12,7 @@ use super::evaluate_args::EvaluateArgs;
 pub use super::output_args::{GuardArgs, ObserverArgs, OutputArgs};
 use super::pack_args::PackArgs;
 use super::quality_args::QualityArgs;
+use super::record_args::{ExplainArgs, LogArgs, ReplayArgs};
 use super::registry_args::RegistryArgs;
 use super::report_args::ReportArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
@@ -61,6 +62,12 @@ pub enum Verb {
     Compare(Box<CompareArgs>),
     /// Show reports as one HTML page: a night, or the history of many
     Report(ReportArgs),
+    /// Show how rows of a recorded run got their scores
+    Explain(ExplainArgs),
+    /// Run a recorded run again, and compare the bytes
+    Replay(ReplayArgs),
+    /// List the runs of data sets, outputs and reports: who ran what, when
+    Log(LogArgs),
     /// Make a package of a model: digests, column types, golden rows, model card
     Pack(Box<PackArgs>),
     /// Named versions of models, and aliases that point at them

@@ -17,11 +17,13 @@ mod drift;
 pub mod drift_args;
 mod evaluate;
 pub mod evaluate_args;
+mod explain;
 #[cfg(test)]
 mod failing_disk;
 #[cfg(test)]
 mod failing_input;
 mod guide;
+mod history;
 mod inspect;
 mod inspect_profile;
 mod job;
@@ -34,9 +36,11 @@ pub mod pack_args;
 mod page;
 mod progress;
 mod quality_args;
+pub mod record_args;
 mod registry;
 pub mod registry_args;
 mod registry_request;
+mod replay;
 mod report;
 pub mod report_args;
 mod requested;
@@ -159,6 +163,9 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Profile(args) => drift::profile(args, console)?,
         Verb::Drift(args) => drift::drift(args, console)?,
         Verb::Evaluate(args) => evaluate::run(*args, console)?,
+        Verb::Explain(args) => explain::run(args, console)?,
+        Verb::Replay(args) => replay::run(args, console)?,
+        Verb::Log(args) => history::run(&args, console)?,
         Verb::Compare(args) => compare::run(*args, console)?,
         Verb::Report(args) => report::run(args, console)?,
         Verb::Retry(args) => conclude(retry::run(args, console)?, console)?,

@@ -55,11 +55,14 @@ pub enum RegistryVerb {
         /// Check the package's gates on this report of `tallow evaluate` (exit 5 if one trips)
         #[arg(long, value_name = "FILE")]
         evaluation: Option<PathBuf>,
+        /// Check the gates on this report of `tallow compare` too, whose B is this version
+        #[arg(long, value_name = "FILE")]
+        comparison: Option<PathBuf>,
         /// A further gate, such as `roc_auc >= 0.75`; may be repeated
-        #[arg(long = "gate", value_name = "EXPRESSION", requires = "evaluation")]
+        #[arg(long = "gate", value_name = "EXPRESSION")]
         gates: Vec<String>,
         /// Promote without checking the package's gates
-        #[arg(long, conflicts_with = "evaluation")]
+        #[arg(long, conflicts_with_all = ["evaluation", "comparison"])]
         skip_gates: bool,
         /// Fail unless the alias points at this version now
         #[arg(long, value_name = "VERSION")]

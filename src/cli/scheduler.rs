@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::console::Console;
 use super::trust;
-use super::user::local;
+use super::user::{actor, local};
 use crate::error::Result;
 use crate::report::openlineage::{ParentRun, name_uuid};
 use crate::run::caller::{Caller, invocation_id};
@@ -26,6 +26,7 @@ pub(super) fn caller(console: &Console) -> Result<Caller> {
     console.name_invocation(&invocation_id);
     Ok(Caller {
         invocation_id,
+        actor: actor(),
         working_directory: std::env::current_dir().unwrap_or_default(),
         scheduler: context(),
         parent: parent(&namespace),

@@ -6,7 +6,7 @@
 use clap::{Arg, Command};
 
 /// The flags that `-h` shows, of any verb that has them.
-const COMMON: [&str; 27] = [
+const COMMON: [&str; 28] = [
     "job",
     "model",
     "output",
@@ -29,6 +29,7 @@ const COMMON: [&str; 27] = [
     "by",
     "margin",
     "gate",
+    "row",
     "positive",
     "threads",
     "memory",

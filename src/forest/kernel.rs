@@ -14,6 +14,7 @@ use super::lane_number::LaneNumber;
 use super::layout::{LayoutBuilder, Segment};
 use super::processor::Processor;
 use super::program::Outline;
+use super::record;
 use super::slice::{Rows, SLICE, Slice};
 use super::sliced::Workspace;
 use crate::background::ahead;
@@ -73,6 +74,12 @@ impl Forest {
         plan: &Plan,
     ) -> Result<Self> {
         frame.validate()?;
+        let record = record::begun(frame);
+        let trees = trees.into_iter().inspect(move |tree| {
+            if let Ok(tree) = tree {
+                record::note(record.as_ref(), tree);
+            }
+        });
         let layout = match frame.precision {
             Precision::Single => Layout::Single(Engine::new(frame, trees, plan)?),
             Precision::Double => Layout::Double(Engine::new(frame, trees, plan)?),

@@ -47,6 +47,9 @@ pub struct Manifest {
     /// The name of the attempt that finished it.
     #[serde(default)]
     pub invocation_id: String,
+    /// Who ran it: `ann@host`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub actor: String,
     /// When it was finished, RFC 3339, UTC.
     pub finished_at: String,
     /// What made it, from what.
@@ -99,6 +102,7 @@ impl Manifest {
             format_version: FORMAT_VERSION,
             run_id,
             invocation_id,
+            actor: String::new(),
             finished_at: crate::process::now(),
             identity,
             working_directory,

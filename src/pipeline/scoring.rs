@@ -203,6 +203,49 @@ impl Scoring {
         }
     }
 
+    /// What a model of numbers reads of one row, its margins and its leaves; none for a model of
+    /// columns. The values are those of features, in the model's order, without offsets.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`].
+    pub fn features(
+        &self,
+        batch: &RecordBatch,
+        row: usize,
+        origin: Origin,
+    ) -> Result<Option<(Vec<f64>, Scores)>> {
+        let TrainedModel::Numeric(model) = &self.model.model else {
+            return Ok(None);
+        };
+        let column = |position: &Option<(usize, Vec<usize>)>| match position {
+            Some((position, path)) => nested::values(&batch.column(*position).slice(row, 1), path)
+                .ok_or_else(|| Error::internal("a field of a struct that is not in the batch")),
+            None => Ok(new_null_array(&DataType::Null, 1)),
+        };
+        let columns = self.positions.iter().map(column);
+        let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+        let mut block = FeatureBlock::empty(model.precision());
+        let mut coercions = vec![Coercions::default(); columns.len()];
+        self.encoder
+            .encode(&columns, 1, &mut block, &mut coercions, origin)?;
+        let offsets = (self.offset_count > 0).then(|| block.split_last(self.offset_count));
+        let wants = Wants {
+            offsets: offsets.as_ref(),
+            leaves: true,
+        };
+        let mut scores = Scores::empty(model.precision());
+        model.worker().score(&block, &wants, &mut scores)?;
+        let values = match &block {
+            FeatureBlock::Single(columns) => (0..columns.feature_count())
+                .map(|feature| f64::from(columns.column(feature)[0]))
+                .collect(),
+            FeatureBlock::Double(columns) => (0..columns.feature_count())
+                .map(|feature| columns.column(feature)[0])
+                .collect(),
+        };
+        Ok(Some((values, scores)))
+    }
+
     /// Puts the blocks of a batch together, in order.
     ///
     /// # Errors

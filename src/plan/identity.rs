@@ -84,7 +84,11 @@ pub fn of(plan: &Plan, interrupt: &Interrupt) -> Result<RunIdentity> {
     })
 }
 
-fn input(file: &DatasetFile, interrupt: &Interrupt) -> Result<InputRecord> {
+/// An input as it is now, with its digest.
+///
+/// # Errors
+/// As [`of`].
+pub fn input(file: &DatasetFile, interrupt: &Interrupt) -> Result<InputRecord> {
     let identity = file.table.identity();
     let mut digest = blake3::Hasher::new();
     SharedFile::reopen(&file.path, &identity)?.read_through(|piece| {

@@ -481,7 +481,10 @@ impl Plan {
 }
 
 /// What is asked of the import, whatever the model turns out to be.
-fn import_options(
+///
+/// # Errors
+/// A usage error for an option that has no meaning.
+pub fn import_options(
     binding: &Binding,
     outcome: &Prediction,
     text: &TextModel,

@@ -53,6 +53,7 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
         reason: reason.clone(),
         expected: *expected,
         evaluation: None,
+        comparison: None,
     };
     let registry = || Registry::open(&request.registry);
     match &request.command {
@@ -67,6 +68,7 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
             version,
             alias,
             evaluation,
+            comparison,
             gates,
             skip_gates,
             expect,
@@ -76,6 +78,7 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
             let registry = registry()?;
             let promotion = Promotion {
                 evaluation: evaluation.as_deref(),
+                comparison: comparison.as_deref(),
                 gates,
                 skips_gates: *skip_gates,
             };
@@ -83,6 +86,7 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
             let checked = registry.check_gates(&to, &promotion)?;
             let author = Author {
                 evaluation: checked.evaluation.clone(),
+                comparison: checked.comparison.clone(),
                 ..author(reason, expect)
             };
             let moved = registry.promote(&to, alias, &author)?;
@@ -187,6 +191,9 @@ fn promoted(mut shown: Shown, checked: &CheckedGates) -> Shown {
     shown
         .object
         .insert("evaluation".into(), json!(checked.evaluation));
+    shown
+        .object
+        .insert("comparison".into(), json!(checked.comparison));
     shown
 }
 

@@ -47,6 +47,9 @@ pub struct Entry {
     /// The digest of the evaluation whose facts passed the gates: `sha256:…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<String>,
+    /// The digest of the comparison, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<String>,
 }
 
 /// What was done.
@@ -162,6 +165,7 @@ mod tests {
             }),
             reason: Some("a brace } at the end }".into()),
             evaluation: None,
+            comparison: None,
         };
         let (bytes, digest) = entry.to_bytes().unwrap();
         assert_eq!(Entry::from_bytes(&bytes).unwrap(), (entry, digest.clone()));

@@ -61,7 +61,7 @@ fn aliases_json(history: &History) -> Json {
 }
 
 /// Rows as lines, their columns one below the other.
-fn aligned<const COUNT: usize>(rows: &[[String; COUNT]]) -> Vec<String> {
+pub(crate) fn aligned<const COUNT: usize>(rows: &[[String; COUNT]]) -> Vec<String> {
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].chars().count())

@@ -74,6 +74,8 @@ pub struct Author {
     pub expected: Option<u64>,
     /// The digest of the evaluation whose facts passed the gates.
     pub evaluation: Option<String>,
+    /// The digest of the comparison, likewise.
+    pub comparison: Option<String>,
 }
 
 /// What became of a move of an alias.
@@ -274,6 +276,7 @@ fn next_entry(log: &Log, author: &Author, id: &str, action: Action) -> Entry {
         action,
         reason: author.reason.clone(),
         evaluation: author.evaluation.clone(),
+        comparison: author.comparison.clone(),
     }
 }
 

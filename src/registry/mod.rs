@@ -45,7 +45,7 @@ pub mod collect;
 pub mod command;
 pub mod entry;
 pub mod history;
-mod listing;
+pub(crate) mod listing;
 pub mod log;
 pub mod model;
 pub mod name;

@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result, shell_word};
 use crate::monitor::gate::{Gate, Trip};
 use crate::package::MANIFEST_NAME;
 use crate::package::manifest::{GateLevel, Manifest};
+use crate::report::Value;
 use crate::report::stored::StoredReport;
 use crate::storage::read;
 
@@ -27,6 +28,8 @@ const BYTES_LIMIT: u64 = 64 << 20;
 pub struct Promotion<'a> {
     /// The report of an evaluation.
     pub evaluation: Option<&'a Path>,
+    /// The report of a comparison whose second table is of the version.
+    pub comparison: Option<&'a Path>,
     /// Gates besides those of the package.
     pub gates: &'a [String],
     /// Whether no gate is checked.
@@ -42,7 +45,12 @@ pub struct CheckedGates {
     pub warnings: Vec<Trip>,
     /// The digest of the evaluation: `sha256:…`.
     pub evaluation: Option<String>,
+    /// The digest of the comparison: `sha256:…`.
+    pub comparison: Option<String>,
 }
+
+/// Facts that gates are about.
+type Measures = Vec<(String, String, f64)>;
 
 impl Registry {
     /// Checks the gates of a version's package and of the user.
@@ -54,28 +62,33 @@ impl Registry {
         if promotion.skips_gates {
             return Ok(CheckedGates::default());
         }
-        let mut gates = self.gates(to)?;
+        let (mut gates, label) = self.gates(to)?;
         for text in promotion.gates {
             gates.push((Gate::parse(text)?, GateLevel::Fail));
         }
-        let Some(path) = promotion.evaluation else {
+        let paths: Vec<&Path> = promotion
+            .evaluation
+            .into_iter()
+            .chain(promotion.comparison)
+            .collect();
+        let Some(path) = paths.first() else {
             return if gates.is_empty() {
                 Ok(CheckedGates::default())
             } else {
                 Err(no_evaluation(to, &gates))
             };
         };
-        let bytes = read(path, BYTES_LIMIT)?;
-        let mut checked = CheckedGates {
-            evaluation: Some(format!("sha256:{}", hexadecimal(&Sha256::digest(bytes)))),
-            ..CheckedGates::default()
-        };
-        let reports = StoredReport::read(path)?;
-        let facts = reports.last().map(|report| &report.facts[..]);
-        let facts: Vec<_> = facts
-            .unwrap_or_default()
+        let mut checked = CheckedGates::default();
+        let mut measures = Measures::new();
+        if let Some(path) = promotion.evaluation {
+            checked.evaluation = Some(add_facts(path, &mut measures, (to, label.as_deref()))?);
+        }
+        if let Some(path) = promotion.comparison {
+            checked.comparison = Some(add_facts(path, &mut measures, (to, label.as_deref()))?);
+        }
+        let facts: Vec<_> = measures
             .iter()
-            .filter_map(|fact| Some((&*fact.subject, &*fact.metric, fact.as_number()?)))
+            .map(|(subject, metric, value)| (subject.as_str(), metric.as_str(), *value))
             .collect();
         let mut tripped = Vec::new();
         for (gate, level) in &gates {
@@ -99,21 +112,53 @@ impl Registry {
         .at_path(path))
     }
 
-    /// The gates of a version's package.
-    fn gates(&self, to: &Reference) -> Result<Vec<(Gate, GateLevel)>> {
+    /// The gates of a version's package, and the package's own version.
+    fn gates(&self, to: &Reference) -> Result<(Vec<(Gate, GateLevel)>, Option<String>)> {
         let digest = self.resolve(to, None)?.digest;
         let record = record::read(&*self.store, &digest)?;
         let manifest = record.files.iter().find(|file| file.path == MANIFEST_NAME);
         let Some(file) = manifest else {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), None));
         };
         let bytes = object::whole(&*self.store, &file.sha256, BYTES_LIMIT)?;
         let manifest = Manifest::parse(&bytes)?;
         let gates = manifest.gates.iter();
-        gates
-            .map(|entry| Ok((Gate::parse(&entry.expression)?, entry.level)))
-            .collect()
+        let gates = gates.map(|entry| Ok((Gate::parse(&entry.expression)?, entry.level)));
+        Ok((gates.collect::<Result<_>>()?, manifest.version))
     }
+}
+
+/// Adds the numbers of a report, if it is of the version with this label as far as both say.
+/// Returns the report's digest.
+fn add_facts(
+    path: &Path,
+    measures: &mut Measures,
+    (to, label): (&Reference, Option<&str>),
+) -> Result<String> {
+    let bytes = read(path, BYTES_LIMIT)?;
+    let reports = StoredReport::read(path)?;
+    let facts = reports.last().map_or(&[][..], |report| &report.facts[..]);
+    // The model of an evaluation, or that of a comparison's second table.
+    let of = facts.iter().find(|fact| {
+        let of = (&*fact.section, fact.subject.as_str(), fact.metric.as_str());
+        matches!(of, ("model", "", "version") | ("models", "b", "version"))
+    });
+    if let (Some(Value::Text(found)), Some(label)) = (of.map(|fact| &fact.value), label)
+        && found != label
+    {
+        let error = Error::contract(format!(
+            "the report is of version {found} of a model, and `{to}` is version {label}"
+        ));
+        return Err(error
+            .at_path(path)
+            .hint("score with the version that is promoted, and evaluate that"));
+    }
+    measures.extend(
+        facts.iter().filter_map(|fact| {
+            Some((fact.subject.clone(), fact.metric.clone(), fact.as_number()?))
+        }),
+    );
+    Ok(format!("sha256:{}", hexadecimal(&Sha256::digest(bytes))))
 }
 
 fn no_evaluation(to: &Reference, gates: &[(Gate, GateLevel)]) -> Error {
@@ -124,8 +169,8 @@ fn no_evaluation(to: &Reference, gates: &[(Gate, GateLevel)]) -> Error {
         listed.join(", ")
     ))
     .hint(format!(
-        "`tallow evaluate … --output FILE` and `--evaluation FILE`; or promote {} with \
-         `--skip-gates`",
+        "`tallow evaluate … --output FILE` and `--evaluation FILE` (`tallow compare` and \
+         `--comparison`); or promote {} with `--skip-gates`",
         shell_word(&to.to_string())
     ))
 }

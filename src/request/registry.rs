@@ -48,6 +48,9 @@ pub enum RegistryCommand {
         /// The report of an evaluation, for the package's gates
         #[serde(with = "crate::path_text::option")]
         evaluation: Option<PathBuf>,
+        /// The report of a comparison, for the package's gates
+        #[serde(default, with = "crate::path_text::option")]
+        comparison: Option<PathBuf>,
         /// Further gates
         gates: Vec<String>,
         /// Whether the package's gates are not checked

@@ -16,6 +16,8 @@ pub struct Caller {
     /// The name of this one attempt: a UUID, another one for every process. In lineage it is the
     /// run's identifier.
     pub invocation_id: String,
+    /// The user and the host: `ann@host`.
+    pub actor: String,
     /// The directory that relative paths begin at.
     pub working_directory: PathBuf,
     /// What the scheduler says of the run.

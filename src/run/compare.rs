@@ -2,7 +2,7 @@
 //!
 //! Owns which flags fit together, and the order of the steps. It must not know how it is shown.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
@@ -48,17 +48,18 @@ impl Compared {
     }
 }
 
-/// Compares two tables and writes the report.
+/// Compares two tables and writes the report. Rows that do not fit into memory are put aside next
+/// to it, or in `temporary`.
 ///
 /// # Errors
 /// A usage error for flags that do not fit together; fails if a table cannot be read or compared.
-pub fn compare(request: &Compare, interrupt: &Interrupt) -> Result<Compared> {
+pub fn compare(request: &Compare, temporary: &Path, interrupt: &Interrupt) -> Result<Compared> {
     let question = checked(request)?;
     let gates = gates::parse(&request.gate)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();
     let output = request.output.as_deref();
-    let directory = output.map_or_else(std::env::temp_dir, |path| directory_of(path).to_owned());
+    let directory = output.map_or(temporary, directory_of);
     let tables = [&question.first, &question.second].map(|path| compare::open(path, &options));
     let [first, second] = tables;
     let tables = [first?, second?];
@@ -66,7 +67,7 @@ pub fn compare(request: &Compare, interrupt: &Interrupt) -> Result<Compared> {
         &question,
         &tables,
         &options,
-        &directory,
+        directory,
         DEFAULT_RUN_BYTES,
         interrupt,
     )?;

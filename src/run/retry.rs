@@ -92,7 +92,7 @@ fn manifest_of(directory: &Path) -> Result<Manifest> {
 }
 
 /// The input's files by where they lie, each with the name that the manifest has for it.
-fn names_of(manifest: &Manifest, base: &Path) -> HashMap<PathBuf, PathBuf> {
+pub(super) fn names_of(manifest: &Manifest, base: &Path) -> HashMap<PathBuf, PathBuf> {
     let inputs = manifest.identity.inputs.iter();
     inputs
         .map(|input| (base.join(&input.path), input.path.clone()))
@@ -215,7 +215,7 @@ impl<'a> Rejected<'a> {
 /// What was asked of the run that made the data set, with this run's resources. Paths that begin at
 /// the directory that it was made in begin at `base`, which is that directory as it is seen from
 /// here.
-fn request(retry: &Retry, manifest: &Manifest, base: &Path) -> Result<Request> {
+pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Path) -> Result<Request> {
     let made = Request::from_json(manifest.request.clone()).map_err(|error| {
         Error::failed("cannot read the options in the manifest")
             .at_path(&retry.directory)

@@ -31,6 +31,7 @@ mod completions;
 mod drift;
 mod evaluate;
 mod inspect;
+mod replay;
 mod score;
 
 // How delimited text is written, and which files count as inputs.
@@ -119,6 +120,7 @@ mod permissions;
 mod ledger;
 
 // Mutated inputs of all kinds, and the generator that they come from.
+mod explain;
 mod fuzz;
 mod mutation;
 

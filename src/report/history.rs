@@ -1,0 +1,78 @@
+//! Runs as a list: who ran what, when.
+//!
+//! Owns the columns of the list. It must not know where runs are recorded.
+
+use serde::Serialize;
+
+use super::stored::StoredReport;
+use crate::escape;
+
+/// A run that was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RecordedRun {
+    /// When it ended, or began where only that is known: RFC 3339, UTC.
+    pub time: String,
+    /// Who ran it: `ann@host`; empty where that is not recorded.
+    pub actor: String,
+    /// How it ended.
+    pub status: String,
+    /// The model: name, with the version if it has one.
+    pub model: String,
+    /// The model's digest.
+    pub model_digest: String,
+    /// Rows of the input, where that is known.
+    pub rows: Option<u64>,
+    /// The output.
+    pub output: String,
+    /// The name of the run.
+    pub run_id: String,
+    /// The version of tallow.
+    pub tool_version: String,
+}
+
+impl RecordedRun {
+    /// The run of a report.
+    #[must_use]
+    pub fn of_report(report: &StoredReport) -> Self {
+        let text = |section: &str, metric: &str| {
+            report.text(section, metric).unwrap_or_default().to_owned()
+        };
+        let rows = report
+            .number("ledger", "", "rows_in")
+            .map(|rows| rows as u64);
+        Self {
+            time: text("run", "started_at"),
+            actor: String::new(),
+            status: text("run", "status"),
+            model: model_text(&text("model", "name"), report.text("model", "version")),
+            model_digest: text("model", "digest"),
+            rows,
+            output: text("run", "output"),
+            run_id: report.run_id.clone(),
+            tool_version: text("run", "tool_version"),
+        }
+    }
+
+    /// The row of the list.
+    #[must_use]
+    pub fn row(&self) -> [String; 6] {
+        let rows = self
+            .rows
+            .map_or_else(String::new, |rows| format!("{rows} rows"));
+        let shown = |text: &str| escape::line(text).into_owned();
+        [
+            self.time.clone(),
+            shown(&self.actor),
+            shown(&self.status),
+            shown(&self.model),
+            rows,
+            shown(&self.output),
+        ]
+    }
+}
+
+/// A model's name and version.
+#[must_use]
+pub fn model_text(name: &str, version: Option<&str>) -> String {
+    version.map_or_else(|| name.to_owned(), |version| format!("{name} {version}"))
+}

@@ -1,0 +1,79 @@
+//! The runs that data sets, outputs and reports record.
+//!
+//! Owns where a run is recorded: a data set's manifest and report, and the report of a file. It
+//! must not know how the list is shown.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::output::names;
+use crate::output::publication::Manifest;
+use crate::report::history::{RecordedRun, model_text};
+use crate::report::stored::StoredReport;
+use crate::storage::find;
+
+/// The runs of all paths, the oldest first.
+///
+/// # Errors
+/// Fails for a path without a record of a run.
+pub fn runs(paths: &[PathBuf]) -> Result<Vec<RecordedRun>> {
+    let mut runs = Vec::new();
+    for path in paths {
+        runs.extend(of_path(path)?);
+    }
+    runs.sort_by(|left, right| (&left.time, &left.run_id).cmp(&(&right.time, &right.run_id)));
+    runs.dedup();
+    Ok(runs)
+}
+
+fn of_path(path: &Path) -> Result<Vec<RecordedRun>> {
+    let found = find(path)?
+        .ok_or_else(|| Error::failed("there is no such file or directory").at_path(path))?;
+    if found.is_directory {
+        let manifest = Manifest::find(path)?.ok_or_else(|| no_record(path))?;
+        return Ok(of_manifest(&manifest, path));
+    }
+    let report = names::report(path, false);
+    let error = match StoredReport::read(path) {
+        Ok(reports) => return Ok(reports.iter().map(RecordedRun::of_report).collect()),
+        Err(error) => error,
+    };
+    if find(&report)?.is_none() {
+        return Err(no_record(path).because(error));
+    }
+    let reports = StoredReport::read(&report)?;
+    Ok(reports.iter().map(RecordedRun::of_report).collect())
+}
+
+/// The run that finished a data set; its report, which may hold earlier ones, adds those.
+fn of_manifest(manifest: &Manifest, path: &Path) -> Vec<RecordedRun> {
+    let finished = RecordedRun {
+        time: manifest.finished_at.clone(),
+        actor: manifest.actor.clone(),
+        status: "done".to_owned(),
+        model: model_text(
+            manifest.model.get("name").map_or("", String::as_str),
+            manifest.model.get("version").map(String::as_str),
+        ),
+        model_digest: manifest.identity.model_digest.clone(),
+        rows: Some(manifest.ledger.rows_in),
+        output: path.display().to_string(),
+        run_id: manifest.run_id.clone(),
+        tool_version: manifest.identity.tool_version.clone(),
+    };
+    let report = names::report(path, true);
+    let reports = StoredReport::read(&report).unwrap_or_default();
+    let earlier = reports.len().saturating_sub(1);
+    let mut runs: Vec<RecordedRun> = reports[..earlier]
+        .iter()
+        .map(RecordedRun::of_report)
+        .collect();
+    runs.push(finished);
+    runs
+}
+
+fn no_record(path: &Path) -> Error {
+    Error::failed("no run is recorded here")
+        .at_path(path)
+        .hint("name a data set, a report, or an output that has its report next to it")
+}
