@@ -144,12 +144,12 @@ impl PairedScores {
                 }
                 let label = number(&payload, 8).ok_or_else(damaged)?;
                 let class = class_of(label, positive);
-                let [rank, place] = walk.first.ranks(tied, class);
+                let [rank, placement] = walk.first.ranks(tied, class);
                 let second = payload.first_chunk::<8>().ok_or_else(damaged)?;
                 let key = [&group.to_be_bytes()[..], second].concat();
                 let row = [
                     &rank.to_be_bytes()[..],
-                    &place.to_be_bytes(),
+                    &placement.to_be_bytes(),
                     &class.to_be_bytes(),
                 ]
                 .concat();
@@ -283,19 +283,19 @@ impl Order {
             1 => 2,
             _ => 1,
         };
-        let place = 2 * self.below[other] + tied.0[other];
-        [rank as i64 - (self.rows + 1) as i64, place as i64]
+        let placement = 2 * self.below[other] + tied.0[other];
+        [rank as i64 - (self.rows + 1) as i64, placement as i64]
     }
 
     /// Ends the rows of a score.
     fn end(&mut self, score: f64, tied: Tied) {
         for class in 0..CLASSES as u8 {
-            let [rank, place] = self.ranks(tied, class).map(i128::from);
+            let [rank, placement] = self.ranks(tied, class).map(i128::from);
             let count = i128::from(tied.0[usize::from(class)]);
             self.squares += count * rank * rank;
             let sums = &mut self.placements[usize::from(class)];
-            sums[0] += count * place;
-            sums[1] += count * place * place;
+            sums[0] += count * placement;
+            sums[1] += count * placement * placement;
         }
         if tied.0[1] + tied.0[2] > 0 {
             self.curve.step(score, tied.0[2], tied.0[1]);
@@ -309,7 +309,7 @@ impl Order {
 /// What the first walk found of a row.
 struct FirstRanks {
     rank: i64,
-    place: i64,
+    placement: i64,
     class: u8,
 }
 
@@ -317,7 +317,7 @@ impl FirstRanks {
     fn of_bytes(bytes: &[u8]) -> Option<Self> {
         Some(Self {
             rank: number(bytes, 0)? as i64,
-            place: number(bytes, 8)? as i64,
+            placement: number(bytes, 8)? as i64,
             class: *bytes
                 .get(16)
                 .filter(|class| usize::from(**class) < CLASSES)?,
@@ -340,7 +340,7 @@ impl SecondTie {
     fn add(&mut self, row: &FirstRanks, rows: u64) {
         self.tied.add(row.class);
         self.rank_sum += i128::from(row.rank);
-        self.place_sums[usize::from(row.class)] += i128::from(row.place);
+        self.place_sums[usize::from(row.class)] += i128::from(row.placement);
         self.deciles[bin(row.rank, rows, DECILES)] += 1;
         if row.class > 0 {
             *self
@@ -409,9 +409,9 @@ impl Walk {
 
     fn end_second(&mut self, score: f64, tie: &SecondTie) {
         for class in 0..CLASSES as u8 {
-            let [_, place] = self.second.ranks(tie.tied, class).map(i128::from);
+            let [_, placement] = self.second.ranks(tie.tied, class).map(i128::from);
             let class = usize::from(class);
-            self.place_products[class] += tie.place_sums[class] * place;
+            self.place_products[class] += tie.place_sums[class] * placement;
         }
         let [rank, _] = self.second.ranks(tie.tied, 0);
         self.products += tie.rank_sum * i128::from(rank);

@@ -119,7 +119,11 @@ pub fn lines(one: &Explanation) -> Vec<String> {
 }
 
 fn input_line(input: &InputValue) -> String {
-    let value = input.value.as_deref().unwrap_or("(missing)");
+    let value = match input.value.as_deref() {
+        None => "(missing)",
+        Some("") => "(empty)",
+        Some(value) => value,
+    };
     let read = input
         .read
         .as_ref()

@@ -211,7 +211,8 @@ pub(super) fn recorded(directory: &Path) -> Result<Manifest> {
     manifest.ok_or_else(|| {
         let error = Error::failed("there is no manifest of a finished data set").at_path(directory);
         error.hint(
-            "only a data set records its inputs and options: `tallow score --output DIR/` makes one",
+            "only a data set records its inputs and options: `tallow score --output DIR/` makes \
+             one",
         )
     })
 }

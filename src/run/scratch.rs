@@ -1,4 +1,4 @@
-//! A directory for results that nobody keeps.
+//! A directory for results that are not kept.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -117,7 +117,10 @@ fn rejected_rows_are_compared_too() {
     let room = Room::new();
     let text = std::fs::read_to_string(data("demo/customers.csv")).unwrap();
     let head = text.lines().next().unwrap().to_owned();
-    let age = head.split(',').position(|name| name == "age").unwrap();
+    let age = head
+        .split(',')
+        .position(|name| name.trim_matches('"') == "age")
+        .unwrap();
     let lines: Vec<String> = text
         .lines()
         .enumerate()
