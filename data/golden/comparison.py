@@ -1,5 +1,5 @@
-"""Two tables of predictions, labels and what numpy, SciPy, statsmodels and scikit-learn say of them:
-the cases of `compare`.
+"""Two tables of predictions, labels and what numpy, SciPy, statsmodels and scikit-learn say of
+them: the cases of `compare`.
 
 Run with scikit-learn 1.9.1, SciPy 1.17.1, statsmodels, pandas and pyarrow: `python comparison.py`.
 Writes `comparison_*/`.
@@ -139,7 +139,12 @@ def binary():
     region = rng.choice(["north", "south"], n)
     ids = [f"c{i:04}" for i in range(n)]
     frame = lambda score, called: pd.DataFrame(
-        {"id": ids, "region": region, "probability": score, "prediction": np.where(called, "yes", "no")}
+        {
+            "id": ids,
+            "region": region,
+            "probability": score,
+            "prediction": np.where(called, "yes", "no"),
+        }
     )
     expected = binary_facts(a, b, called_a, called_b, label)
     for name in ("north", "south"):
@@ -177,7 +182,8 @@ def classes():
         return pd.DataFrame({"id": range(n), "prediction": [names[k] for k in called], **columns})
 
     labels = pd.DataFrame({"id": range(n), "outcome": [names[k] for k in label]})
-    write("classes", frame(a, called[0], [0, 1, 2]), frame(b, called[1], [2, 0, 1]), labels, expected)
+    tables = frame(a, called[0], [0, 1, 2]), frame(b, called[1], [2, 0, 1])
+    write("classes", *tables, labels, expected)
 
 
 def regression():

@@ -173,6 +173,107 @@ def airflow():
         FAILED.append(f"airflow dags test: no scores: {found[1].strip()[-900:]}")
 
 
+def release_room(name):
+    """A directory with the demo's customers, tallow and python in its PATH."""
+    room = WORK / name
+    (room / "bin").mkdir(parents=True)
+    shutil.copy(TALLOW, room / "bin/tallow")
+    (room / "bin/python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    (room / "bin/python3").chmod(0o755)
+    for file in ["customers.parquet", "outcomes.csv"]:
+        shutil.copy(ROOT / "data/demo" / file, room / file)
+    shutil.copytree(EXAMPLES, room / "examples")
+    environment = os.environ | {
+        "PATH": f"{room}/bin:{os.environ['PATH']}",
+        "XDG_CACHE_HOME": str(room / "cache"),
+        "XDG_STATE_HOME": str(room / "state"),
+    }
+    return room, environment
+
+
+def registry_log(room, environment):
+    command = ["tallow", "registry", "log", "churn", "--registry", "registry"]
+    return run(*command, cwd=room, env=environment)
+
+
+def makefile():
+    """Releases two models and one that a gate keeps back; then a good and a bad night."""
+    if not has("xgboost", "pandas", "pyarrow"):
+        return
+    room, environment = release_room("make")
+    make = lambda *more: run(
+        "make", "-f", "examples/release.mk", *more, cwd=room, env=environment
+    )
+    expect("release.mk: first version", make("release", "VERSION=1.0"))
+    expect("release.mk: second version", make("release", "VERSION=1.1", "TREES=90"))
+    kept_back = make("release", "VERSION=1.2", "TREES=1")
+    expect("release.mk: a version that is not good enough", kept_back, 2)
+    if "gate tripped" not in kept_back[1]:
+        FAILED.append(f"release.mk: no gate tripped: {kept_back[1][-500:]}")
+    expect("release.mk: a night", make("night", "NIGHT=scores/1"))
+    good = make("night", "NIGHT=scores/2", "LAST_NIGHT=scores/1")
+    expect("release.mk: another night", good)
+    bad = make("night", "NIGHT=scores/3", "LAST_NIGHT=scores/1", "MAX_FLIP_RATE=-1")
+    expect("release.mk: a bad night", bad, 2)
+    log = registry_log(room, environment)[1]
+    if "rollback @champion to :1" not in log:
+        FAILED.append(f"release.mk: no rollback: {log}")
+
+
+def workflow():
+    """The steps of the GitHub workflow, as a runner would run them."""
+    if not has("xgboost", "pandas", "pyarrow", "yaml"):
+        return
+    import yaml
+
+    room, environment = release_room("workflow")
+    flow = yaml.safe_load((EXAMPLES / "release.yml").read_text())
+    environment |= {"TALLOW_REGISTRY": "registry", "TALLOW_ACTOR": "ann@github", "VERSION": "1.0"}
+    for step in flow["jobs"]["release"]["steps"]:
+        if "run" in step:
+            done = run("bash", "-e", "-c", step["run"], cwd=room, env=environment)
+            expect(f"release.yml: {step['name']}", done)
+    log = registry_log(room, environment)[1]
+    if "promote @champion to :1" not in log or "ann@github" not in log:
+        FAILED.append(f"release.yml: not promoted: {log}")
+
+
+def life_cycle_dag():
+    """Two days in Airflow, and a third on which too many decisions flip."""
+    if not has("airflow", "xgboost", "pandas", "pyarrow"):
+        return
+    room, environment = release_room("life_cycle")
+    home = room / "airflow"
+    (home / "dags").mkdir(parents=True)
+    shutil.copy(EXAMPLES / "life_cycle_dag.py", home / "dags/life_cycle_dag.py")
+    environment |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"),
+    }
+    program = [sys.executable, "-m", "airflow"]
+    expect("life_cycle_dag.py: db migrate", run(*program, "db", "migrate", env=environment))
+    conf = {
+        "python": sys.executable,
+        "train": str(EXAMPLES / "train_churn.py"),
+        "customers": str(room / "customers.parquet"),
+        "outcomes": str(room / "outcomes.csv"),
+        "registry": str(room / "registry"),
+        "work": str(room / "work"),
+    }
+    days = [("2026-01-29", 60, 0.2), ("2026-01-30", 90, 0.2), ("2026-01-31", 90, -1)]
+    for day, trees, rate in days:
+        asked = json.dumps(conf | {"trees": trees, "max_flip_rate": rate})
+        found = run(
+            *program, "dags", "test", "churn_life_cycle", day, "--conf", asked, env=environment
+        )
+        expect(f"life_cycle_dag.py: {day}", found)
+    log = registry_log(room, environment)[1]
+    for entry in ["promote @champion to :1", "promote @champion to :2", "rollback @champion to :"]:
+        if entry not in log:
+            FAILED.append(f"life_cycle_dag.py: no `{entry}` in {log}")
+
+
 def text_model():
     if not has("torch", "transformers"):
         return
@@ -282,4 +383,15 @@ if __name__ == "__main__":
     TALLOW = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as temporary:
         WORK = pathlib.Path(temporary)
-        finish("examples", [mains, from_rust, cron, systemd, text_model, papers, airflow])
+        finish("examples", [
+            mains,
+            from_rust,
+            cron,
+            systemd,
+            text_model,
+            papers,
+            airflow,
+            makefile,
+            workflow,
+            life_cycle_dag,
+        ])

@@ -33,6 +33,7 @@ mod evaluate;
 mod inspect;
 mod replay;
 mod score;
+mod secrets;
 
 // How delimited text is written, and which files count as inputs.
 mod dialects;

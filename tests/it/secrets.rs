@@ -1,0 +1,164 @@
+//! Values of rows stay in the tables that are made of rows: no report, page, log, metrics or
+//! lineage file holds any of them.
+
+use std::path::Path;
+
+use crate::harness::{Room, data};
+
+/// Values that occur nowhere else: a text, a number, a category, and a date.
+const SECRETS: [&str; 6] = [
+    "ZZ-SECRET-CUSTOMER",
+    "8675309.125",
+    "ZZ-UNSEEN-CONTRACT",
+    "1903-07-04",
+    "ZZ-NOT-A-NUMBER",
+    "ZZ-SECRET-REGION",
+];
+
+/// The demo's customers, two of which have secrets in every column that may hold one.
+fn planted(room: &Room) {
+    let text = std::fs::read_to_string(data("demo/customers.csv")).unwrap();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    let head: Vec<String> = lines[0]
+        .split(',')
+        .map(|name| name.trim_matches('"').to_owned())
+        .collect();
+    let mut plant = |row: usize, name: &str, value: &str| {
+        let column = head.iter().position(|own| own == name).unwrap();
+        let mut cells: Vec<&str> = lines[row].split(',').collect();
+        cells[column] = value;
+        lines[row] = cells.join(",");
+    };
+    plant(7, "customer_id", SECRETS[0]);
+    plant(7, "monthly_charge", SECRETS[1]);
+    plant(7, "region", SECRETS[5]);
+    plant(8, "contract", SECRETS[2]);
+    plant(8, "signup_date", SECRETS[3]);
+    plant(9, "age", SECRETS[4]);
+    room.file("rows.csv", lines.join("\n") + "\n");
+}
+
+/// The secrets that are in a file, as its bytes and, if it is a table of facts, as its texts.
+fn found_in(room: &Room, path: &Path) -> Vec<&'static str> {
+    let bytes = std::fs::read(path).unwrap();
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    if path.extension().is_some_and(|ending| ending == "pq") {
+        let path = path.display().to_string();
+        text += &room.run(["inspect", &path, "--format", "json"]).stdout;
+    }
+    SECRETS
+        .into_iter()
+        .filter(|secret| text.contains(secret))
+        .collect()
+}
+
+/// Every file below a directory.
+fn files(directory: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
+    let room = Room::new();
+    planted(&room);
+    let model = data("demo/churn").display().to_string();
+    let score = [
+        "score",
+        "--model",
+        &model,
+        "rows.csv",
+        "--on-unseen",
+        "reject",
+        "--on-null",
+        "null",
+        "--metrics-file",
+        "metrics.prom",
+        "--lineage-file",
+        "lineage.jsonl",
+        "--log-format",
+        "json",
+        "--format",
+        "json",
+        "-v",
+    ];
+    let dataset = room
+        .run([&score[..], &["--output", "scores/"]].concat())
+        .ok();
+    let file = room
+        .run([&score[..], &["--output", "scores.parquet"]].concat())
+        .ok();
+    let checked = room.run([&["check"], &score[1..]].concat());
+    let mut shown = vec![
+        ("score into a data set", dataset.to_string()),
+        ("score into a file", file.to_string()),
+        ("check", checked.to_string()),
+    ];
+    room.file(
+        "labels.csv",
+        "customer_id,churned\nZZ-SECRET-CUSTOMER,1\nC-00021,0\n",
+    );
+    for line in [
+        "replay scores",
+        "log scores scores.parquet",
+        "compare scores scores.parquet --key customer_id --output compare.csv",
+        "evaluate scores.parquet --labels labels.csv --label churned --key customer_id \
+         --output evaluate.csv",
+        "inspect scores",
+        "inspect scores --format json",
+    ] {
+        shown.push((line, room.tallow(line).to_string()));
+    }
+    // A value that stops the run is not shown either.
+    let stopped = room.run([
+        "score",
+        "--model",
+        &model,
+        "rows.csv",
+        "--output",
+        "never.parquet",
+    ]);
+    assert_ne!(stopped.code, 0, "{stopped}");
+    shown.push(("a run that stops at a value", stopped.to_string()));
+    for (what, text) in &shown {
+        let found: Vec<&str> = SECRETS
+            .into_iter()
+            .filter(|one| text.contains(one))
+            .collect();
+        assert!(found.is_empty(), "{what} shows {found:?}: {text}");
+    }
+    let mut looked_at = 0;
+    for path in files(&room.path("")) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let is_of_rows = name == "rows.csv"
+            || name == "labels.csv"
+            || name.contains("rejected")
+            || path.to_string_lossy().contains("/rejected/")
+            || name.ends_with(".parquet");
+        if is_of_rows {
+            continue;
+        }
+        looked_at += 1;
+        let found = found_in(&room, &path);
+        assert!(found.is_empty(), "`{}` holds {found:?}", path.display());
+    }
+    assert!(looked_at >= 8, "{looked_at} files were looked at");
+    let scores = std::fs::read(room.path("scores.parquet")).unwrap();
+    assert!(!scores.is_empty());
+    let rows = crate::harness::texts(crate::harness::column(
+        &room.table("scores.parquet"),
+        "customer_id",
+    ));
+    assert!(
+        rows.iter().any(|one| one.as_deref() == Some(SECRETS[0])),
+        "the secret is in the rows"
+    );
+}
