@@ -15,8 +15,12 @@ use crate::count::{counted, listed};
 use crate::monitor::control::{Observation, Side};
 use crate::report::number;
 
-/// The most trends of facts about columns.
+/// The most trends of facts about columns; of many nights fewer, so that the page stays small.
 const COLUMN_TRENDS: usize = 20;
+const LONG_TRENDS: usize = 10;
+
+/// From so many nights on trends are long.
+const MANY_NIGHTS: usize = 120;
 
 /// Facts about the whole: (section, metric, name, side of trouble, whether it is one of the model).
 const FACTS: [(&str, &str, &str, Side, bool); 16] = [
@@ -336,11 +340,13 @@ fn key_facts(facts: &[Controlled], calendar: &Calendar) -> Section {
 }
 
 fn column_facts(columns: &[Controlled], calendar: &Calendar) -> Section {
-    let mut all = blocks(columns.iter().take(COLUMN_TRENDS), calendar);
-    if columns.len() > COLUMN_TRENDS {
-        let more = counted(columns.len() - COLUMN_TRENDS, "more fact");
+    let is_long = calendar.labels.len() > MANY_NIGHTS;
+    let shown = if is_long { LONG_TRENDS } else { COLUMN_TRENDS };
+    let mut all = blocks(columns.iter().take(shown), calendar);
+    if columns.len() > shown {
+        let more = counted(columns.len() - shown, "more fact");
         all.push(Block::Note(format!(
-            "{more} of columns are within their usual range."
+            "{more} of columns are not shown; the report files have all of them."
         )));
     }
     let outside = columns

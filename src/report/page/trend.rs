@@ -10,6 +10,9 @@ use crate::monitor::control::{Control, Observation, Side, control};
 /// The height of a chart in pixels.
 const HEIGHT: u32 = 72;
 
+/// The most points of a line of limits.
+const LIMIT_POINTS: usize = 70;
+
 /// How far beyond the usual range the chart reaches, in widths of the range.
 const MARGIN: f64 = 1.5;
 
@@ -196,9 +199,10 @@ impl Controlled {
         let mut chart = Chart::new(HEIGHT, label);
         let nights = 0..calendar.labels.len();
         // Lines break where nights have no value or no limits.
-        let runs = |has: &dyn Fn(usize) -> Option<f64>| {
+        let runs = |has: &dyn Fn(usize) -> Option<f64>, step: usize| {
             let mut runs: Vec<Vec<[f64; 2]>> = vec![Vec::new()];
-            for night in nights.clone() {
+            let is_drawn = |night: &usize| night % step == 0 || night + 1 == nights.len();
+            for night in nights.clone().filter(is_drawn) {
                 match (has(night), runs.last_mut()) {
                     (Some(value), Some(run)) => run.push([calendar.at(night), inside(value)]),
                     (None, Some(run)) if !run.is_empty() => runs.push(Vec::new()),
@@ -207,11 +211,13 @@ impl Controlled {
             }
             runs
         };
-        let lines = |has: &dyn Fn(usize) -> Option<f64>| {
-            runs(has).into_iter().map(line).collect::<String>()
+        let lines = |has: &dyn Fn(usize) -> Option<f64>, step: usize| {
+            runs(has, step).into_iter().map(line).collect::<String>()
         };
-        let high = runs(&|night| Some(self.controls[night]?.high()));
-        let low = runs(&|night| Some(self.controls[night]?.low()));
+        // Limits move slowly: over many nights a point of them every few nights is enough.
+        let step = nights.len().div_ceil(LIMIT_POINTS).max(1);
+        let high = runs(&|night| Some(self.controls[night]?.high()), step);
+        let low = runs(&|night| Some(self.controls[night]?.low()), step);
         let bands = high.into_iter().zip(low).filter(|(high, _)| high.len() > 1);
         let bands: String = bands
             .map(|(high, mut low)| {
@@ -223,9 +229,15 @@ impl Controlled {
             [100.0, 100.0],
             &[
                 ("fb", bands),
-                ("md", lines(&|night| Some(self.controls[night]?.median))),
-                ("md2", lines(&|night| Some(self.controls[night]?.average))),
-                ("ln", lines(&|night| self.value(night))),
+                (
+                    "md",
+                    lines(&|night| Some(self.controls[night]?.median), step),
+                ),
+                (
+                    "md2",
+                    lines(&|night| Some(self.controls[night]?.average), step),
+                ),
+                ("ln", lines(&|night| self.value(night), 1)),
             ],
         );
         for night in nights.clone().filter(|night| calendar.failed[*night]) {
