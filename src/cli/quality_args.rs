@@ -17,8 +17,8 @@ pub struct QualityArgs {
     ///
     /// Short forms, which null passes: `not_null(COLUMN)`, `range(age, 0, 120)` (`*` is open),
     /// `set(region, 'north', 'south')`, `pattern(code, '^[A-Z]+$')`, `length(code, 1, 30)`,
-    /// `type(visits, integer)`. Of the whole table: `unique(id)` (estimated in 4 KiB),
-    /// `unique(id, exact)`, `fresh(day, 26h)`, `row_count(1000, *)`.
+    /// `type(visits, integer)`. Of the whole table: `unique(id)` (an estimate
+    /// beyond 100,000 values), `unique(id, exact)`, `fresh(day, 26h)`, `row_count(1000, *)`.
     #[arg(
         long,
         value_name = "RULE",

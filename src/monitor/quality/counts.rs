@@ -16,6 +16,9 @@ use crate::statistics::bytes::{Reader, Writer};
 use crate::statistics::distinct::Distinct;
 use crate::statistics::hash;
 
+/// Up to so many distinct values `unique` counts exactly: their hashes take 4 MB at most.
+const MAX_FEW: usize = 100_000;
+
 /// What a key takes in a set of keys that is up to half empty.
 const KEY_BYTES: u64 = 40;
 
@@ -31,6 +34,8 @@ pub(super) enum Counts {
     Distinct {
         tested: u64,
         distinct: Distinct,
+        /// The hashes of all values, while they are few.
+        few: Option<HashSet<u128>>,
     },
     Keys {
         tested: u64,
@@ -63,6 +68,7 @@ impl Counts {
             } => Self::Distinct {
                 tested: 0,
                 distinct: Distinct::default(),
+                few: Some(HashSet::new()),
             },
             Ask::Unique { is_exact: true, .. } => Self::Keys {
                 tested: 0,
@@ -99,9 +105,17 @@ impl Counts {
                 *failed += met.false_count() as u64;
                 *examples = first_failures(met, rules.example_count(), portion);
             }
-            (Self::Distinct { tested, distinct }, Ask::Unique { column, .. }) => {
+            (
+                Self::Distinct {
+                    tested,
+                    distinct,
+                    few,
+                },
+                Ask::Unique { column, .. },
+            ) => {
                 *tested += each_hash(&rules.column(portion.rows, column)?, |hash| {
                     distinct.add(hash);
+                    add_to_few(few, hash);
                     Ok(())
                 })?;
             }
@@ -139,14 +153,23 @@ impl Counts {
                 examples.extend(more_examples.iter().take(free).cloned());
             }
             (
-                Self::Distinct { tested, distinct },
+                Self::Distinct {
+                    tested,
+                    distinct,
+                    few,
+                },
                 Self::Distinct {
                     tested: more,
                     distinct: other,
+                    few: more_few,
                 },
             ) => {
                 *tested += more;
                 distinct.merge(other);
+                match more_few {
+                    Some(hashes) => hashes.iter().for_each(|hash| add_to_few(few, *hash)),
+                    None => *few = None,
+                }
             }
             (
                 Self::Keys { tested, keys },
@@ -186,19 +209,19 @@ impl Counts {
                 writer.integer(examples.len() as u64);
                 examples.iter().for_each(|example| writer.text(example));
             }
-            Self::Distinct { tested, distinct } => {
+            Self::Distinct {
+                tested,
+                distinct,
+                few,
+            } => {
                 writer.integer(*tested);
                 distinct.write(writer);
+                writer.integer(u64::from(few.is_some()));
+                few.iter().for_each(|hashes| write_hashes(hashes, writer));
             }
             Self::Keys { tested, keys } => {
                 writer.integer(*tested);
-                let mut hashes: Vec<u128> = keys.hashes.iter().copied().collect();
-                hashes.sort_unstable();
-                writer.integer(hashes.len() as u64);
-                for hash in hashes {
-                    writer.integer(hash as u64);
-                    writer.integer((hash >> 64) as u64);
-                }
+                write_hashes(&keys.hashes, writer);
             }
             Self::Newest { tested, newest } => {
                 writer.integer(*tested);
@@ -225,16 +248,22 @@ impl Counts {
                     examples,
                 })?
             }
-            Self::Distinct { .. } => Self::Distinct {
-                tested: reader.count()?,
-                distinct: Distinct::read(reader)?,
-            },
+            Self::Distinct { .. } => {
+                let (tested, distinct) = (reader.count()?, Distinct::read(reader)?);
+                let few = match reader.integer()? {
+                    0 => None,
+                    _ => Some(read_hashes(reader)?.into_iter().collect()),
+                };
+                Self::Distinct {
+                    tested,
+                    distinct,
+                    few,
+                }
+            }
             Self::Keys { .. } => {
-                let (tested, count) = (reader.count()?, reader.length()?);
+                let tested = reader.count()?;
                 let mut keys = Keys::default();
-                for _ in 0..count {
-                    let low = reader.integer()?;
-                    let hash = u128::from(reader.integer()?) << 64 | u128::from(low);
+                for hash in read_hashes(reader)? {
                     keys.add(hash).ok()?;
                 }
                 Self::Keys { tested, keys }
@@ -252,6 +281,37 @@ impl Counts {
     }
 }
 
+/// Adds a hash while there are few; whether there are depends on the values alone.
+fn add_to_few(few: &mut Option<HashSet<u128>>, hash: u128) {
+    if let Some(hashes) = few {
+        hashes.insert(hash);
+        if hashes.len() > MAX_FEW {
+            *few = None;
+        }
+    }
+}
+
+/// Writes hashes in rising order.
+fn write_hashes(hashes: &HashSet<u128>, writer: &mut Writer) {
+    let mut hashes: Vec<u128> = hashes.iter().copied().collect();
+    hashes.sort_unstable();
+    writer.integer(hashes.len() as u64);
+    for hash in hashes {
+        writer.integer(hash as u64);
+        writer.integer((hash >> 64) as u64);
+    }
+}
+
+fn read_hashes(reader: &mut Reader) -> Option<Vec<u128>> {
+    let count = reader.length()?;
+    let mut hashes = Vec::new();
+    for _ in 0..count {
+        let low = u128::from(reader.integer()?);
+        hashes.push(u128::from(reader.integer()?) << 64 | low);
+    }
+    Some(hashes)
+}
+
 impl Keys {
     fn add(&mut self, hash: u128) -> Result<()> {
         if !self.hashes.insert(hash) {
@@ -264,8 +324,8 @@ impl Keys {
         }
         let refused = |error: Error| {
             error.hint(
-                "`unique(COLUMN)` estimates in 4 KiB; `unique(COLUMN, exact)` holds every value's \
-                 hash: give it more `--memory`",
+                "`unique(COLUMN)` estimates beyond 100,000 values; `unique(COLUMN, exact)` holds \
+                 the hash of every value: give it more `--memory`",
             )
         };
         let what = "the values of a column that must be unique";
@@ -323,4 +383,63 @@ fn values_of(rows: &RecordBatch, row: usize) -> String {
     }
     let start: String = all.chars().take(EXAMPLE_LENGTH).collect();
     format!("{start}…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(values: std::ops::Range<u128>) -> Counts {
+        let (mut distinct, mut few) = (Distinct::default(), Some(HashSet::new()));
+        for value in values.clone() {
+            let hash = hash::of_bytes(&value.to_le_bytes());
+            distinct.add(hash);
+            add_to_few(&mut few, hash);
+        }
+        Counts::Distinct {
+            tested: (values.end - values.start) as u64,
+            distinct,
+            few,
+        }
+    }
+
+    fn bytes(counts: &Counts) -> Vec<u8> {
+        let mut writer = Writer::default();
+        counts.write(&mut writer);
+        writer.into_bytes()
+    }
+
+    #[test]
+    fn few_values_are_counted_exactly_whatever_the_parts() {
+        let most = MAX_FEW as u128;
+        for (first, second, is_exact) in [
+            (0..most / 2, most / 4..most, true),
+            (0..most, 0..most, true),
+            (0..most, 1..most + 1, false),
+            (0..most + 1, 0..1, false),
+        ] {
+            let whole = bytes(&counted(0..first.end.max(second.end)));
+            let mut merged = counted(first.clone());
+            merged.merge(&counted(second.clone()), 0).unwrap();
+            let mut other_way = counted(second);
+            other_way.merge(&counted(first), 0).unwrap();
+            assert_eq!(bytes(&merged), bytes(&other_way));
+            let Counts::Distinct { few, distinct, .. } = &merged else {
+                unreachable!()
+            };
+            assert_eq!(few.is_some(), is_exact);
+            // But for the number of values, what two parts saw is what one pass sees.
+            let one_pass = Counts::read(&merged, &mut Reader::new(&whole)).unwrap();
+            let Counts::Distinct {
+                few: expected,
+                distinct: of_one_pass,
+                ..
+            } = &one_pass
+            else {
+                unreachable!()
+            };
+            assert_eq!(few, expected);
+            assert_eq!(distinct, of_one_pass);
+        }
+    }
 }

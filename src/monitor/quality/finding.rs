@@ -93,7 +93,20 @@ fn finding(rule: &Rule, counts: &Counts, rows_in: u64, seconds_now: u64) -> Find
     let mut undecided = false;
     let (tested, failed) = match (counts, &rule.ask) {
         (Counts::Row { tested, failed, .. }, _) => (*tested, *failed),
-        (Counts::Distinct { tested, distinct }, _) => {
+        (
+            Counts::Distinct {
+                tested,
+                few: Some(hashes),
+                ..
+            },
+            _,
+        ) => (*tested, tested - hashes.len() as u64),
+        (
+            Counts::Distinct {
+                tested, distinct, ..
+            },
+            _,
+        ) => {
             is_estimate = !distinct.is_exact();
             let estimate = distinct.estimate();
             let repeated = (*tested as f64 - estimate).max(0.0).round() as u64;
