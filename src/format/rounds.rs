@@ -11,6 +11,15 @@ use crate::error::{Error, Result};
 /// The name of the fact that is there only where fewer trees are used than the file holds.
 pub const ROUNDS_USED: &str = "rounds_used";
 
+/// The facts about a model's rounds in a list of facts, for a file that holds the model in
+/// something else.
+pub(super) fn of_facts(facts: Vec<(String, String)>) -> impl Iterator<Item = (String, String)> {
+    const OWN: [&str; 4] = ["trees", "rounds", "best_iteration", ROUNDS_USED];
+    facts
+        .into_iter()
+        .filter(|(name, _)| OWN.contains(&name.as_str()))
+}
+
 /// The boosting rounds of a model file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rounds {

@@ -413,9 +413,11 @@ fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
         .iter()
         .any(|file| same_file(&file.path, target))
     {
-        return Err(Error::usage("the output is one of the inputs")
-            .at_path(target)
-            .hint(hint));
+        return Err(
+            Error::usage("a file that the run would write is one of the inputs")
+                .at_path(target)
+                .hint(hint),
+        );
     }
     let is_inside = matches!((canonical(directory_of(target)), canonical(model)),
         (Ok(directory), Ok(model))

@@ -291,7 +291,7 @@ fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
                     .at_path(path);
             Err(error.hint(
                 "results are files, which take their names when they are whole: choose another \
-                 name",
+                 name, or `none` for a report that is not needed",
             ))
         }
         Ok(_) if overwrite => Ok(()),

@@ -262,3 +262,17 @@ fn an_old_estimator_gives_its_own_labels_and_missing_value() {
         .collect();
     assert_eq!(labels, ["no", "yes", "yes"], "{text}");
 }
+
+#[test]
+fn fewer_trees_of_a_booster_in_a_pickle_show_too() {
+    for name in ["sklearn_1_9_1_xgb_two", "sklearn_1_9_1_lgbm_three"] {
+        let room = case(name, "model.joblib");
+        let line = "score --model model.joblib rows.parquet --output out.parquet --trees 1";
+        let run = room.tallow(line).ok();
+        assert!(run.stderr.contains("rounds used"), "{name}: {run}");
+        let inspected = room.tallow("inspect out.report.pq").ok();
+        assert!(inspected.stdout.contains("rounds used"), "{inspected}");
+        let inspected = room.tallow("inspect model.joblib --trees 1").ok();
+        assert!(inspected.stdout.contains("rounds_used"), "{inspected}");
+    }
+}

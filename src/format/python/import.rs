@@ -8,7 +8,7 @@ use super::{archive, skops};
 use crate::error::{Error, Kind, Result};
 use crate::format::importer::{Artefact, FileImporter, ImportOptions, has_extension};
 use crate::format::inert::inert;
-use crate::format::sklearn;
+use crate::format::{rounds, sklearn};
 use crate::model::LoadedModel;
 
 /// The importer of pickles, joblib and skops files.
@@ -51,7 +51,7 @@ impl FileImporter for Python {
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
         let document = read(Bytes::copy_from_slice(&artefact.bytes))?;
-        let description = describe(&document);
+        let mut description = describe(&document);
         if let Err(error) = document.calls.refuse() {
             // Functions as code only stop who would run them: the rest can be looked at.
             if options.for_inspection && document.calls.are_functions() {
@@ -60,10 +60,14 @@ impl FileImporter for Python {
             return Err(error);
         }
         match translate(&document, options) {
-            Ok(loaded) => Ok(LoadedModel {
-                description,
-                ..loaded
-            }),
+            Ok(mut loaded) => {
+                let own = std::mem::take(&mut loaded.description.facts);
+                description.facts.extend(rounds::of_facts(own));
+                Ok(LoadedModel {
+                    description,
+                    ..loaded
+                })
+            }
             Err(error) if options.for_inspection && error.kind() == Kind::Contract => {
                 Ok(inert("python", description, 0, &error))
             }

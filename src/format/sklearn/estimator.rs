@@ -65,6 +65,7 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
     inputs.bound_by(&columns, &engine);
     let input_count = inputs.len();
     let has_texts = inputs.has_texts();
+    let facts = inputs.take_facts();
     let (contract, parts) = inputs.into_parts();
     let model = Columnar::new(input_count, parts, Part::new(columns, engine));
     let outcome = Outcome { task, link };
@@ -75,7 +76,10 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
         model: TrainedModel::numeric(model),
         contract,
         outcome,
-        description: Description::default(),
+        description: Description {
+            facts,
+            ..Description::default()
+        },
     })
 }
 

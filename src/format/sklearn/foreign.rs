@@ -189,7 +189,8 @@ pub(super) fn finish(
     let Some(library) = library(object) else {
         return Ok(None);
     };
-    let loaded = import(object, library, &ImportOptions::default())?;
+    let mut loaded = import(object, library, &ImportOptions::default())?;
+    inputs.note(std::mem::take(&mut loaded.description.facts));
     let inputs_read = &loaded.contract.inputs;
     same_count(object, inputs_read.len(), columns.len())?;
     inputs.allow_infinity(columns);

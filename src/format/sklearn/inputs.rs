@@ -69,6 +69,8 @@ pub(super) struct Inputs {
     translator: Translator,
     /// Transformers that were translated.
     visits: usize,
+    /// What models of other libraries say of themselves.
+    facts: Vec<(String, String)>,
 }
 
 impl Inputs {
@@ -96,7 +98,20 @@ impl Inputs {
             has_texts: false,
             translator,
             visits: 0,
+            facts: Vec::new(),
         }
+    }
+
+    /// Notes what a model of another library says of itself; of several, the first.
+    pub(super) fn note(&mut self, facts: Vec<(String, String)>) {
+        if self.facts.is_empty() {
+            self.facts = facts;
+        }
+    }
+
+    /// What a model of another library said of itself.
+    pub(super) fn take_facts(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.facts)
     }
 
     /// The columns that an estimator reads, and what it computes of them.
