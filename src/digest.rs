@@ -4,8 +4,8 @@
 //! the one of several files, and a writer that takes one of all that passes; one of a model is
 //! taken on a thread of its own while the model is read. It must not know what was digested.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -51,8 +51,8 @@ pub struct FilesDigest {
 
 impl FilesDigest {
     /// The next file.
-    pub fn add(&mut self, name: &Path, bytes: &[u8]) {
-        self.digest.update(name.as_os_str().as_encoded_bytes());
+    pub fn add(&mut self, name: &OsStr, bytes: &[u8]) {
+        self.digest.update(name.as_encoded_bytes());
         self.digest.update(Sha256::digest(bytes));
         self.byte_count += bytes.len() as u64;
     }

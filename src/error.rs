@@ -5,8 +5,8 @@
 //! [`crate::contract`].
 
 use std::error::Error as StdError;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::{Path, PathBuf};
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -60,9 +60,9 @@ impl Kind {
 
 /// Where something went wrong; every part is optional, and all that are known are shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Location {
+pub struct Position {
     /// The file or directory.
-    pub path: Option<PathBuf>,
+    pub path: Option<OsString>,
     /// The row, counted from 1 within the file, the header of a CSV file not counted.
     pub row: Option<u64>,
     /// The column's name.
@@ -71,7 +71,7 @@ pub struct Location {
     pub node: Option<String>,
 }
 
-impl fmt::Display for Location {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
             self.path
@@ -92,7 +92,7 @@ impl fmt::Display for Location {
 struct Parts {
     kind: Kind,
     message: String,
-    location: Location,
+    location: Position,
     source: Option<Box<dyn StdError + Send + Sync>>,
     hint: Option<String>,
 }
@@ -109,7 +109,7 @@ impl Error {
         Self(Box::new(Parts {
             kind,
             message: message.into(),
-            location: Location::default(),
+            location: Position::default(),
             source: None,
             hint: None,
         }))
@@ -148,7 +148,7 @@ impl Error {
 
     /// Names the file or directory, unless one is named already.
     #[must_use]
-    pub fn at_path(mut self, path: impl AsRef<Path>) -> Self {
+    pub fn at_path(mut self, path: impl AsRef<OsStr>) -> Self {
         self.0
             .location
             .path
@@ -158,7 +158,7 @@ impl Error {
 
     /// Names another path, where `change` has one for the path that is named.
     #[must_use]
-    pub fn map_path(mut self, change: impl FnOnce(&Path) -> Option<PathBuf>) -> Self {
+    pub fn map_path(mut self, change: impl FnOnce(&OsStr) -> Option<OsString>) -> Self {
         let location = &mut self.0.location;
         if let Some(path) = location.path.as_deref().and_then(change) {
             location.path = Some(path);
@@ -229,7 +229,7 @@ impl Error {
 
     /// Where it went wrong.
     #[must_use]
-    pub fn location(&self) -> &Location {
+    pub fn location(&self) -> &Position {
         &self.0.location
     }
 

@@ -69,6 +69,7 @@ impl Interrupt {
 mod tests {
     use super::*;
     use crate::output::checkpoint::sha256_of;
+    use crate::storage::Location;
 
     #[test]
     fn a_signal_stops_what_looks_at_the_note() {
@@ -76,14 +77,19 @@ mod tests {
         let interrupt = Interrupt::new(Arc::clone(&signal));
         let file = tempfile::NamedTempFile::new().unwrap();
         std::io::Write::write_all(&mut file.as_file(), b"some bytes").unwrap();
-        assert!(interrupt.check().is_ok() && sha256_of(file.path(), &interrupt).is_ok());
+        assert!(
+            interrupt.check().is_ok()
+                && sha256_of(&Location::from(file.path()), &interrupt).is_ok()
+        );
         signal.store(15, Ordering::Relaxed);
         assert_eq!(
             (interrupt.came(), interrupt.check().unwrap_err().kind()),
             (Some(15), Kind::Signal(15))
         );
         assert_eq!(
-            sha256_of(file.path(), &interrupt).unwrap_err().kind(),
+            sha256_of(&Location::from(file.path()), &interrupt)
+                .unwrap_err()
+                .kind(),
             Kind::Signal(15),
             "also in the middle of a file"
         );

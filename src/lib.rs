@@ -36,11 +36,10 @@
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
 //! | [`memory`] | how much may others make us hold? | [`memory::Pool`], [`memory::Reservation`] |
-//! | [`storage`] | how do files appear whole or not at all? | [`storage::PendingFile`], [`storage::Lock`] |
+//! | [`storage`] | how do files appear whole or not at all? | [`storage::Location`], [`storage::PendingFile`], [`storage::Lock`] |
 //! | [`digest`] | how is a digest written? | |
 //! | [`background`] | what is worked out while something else is? | |
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
-//! | [`path_text`] | how is a path written where only text can stand? | |
 //! | [`timestamp`] | which time does a text mean? | |
 //! | [`count`] | how is a number of things told? | |
 //! | [`escape`] | how is text from data shown safely? | |
@@ -157,8 +156,6 @@ pub mod timestamp;
 pub mod background;
 
 pub mod interrupt;
-
-pub mod path_text;
 
 pub mod count;
 

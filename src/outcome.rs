@@ -168,8 +168,15 @@ impl Task {
     /// Sets the least probability that is called positive.
     ///
     /// # Errors
-    /// A usage error if there are no two classes, or no probability of theirs.
+    /// A usage error if it is not a probability, if there are no two classes, or no probability of
+    /// theirs.
     pub fn set_threshold(&mut self, requested: f64) -> Result<()> {
+        if !(0.0..=1.0).contains(&requested) {
+            return Err(
+                Error::usage(format!("a threshold of `{requested}` is not a probability"))
+                    .hint("write a number from 0 to 1"),
+            );
+        }
         match self {
             Self::Binary { threshold, .. } => *threshold = requested,
             Self::Uncertain(uncertain) => return uncertain.own.set_threshold(requested),

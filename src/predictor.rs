@@ -5,7 +5,6 @@
 //! reports or threads: a predictor scores on the caller's thread, and any number of threads may
 //! share one.
 
-use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
@@ -27,6 +26,7 @@ use crate::pipeline::selection::Selection;
 use crate::plan::text;
 use crate::query::Derived;
 use crate::request::text::TextModel;
+use crate::storage::Location;
 use crate::table::dataset::Dataset;
 
 /// What rows in memory are called in messages.
@@ -103,7 +103,7 @@ impl Predictor {
     ///
     /// # Errors
     /// As `tallow score`: a file that is broken, untrusted or of no known format.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+    pub fn open(path: impl Into<Location>) -> Result<Self> {
         Self::with_options(path, PredictorOptions::default())
     }
 
@@ -112,8 +112,8 @@ impl Predictor {
     /// # Errors
     /// As [`Predictor::open`]; a usage error for a threshold that is not a probability or that the
     /// model has no use for.
-    pub fn with_options(path: impl AsRef<Path>, options: PredictorOptions) -> Result<Self> {
-        let opened = open(path.as_ref(), &options.import)?;
+    pub fn with_options(path: impl Into<Location>, options: PredictorOptions) -> Result<Self> {
+        let opened = open(&path.into(), &options.import)?;
         let identity = opened.identity();
         let OpenedModel {
             mut loaded,
@@ -121,10 +121,6 @@ impl Predictor {
             ..
         } = opened;
         if let Some(threshold) = options.threshold {
-            if !(0.0..=1.0).contains(&threshold) {
-                let message = format!("a threshold of {threshold} is not a probability");
-                return Err(Error::usage(message));
-            }
             loaded.outcome.task.set_threshold(threshold)?;
         }
         Ok(Self {
@@ -273,7 +269,7 @@ impl Bound {
 
     fn score(&self, rows: &RecordBatch) -> Result<Scored> {
         let origin = Origin {
-            path: Path::new(ORIGIN),
+            path: &Location::from(ORIGIN),
             kept_rows: None,
             first_row: 0,
         };

@@ -2,11 +2,10 @@
 //!
 //! Where the system does not tell, the answer is none; nothing is estimated.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::storage::read;
+use crate::storage::{Location, read};
 
 /// Libraries underneath keep thread pools of their own, sized by these variables. Workers are ours
 /// alone, so each of those pools gets one thread; candle, moreover, parses `/proc/cpuinfo` in every
@@ -54,8 +53,7 @@ const STATUS_LIMIT: u64 = 1 << 20;
 /// The peak resident size, in bytes.
 #[must_use]
 pub fn peak_memory_bytes() -> Option<u64> {
-    let status =
-        String::from_utf8(read(Path::new("/proc/self/status"), STATUS_LIMIT).ok()?).ok()?;
+    let status = String::from_utf8(read("/proc/self/status", STATUS_LIMIT).ok()?).ok()?;
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -72,7 +70,7 @@ pub fn peak_memory_bytes() -> Option<u64> {
 /// The resident size now, in bytes.
 #[must_use]
 pub fn memory_bytes() -> Option<u64> {
-    let pages = String::from_utf8(read(Path::new("/proc/self/statm"), STATUS_LIMIT).ok()?).ok()?;
+    let pages = String::from_utf8(read("/proc/self/statm", STATUS_LIMIT).ok()?).ok()?;
     Some(pages.split_whitespace().nth(1)?.parse::<u64>().ok()? * PAGE_BYTES)
 }
 
@@ -82,7 +80,7 @@ const PAGE_BYTES: u64 = 4096;
 /// Seconds of processor time that all threads have used.
 #[must_use]
 pub fn processor_seconds() -> Option<f64> {
-    let stat = String::from_utf8(read(Path::new("/proc/self/stat"), STATUS_LIMIT).ok()?).ok()?;
+    let stat = String::from_utf8(read("/proc/self/stat", STATUS_LIMIT).ok()?).ok()?;
     let after_name: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |index: usize| after_name.get(index)?.parse::<f64>().ok();
     Some((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
@@ -92,7 +90,7 @@ pub fn processor_seconds() -> Option<f64> {
 /// not counted: `[read, written]`.
 #[must_use]
 pub fn bytes_moved() -> Option<[u64; 2]> {
-    let io = String::from_utf8(read(Path::new("/proc/self/io"), STATUS_LIMIT).ok()?).ok()?;
+    let io = String::from_utf8(read("/proc/self/io", STATUS_LIMIT).ok()?).ok()?;
     let count = |name: &str| {
         let line = io.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().parse::<u64>().ok()
@@ -121,15 +119,16 @@ impl EnergyCounters {
     /// The counters now; none where the kernel has none or does not let this user read them.
     #[must_use]
     pub fn now() -> Option<Self> {
-        Self::below(Path::new(POWER_ZONES))
+        Self::below(POWER_ZONES)
     }
 
-    fn below(root: &Path) -> Option<Self> {
+    fn below(root: impl Into<Location>) -> Option<Self> {
+        let root: Location = root.into();
         let mut counters = Vec::new();
         for package in 0..MAX_PACKAGES {
             let zone = root.join(format!("intel-rapl:{package}"));
             let text = |file: &str| {
-                let bytes = read(&zone.join(file), STATUS_LIMIT).ok()?;
+                let bytes = read(zone.join(file), STATUS_LIMIT).ok()?;
                 Some(String::from_utf8(bytes).ok()?.trim().to_owned())
             };
             let Some(name) = text("name") else { break };
@@ -199,7 +198,7 @@ pub fn since_1970() -> Duration {
 /// else process id and time.
 #[must_use]
 pub fn unique_text() -> String {
-    let random = read(Path::new("/proc/sys/kernel/random/uuid"), STATUS_LIMIT)
+    let random = read("/proc/sys/kernel/random/uuid", STATUS_LIMIT)
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok());
     random.unwrap_or_else(|| format!("{} {}", std::process::id(), since_1970().as_nanos()))
@@ -208,7 +207,7 @@ pub fn unique_text() -> String {
 /// The name of this machine.
 #[must_use]
 pub fn host_name() -> Option<String> {
-    let name = read(Path::new("/proc/sys/kernel/hostname"), STATUS_LIMIT).ok()?;
+    let name = read("/proc/sys/kernel/hostname", STATUS_LIMIT).ok()?;
     let name = String::from_utf8(name).ok()?.trim().to_owned();
     (!name.is_empty()).then_some(name)
 }

@@ -7,7 +7,6 @@ use super::page::Page;
 use super::run_events::{BINDING, bound_object};
 use crate::count::counted;
 use crate::monitor::quality::{self, Verdict};
-use crate::path_text;
 use crate::plan::replay::Replay;
 use crate::process;
 use crate::report::text::ignored_text;
@@ -168,12 +167,12 @@ pub(super) fn object(found: &Found) -> Json {
         "threads": job.threads,
         "estimated_memory_bytes": estimated_bytes,
         "warnings": plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "ignored_files": plan.ignored.iter().map(|path| path_text::text(path)).collect::<Vec<_>>(),
+        "ignored_files": plan.ignored.iter().map(|path| path.text()).collect::<Vec<_>>(),
         "bad_files": plan.bad_files.iter()
-            .map(|file| json!({"path": path_text::text(&file.path), "reason": file.reason}))
+            .map(|file| json!({"path": file.path.text(), "reason": file.reason}))
             .collect::<Vec<_>>(),
         "inputs": job.dataset.files.iter().map(|file| json!({
-            "path": path_text::text(&file.path), "format": file.format,
+            "path": file.path.text(), "format": file.format,
             "rows": file.table.row_count(), "row_groups": file.table.row_group_count(),
             "bytes": file.table.identity().byte_count()
         })).collect::<Vec<_>>(),

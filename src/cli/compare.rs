@@ -15,7 +15,7 @@ use crate::run::ending::Failure;
 pub(super) fn run(args: CompareArgs, console: &Console) -> Result<(), Failure> {
     let interrupt = signal::watch(console)?;
     let request = args.into();
-    let compared = compare(&request, &std::env::temp_dir(), &interrupt)?;
+    let compared = compare(&request, &std::env::temp_dir().into(), &interrupt)?;
     let mut object = sections(&compared.facts);
     object.insert("status".to_owned(), json!("done"));
     if !compared.found.moved.is_empty() {

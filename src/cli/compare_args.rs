@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::locations;
 use super::evaluate_args::TaskArg;
 use super::rows_args::DialectArgs;
 use crate::monitor::compare::Question;
 use crate::request::compare::Compare;
+use crate::storage::Location;
 
 /// `tallow compare`
 ///
@@ -139,11 +141,11 @@ impl From<CompareArgs> for Compare {
             text,
         } = args;
         let question = Question {
-            first,
-            second,
+            first: first.into(),
+            second: second.into(),
             key,
             label,
-            labels,
+            labels: locations(labels),
             by,
             positive,
             task: task.map(Into::into),
@@ -158,7 +160,7 @@ impl From<CompareArgs> for Compare {
         Self {
             question,
             gate,
-            output,
+            output: output.map(Location::from),
             overwrite,
             text: text.into(),
         }

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::locations;
 use super::rows_args::DialectArgs;
 use crate::request::comparison::{Comparison, Profiling};
+use crate::storage::Location;
 
 /// `tallow profile`
 ///
@@ -64,8 +66,8 @@ impl From<ProfileArgs> for Profiling {
             text,
         } = args;
         Self {
-            inputs,
-            output,
+            inputs: locations(inputs),
+            output: output.into(),
             overwrite,
             text: text.into(),
         }
@@ -84,11 +86,11 @@ impl From<DriftArgs> for Comparison {
             text,
         } = args;
         Self {
-            baseline,
-            current,
+            baseline: baseline.into(),
+            current: current.into(),
             max_js,
             max_ks,
-            output,
+            output: output.map(Location::from),
             overwrite,
             text: text.into(),
         }

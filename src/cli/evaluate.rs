@@ -1,7 +1,6 @@
 //! `tallow evaluate`: predictions against labels.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use serde_json::{Map, json};
 
@@ -22,7 +21,7 @@ use crate::report::renderer::{Detail, Report};
 use crate::report::{Fact, evaluation};
 use crate::request::evaluation::Evaluation as Request;
 use crate::run::arms::{self, Arm, Ranking, Reading};
-use crate::storage::{PendingFile, directory_of};
+use crate::storage::{Location, PendingFile};
 use crate::table::ReadOptions;
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
@@ -31,9 +30,9 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
     let request = checked(args.into())?;
     let options = dialect_options(&request.text, &[])?;
     let interrupt = signal::watch(console)?;
-    let output = request.output.as_deref();
+    let output = request.output.as_ref();
     let started_at = process::now();
-    let directory = output.map_or_else(std::env::temp_dir, |path| directory_of(path).to_owned());
+    let directory = output.map_or_else(|| std::env::temp_dir().into(), Location::directory);
     let found = evaluate(
         &request.question,
         &options,
@@ -104,7 +103,7 @@ fn ranking(
     request: &Request,
     found: &Evaluation,
     options: &ReadOptions,
-    directory: &Path,
+    directory: &Location,
     interrupt: &Interrupt,
 ) -> Result<Option<Ranking>> {
     if request.arm.is_empty() {
@@ -155,12 +154,12 @@ fn checked(mut request: Request) -> Result<Request> {
     }
     let mut inputs = [&question.predictions[..], &question.labels].concat();
     inputs.extend(request.arm.iter().map(|text| arms::parse(text).path));
-    if let Some(path) = request.output.as_deref() {
+    if let Some(path) = request.output.as_ref() {
         OutputFormat::of_name(path)?;
         refuse_taken(path, request.overwrite, &inputs)?;
     }
-    if let Some(path) = request.save_reference.as_deref() {
-        let others: Vec<PathBuf> = inputs.into_iter().chain(request.output.clone()).collect();
+    if let Some(path) = request.save_reference.as_ref() {
+        let others: Vec<Location> = inputs.into_iter().chain(request.output.clone()).collect();
         refuse_taken(path, request.overwrite, &others)?;
     }
     Ok(request)

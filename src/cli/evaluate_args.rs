@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::args::locations;
 use super::rows_args::DialectArgs;
 use crate::monitor::evaluate::{Question, Task};
 use crate::request::evaluation::Evaluation;
+use crate::storage::Location;
 
 /// `tallow evaluate`
 ///
@@ -177,9 +179,9 @@ impl From<EvaluateArgs> for Evaluation {
             text,
         } = args;
         let question = Question {
-            predictions,
+            predictions: locations(predictions),
             label,
-            labels,
+            labels: locations(labels),
             key,
             by,
             positive,
@@ -194,10 +196,10 @@ impl From<EvaluateArgs> for Evaluation {
         };
         Self {
             question,
-            output,
+            output: output.map(Location::from),
             arm,
             metric,
-            save_reference,
+            save_reference: save_reference.map(Location::from),
             overwrite,
             text: text.into(),
         }

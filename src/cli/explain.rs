@@ -20,7 +20,7 @@ pub(super) fn run(args: ExplainArgs, console: &Console) -> Result<()> {
         max_rows,
     } = args;
     let asked = Explain {
-        directory,
+        directory: directory.into(),
         row,
         filter,
         max_rows: max_rows.max(1),

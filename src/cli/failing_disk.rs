@@ -15,7 +15,7 @@ use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{PartRecord, sha256_of};
 use crate::output::names::SUCCESS;
 use crate::output::publication::Manifest;
-use crate::storage::{Failure, Ordered};
+use crate::storage::{Failure, Location, Ordered};
 
 /// Files by their path.
 pub(super) type Tree = BTreeMap<PathBuf, Vec<u8>>;
@@ -232,9 +232,11 @@ pub(super) fn check_dataset(out: &Path, _versions: &[Tree], index: &str) {
     if !directory.join(SUCCESS).exists() {
         return;
     }
-    let manifest = Manifest::find(&directory).unwrap().unwrap();
+    let manifest = Manifest::find(&Location::from(&directory))
+        .unwrap()
+        .unwrap();
     assert!(
-        manifest.is_whole(&directory).unwrap(),
+        manifest.is_whole(&Location::from(&directory)).unwrap(),
         "{index}: `_SUCCESS` without all files"
     );
     for file in manifest
@@ -244,7 +246,11 @@ pub(super) fn check_dataset(out: &Path, _versions: &[Tree], index: &str) {
         .chain(&manifest.report)
     {
         assert_eq!(
-            sha256_of(&directory.join(&file.path), &Interrupt::default()).unwrap(),
+            sha256_of(
+                &Location::from(&directory.join(&file.path)),
+                &Interrupt::default()
+            )
+            .unwrap(),
             file.sha256,
             "{index}: {}",
             file.path

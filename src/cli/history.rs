@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::args::locations;
 use super::console::Console;
 use super::page::Page;
 use super::record_args::LogArgs;
@@ -11,7 +12,7 @@ use crate::report::history::RecordedRun;
 use crate::run::history::runs;
 
 pub(super) fn run(args: &LogArgs, console: &Console) -> Result<()> {
-    let runs = runs(&args.paths)?;
+    let runs = runs(&locations(args.paths.clone()))?;
     if console.is_json() {
         let runs = serde_json::to_value(&runs)
             .map_err(|error| Error::internal("runs without JSON").because(error))?;

@@ -1,8 +1,6 @@
 //! `tallow inspect`: what a path is: a model with its inputs, data with its columns, a report with
 //! what it says of its run.
 
-use std::path::{Path, PathBuf};
-
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value as Json, json};
 
@@ -19,14 +17,13 @@ use crate::monitor::profile_table::is_profile;
 use crate::output::names::IDENTITY;
 use crate::output::publication::Manifest;
 use crate::package::open::{Identity, MODEL_MARKS, OpenedModel, open};
-use crate::path_text;
 use crate::plan::effect::refuse_trees;
 use crate::plan::options::tree_selection;
 use crate::plan::reading::dialect_options;
 use crate::report::renderer::{Detail, Report};
 use crate::report::stored::{StoredReport, is_report};
 use crate::report::text::rows_text;
-use crate::storage::{find, read_head};
+use crate::storage::{Location, find, read_head};
 use crate::table::csv_guess::looks_delimited;
 use crate::table::dataset::Dataset;
 use crate::table::location::{is_pattern, locate, missing};
@@ -40,6 +37,7 @@ const CATEGORIES_LISTED: usize = 6;
 
 pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     let InspectArgs { path, trees, text } = args;
+    let path = &Location::from(path);
     let reading = dialect_options(&text.clone().into(), &[])?;
     let options = ImportOptions {
         trees: tree_selection(trees.as_deref())?,
@@ -92,7 +90,7 @@ enum Shown {
     /// Lines, and the same as JSON.
     Page(Page, Json),
     /// The last of the reports in the file.
-    Report(PathBuf, Vec<StoredReport>),
+    Report(Location, Vec<StoredReport>),
 }
 
 fn show(shown: &Shown, console: &Console) -> Result<()> {
@@ -105,7 +103,7 @@ fn show(shown: &Shown, console: &Console) -> Result<()> {
 
 /// A file that a table format recognises by its content or, failing all model formats, by its name;
 /// or a directory of such files.
-fn is_data(path: &Path, is_directory: bool) -> Result<bool> {
+fn is_data(path: &Location, is_directory: bool) -> Result<bool> {
     if is_directory {
         for mark in MODEL_MARKS {
             if find(&path.join(mark))?.is_some() {
@@ -123,7 +121,7 @@ fn is_data(path: &Path, is_directory: bool) -> Result<bool> {
     recognised(path)
 }
 
-fn recognised(path: &Path) -> Result<bool> {
+fn recognised(path: &Location) -> Result<bool> {
     let head = read_head(path)?;
     let is_text_model = head.starts_with(b"tree\n") || head.trim_ascii_start().starts_with(b"{");
     let of_table = FORMATS
@@ -139,7 +137,7 @@ fn recognised(path: &Path) -> Result<bool> {
 }
 
 /// What is not a model may be text that is not a table either.
-fn neither(error: Error, path: &Path) -> Error {
+fn neither(error: Error, path: &Location) -> Error {
     let is_text = read_head(path).is_ok_and(|head| {
         std::str::from_utf8(&head[..head.len().min(1024)]).is_ok_and(|_| !head.contains(&0))
     });
@@ -212,7 +210,7 @@ fn model(opened: &OpenedModel) -> (Page, Json) {
             .map(|input| json!({"name": input.name, "kind": kind(input, usize::MAX)}))
             .collect::<Vec<_>>(),
         "artefacts": opened.artefacts.iter()
-            .map(|one| json!({"path": path_text::text(&one.path), "sha256": one.sha256,
+            .map(|one| json!({"path": one.path.text(), "sha256": one.sha256,
                 "bytes": one.byte_count}))
             .collect::<Vec<_>>(),
         "derived": opened.derived.iter()
@@ -290,7 +288,7 @@ fn kind(input: &Input, most: usize) -> String {
     }
 }
 
-fn data_or_report(path: &Path, reading: &ReadOptions) -> Result<Shown> {
+fn data_or_report(path: &Location, reading: &ReadOptions) -> Result<Shown> {
     let dataset = Dataset::open(&locate(&[path.to_owned()], false)?.files, &[], reading)?;
     match dataset.files.as_slice() {
         [file] if is_report(&dataset.schema()) => {
@@ -310,13 +308,13 @@ fn data_or_report(path: &Path, reading: &ReadOptions) -> Result<Shown> {
 }
 
 /// Shows what the last run in a report did.
-fn report(path: &Path, reports: &[StoredReport], console: &Console) -> Result<()> {
+fn report(path: &Location, reports: &[StoredReport], console: &Console) -> Result<()> {
     let last = reports
         .last()
         .ok_or_else(|| Error::internal("a report without a run"))?;
     let head = [
         ("kind", json!("report")),
-        ("path", json!(path_text::text(path))),
+        ("path", json!(path.text())),
         ("run_id", json!(last.run_id)),
         ("runs", json!(reports.len())),
     ];
@@ -331,7 +329,7 @@ fn report(path: &Path, reports: &[StoredReport], console: &Console) -> Result<()
 }
 
 /// A data set that tallow wrote: what its manifest says, then its columns.
-fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
+fn data_set(path: &Location, manifest: &Manifest) -> Result<(Page, Json)> {
     let is_whole = manifest.is_whole(path)?;
     let bytes: u64 = manifest
         .parts
@@ -385,7 +383,7 @@ fn data_set(path: &Path, manifest: &Manifest) -> Result<(Page, Json)> {
     Ok((page, object))
 }
 
-fn data(path: &Path, dataset: &Dataset) -> (Page, Json) {
+fn data(path: &Location, dataset: &Dataset) -> (Page, Json) {
     let rows = dataset.row_count();
     let groups: Option<usize> = dataset
         .files
@@ -427,7 +425,7 @@ fn data(path: &Path, dataset: &Dataset) -> (Page, Json) {
         .for_each(|(label, rendered)| page.fact(label, rendered));
     columns(&mut page, dataset);
     let object = json!({
-        "kind": "data", "path": path_text::text(path),
+        "kind": "data", "path": path.text(),
             "format": facts[1].1, "files": dataset.files.len(),
             "rows": rows, "row_groups": groups, "bytes": bytes,
         "columns": column_objects(dataset)

@@ -1,7 +1,5 @@
 //! `tallow inspect` of a profile: a line for each column, with its histogram.
 
-use std::path::Path;
-
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value as Json, json};
 
@@ -12,9 +10,9 @@ use crate::interrupt::Interrupt;
 use crate::monitor::overlay::Overlay;
 use crate::monitor::profile::{ColumnProfile, Kind, Profile};
 use crate::monitor::profile_table::profile_of;
-use crate::path_text;
 use crate::report::page::wording::value;
 use crate::report::{number, spark};
+use crate::storage::Location;
 use crate::table::ReadOptions;
 
 /// The most columns that are listed for users; JSON has them all.
@@ -27,7 +25,7 @@ const CELLS: usize = 20;
 const MAX_NAME: usize = 32;
 
 /// The page of a profile, and the same as JSON.
-pub(super) fn page(path: &Path, bytes: u64, reading: &ReadOptions) -> Result<(Page, Json)> {
+pub(super) fn page(path: &Location, bytes: u64, reading: &ReadOptions) -> Result<(Page, Json)> {
     let profile = profile_of(&[path.to_owned()], reading, &Interrupt::default())?;
     let rows = profile.columns.iter().map(|column| column.rows).max();
     let rows = rows.unwrap_or(0);
@@ -95,7 +93,7 @@ fn line(column: &ColumnProfile, width: usize) -> String {
     line.trim_end().to_owned()
 }
 
-fn object(path: &Path, profile: &Profile) -> Json {
+fn object(path: &Location, profile: &Profile) -> Json {
     let columns = profile.columns.iter().map(|column| {
         let numbers = &column.numbers;
         json!({
@@ -113,7 +111,7 @@ fn object(path: &Path, profile: &Profile) -> Json {
     });
     json!({
         "kind": "profile",
-        "path": path_text::text(path),
+        "path": path.text(),
         "columns": columns.collect::<Vec<_>>(),
     })
 }

@@ -16,9 +16,8 @@ use toml::{Table, Value};
 use crate::error::{Error, Result};
 use crate::escape::is_unsafe;
 use crate::package::manifest::line_of;
-use crate::path_text;
 use crate::request::{Request, VERSION};
-use crate::storage::read;
+use crate::storage::{Location, read};
 use crate::table::spelling::did_you_mean;
 
 /// The verbs that take a job file.
@@ -263,13 +262,11 @@ impl JobFile {
 
     /// A path from the file's directory on; `none` stays the word.
     fn path_of(&self, value: &Value) -> Option<OsString> {
-        let path = path_text::deserialize(value.clone()).ok()?;
-        let directory = self
-            .path
-            .parent()
-            .filter(|above| !above.as_os_str().is_empty());
-        let (Some(directory), true) = (directory, path.as_os_str() != "none") else {
-            return Some(path.into_os_string());
+        let path: Location = value.clone().try_into().ok()?;
+        let directory = Location::from(&self.path).parent();
+        let directory = directory.filter(|above| !above.is_empty());
+        let (Some(directory), true) = (directory, path != "none") else {
+            return Some(path.as_os_str().to_owned());
         };
         let is_pattern = path
             .to_str()
@@ -278,8 +275,12 @@ impl JobFile {
             .to_str()
             .filter(|_| is_pattern && path.is_relative())
         {
-            Some(text) => Some(Path::new(&glob::Pattern::escape(text)).join(path).into()),
-            None => Some(directory.join(path).into_os_string()),
+            Some(text) => Some(
+                Path::new(&glob::Pattern::escape(text))
+                    .join(path.as_os_str())
+                    .into(),
+            ),
+            None => Some(directory.join(path).as_os_str().to_owned()),
         }
     }
 }

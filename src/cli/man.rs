@@ -2,7 +2,6 @@
 //! output, or all of them as files.
 
 use std::io::Write;
-use std::path::Path;
 
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
@@ -12,7 +11,7 @@ use super::console::Console;
 use super::shell_args::ManArgs;
 use crate::count::counted;
 use crate::error::{Error, Result};
-use crate::storage::{PendingFile, make_directory};
+use crate::storage::{Location, PendingFile, make_directory};
 
 pub(super) fn run(args: &ManArgs, console: &Console) -> Result<()> {
     let mut command = Cli::command();
@@ -20,7 +19,7 @@ pub(super) fn run(args: &ManArgs, console: &Console) -> Result<()> {
     command.build();
     if let Some(directory) = &args.output {
         make_directory(directory)?;
-        let count = save(&command, "tallow", directory)?;
+        let count = save(&command, "tallow", &directory.into())?;
         console.print_text(&format!(
             "wrote {} to `{}`",
             counted(count, "manual page"),
@@ -51,8 +50,8 @@ fn verbs(command: &Command) -> impl Iterator<Item = &Command> {
 
 /// Writes a command's page and those of its verbs, `tallow.1`, `tallow-score.1`, …; returns how
 /// many.
-fn save(command: &Command, name: &str, directory: &Path) -> Result<usize> {
-    let mut file = PendingFile::create(&directory.join(format!("{name}.1")), true)?;
+fn save(command: &Command, name: &str, directory: &Location) -> Result<usize> {
+    let mut file = PendingFile::create(directory.join(format!("{name}.1")), true)?;
     file.write_all(&roff(command.clone())?)
         .map_err(|error| Error::failed("cannot write the manual page").because(error))?;
     file.publish(true)?;

@@ -8,7 +8,6 @@ use super::page::Page;
 use super::signal;
 use crate::count::counted;
 use crate::error::Result;
-use crate::path_text;
 use crate::request::pack::Pack;
 use crate::run::pack::{Packed, next_command, pack};
 
@@ -16,7 +15,7 @@ pub(super) fn run(args: PackArgs, console: &Console) -> Result<()> {
     let request = Pack::from(args);
     let interrupt = signal::watch(console)?;
     let packed = pack(&request, &interrupt)?;
-    let output = path_text::text(&request.output);
+    let output = request.output.text();
     if console.is_json() {
         return console.json(&json!({
             "output": output,

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::locations;
 use crate::request::pack::Pack;
+use crate::storage::Location;
 
 /// `tallow pack`
 ///
@@ -89,19 +91,19 @@ impl From<PackArgs> for Pack {
             overwrite,
         } = args;
         Self {
-            model,
-            output,
+            model: model.into(),
+            output: output.into(),
             name,
             model_version,
             features,
-            data,
-            golden,
+            data: locations(data),
+            golden: locations(golden),
             golden_rows,
             original,
             gates,
-            card,
-            sign_key,
-            certificates: certificate,
+            card: card.map(Location::from),
+            sign_key: sign_key.map(Location::from),
+            certificates: locations(certificate),
             overwrite,
         }
     }

@@ -7,6 +7,7 @@ use super::user::actor;
 use crate::error::{Error, Result};
 use crate::plan::options::seconds;
 use crate::request::registry::{RegistryCommand, RegistryRequest};
+use crate::storage::Location;
 
 impl TryFrom<RegistryArgs> for RegistryRequest {
     type Error = Error;
@@ -16,7 +17,7 @@ impl TryFrom<RegistryArgs> for RegistryRequest {
             Error::usage("no registry was given").hint("`--registry DIR`, or `TALLOW_REGISTRY`")
         })?;
         Ok(Self {
-            registry,
+            registry: registry.into(),
             actor: args.actor.unwrap_or_else(actor),
             command: args.verb.try_into()?,
         })
@@ -33,7 +34,7 @@ impl TryFrom<RegistryVerb> for RegistryCommand {
                 name,
                 reason,
             } => Self::Push {
-                package,
+                package: package.into(),
                 name,
                 reason,
             },
@@ -51,8 +52,8 @@ impl TryFrom<RegistryVerb> for RegistryCommand {
             } => Self::Promote {
                 version: target,
                 alias,
-                evaluation,
-                comparison,
+                evaluation: evaluation.map(Location::from),
+                comparison: comparison.map(Location::from),
                 gates,
                 skip_gates,
                 expect,

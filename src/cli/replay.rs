@@ -17,8 +17,8 @@ pub(super) fn run(args: ReplayArgs, console: &Console) -> Result<(), Failure> {
     let interrupt = signal::watch(console)?;
     let caller = scheduler::caller(console)?;
     let asked = Replay {
-        directory: args.directory,
-        scratch: args.scratch.unwrap_or_else(std::env::temp_dir),
+        directory: args.directory.into(),
+        scratch: args.scratch.unwrap_or_else(std::env::temp_dir).into(),
         resources: args.resources.into(),
     };
     let replayed = replay(&asked, &caller, &interrupt, listener(console))?;

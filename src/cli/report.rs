@@ -1,7 +1,6 @@
 //! `tallow report`: reports as one HTML page.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -12,12 +11,11 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::output::names;
 use crate::package::card::CARD_NAME;
-use crate::path_text;
 use crate::report::page::document::Options;
 use crate::report::page::page;
 use crate::report::stored::StoredReport;
 use crate::request::report_page::ReportPage;
-use crate::storage::{PendingFile, find, read};
+use crate::storage::{Location, PendingFile, find, read};
 use crate::table::location::{is_pattern, missing, resolve_present};
 
 /// The most bytes of a model card that are read.
@@ -56,7 +54,7 @@ pub(super) fn run(args: ReportArgs, console: &Console) -> Result<()> {
     if console.is_json() {
         return console.json(&json!({
             "status": "done",
-            "output": path_text::text(output),
+            "output": output.text(),
             "reports": reports.len(),
             "bytes": text.len(),
         }));
@@ -69,7 +67,7 @@ pub(super) fn run(args: ReportArgs, console: &Console) -> Result<()> {
 }
 
 /// The report files that an argument stands for.
-fn report_files(path: &Path) -> Result<Vec<PathBuf>> {
+fn report_files(path: &Location) -> Result<Vec<Location>> {
     let Some(found) = find(path)? else {
         if !is_pattern(path) {
             return Err(missing(path));
@@ -113,7 +111,7 @@ fn card(reports: &[StoredReport]) -> Option<String> {
         .iter()
         .filter(|report| report.text("model", "path").is_some())
         .max_by_key(started_at)?;
-    let package = Path::new(last.text("model", "path")?);
+    let package = &Location::from(last.text("model", "path")?);
     let bytes = read(&package.join(CARD_NAME), CARD_BYTES).ok()?;
     String::from_utf8(bytes).ok()
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::locations;
 use crate::request::report_page::ReportPage;
 
 /// `tallow report`
@@ -36,8 +37,8 @@ impl From<ReportArgs> for ReportPage {
             show_values,
         } = args;
         Self {
-            reports,
-            output,
+            reports: locations(reports),
+            output: output.into(),
             overwrite,
             show_values,
         }

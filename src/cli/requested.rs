@@ -4,7 +4,7 @@
 
 use super::args::{
     BindingArgs, GuardArgs, ObserverArgs, OutcomeArgs, OutputArgs, ResourceArgs, ScoreArgs,
-    WorkArgs,
+    WorkArgs, locations,
 };
 use super::quality_args::QualityArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
@@ -14,6 +14,7 @@ use crate::request::rows::{Dialect, Rows};
 use crate::request::text::TextModel;
 use crate::request::work::{Binding, Prediction, Quality, Resources, Work};
 use crate::request::{Request, VERSION};
+use crate::storage::Location;
 
 impl From<ScoreArgs> for Request {
     fn from(args: ScoreArgs) -> Self {
@@ -51,12 +52,12 @@ impl From<WorkArgs> for Work {
             resources,
         } = args;
         Self {
-            model,
-            registry,
+            model: model.into(),
+            registry: registry.map(Location::from),
             as_of,
             trust: trust.into(),
             resolved: None,
-            inputs,
+            inputs: locations(inputs),
             binding: binding.into(),
             rows: rows.into(),
             quality: quality.into(),
@@ -99,7 +100,7 @@ impl From<QualityArgs> for Quality {
         Self {
             rule,
             rule_examples,
-            reference,
+            reference: reference.map(Location::from),
             loss_column,
             is_off: false,
         }
@@ -245,17 +246,17 @@ impl From<OutputArgs> for Output {
             sign_certificate,
         } = args;
         Self {
-            output,
+            output: output.into(),
             overwrite,
             restart,
             output_format,
             rows_per_part,
             bytes_per_part,
             partition_by,
-            report,
-            rejected,
-            sign_key,
-            sign_certificate,
+            report: report.map(Location::from),
+            rejected: rejected.map(Location::from),
+            sign_key: sign_key.map(Location::from),
+            sign_certificate: locations(sign_certificate),
         }
     }
 }
@@ -279,7 +280,7 @@ impl From<GuardArgs> for Limits {
             min_rows,
             max_age,
             max_row_delta,
-            previous_report,
+            previous_report: previous_report.map(Location::from),
             skip_code,
         }
     }
@@ -294,8 +295,8 @@ impl From<ObserverArgs> for Telemetry {
             price_per_hour,
         } = args;
         Self {
-            metrics_file,
-            lineage_file,
+            metrics_file: metrics_file.map(Location::from),
+            lineage_file: lineage_file.map(Location::from),
             job_name,
             price_per_hour,
         }

@@ -1,6 +1,6 @@
 //! `tallow retry`: scores the corrected rows of a data set and puts them where they belong.
 
-use super::args::RetryArgs;
+use super::args::{RetryArgs, locations};
 use super::console::Console;
 use super::run_events::listener;
 use super::{scheduler, signal};
@@ -19,8 +19,8 @@ pub(super) fn run(args: RetryArgs, console: &Console) -> Result<RunResult, Failu
         resources,
     } = args;
     let asked = Retry {
-        directory,
-        corrected,
+        directory: directory.into(),
+        corrected: locations(corrected),
         dialect: text.into(),
         skip_code,
         telemetry: observers.into(),

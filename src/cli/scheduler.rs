@@ -27,7 +27,7 @@ pub(super) fn caller(console: &Console) -> Result<Caller> {
     Ok(Caller {
         invocation_id,
         actor: actor(),
-        working_directory: std::env::current_dir().unwrap_or_default(),
+        working_directory: std::env::current_dir().unwrap_or_default().into(),
         scheduler: context(),
         parent: parent(&namespace),
         namespace,

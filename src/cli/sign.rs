@@ -2,16 +2,17 @@
 
 use serde_json::json;
 
+use super::args::locations;
 use super::console::Console;
 use super::page::Page;
 use super::signature_args::SignArgs;
 use crate::error::Result;
-use crate::path_text;
 use crate::plan::signed::sign_model;
 use crate::request::signature::Sign;
+use crate::storage::Location;
 
 pub(super) fn run(request: &Sign, console: &Console) -> Result<()> {
-    let signature = path_text::text(&sign_model(request)?);
+    let signature = sign_model(request)?.text();
     if console.is_json() {
         console.json(&json!({ "signature": signature }))
     } else {
@@ -29,10 +30,10 @@ impl From<SignArgs> for Sign {
             overwrite,
         } = args;
         Self {
-            model,
-            key,
-            certificates: certificate,
-            signature,
+            model: model.into(),
+            key: key.into(),
+            certificates: locations(certificate),
+            signature: signature.map(Location::from),
             overwrite,
         }
     }

@@ -2,14 +2,12 @@
 //!
 //! Owns where the file lies and its form. It must not know how signatures are verified.
 
-use std::path::{Path, PathBuf};
-
 use serde::Deserialize;
 
 use super::user::user_directory;
 use crate::error::{Error, Result};
 use crate::request::signature::TrustRequest;
-use crate::storage::{find, read};
+use crate::storage::{Location, find, read};
 
 /// The most bytes of the file.
 const BYTES_LIMIT: u64 = 1 << 20;
@@ -26,7 +24,7 @@ struct Trust {
     /// Whether every model must be signed.
     require: bool,
     /// Files with public keys or certificates, from the file's directory.
-    keys: Vec<PathBuf>,
+    keys: Vec<Location>,
     /// Digests of keys, models and files that are not trusted.
     revoked: Vec<String>,
 }
@@ -69,7 +67,7 @@ pub(super) fn complete(request: &mut TrustRequest) -> Result<()> {
     Ok(())
 }
 
-fn read_file() -> Result<(Trust, PathBuf)> {
+fn read_file() -> Result<(Trust, Location)> {
     let path = user_directory("XDG_CONFIG_HOME", ".config").join("config.toml");
     if find(&path)?.is_none() {
         return Ok((Trust::default(), path));
@@ -82,7 +80,7 @@ fn read_file() -> Result<(Trust, PathBuf)> {
     let configuration: Configuration =
         toml::from_str(&text).map_err(|error| wrong(error.message()))?;
     let mut trust = configuration.trust;
-    let directory = path.parent().unwrap_or(Path::new(""));
+    let directory = path.parent().unwrap_or_default();
     trust.keys = trust.keys.iter().map(|key| directory.join(key)).collect();
     Ok((trust, path))
 }

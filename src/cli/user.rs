@@ -2,9 +2,8 @@
 //!
 //! Owns the variables that these come from. It must not know what is kept there.
 
-use std::path::PathBuf;
-
 use crate::registry::model::Local;
+use crate::storage::Location;
 
 /// The user and the host.
 pub(super) fn actor() -> String {
@@ -27,11 +26,11 @@ pub(super) fn local() -> Local {
 }
 
 /// A directory of the user's own: what the variable says, else below the home directory.
-pub(super) fn user_directory(name: &str, otherwise: &str) -> PathBuf {
+pub(super) fn user_directory(name: &str, otherwise: &str) -> Location {
     let absolute = variable(name)
-        .map(PathBuf::from)
+        .map(Location::from)
         .filter(|path| path.is_absolute());
-    let home = variable("HOME").map(PathBuf::from).unwrap_or_default();
+    let home = variable("HOME").map(Location::from).unwrap_or_default();
     absolute
         .unwrap_or_else(|| home.join(otherwise))
         .join("tallow")

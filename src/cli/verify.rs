@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::args::locations;
 use super::console::Console;
 use super::page::Page;
 use super::signature_args::{TrustArgs, VerifyArgs};
@@ -10,6 +11,7 @@ use crate::count::counted;
 use crate::error::Result;
 use crate::plan::signed::verify_model;
 use crate::request::signature::{TrustRequest, Verify};
+use crate::storage::Location;
 
 pub(super) fn run(mut request: Verify, console: &Console) -> Result<()> {
     trust::complete(&mut request.trust)?;
@@ -37,13 +39,13 @@ impl From<VerifyArgs> for Verify {
             signature_time,
         } = args;
         let trust = TrustRequest {
-            keys: key,
+            keys: locations(key),
             signature_time,
             ..TrustRequest::default()
         };
         Self {
-            model,
-            signature,
+            model: model.into(),
+            signature: signature.map(Location::from),
             trust,
         }
     }
@@ -56,7 +58,7 @@ impl From<TrustArgs> for TrustRequest {
             signature_time,
         } = args;
         Self {
-            keys: require_signature,
+            keys: locations(require_signature),
             signature_time,
             ..Self::default()
         }

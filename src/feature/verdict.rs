@@ -4,6 +4,8 @@
 //! Owns the reasons and their codes in reports, and where a row comes from. It must not know how
 //! values become numbers.
 
+use crate::storage::Location;
+
 /// Why a row was dropped.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize,
@@ -147,7 +149,7 @@ impl Verdicts {
 #[derive(Clone, Copy, Debug)]
 pub struct Origin<'a> {
     /// The file.
-    pub path: &'a std::path::Path,
+    pub path: &'a Location,
     /// The row numbers in the file, counted from 0; none where rows are in file order from
     /// `first_row`.
     pub kept_rows: Option<&'a [u32]>,

@@ -4,7 +4,6 @@
 //! [`crate::text::encoder`]'s business.
 
 use std::cell::RefCell;
-use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -14,6 +13,7 @@ use super::python::torch;
 use super::{Artefact, ImportOptions, Imported, Importer, ModelFiles};
 use crate::digest::FilesDigest;
 use crate::error::{Error, Result};
+use crate::storage::Location;
 use crate::text::encoder::assemble;
 use crate::text::encoder::config::Config;
 use crate::text::encoder::parts::{Entry, GraphInput, GraphPart, ModulePart, Parts};
@@ -135,19 +135,19 @@ struct Read<'a> {
 }
 
 impl ModelFiles for Read<'_> {
-    fn path(&self) -> &Path {
+    fn path(&self) -> &Location {
         self.files.path()
     }
 
-    fn has(&self, name: &Path) -> Result<bool> {
+    fn has(&self, name: &Location) -> Result<bool> {
         self.files.has(name)
     }
 
-    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>> {
+    fn read(&self, name: &Location) -> Result<Option<Vec<u8>>> {
         let bytes = self.files.read(name)?;
         bytes
             .iter()
-            .for_each(|bytes| self.digest.borrow_mut().add(name, bytes));
+            .for_each(|bytes| self.digest.borrow_mut().add(name.as_os_str(), bytes));
         Ok(bytes)
     }
 }
@@ -158,7 +158,7 @@ impl ModelFiles for Read<'_> {
 /// # Errors
 /// Fails if the directory cannot be read.
 pub fn is_model(files: &dyn ModelFiles) -> Result<bool> {
-    let has = |name: &str| files.has(Path::new(name));
+    let has = |name: &str| files.has(&Location::from(name));
     for mark in MARKS {
         if has(mark)? {
             return Ok(mark == MODULES || has(CONFIG)? || has(TOKENIZER)?);
@@ -175,7 +175,7 @@ pub fn is_model(files: &dyn ModelFiles) -> Result<bool> {
 
 /// Whether a file of this name may be one of a text model.
 #[must_use]
-pub fn is_part(name: &Path) -> bool {
+pub fn is_part(name: &Location) -> bool {
     let own = [
         CONFIG,
         MODULES,
@@ -242,7 +242,7 @@ pub fn read_parts(files: &dyn ModelFiles) -> Result<Parts> {
     } else {
         Config::default()
     };
-    let sentence_settings = settings(files, Path::new(SENTENCE_SETTINGS))?;
+    let sentence_settings = settings(files, &Location::from(SENTENCE_SETTINGS))?;
     let (weights, graph) = match (weights(files, &encoder, &config)?, entry) {
         (Some(weights), _) => (weights, None),
         (None, Entry::Transformer) => match graph(files, &encoder)? {
@@ -284,9 +284,9 @@ pub fn read_parts(files: &dyn ModelFiles) -> Result<Parts> {
 }
 
 /// Fails for a directory with a file that makes the model another one than its weights say.
-fn refuse_files(files: &dyn ModelFiles, encoder: &Path) -> Result<()> {
+fn refuse_files(files: &dyn ModelFiles, encoder: &Location) -> Result<()> {
     for (name, what, hint) in REFUSED_FILES {
-        for path in [PathBuf::from(name), encoder.join(name)] {
+        for path in [Location::from(name), encoder.join(name)] {
             if files.read(&path)?.is_some() {
                 return Err(
                     Error::contract(format!("the model is {what}: `{name}` says so"))
@@ -325,28 +325,28 @@ fn make_safetensors(config: &Config) -> String {
     )
 }
 
-fn required(files: &dyn ModelFiles, name: &Path, hint: &str) -> Result<Vec<u8>> {
+fn required(files: &dyn ModelFiles, name: &Location, hint: &str) -> Result<Vec<u8>> {
     files.read(name)?.ok_or_else(|| {
         Error::contract(format!("the text model has no `{}`", name.display())).hint(hint)
     })
 }
 
-fn parsed(name: &Path, bytes: &[u8]) -> Result<Config> {
+fn parsed(name: &Location, bytes: &[u8]) -> Result<Config> {
     Config::parse(bytes).map_err(|error| error.at_node(name.display().to_string()))
 }
 
 /// The settings in a file; empty where there is none.
-fn settings(files: &dyn ModelFiles, name: &Path) -> Result<Config> {
+fn settings(files: &dyn ModelFiles, name: &Location) -> Result<Config> {
     files
         .read(name)?
         .map_or_else(|| Ok(Config::default()), |bytes| parsed(name, &bytes))
 }
 
-fn transformer_settings(files: &dyn ModelFiles, encoder: &Path) -> Result<Config> {
+fn transformer_settings(files: &dyn ModelFiles, encoder: &Location) -> Result<Config> {
     for name in TRANSFORMER_SETTINGS {
         let found = files
             .read(&encoder.join(name))?
-            .map(|bytes| parsed(Path::new(name), &bytes))
+            .map(|bytes| parsed(&Location::from(name), &bytes))
             .transpose()?;
         // An empty one says nothing, so sentence-transformers looks on.
         if let Some(settings) = found.filter(|settings| settings.names().next().is_some()) {
@@ -357,13 +357,10 @@ fn transformer_settings(files: &dyn ModelFiles, encoder: &Path) -> Result<Config
 }
 
 /// A path inside the directory, as a file of it writes one.
-fn inside(text: &str) -> Result<PathBuf> {
-    let path = Path::new(text);
-    if path
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-    {
-        return Ok(path.to_owned());
+fn inside(text: &str) -> Result<Location> {
+    let path = Location::from(text);
+    if path.leads_down() {
+        return Ok(path);
     }
     Err(Error::trust(format!(
         "the model wants `{text}`, which lies outside its directory"
@@ -372,8 +369,8 @@ fn inside(text: &str) -> Result<PathBuf> {
 }
 
 /// (kind, directory) of each module that `modules.json` lists.
-fn modules(files: &dyn ModelFiles) -> Result<Option<Vec<(String, PathBuf)>>> {
-    let Some(bytes) = files.read(Path::new(MODULES))? else {
+fn modules(files: &dyn ModelFiles) -> Result<Option<Vec<(String, Location)>>> {
+    let Some(bytes) = files.read(&Location::from(MODULES))? else {
         return Ok(None);
     };
     let broken =
@@ -430,7 +427,7 @@ fn kind(class: &str) -> Result<String> {
 /// Modules that need no settings; without those of others the result would be another.
 const WITHOUT_SETTINGS: [&str; 2] = ["Normalize", "Dropout"];
 
-fn part(files: &dyn ModelFiles, (kind, path): (String, PathBuf)) -> Result<ModulePart> {
+fn part(files: &dyn ModelFiles, (kind, path): (String, Location)) -> Result<ModulePart> {
     let name = path.join(CONFIG);
     let config = if WITHOUT_SETTINGS.contains(&kind.as_str()) {
         settings(files, &name)?
@@ -452,7 +449,7 @@ fn part(files: &dyn ModelFiles, (kind, path): (String, PathBuf)) -> Result<Modul
 }
 
 /// The encoder's graph, if there is one.
-fn graph(files: &dyn ModelFiles, encoder: &Path) -> Result<Option<GraphPart>> {
+fn graph(files: &dyn ModelFiles, encoder: &Location) -> Result<Option<GraphPart>> {
     for name in GRAPHS {
         let path = encoder.join(name);
         let Some(bytes) = files.read(&path)? else {
@@ -460,7 +457,7 @@ fn graph(files: &dyn ModelFiles, encoder: &Path) -> Result<Option<GraphPart>> {
         };
         let mut data = Vec::new();
         for end in GRAPH_DATA {
-            let file = PathBuf::from(format!("{}{end}", path.display()));
+            let file = Location::from(format!("{}{end}", path.display()));
             if let (Some(content), Some(own)) = (files.read(&file)?, file.file_name()) {
                 data.push((own.to_string_lossy().into_owned(), content));
             }
@@ -472,7 +469,7 @@ fn graph(files: &dyn ModelFiles, encoder: &Path) -> Result<Option<GraphPart>> {
     Ok(None)
 }
 
-fn graph_part(path: &Path, opened: OpenGraph) -> GraphPart {
+fn graph_part(path: &Location, opened: OpenGraph) -> GraphPart {
     let input = |port: super::onnx::Port| {
         let (element, shape) = match port.kind {
             PortKind::Tensor { element, shape } => (element, shape),
@@ -512,7 +509,11 @@ type WeightFiles = Vec<(String, Vec<u8>)>;
 
 /// The safetensors files with the encoder's weights, if there are any; where there is neither one
 /// nor a graph, PyTorch's own.
-fn weights(files: &dyn ModelFiles, encoder: &Path, config: &Config) -> Result<Option<WeightFiles>> {
+fn weights(
+    files: &dyn ModelFiles,
+    encoder: &Location,
+    config: &Config,
+) -> Result<Option<WeightFiles>> {
     if let Some(bytes) = files.read(&encoder.join(WEIGHTS))? {
         return Ok(Some(vec![(WEIGHTS.to_owned(), bytes)]));
     }
@@ -541,7 +542,7 @@ fn weights(files: &dyn ModelFiles, encoder: &Path, config: &Config) -> Result<Op
 /// The files that an index names.
 fn parts_of(
     files: &dyn ModelFiles,
-    encoder: &Path,
+    encoder: &Location,
     index_name: &str,
     index: &[u8],
 ) -> Result<WeightFiles> {

@@ -1,21 +1,20 @@
 //! What a format of models is: a model's files, what a user may ask of an import, and the traits of
 //! importers.
 
-use std::path::{Component, Path, PathBuf};
-
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel};
+use crate::storage::Location;
 use crate::text::encoder::parts::TextOptions;
 
 /// How an importer reaches files alongside the model's own; `storage` holds the functions.
 #[derive(Clone, Copy, Debug)]
 pub struct Sidecars {
     /// The bytes of a file.
-    pub read: fn(&Path) -> Result<Vec<u8>>,
+    pub read: fn(&Location) -> Result<Vec<u8>>,
     /// The absolute path with every link followed, as `canonicalize` gives it.
-    pub resolve: fn(&Path) -> Result<PathBuf>,
+    pub resolve: fn(&Location) -> Result<Location>,
 }
 
 impl Sidecars {
@@ -23,7 +22,7 @@ impl Sidecars {
     ///
     /// # Errors
     /// A trust error for a name that leads out of the directory, by itself or through a link.
-    pub fn read_within(self, directory: &Path, name: &Path) -> Result<Vec<u8>> {
+    pub fn read_within(self, directory: &Location, name: &Location) -> Result<Vec<u8>> {
         check_plain(name)?;
         let path = directory.join(name);
         if (self.resolve)(&path)?.starts_with((self.resolve)(directory)?) {
@@ -35,17 +34,14 @@ impl Sidecars {
 }
 
 /// Refuses a name that leads out of its directory by itself.
-fn check_plain(name: &Path) -> Result<()> {
-    let is_plain = name
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if !is_plain || name.as_os_str().is_empty() {
+fn check_plain(name: &Location) -> Result<()> {
+    if !name.leads_down() || name.is_empty() {
         return Err(outside(name));
     }
     Ok(())
 }
 
-fn outside(name: &Path) -> Error {
+fn outside(name: &Location) -> Error {
     Error::trust(format!(
         "the model wants `{}`, which lies outside its directory",
         name.display()
@@ -57,7 +53,7 @@ fn outside(name: &Path) -> Error {
 #[derive(Clone, Debug)]
 pub struct Artefact {
     /// Where it was read; used in messages and as the last resort of recognition.
-    pub path: PathBuf,
+    pub path: Location,
     /// Its content.
     pub bytes: Vec<u8>,
     /// How files alongside it are read, if they may be.
@@ -67,7 +63,7 @@ pub struct Artefact {
 impl Artefact {
     /// A model file alone.
     #[must_use]
-    pub fn new(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Self {
+    pub fn new(path: impl Into<Location>, bytes: Vec<u8>) -> Self {
         Self {
             path: path.into(),
             bytes,
@@ -80,15 +76,10 @@ impl Artefact {
     /// # Errors
     /// A trust error for a name that leads out of the directory, by itself or through a link; a
     /// contract error if nothing alongside the model may be read.
-    pub fn read_sidecar(&self, name: &Path) -> Result<Vec<u8>> {
+    pub fn read_sidecar(&self, name: &Location) -> Result<Vec<u8>> {
         let sidecars = self.sidecars.ok_or_else(|| unreachable_from_here(name));
-        let directory = self
-            .path
-            .parent()
-            .filter(|parent| !parent.as_os_str().is_empty())
-            .unwrap_or(Path::new("."));
         check_plain(name)?;
-        sidecars?.read_within(directory, name)
+        sidecars?.read_within(&self.path.directory(), name)
     }
 
     /// The first bytes, enough to recognise any format by.
@@ -173,7 +164,7 @@ pub struct RowsAxis {
 /// The files of a model: one file, or a directory.
 pub trait ModelFiles {
     /// The path of the file or directory, for messages and names.
-    fn path(&self) -> &Path;
+    fn path(&self) -> &Location;
 
     /// The file, if the model is one; none for a directory.
     fn file(&self) -> Option<&Artefact> {
@@ -184,20 +175,20 @@ pub trait ModelFiles {
     ///
     /// # Errors
     /// Fails if the directory cannot be read.
-    fn has(&self, name: &Path) -> Result<bool>;
+    fn has(&self, name: &Location) -> Result<bool>;
 
     /// The bytes of a file of the directory; none if it holds none of this name.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
-    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>>;
+    fn read(&self, name: &Location) -> Result<Option<Vec<u8>>>;
 
     /// A file of the directory as a model's own, which may have parts in files next to it.
     ///
     /// # Errors
     /// A trust error for a name that leads out of the directory; fails if the file cannot be read,
     /// or if only single files may be read here.
-    fn artefact(&self, name: &Path) -> Result<Artefact> {
+    fn artefact(&self, name: &Location) -> Result<Artefact> {
         Err(unreachable_from_here(name))
     }
 
@@ -206,12 +197,12 @@ pub trait ModelFiles {
     ///
     /// # Errors
     /// Fails if either cannot be read.
-    fn surroundings(&self, _name: &Path) -> Result<(Option<String>, Option<Vec<u8>>)> {
+    fn surroundings(&self, _name: &Location) -> Result<(Option<String>, Option<Vec<u8>>)> {
         Ok((None, None))
     }
 }
 
-fn unreachable_from_here(name: &Path) -> Error {
+fn unreachable_from_here(name: &Location) -> Error {
     Error::contract(format!(
         "the model wants `{}`, which cannot be reached from here",
         name.display()
@@ -219,7 +210,7 @@ fn unreachable_from_here(name: &Path) -> Error {
 }
 
 impl ModelFiles for Artefact {
-    fn path(&self) -> &Path {
+    fn path(&self) -> &Location {
         &self.path
     }
 
@@ -227,11 +218,11 @@ impl ModelFiles for Artefact {
         Some(self)
     }
 
-    fn has(&self, _name: &Path) -> Result<bool> {
+    fn has(&self, _name: &Location) -> Result<bool> {
         Ok(false)
     }
 
-    fn read(&self, _name: &Path) -> Result<Option<Vec<u8>>> {
+    fn read(&self, _name: &Location) -> Result<Option<Vec<u8>>> {
         Ok(None)
     }
 }
@@ -346,7 +337,7 @@ pub fn with_parts(digest: Sha256, description: &Description) -> Sha256 {
 
 /// Whether `path` ends in this extension, in any case; the last resort of recognition.
 #[must_use]
-pub fn has_extension(path: &Path, extension: &str) -> bool {
+pub fn has_extension(path: &Location, extension: &str) -> bool {
     path.extension()
         .is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }

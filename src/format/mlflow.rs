@@ -4,8 +4,6 @@
 //! Owns the reading of `MLmodel` and what the model is called. The file itself goes to its
 //! importer. Source: <https://mlflow.org/docs/latest/ml/model/>.
 
-use std::path::{Path, PathBuf};
-
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -17,6 +15,7 @@ use crate::contract::{ColumnType, Contract, Policy};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::model::Description;
+use crate::storage::Location;
 
 /// The file's name in a model's directory.
 pub const MLMODEL: &str = "MLmodel";
@@ -53,7 +52,7 @@ impl Importer for MlflowModel {
     }
 
     fn recognises(&self, files: &dyn ModelFiles) -> Result<bool> {
-        files.has(Path::new(MLMODEL))
+        files.has(&Location::from(MLMODEL))
     }
 
     fn may_begin(&self, _head: &Artefact) -> bool {
@@ -65,7 +64,7 @@ impl Importer for MlflowModel {
         let path = files.path().join(MLMODEL);
         let at_manifest = |error: Error| error.at_path(&path);
         let manifest = files
-            .read(Path::new(MLMODEL))?
+            .read(&Location::from(MLMODEL))?
             .ok_or_else(|| at_manifest(Error::failed("the file is gone")))?;
         let mlflow = Mlflow::parse(&manifest).map_err(at_manifest)?;
         if mlflow.flavour == "pytorch" && !files.has(&mlflow.data)? {
@@ -101,7 +100,7 @@ impl Importer for MlflowModel {
 #[derive(Debug)]
 struct Mlflow {
     /// The model's file, from the directory.
-    data: PathBuf,
+    data: Location,
     flavour: &'static str,
     version: Option<String>,
     uuid: Option<String>,
@@ -176,9 +175,9 @@ impl Mlflow {
             return Err(none_read(flavours));
         };
         let data = options.get("data").or_else(|| options.get("pickled_model"));
-        let data = data.and_then(Yaml::text).map(PathBuf::from);
+        let data = data.and_then(Yaml::text).map(Location::from);
         let folder = options.get("model_data").and_then(Yaml::text);
-        let data = data.or_else(|| folder.map(|folder| Path::new(folder).join(EXPORTED)));
+        let data = data.or_else(|| folder.map(|folder| Location::from(folder).join(EXPORTED)));
         let data = data.ok_or_else(|| {
             Error::contract(format!(
                 "the flavour `{flavour}` does not say where its `data` lie"
@@ -235,9 +234,9 @@ impl Mlflow {
     /// What the model is called: as it is registered, as it was logged, or else by its directory
     /// (no name) unless all are called so.
     fn named(&self, files: &dyn ModelFiles) -> Result<Named> {
-        let registered = files.read(Path::new(REGISTERED))?;
+        let registered = files.read(&Location::from(REGISTERED))?;
         let registered = registered.map_or_else(Named::default, |bytes| Named::parse(&bytes));
-        let (directory, logged) = files.surroundings(Path::new(LOGGED))?;
+        let (directory, logged) = files.surroundings(&Location::from(LOGGED))?;
         if registered.name.is_some() || directory.is_none_or(|name| name != ARTIFACTS) {
             return Ok(registered);
         }
@@ -426,9 +425,9 @@ mod tests {
             b"flavors:\n  sklearn:\n    pickled_model: model.pkl\n  \
                 python_function:\n    loader_module: mlflow.sklearn\n",
         );
-        assert_eq!(pickled.unwrap().data, PathBuf::from("model.pkl"));
+        assert_eq!(pickled.unwrap().data, Location::from("model.pkl"));
         let program = Mlflow::parse(b"flavors:\n  pytorch:\n    model_data: data\n").unwrap();
-        assert_eq!(program.data, PathBuf::from("data/model.pt2"));
+        assert_eq!(program.data, Location::from("data/model.pt2"));
         let code = b"flavors:\n  python_function:\n    python_model: python_model.pkl\n";
         assert_eq!(Mlflow::parse(code).unwrap_err().kind(), Kind::Trust);
         assert_eq!(

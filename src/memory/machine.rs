@@ -1,9 +1,7 @@
 //! How much memory this process could have: the machine's, the container's, the shell's limit,
 //! whichever is least.
 
-use std::path::{Path, PathBuf};
-
-use crate::storage::read;
+use crate::storage::{Location, read};
 
 /// The most bytes of a file of the system that are read.
 const FILE_LIMIT: u64 = 1 << 20;
@@ -29,8 +27,8 @@ pub fn machine_bytes() -> Option<u64> {
     groups.chain(machine).chain(shell).min()
 }
 
-fn text(path: impl AsRef<Path>) -> Option<String> {
-    String::from_utf8(read(path.as_ref(), FILE_LIMIT).ok()?).ok()
+fn text(path: impl Into<Location>) -> Option<String> {
+    String::from_utf8(read(path, FILE_LIMIT).ok()?).ok()
 }
 
 fn kibibytes(meminfo: &str, name: &str) -> Option<u64> {
@@ -53,7 +51,7 @@ fn address_space(limits: &str) -> Option<u64> {
 
 /// The files that hold the limits of the process's control groups and of those above them, of
 /// version 1 and 2.
-fn control_files(cgroup: &str) -> Vec<PathBuf> {
+fn control_files(cgroup: &str) -> Vec<Location> {
     let mut files = Vec::new();
     for line in cgroup.lines() {
         let mut parts = line.splitn(3, ':');
@@ -70,9 +68,10 @@ fn control_files(cgroup: &str) -> Vec<PathBuf> {
         };
         // Inside a container the path may be that of the host; the container's own group is then
         // the root.
-        let groups = Path::new(path.trim_start_matches('/'))
+        let own = Location::from(path.trim_start_matches('/'));
+        let groups = own
             .ancestors()
-            .map(|group| Path::new(root).join(group).join(file));
+            .map(|group| Location::from(root).join(group).join(file));
         files.extend(groups);
     }
     files

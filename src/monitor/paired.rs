@@ -7,7 +7,6 @@
 //! integers, so sums are exact and the order of rows changes nothing. It must not know columns.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
 
 use super::curve::{Costs, Curve, average_precision_of, ks_of};
 use super::divergence::psi;
@@ -15,6 +14,7 @@ use super::evaluate::gather::{order_bytes, ordered_number};
 use super::interval::{Estimate, bootstrap};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::storage::Location;
 use crate::table::sorted::{Record, Sorted, Sorter};
 
 /// Tenths of the rows by score.
@@ -38,7 +38,7 @@ pub struct PairedScores {
     by_first: Sorter,
     /// The same rows once more: how many rows share a score is known before they are ranked.
     ahead: Sorter,
-    directory: PathBuf,
+    directory: Location,
     run_bytes: usize,
     /// Rows by group and label.
     counts: BTreeMap<u32, HashMap<Option<u32>, u64>>,
@@ -77,7 +77,7 @@ pub struct PairedCurves {
 impl PairedScores {
     /// No rows yet. Rows that do not fit into memory are put aside in `directory`.
     #[must_use]
-    pub fn new(directory: &Path, run_bytes: usize) -> Self {
+    pub fn new(directory: &Location, run_bytes: usize) -> Self {
         Self {
             by_first: Sorter::new(directory, run_bytes),
             ahead: Sorter::new(directory, run_bytes),
@@ -527,7 +527,7 @@ mod tests {
     fn golden(run_bytes: usize, is_reversed: bool) -> PairedRanks {
         let (first, second) = (clf_rows(1), clf_rows(2));
         let directory = tempfile::tempdir().unwrap();
-        let mut scores = PairedScores::new(directory.path(), run_bytes);
+        let mut scores = PairedScores::new(&directory.path().into(), run_bytes);
         let mut rows: Vec<_> = first.into_iter().zip(second).collect();
         if is_reversed {
             rows.reverse();
@@ -562,7 +562,7 @@ mod tests {
     #[test]
     fn equal_and_opposite_scores_have_the_correlations_that_they_must() {
         let directory = tempfile::tempdir().unwrap();
-        let mut scores = PairedScores::new(directory.path(), 1 << 20);
+        let mut scores = PairedScores::new(&directory.path().into(), 1 << 20);
         for row in 0..100_u32 {
             let score = f64::from(row);
             scores.add(0, [score, score], Some(row % 2)).unwrap();

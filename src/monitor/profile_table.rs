@@ -3,7 +3,6 @@
 //! Owns the columns of a profile's table, one row a column of the data, and the one pass over data
 //! that makes a profile. It must not know files: those come as data sets.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -15,6 +14,7 @@ use arrow::datatypes::{DataType, Schema};
 use super::profile::{ColumnProfile, Profile};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::storage::Location;
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
@@ -76,7 +76,7 @@ pub fn is_profile(schema: &Schema) -> bool {
 /// # Errors
 /// Fails if a table cannot be read, or a profile is damaged.
 pub fn profile_of(
-    paths: &[PathBuf],
+    paths: &[Location],
     options: &ReadOptions,
     interrupt: &Interrupt,
 ) -> Result<Profile> {
@@ -100,7 +100,7 @@ pub fn profile_of(
     Ok(profile)
 }
 
-fn read(table: &Arc<Dataset>, path: &Path) -> Result<Profile> {
+fn read(table: &Arc<Dataset>, path: &Location) -> Result<Profile> {
     let damaged = || {
         Error::failed("the profile is damaged, or of a later version")
             .at_path(path)

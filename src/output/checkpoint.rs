@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -25,7 +24,7 @@ use crate::interrupt::Interrupt;
 use crate::package::Resolved;
 use crate::pipeline::part::{PartAccount, Segment};
 use crate::storage::{
-    PendingFile, SharedFile, files_below, find_below, list, read_below, remove_below,
+    Location, PendingFile, SharedFile, files_below, find_below, list, read_below, remove_below,
     remove_empty_directory_below,
 };
 use crate::table::dataset::Position;
@@ -37,8 +36,7 @@ const RECORD_BYTES: u64 = 1 << 30;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct InputRecord {
     /// Its path.
-    #[serde(with = "crate::path_text")]
-    pub path: PathBuf,
+    pub path: Location,
     /// Its size.
     pub bytes: u64,
     /// When it was last written to, RFC 3339, UTC.
@@ -141,11 +139,11 @@ fn input_changes(now: &[InputRecord], then: &[InputRecord]) -> Vec<String> {
             .collect::<BTreeMap<_, _>>()
     };
     let (new, old) = (digests(now), digests(then));
-    let named = |paths: Vec<&PathBuf>, what: &str| {
+    let named = |paths: Vec<&Location>, what: &str| {
         let names = paths.iter().map(|path| format!("`{}`", path.display()));
         (!paths.is_empty()).then(|| format!("{what} {}", listed(names, NAMED, ", ", "file")))
     };
-    let only = |these: &'_ BTreeMap<PathBuf, String>, others: &BTreeMap<PathBuf, String>| {
+    let only = |these: &'_ BTreeMap<Location, String>, others: &BTreeMap<Location, String>| {
         these
             .keys()
             .filter(|path| !others.contains_key(*path))
@@ -210,7 +208,7 @@ impl PartRecord {
 ///
 /// # Errors
 /// Fails if the record of the run cannot be read.
-pub fn begun(directory: &Path) -> Result<Option<Resolved>> {
+pub fn begun(directory: &Location) -> Result<Option<Resolved>> {
     if find_below(directory, IDENTITY)?.is_none() {
         return Ok(None);
     }
@@ -220,7 +218,7 @@ pub fn begun(directory: &Path) -> Result<Option<Resolved>> {
 /// The state of a run, in its output's directory.
 #[derive(Debug)]
 pub struct Checkpoint {
-    directory: PathBuf,
+    directory: Location,
     /// Finished parts by number.
     pub parts: BTreeMap<u64, PartRecord>,
     /// The files with corrected rows of parts that are being made again.
@@ -236,7 +234,7 @@ impl Checkpoint {
     /// A contract error, which names what changed, if the run that is unfinished there was another;
     /// with `restart` that run is forgotten.
     pub fn open(
-        directory: &Path,
+        directory: &Location,
         identity: &RunIdentity,
         restart: bool,
         interrupt: &Interrupt,
@@ -272,7 +270,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Fails if what an earlier run left cannot be removed.
-    pub fn of_finished(directory: &Path, parts: Vec<PartRecord>) -> Result<Self> {
+    pub fn of_finished(directory: &Location, parts: Vec<PartRecord>) -> Result<Self> {
         forget(directory)?;
         let parts = parts
             .into_iter()
@@ -287,7 +285,7 @@ impl Checkpoint {
 
     /// The data set's directory.
     #[must_use]
-    pub fn directory(&self) -> &Path {
+    pub fn directory(&self) -> &Location {
         &self.directory
     }
 
@@ -295,7 +293,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Fails if the file system refuses to say.
-    pub fn files_of(&self, record: &PartRecord) -> Result<Vec<PathBuf>> {
+    pub fn files_of(&self, record: &PartRecord) -> Result<Vec<Location>> {
         record
             .files
             .iter()
@@ -307,13 +305,13 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Fails if the file system refuses to say.
-    pub fn location(&self, file: &WrittenFile) -> Result<PathBuf> {
+    pub fn location(&self, file: &WrittenFile) -> Result<Location> {
         let hidden = staged(&file.path);
         let is_hidden = find_below(&self.directory, &hidden)?.is_some();
         Ok(self.directory.join(if is_hidden {
-            hidden.as_path()
+            hidden
         } else {
-            Path::new(&file.path)
+            Location::from(&file.path)
         }))
     }
 
@@ -374,7 +372,10 @@ impl Checkpoint {
     }
 }
 
-fn finished_parts(directory: &Path, interrupt: &Interrupt) -> Result<BTreeMap<u64, PartRecord>> {
+fn finished_parts(
+    directory: &Location,
+    interrupt: &Interrupt,
+) -> Result<BTreeMap<u64, PartRecord>> {
     let mut parts = BTreeMap::new();
     for name in records(directory)? {
         let record: PartRecord = from_json(directory, &name)?;
@@ -395,10 +396,10 @@ fn finished_parts(directory: &Path, interrupt: &Interrupt) -> Result<BTreeMap<u6
 }
 
 /// The records of parts, by their paths in the data set's directory.
-fn records(directory: &Path) -> Result<Vec<PathBuf>> {
-    let state = Path::new(STATE);
-    let paths = if find_below(directory, state)?.is_some() {
-        list(&directory.join(state))?
+fn records(directory: &Location) -> Result<Vec<Location>> {
+    let state = Location::from(STATE);
+    let paths = if find_below(directory, &state)?.is_some() {
+        list(directory.join(&state))?
     } else {
         Vec::new()
     };
@@ -410,7 +411,7 @@ fn records(directory: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// Whether a staged file has the bytes that its record says.
-fn is_as_recorded(directory: &Path, file: &WrittenFile, interrupt: &Interrupt) -> Result<bool> {
+fn is_as_recorded(directory: &Location, file: &WrittenFile, interrupt: &Interrupt) -> Result<bool> {
     let path = staged(&file.path);
     if find_below(directory, &path)?
         .is_none_or(|found| !found.is_file || found.byte_count != file.bytes)
@@ -424,7 +425,7 @@ fn is_as_recorded(directory: &Path, file: &WrittenFile, interrupt: &Interrupt) -
 ///
 /// # Errors
 /// Fails if it cannot be read; [`crate::error::Kind::Signal`] if `interrupt` says so.
-pub fn sha256_of(path: &Path, interrupt: &Interrupt) -> Result<String> {
+pub fn sha256_of(path: &Location, interrupt: &Interrupt) -> Result<String> {
     let mut digest = Sha256::new();
     SharedFile::open(path)?.read_through(|piece| {
         digest.update(piece);
@@ -449,7 +450,7 @@ fn has_names_of_now(record: &PartRecord) -> bool {
 ///
 /// # Errors
 /// Fails if the file system refuses.
-pub fn forget(directory: &Path) -> Result<()> {
+pub fn forget(directory: &Location) -> Result<()> {
     if find_below(directory, STATE)?.is_none() {
         return Ok(());
     }
@@ -463,14 +464,13 @@ pub fn forget(directory: &Path) -> Result<()> {
 }
 
 /// Removes what runs staged and did not publish; anything else that lies there stays.
-fn remove_staged(directory: &Path) -> Result<()> {
+fn remove_staged(directory: &Location) -> Result<()> {
     let mut above = BTreeSet::new();
     for file in files_below(directory, STAGED)? {
         above.extend(
             file.ancestors()
                 .skip(1)
-                .take_while(|path| path.starts_with(STAGED))
-                .map(Path::to_owned),
+                .take_while(|path| path.starts_with(STAGED)),
         );
         if is_left_by_run(&file) {
             remove_below(directory, &file)?;
@@ -488,9 +488,10 @@ fn remove_staged(directory: &Path) -> Result<()> {
 /// # Errors
 /// Fails if it is not there or not what this version writes.
 pub fn from_json<T: serde::de::DeserializeOwned>(
-    directory: &Path,
-    name: impl AsRef<Path>,
+    directory: &Location,
+    name: impl Into<Location>,
 ) -> Result<T> {
+    let name = name.into();
     serde_json::from_slice(&read_below(directory, &name, RECORD_BYTES)?).map_err(|error| {
         let error = Error::failed("cannot read a record of an earlier run")
             .at_path(directory.join(name))
@@ -503,7 +504,12 @@ pub fn from_json<T: serde::de::DeserializeOwned>(
 ///
 /// # Errors
 /// Fails if it cannot be written.
-pub fn write_json(directory: &Path, name: impl AsRef<Path>, value: &impl Serialize) -> Result<()> {
+pub fn write_json(
+    directory: &Location,
+    name: impl Into<Location>,
+    value: &impl Serialize,
+) -> Result<()> {
+    let name = name.into();
     let text = json_bytes(value)?;
     let mut file = PendingFile::create_below(directory, &name)?;
     file.write_all(&text).map_err(|error| {

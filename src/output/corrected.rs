@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array};
@@ -22,7 +21,7 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
 use crate::pipeline::correction::Corrections;
-use crate::storage::PendingFile;
+use crate::storage::{Location, PendingFile};
 use crate::table::ReadOptions;
 use crate::table::cast::{cast_column, is_text};
 use crate::table::dataset::{Dataset, Position};
@@ -35,7 +34,7 @@ const ONE_COLUMN: &str =
 
 /// Whether a table of corrected rows is delimited text.
 #[must_use]
-pub fn is_delimited(path: &Path, options: &ReadOptions) -> bool {
+pub fn is_delimited(path: &Location, options: &ReadOptions) -> bool {
     Dataset::open(&[path.to_owned()], &[], options).is_ok_and(|dataset| dataset.is_text())
 }
 
@@ -57,7 +56,7 @@ impl CorrectedRows {
     /// reads or holds values that are not of its type, or names a file that is not an input; one
     /// with the row's place if two rows are of one place.
     pub fn read(
-        tables: &[PathBuf],
+        tables: &[Location],
         job: &Job,
         files: &HashMap<String, usize>,
         options: &ReadOptions,
@@ -179,7 +178,7 @@ impl CorrectedRows {
     /// # Errors
     /// Fails if they cannot be read.
     pub fn locations<'a>(
-        tables: impl IntoIterator<Item = &'a PathBuf>,
+        tables: impl IntoIterator<Item = &'a Location>,
         files: &HashMap<String, usize>,
     ) -> Result<HashSet<(usize, u64)>> {
         let mut locations = HashSet::new();
@@ -249,7 +248,7 @@ impl CorrectedRows {
     pub fn stage(
         &self,
         part: &PartRecord,
-        directory: &Path,
+        directory: &Location,
         job: &Job,
         files: &[String],
     ) -> Result<Option<WrittenFile>> {
@@ -320,7 +319,7 @@ fn correction_error(
         .find(|(_, index)| **index == file)
         .map_or("", |(path, _)| path);
     Error::contract(message)
-        .at_path(Path::new(path))
+        .at_path(&Location::from(path))
         .at_row(row + 1)
 }
 
@@ -340,7 +339,7 @@ fn schema(own: &Schema) -> SchemaRef {
 
 fn indices_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<(usize, u64)>> {
     let column = |name: &str, data_type: &DataType| {
-        let missing_attribute = || {
+        let missing_column = || {
             let error = Error::contract(
                 "the table of corrected rows is missing the column that says where a row belongs",
             )
@@ -351,7 +350,7 @@ fn indices_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec
                 error
             }
         };
-        let found = batch.column_by_name(name).ok_or_else(missing_attribute)?;
+        let found = batch.column_by_name(name).ok_or_else(missing_column)?;
         cast(found, data_type).map_err(|error| {
             Error::contract("a row's place cannot be read")
                 .at_column(name)

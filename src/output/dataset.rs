@@ -5,7 +5,6 @@
 //! then its record. Everything lies under [`super::names::STATE`] until publication, which is
 //! `publication`'s. What a run may resume from is `checkpoint`'s.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -23,7 +22,7 @@ use crate::pipeline::Receiver;
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
-use crate::storage::{PendingFile, find};
+use crate::storage::{Location, PendingFile, find};
 use crate::table::hive::Partitioning;
 use crate::table::output_format::OutputFormat;
 
@@ -31,7 +30,7 @@ use crate::table::output_format::OutputFormat;
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// The data set's directory.
-    pub directory: PathBuf,
+    pub directory: Location,
     /// The files' format.
     pub format: OutputFormat,
     /// The output's columns.
@@ -107,7 +106,7 @@ impl DatasetOutput {
     ///
     /// # Errors
     /// Fails if what is left cannot be written.
-    pub fn keep_rejected(&mut self) -> Result<Option<PathBuf>> {
+    pub fn keep_rejected(&mut self) -> Result<Option<Location>> {
         if let Some(writer) = self.rejected.take() {
             Self::finish(writer, String::new())?;
         }

@@ -1,7 +1,6 @@
 //! The destination of a run that writes one file, and one more for rejected rows if there are any.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 
@@ -14,16 +13,16 @@ use crate::pipeline::Receiver;
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
-use crate::storage::{PendingFile, remove};
+use crate::storage::{Location, PendingFile, remove};
 use crate::table::output_format::OutputFormat;
 
 /// The tables of a run that is not split into parts.
 pub struct FileOutput {
     predictions: TableWriter,
-    path: PathBuf,
+    path: Location,
     /// None if rejected rows are not needed.
     quarantine: Option<Quarantine>,
-    rejected_path: PathBuf,
+    rejected_path: Location,
     rejected: Option<TableWriter>,
     overwrite: bool,
 }
@@ -35,7 +34,7 @@ pub struct FinishedFiles {
     pub predictions: (PendingFile, WrittenFile),
     /// The rejected rows, if there are any.
     pub rejected: Option<(PendingFile, WrittenFile)>,
-    rejected_path: PathBuf,
+    rejected_path: Location,
     overwrite: bool,
 }
 
@@ -45,9 +44,9 @@ impl FileOutput {
     #[must_use]
     pub fn new(
         predictions: TableWriter,
-        path: PathBuf,
+        path: Location,
         quarantine: Option<Quarantine>,
-        rejected_path: PathBuf,
+        rejected_path: Location,
         overwrite: bool,
     ) -> Self {
         Self {
@@ -62,8 +61,8 @@ impl FileOutput {
 
     /// Where rejected rows go, if there are any.
     #[must_use]
-    pub fn rejected_path(&self) -> Option<&Path> {
-        self.rejected.as_ref().map(|_| self.rejected_path.as_path())
+    pub fn rejected_path(&self) -> Option<&Location> {
+        self.rejected.as_ref().map(|_| &self.rejected_path)
     }
 
     /// Ends the tables.
@@ -123,7 +122,7 @@ impl FinishedFiles {
             if let Err(error) = file.publish(overwrite) {
                 let returned = if overwrite { Vec::new() } else { named };
                 // The first error is the one to report.
-                returned.iter().for_each(|path: &PathBuf| _ = remove(path));
+                returned.iter().for_each(|path: &Location| _ = remove(path));
                 return Err(error);
             }
             named.push(path);
@@ -137,7 +136,8 @@ impl FinishedFiles {
     /// Fails if it cannot be made or written.
     pub fn sign(&self, file: &mut PendingFile, signer: &SigningIdentity) -> Result<()> {
         let predictions = &self.predictions.1;
-        let name = Path::new(&predictions.path).file_name().unwrap_or_default();
+        let location = Location::from(&predictions.path);
+        let name = location.file_name().unwrap_or_default();
         let digest = from_hexadecimal(&predictions.sha256)
             .ok_or_else(|| Error::internal("a digest that is not one"))?;
         let bytes = sign_digest(&name.to_string_lossy(), &digest, signer)?;

@@ -4,8 +4,7 @@
 //! them; in a data set it lies below [`STATE`]. Owns these names, and those of earlier versions,
 //! which are still read. It must not know what the files hold.
 
-use std::path::{Path, PathBuf};
-
+use crate::storage::Location;
 use crate::table::output_format::OutputFormat;
 
 /// The directory in a data set that holds all but its predictions; readers of data sets skip names
@@ -50,7 +49,7 @@ const SIDECAR_EXTENSION: &str = "pq";
 
 /// The names that earlier versions gave. They are read, and replaced by those of this version.
 pub mod earlier {
-    use std::path::{Path, PathBuf};
+    use crate::storage::Location;
 
     /// The manifest of a data set.
     pub const MANIFEST: &str = "_manifest.json";
@@ -69,7 +68,7 @@ pub mod earlier {
 
     /// The report of the output at `path`.
     #[must_use]
-    pub fn report(path: &Path, is_dataset: bool) -> PathBuf {
+    pub fn report(path: &Location, is_dataset: bool) -> Location {
         if is_dataset {
             path.join(REPORT)
         } else {
@@ -79,13 +78,13 @@ pub mod earlier {
 
     /// The rejected rows of a single file.
     #[must_use]
-    pub fn rejected(path: &Path) -> PathBuf {
+    pub fn rejected(path: &Location) -> Location {
         path.with_extension("rejected.parquet")
     }
 
     /// The report of a run that did not finish the output at `path`.
     #[must_use]
-    pub fn unfinished_report(path: &Path, is_dataset: bool) -> PathBuf {
+    pub fn unfinished_report(path: &Location, is_dataset: bool) -> Location {
         let name = "unfinished.report.parquet";
         if is_dataset {
             path.join(format!("_{name}"))
@@ -97,7 +96,7 @@ pub mod earlier {
 
 /// The report of the output at `path`.
 #[must_use]
-pub fn report(path: &Path, is_dataset: bool) -> PathBuf {
+pub fn report(path: &Location, is_dataset: bool) -> Location {
     if is_dataset {
         path.join(REPORT)
     } else {
@@ -107,7 +106,7 @@ pub fn report(path: &Path, is_dataset: bool) -> PathBuf {
 
 /// The rejected rows of the output at `path`: a directory in a data set, else a file.
 #[must_use]
-pub fn rejected(path: &Path, is_dataset: bool) -> PathBuf {
+pub fn rejected(path: &Location, is_dataset: bool) -> Location {
     if is_dataset {
         path.join(REJECTED)
     } else {
@@ -117,7 +116,7 @@ pub fn rejected(path: &Path, is_dataset: bool) -> PathBuf {
 
 /// The report of a run that did not finish the output at `path`.
 #[must_use]
-pub fn unfinished_report(path: &Path, is_dataset: bool) -> PathBuf {
+pub fn unfinished_report(path: &Location, is_dataset: bool) -> Location {
     if is_dataset {
         path.join(UNFINISHED_REPORT)
     } else {
@@ -140,11 +139,11 @@ pub fn part_sidecar(kind: &str, number: u64) -> String {
 /// Where a file of the final name `path` lies until publication, below the data set's directory.
 /// Predictions have a name there that no pattern of readers matches.
 #[must_use]
-pub fn staged(path: &str) -> PathBuf {
-    let is_sidecar = Path::new(path)
+pub fn staged(path: &str) -> Location {
+    let is_sidecar = Location::from(path)
         .extension()
         .is_none_or(|extension| extension == SIDECAR_EXTENSION);
-    Path::new(STAGED).join(if is_sidecar {
+    Location::from(STAGED).join(if is_sidecar {
         path.to_owned()
     } else {
         format!("{path}.staged")
@@ -154,16 +153,16 @@ pub fn staged(path: &str) -> PathBuf {
 /// Whether a file in the data set's directory, by its path there, has a name that data sets give:
 /// of a part in Hive's directories, of a table that belongs to one, of a report.
 #[must_use]
-pub fn is_of_data_set(below: &Path) -> bool {
-    let directory = below.parent().unwrap_or(Path::new(""));
+pub fn is_of_data_set(below: &Location) -> bool {
+    let directory = below.parent().unwrap_or_default();
     if [REPORT, earlier::REPORT]
         .iter()
-        .any(|report| below == Path::new(report))
+        .any(|report| below == *report)
     {
         return true;
     }
     let is_hive = directory
-        .iter()
+        .names()
         .all(|name| name.as_encoded_bytes().contains(&b'='));
     let is_sidecar = [
         REJECTED,
@@ -173,25 +172,25 @@ pub fn is_of_data_set(below: &Path) -> bool {
         earlier::CORRECTIONS,
     ]
     .iter()
-    .any(|kind| directory == Path::new(kind));
+    .any(|kind| directory == *kind);
     (is_hive || is_sidecar) && is_table_part(below)
 }
 
 /// Whether a staged file, by its path below the data set's directory, is one that a run left.
 #[must_use]
-pub fn is_left_by_run(below: &Path) -> bool {
+pub fn is_left_by_run(below: &Location) -> bool {
     let is_temporary = below
         .file_name()
         .is_some_and(|name| name.as_encoded_bytes().starts_with(b".tmp-"));
     is_temporary
         || is_table_part(below)
         || is_part(below, &["staged"])
-        || below == staged(REPORT)
-        || below == Path::new(STAGED).join(earlier::REPORT)
+        || *below == staged(REPORT)
+        || *below == Location::from(STAGED).join(earlier::REPORT)
 }
 
 /// Whether a file is a part of predictions, in any format that is written, or a sidecar of one.
-fn is_table_part(path: &Path) -> bool {
+fn is_table_part(path: &Location) -> bool {
     let names: Vec<&str> = OutputFormat::all()
         .map(OutputFormat::name)
         .chain([SIDECAR_EXTENSION])
@@ -201,12 +200,12 @@ fn is_table_part(path: &Path) -> bool {
 
 /// Whether a file is the record of a finished part.
 #[must_use]
-pub fn is_part_record(path: &Path) -> bool {
+pub fn is_part_record(path: &Location) -> bool {
     is_part(path, &["json"])
 }
 
 /// Whether a file is called `part-00000`, with one of these extensions.
-fn is_part(path: &Path, extensions: &[&str]) -> bool {
+fn is_part(path: &Location, extensions: &[&str]) -> bool {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy())
@@ -229,7 +228,7 @@ mod tests {
 
     #[test]
     fn only_predictions_under_their_final_names_end_in_parquet() {
-        let (file, set) = (Path::new("out/o.parquet"), Path::new("out/set"));
+        let (file, set) = (&Location::from("out/o.parquet"), &Location::from("out/set"));
         let sidecars = [false, true].map(|is_dataset| {
             let path = if is_dataset { set } else { file };
             [
@@ -253,15 +252,9 @@ mod tests {
                 path.display()
             );
         }
-        assert_eq!(report(file, false), Path::new("out/o.report.pq"));
-        assert_eq!(
-            staged(REPORT),
-            Path::new("_tallow/staged/_tallow/report.pq")
-        );
-        assert_eq!(
-            waiting[1],
-            Path::new("_tallow/staged/a=b/part-00000.parquet.staged")
-        );
+        assert_eq!(report(file, false), "out/o.report.pq");
+        assert_eq!(staged(REPORT), "_tallow/staged/_tallow/report.pq");
+        assert_eq!(waiting[1], "_tallow/staged/a=b/part-00000.parquet.staged");
     }
 
     #[test]
@@ -274,7 +267,7 @@ mod tests {
             "_rejected/part-00001.parquet",
             REPORT,
         ] {
-            assert!(is_of_data_set(Path::new(path)), "{path}");
+            assert!(is_of_data_set(&Location::from(path)), "{path}");
         }
         for path in [
             "mine.parquet",
@@ -284,7 +277,7 @@ mod tests {
             "part-00000.txt",
             MANIFEST,
         ] {
-            assert!(!is_of_data_set(Path::new(path)), "{path}");
+            assert!(!is_of_data_set(&Location::from(path)), "{path}");
         }
         for path in [
             "a=b/part-00000.parquet.staged",
@@ -293,8 +286,10 @@ mod tests {
             "_tallow/report.pq",
             "_report.parquet",
         ] {
-            assert!(is_left_by_run(&Path::new(STAGED).join(path)), "{path}");
+            assert!(is_left_by_run(&Location::from(STAGED).join(path)), "{path}");
         }
-        assert!(!is_left_by_run(&Path::new(STAGED).join("precious.txt")));
+        assert!(!is_left_by_run(
+            &Location::from(STAGED).join("precious.txt")
+        ));
     }
 }

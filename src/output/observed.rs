@@ -5,7 +5,6 @@
 //! version, the part's output is read instead; what that does not show makes the part be made
 //! again.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int64Array, RecordBatch, StringArray};
@@ -21,7 +20,7 @@ use crate::feature::verdict::Origin;
 use crate::pipeline::Job;
 use crate::pipeline::observer::{Observer, Partial, Partials, ScoredPortion};
 use crate::pipeline::part::PartAccount;
-use crate::storage::PendingFile;
+use crate::storage::{Location, PendingFile};
 use crate::table::dataset::Dataset;
 use crate::table::output_format::OutputFormat;
 
@@ -46,7 +45,7 @@ impl Observed {
     /// Fails if it cannot be written.
     pub fn stage(
         &self,
-        directory: &Path,
+        directory: &Location,
         part: u64,
         seen: &Partials,
     ) -> Result<Option<WrittenFile>> {
@@ -138,7 +137,7 @@ fn stored(
 
 /// The rows of the table: observer, version, state. A table that cannot be read shows nothing: what
 /// it held is found out in another way.
-fn read(path: &Path) -> Option<Vec<(String, i64, Vec<u8>)>> {
+fn read(path: &Location) -> Option<Vec<(String, i64, Vec<u8>)>> {
     let dataset = Dataset::of_file(path).ok()?;
     let mut rows = Vec::new();
     for batch in dataset.batches(&dataset.as_read(&schema())) {
@@ -193,7 +192,7 @@ fn read_again(
             scores,
             verdicts: &[],
             origin: Origin {
-                path: Path::new(""),
+                path: &Location::default(),
                 kept_rows: None,
                 first_row: 0,
             },
@@ -221,17 +220,20 @@ mod tests {
         let observers: Vec<Box<dyn Observer>> = vec![Box::new(ScoreObserver::new(fields))];
         let partials = Partials::new(vec![Box::new(seen.clone())]);
         let table = Observed::new(&observers);
-        let written = table.stage(room.path(), 3, &partials).unwrap().unwrap();
+        let written = table
+            .stage(&Location::from(room.path()), 3, &partials)
+            .unwrap()
+            .unwrap();
         assert_eq!(written.path, "_tallow/observed/part-00003.pq");
-        let rows = read(&room.path().join(staged(&written.path))).unwrap();
+        let rows = read(&Location::from(&room.path().join(staged(&written.path)))).unwrap();
         assert_eq!(rows, [("scores".to_owned(), 1, seen.to_bytes())]);
         assert!(
             Observed::new(&[])
-                .stage(room.path(), 4, &partials)
+                .stage(&Location::from(room.path()), 4, &partials)
                 .unwrap()
                 .is_none()
         );
         std::fs::write(room.path().join("damaged.pq"), b"PAR1").unwrap();
-        assert!(read(&room.path().join("damaged.pq")).is_none());
+        assert!(read(&Location::from(&room.path().join("damaged.pq"))).is_none());
     }
 }

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -15,7 +14,7 @@ use arrow_ipc::reader::StreamReader;
 use arrow_ipc::writer::StreamWriter;
 
 use crate::error::{Error, Result};
-use crate::storage::{Extent, SpillFile, make_directory};
+use crate::storage::{Extent, Location, SpillFile, make_directory};
 use crate::table::chunk::declared;
 use crate::table::row_size::RowSizes;
 
@@ -35,7 +34,7 @@ const MAX_PARTITIONS: usize = 10_000;
 pub struct PartitionedRows {
     schema: SchemaRef,
     /// Where rows are put aside.
-    directory: PathBuf,
+    directory: Location,
     partitions: BTreeMap<String, Partition>,
     waiting_bytes: usize,
     max_waiting_bytes: usize,
@@ -53,7 +52,7 @@ impl PartitionedRows {
     /// No rows yet; they will have the columns of `schema`, in its types, and are put aside in
     /// `directory`, which need not be there yet, once `max_waiting_bytes` of them wait.
     #[must_use]
-    pub fn new(schema: SchemaRef, directory: &Path, max_waiting_bytes: usize) -> Self {
+    pub fn new(schema: SchemaRef, directory: &Location, max_waiting_bytes: usize) -> Self {
         Self {
             schema,
             directory: directory.to_owned(),
@@ -177,8 +176,11 @@ mod tests {
             Field::new("text", DataType::Utf8, true),
         ]));
         for text_bytes in [0, 40_000] {
-            let mut rows =
-                PartitionedRows::new(schema.clone(), &index.path().join("staged"), 1 << 20);
+            let mut rows = PartitionedRows::new(
+                schema.clone(),
+                &Location::from(&index.path().join("staged")),
+                1 << 20,
+            );
             let batch = |first: i64| {
                 let texts: StringViewArray = (first..first + 10)
                     .map(|id| (id % 5 != 0).then(|| format!("{id}{}", "x".repeat(text_bytes))))

@@ -7,7 +7,6 @@
 //! done again. Nothing is deleted that an earlier manifest does not list.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -27,8 +26,8 @@ use crate::interrupt::Interrupt;
 use crate::package::signature::sign::{SigningIdentity, sign_digest};
 use crate::pipeline::part::RowCounts;
 use crate::storage::{
-    PendingFile, files_below, find, find_below, list, remove_below, remove_empty_directory_below,
-    rename_below, replace_below, sync_below, sync_file_system,
+    Location, PendingFile, files_below, find, find_below, list, remove_below,
+    remove_empty_directory_below, rename_below, replace_below, sync_below, sync_file_system,
 };
 
 /// The first field of a manifest.
@@ -56,8 +55,7 @@ pub struct Manifest {
     #[serde(flatten)]
     pub identity: RunIdentity,
     /// The directory that relative paths in the configuration begin at.
-    #[serde(with = "crate::path_text")]
-    pub working_directory: PathBuf,
+    pub working_directory: Location,
     /// The options of the run, as they were given, for a run that corrects this one.
     #[serde(alias = "arguments")]
     pub request: Json,
@@ -78,7 +76,7 @@ pub struct Manifest {
     /// Files of the data set before, where its own manifest cannot be read: they are replaced or
     /// removed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub replaces: BTreeSet<PathBuf>,
+    pub replaces: BTreeSet<Location>,
     /// The signature of the manifest under its final name, until it is published.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     signature: Option<String>,
@@ -95,7 +93,7 @@ impl Manifest {
         (run_id, invocation_id): (String, String),
         identity: RunIdentity,
         request: Json,
-        working_directory: PathBuf,
+        working_directory: Location,
     ) -> Self {
         Self {
             format: FORMAT.to_owned(),
@@ -123,7 +121,7 @@ impl Manifest {
     ///
     /// # Errors
     /// Fails if it is damaged.
-    pub fn find(directory: &Path) -> Result<Option<Self>> {
+    pub fn find(directory: &Location) -> Result<Option<Self>> {
         let Some(name) = name_in(directory)? else {
             return Ok(None);
         };
@@ -143,7 +141,7 @@ impl Manifest {
     ///
     /// # Errors
     /// Fails if the file system refuses to say.
-    pub fn is_whole(&self, directory: &Path) -> Result<bool> {
+    pub fn is_whole(&self, directory: &Location) -> Result<bool> {
         Ok(self.first_damaged(directory)?.is_none())
     }
 
@@ -151,7 +149,7 @@ impl Manifest {
     ///
     /// # Errors
     /// Fails if the file system refuses to say.
-    pub fn first_damaged(&self, directory: &Path) -> Result<Option<String>> {
+    pub fn first_damaged(&self, directory: &Location) -> Result<Option<String>> {
         for file in self.files() {
             if find_below(directory, &file.path)?
                 .is_none_or(|found| !found.is_file || found.byte_count != file.bytes)
@@ -168,7 +166,11 @@ impl Manifest {
     ///
     /// # Errors
     /// Fails if a file cannot be read; [`crate::error::Kind::Signal`] if `interrupt` says so.
-    pub fn first_changed(&self, directory: &Path, interrupt: &Interrupt) -> Result<Option<String>> {
+    pub fn first_changed(
+        &self,
+        directory: &Location,
+        interrupt: &Interrupt,
+    ) -> Result<Option<String>> {
         if let Some(damaged) = self.first_damaged(directory)? {
             return Ok(Some(damaged));
         }
@@ -184,7 +186,7 @@ impl Manifest {
     ///
     /// # Errors
     /// Fails if it is damaged.
-    pub fn of_bytes(bytes: &[u8], path: &Path) -> Result<Self> {
+    pub fn of_bytes(bytes: &[u8], path: &Location) -> Result<Self> {
         serde_json::from_slice(bytes).map_err(|error| {
             Error::failed("cannot read the manifest")
                 .because(error)
@@ -197,10 +199,10 @@ impl Manifest {
     ///
     /// # Errors
     /// Fails if a directory cannot be listed.
-    pub fn first_extra(&self, directory: &Path) -> Result<Option<PathBuf>> {
+    pub fn first_extra(&self, directory: &Location) -> Result<Option<Location>> {
         let listed = self.paths();
-        let is_hidden = |path: &PathBuf| {
-            path.iter()
+        let is_hidden = |path: &Location| {
+            path.names()
                 .any(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
         };
         let files = files_below(directory, "")?.into_iter();
@@ -209,10 +211,10 @@ impl Manifest {
     }
 
     /// (path, SHA-256) of its files.
-    pub fn digests(&self) -> impl Iterator<Item = (PathBuf, [u8; 32])> {
+    pub fn digests(&self) -> impl Iterator<Item = (Location, [u8; 32])> {
         self.files().filter_map(|file| {
             let digest = from_hexadecimal(&file.sha256)?.try_into().ok()?;
-            Some((PathBuf::from(&file.path), digest))
+            Some((Location::from(&file.path), digest))
         })
     }
 
@@ -233,8 +235,10 @@ impl Manifest {
     }
 
     /// The paths of its files.
-    fn paths(&self) -> BTreeSet<PathBuf> {
-        self.files().map(|file| PathBuf::from(&file.path)).collect()
+    fn paths(&self) -> BTreeSet<Location> {
+        self.files()
+            .map(|file| Location::from(&file.path))
+            .collect()
     }
 }
 
@@ -244,7 +248,7 @@ impl Manifest {
 /// Fails if a file is missing or one that no manifest lists is in the way, before anything is
 /// changed, or if the file system refuses; [`recover`] then goes on where it stopped.
 pub fn publish(
-    directory: &Path,
+    directory: &Location,
     manifest: &Manifest,
     signer: Option<&SigningIdentity>,
 ) -> Result<()> {
@@ -254,9 +258,9 @@ pub fn publish(
         let found = find_file(directory, file).map_err(missing)?;
         refuse_foreign(
             directory,
-            Path::new(&file.path),
+            &Location::from(&file.path),
             &listed,
-            found != Path::new(&file.path),
+            found != file.path.as_str(),
         )?;
     }
     match signer {
@@ -272,7 +276,8 @@ fn signed(manifest: &Manifest, signer: &SigningIdentity) -> Result<Manifest> {
     let pending = serde_json::to_vec(manifest).map_err(internal)?;
     let own: Manifest = serde_json::from_slice(&pending).map_err(internal)?;
     let bytes = json_bytes(&own.published())?;
-    let name = Path::new(MANIFEST).file_name().unwrap_or_default();
+    let location = Location::from(MANIFEST);
+    let name = location.file_name().unwrap_or_default();
     let signature = sign_digest(&name.to_string_lossy(), &Sha256::digest(bytes), signer)?;
     let text = String::from_utf8(signature)
         .map_err(|error| Error::internal("a signature that is not JSON").because(error))?;
@@ -286,7 +291,7 @@ fn signed(manifest: &Manifest, signer: &SigningIdentity) -> Result<Manifest> {
 ///
 /// # Errors
 /// Fails for the first one: it is somebody's, and not to be replaced.
-pub fn check_names(directory: &Path, published: Option<&Manifest>) -> Result<()> {
+pub fn check_names(directory: &Location, published: Option<&Manifest>) -> Result<()> {
     let listed = published.map(Manifest::paths).unwrap_or_default();
     let top = if find(directory)?.is_some() {
         list(directory)?
@@ -296,16 +301,16 @@ pub fn check_names(directory: &Path, published: Option<&Manifest>) -> Result<()>
     let top = top
         .iter()
         .filter_map(|path| path.file_name())
-        .map(PathBuf::from)
-        .chain([PathBuf::from(REPORT)]);
+        .map(Location::from)
+        .chain([Location::from(REPORT)]);
     top.filter(|name| is_of_data_set(name))
         .try_for_each(|name| refuse_foreign(directory, &name, &listed, true))
 }
 
 fn refuse_foreign(
-    directory: &Path,
-    name: &Path,
-    listed: &BTreeSet<PathBuf>,
+    directory: &Location,
+    name: &Location,
+    listed: &BTreeSet<Location>,
     is_to_be_named: bool,
 ) -> Result<()> {
     if !is_to_be_named || listed.contains(name) || find_below(directory, name)?.is_none() {
@@ -318,7 +323,7 @@ fn refuse_foreign(
 }
 
 /// The files that may be replaced: those of the data set before.
-fn listed_before(directory: &Path, manifest: &Manifest) -> Result<BTreeSet<PathBuf>> {
+fn listed_before(directory: &Location, manifest: &Manifest) -> Result<BTreeSet<Location>> {
     if !manifest.replaces.is_empty() {
         return Ok(manifest.replaces.clone());
     }
@@ -332,15 +337,18 @@ fn listed_before(directory: &Path, manifest: &Manifest) -> Result<BTreeSet<PathB
 ///
 /// # Errors
 /// Fails if a directory may not be read.
-pub fn files_by_name(directory: &Path) -> Result<BTreeSet<PathBuf>> {
+pub fn files_by_name(directory: &Location) -> Result<BTreeSet<Location>> {
     let mut files = files_below(directory, "")?;
     files.retain(|path| is_of_data_set(path) && !path.starts_with(STAGED));
     // The manifest itself is replaced too; its name makes sure that there is something to replace.
-    Ok(files.into_iter().chain([PathBuf::from(MANIFEST)]).collect())
+    Ok(files
+        .into_iter()
+        .chain([Location::from(MANIFEST)])
+        .collect())
 }
 
 /// The data set's manifest, by its path in it, if it has one.
-fn name_in(directory: &Path) -> Result<Option<&'static str>> {
+fn name_in(directory: &Location) -> Result<Option<&'static str>> {
     for name in [MANIFEST, earlier::MANIFEST] {
         if find_below(directory, name)?.is_some()
             && !(name == MANIFEST && is_of_first_version(directory, name))
@@ -352,7 +360,7 @@ fn name_in(directory: &Path) -> Result<Option<&'static str>> {
 }
 
 /// The manifest of a publication that was begun, by this version or the first one.
-fn pending(directory: &Path) -> Result<Option<&'static str>> {
+fn pending(directory: &Location) -> Result<Option<&'static str>> {
     if find_below(directory, PENDING_MANIFEST)?.is_some() {
         return Ok(Some(PENDING_MANIFEST));
     }
@@ -364,7 +372,7 @@ fn pending(directory: &Path) -> Result<Option<&'static str>> {
 
 /// Whether a file is a manifest of the first version, which calls a pending one what a published
 /// one is called today.
-fn is_of_first_version(directory: &Path, name: &str) -> bool {
+fn is_of_first_version(directory: &Location, name: &str) -> bool {
     #[derive(Deserialize)]
     struct Version {
         format_version: u32,
@@ -376,7 +384,7 @@ fn is_of_first_version(directory: &Path, name: &str) -> bool {
 ///
 /// # Errors
 /// Fails if the file system refuses or a file is missing.
-pub fn recover(directory: &Path) -> Result<bool> {
+pub fn recover(directory: &Location) -> Result<bool> {
     let Some(pending) = pending(directory)? else {
         return Ok(false);
     };
@@ -422,7 +430,7 @@ pub fn recover(directory: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// Fails if the file system refuses.
-pub fn abandon(directory: &Path) -> Result<()> {
+pub fn abandon(directory: &Location) -> Result<()> {
     let Some(pending) = pending(directory)?.filter(|_| recover(directory).is_err()) else {
         return Ok(());
     };
@@ -438,10 +446,10 @@ pub fn abandon(directory: &Path) -> Result<()> {
 }
 
 /// Where a file lies in the data set: still hidden, or under its name.
-fn find_file(directory: &Path, file: &WrittenFile) -> Result<PathBuf> {
-    let path = PathBuf::from(&file.path);
+fn find_file(directory: &Location, file: &WrittenFile) -> Result<Location> {
+    let path = Location::from(&file.path);
     // The first version staged files under their own names.
-    for hidden in [staged(&file.path), Path::new(STAGED).join(&file.path)] {
+    for hidden in [staged(&file.path), Location::from(STAGED).join(&file.path)] {
         if find_below(directory, &hidden)?.is_some() {
             return Ok(hidden);
         }
@@ -457,17 +465,17 @@ fn find_file(directory: &Path, file: &WrittenFile) -> Result<PathBuf> {
 /// Gives a staged file its name, unless it has it already, and notes the directories whose names
 /// changed.
 fn reveal(
-    directory: &Path,
+    directory: &Location,
     file: &WrittenFile,
-    listed: &BTreeSet<PathBuf>,
-    changed: &mut BTreeSet<PathBuf>,
+    listed: &BTreeSet<Location>,
+    changed: &mut BTreeSet<Location>,
 ) -> Result<()> {
-    let (found, path) = (find_file(directory, file)?, Path::new(&file.path));
+    let (found, path) = (find_file(directory, file)?, Location::from(&file.path));
     if found == path {
         return Ok(());
     }
-    rename_below(directory, &found, path, listed.contains(path))?;
-    changed.extend(path.ancestors().skip(1).map(Path::to_owned));
+    rename_below(directory, &found, &path, listed.contains(&path))?;
+    changed.extend(path.ancestors().skip(1));
     // The first version staged files in directories of their own.
     let emptied = found.ancestors().skip(1);
     emptied
@@ -478,20 +486,17 @@ fn reveal(
 
 /// Removes the files of the data set before that this one does not list.
 fn remove_old_files(
-    directory: &Path,
+    directory: &Location,
     manifest: &Manifest,
-    listed: &BTreeSet<PathBuf>,
+    listed: &BTreeSet<Location>,
 ) -> Result<()> {
     let kept = manifest.paths();
     for path in listed
         .iter()
-        .filter(|path| !kept.contains(*path) && path.as_path() != Path::new(MANIFEST))
+        .filter(|path| !kept.contains(*path) && *path != MANIFEST)
     {
         remove_below(directory, path)?;
-        let above = path
-            .ancestors()
-            .skip(1)
-            .filter(|above| !above.as_os_str().is_empty());
+        let above = path.ancestors().skip(1).filter(|above| !above.is_empty());
         above.for_each(|above| remove_empty_directory_below(directory, above));
     }
     Ok(())
@@ -502,8 +507,8 @@ fn remove_old_files(
 ///
 /// # Errors
 /// Fails if it holds anything else; what tallow has not written it does not delete.
-pub fn check_directory(directory: &Path) -> Result<()> {
-    let is_foreign = |path: &PathBuf| {
+pub fn check_directory(directory: &Location) -> Result<()> {
+    let is_foreign = |path: &Location| {
         !path
             .file_name()
             .is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))

@@ -3,16 +3,15 @@
 //!
 //! Owns the table's columns. Who writes it, and where, is the destination's.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::error::{Error, Result};
-use crate::path_text;
 use crate::pipeline::Job;
 use crate::pipeline::scoring::Rejection;
+use crate::storage::Location;
 use crate::table::dataset::Dataset;
 
 /// The columns behind the row's own: the file, the row in it (from 1), the first column that was
@@ -27,7 +26,7 @@ pub const COLUMNS: [&str; 5] = [
 
 /// Whether a file is a table of rejected rows.
 #[must_use]
-pub fn is_table(path: &Path) -> bool {
+pub fn is_table(path: &Location) -> bool {
     let has_columns = |dataset: Arc<Dataset>| {
         COLUMNS
             .iter()
@@ -40,7 +39,7 @@ pub fn is_table(path: &Path) -> bool {
 #[derive(Debug)]
 pub struct Quarantine {
     schema: SchemaRef,
-    paths: Vec<PathBuf>,
+    paths: Vec<Location>,
     /// The columns that feed the model, in the order of its inputs, then the names of the rules.
     refusing: Vec<String>,
 }
@@ -116,7 +115,7 @@ impl Quarantine {
                     .collect::<StringArray>(),
             ) as ArrayRef
         };
-        let path = path_text::text(&self.paths[file]);
+        let path = self.paths[file].text();
         let ours: [ArrayRef; 5] = [
             texts(&|_| path.clone()),
             Arc::new(

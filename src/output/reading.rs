@@ -1,6 +1,5 @@
 //! The scores of parts read back, for observers that have no other account of them.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray};
@@ -8,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::error::{Error, Result};
 use crate::pipeline::Job;
+use crate::storage::Location;
 use crate::table::cast::cast_column;
 use crate::table::dataset::Dataset;
 
@@ -17,7 +17,7 @@ use crate::table::dataset::Dataset;
 /// Fails if a file cannot be read or a column is missing, or as `take` does.
 pub fn for_each_batch(
     job: &Job,
-    files: Vec<PathBuf>,
+    files: Vec<Location>,
     mut take: impl FnMut(&[ArrayRef]) -> Result<()>,
 ) -> Result<()> {
     let fields = job.arms.fields();

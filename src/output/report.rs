@@ -1,12 +1,10 @@
 //! The report as a file.
 
-use std::path::Path;
-
 use super::names::{REPORT, staged};
 use super::table_writer::{TableWriter, WrittenFile, write_table};
 use crate::error::Result;
 use crate::report::{Fact, facts};
-use crate::storage::PendingFile;
+use crate::storage::{Location, PendingFile};
 use crate::table::output_format::OutputFormat;
 
 /// Writes the facts of a run to a file that waits for its name, which says whether they are Parquet
@@ -22,7 +20,7 @@ pub fn write(file: &mut PendingFile, run_id: &str, facts: &[Fact]) -> Result<()>
 ///
 /// # Errors
 /// Fails if they cannot be written.
-pub fn create(path: &Path, run_id: &str, facts: &[Fact]) -> Result<()> {
+pub fn create(path: &Location, run_id: &str, facts: &[Fact]) -> Result<()> {
     let mut file = PendingFile::create(path, true)?;
     write(&mut file, run_id, facts)?;
     file.publish(true)
@@ -32,7 +30,7 @@ pub fn create(path: &Path, run_id: &str, facts: &[Fact]) -> Result<()> {
 ///
 /// # Errors
 /// Fails if they cannot be written.
-pub fn stage(directory: &Path, run_id: &str, facts: &[Fact]) -> Result<WrittenFile> {
+pub fn stage(directory: &Location, run_id: &str, facts: &[Fact]) -> Result<WrittenFile> {
     let file = PendingFile::create_below(directory, staged(REPORT))?;
     let mut writer = TableWriter::new(file, OutputFormat::parquet(), facts::schema(), &[])?;
     writer.write(&facts::table(run_id, facts)?)?;

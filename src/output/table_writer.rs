@@ -1,7 +1,6 @@
 //! A table being written to a file that has not its name yet: a sink, and a digest of every byte.
 
 use std::io::{self, Write};
-use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::RecordBatch;
@@ -11,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::DigestWriter;
 use crate::error::{Error, Result};
-use crate::storage::PendingFile;
+use crate::storage::{Location, PendingFile};
 use crate::table::Sink;
 use crate::table::output_format::OutputFormat;
 
@@ -44,11 +43,7 @@ pub struct WrittenFile {
 /// remove what they name.
 fn path_below<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let path = String::deserialize(deserializer)?;
-    let is_below = !path.is_empty()
-        && Path::new(&path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)));
-    if is_below {
+    if Location::from(&path).is_plain() {
         Ok(path)
     } else {
         Err(D::Error::custom(format!(
@@ -59,7 +54,7 @@ fn path_below<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::E
 
 /// A table being written.
 pub struct TableWriter {
-    path: PathBuf,
+    path: Location,
     sink: Box<dyn Sink>,
     file: SharedWriter,
     rows: u64,
@@ -91,7 +86,7 @@ impl TableWriter {
     /// # Errors
     /// Fails if the file cannot be made or a column has no form in the format.
     pub fn create(
-        path: &Path,
+        path: &Location,
         overwrite: bool,
         format: OutputFormat,
         schema: SchemaRef,

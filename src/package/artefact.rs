@@ -3,8 +3,6 @@
 //!
 //! It must not know formats.
 
-use std::path::{Component, Path, PathBuf};
-
 use sha2::{Digest, Sha256};
 
 use super::manifest::{ArtefactEntry, Manifest};
@@ -12,12 +10,13 @@ use super::{DEFAULT_WEIGHTS, Files};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::format::Artefact;
+use crate::storage::Location;
 
 /// A file or directory of a package, as it was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CheckedArtefact {
     /// Where it lies, from the package's directory.
-    pub path: PathBuf,
+    pub path: Location,
     /// The SHA-256 of its bytes, in lower-case hexadecimal digits; of a directory, the one of all
     /// files that were read of it.
     pub sha256: String,
@@ -28,7 +27,7 @@ pub struct CheckedArtefact {
 /// Reads and checks every artefact; the bytes of the first one, the model, are kept.
 pub(super) fn read_all(
     manifest: &Manifest,
-    directory: &Path,
+    directory: &Location,
     files: Files<'_>,
 ) -> Result<(Vec<CheckedArtefact>, Artefact)> {
     let entries = entries(manifest, directory, files)?;
@@ -47,7 +46,11 @@ pub(super) fn read_all(
     Ok((checked, model))
 }
 
-fn entries(manifest: &Manifest, directory: &Path, files: Files<'_>) -> Result<Vec<ArtefactEntry>> {
+fn entries(
+    manifest: &Manifest,
+    directory: &Location,
+    files: Files<'_>,
+) -> Result<Vec<ArtefactEntry>> {
     match (manifest.artefacts.is_empty(), &manifest.network) {
         (false, _) => Ok(manifest.artefacts.clone()),
         (true, Some(_)) => {
@@ -68,7 +71,7 @@ fn entries(manifest: &Manifest, directory: &Path, files: Files<'_>) -> Result<Ve
 
 /// The path of an artefact, which must not leave the directory, neither by its name nor through
 /// links.
-pub(super) fn inside(directory: &Path, path: &Path, files: Files<'_>) -> Result<PathBuf> {
+pub(super) fn inside(directory: &Location, path: &Location, files: Files<'_>) -> Result<Location> {
     let refuse = || {
         Error::trust(format!(
             "the artefact `{}` lies outside the package",
@@ -76,10 +79,7 @@ pub(super) fn inside(directory: &Path, path: &Path, files: Files<'_>) -> Result<
         ))
         .hint("copy the file into the package and name it by its path from there")
     };
-    let is_plain = path
-        .components()
-        .all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
-    if !is_plain || path.as_os_str().is_empty() {
+    if !path.leads_down() || path.is_empty() {
         return Err(refuse());
     }
     let joined = directory.join(path);

@@ -7,7 +7,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
 
 use super::Files;
 use super::artefact::{CheckedArtefact, check, check_bytes, inside};
@@ -15,22 +14,23 @@ use super::manifest::{ArtefactEntry, Manifest};
 use crate::digest::FilesDigest;
 use crate::error::{Error, Result};
 use crate::format::{ModelFiles, huggingface};
+use crate::storage::Location;
 use crate::text::encoder::parts::Parts;
 
 /// Where a package's text model lies, and what is listed of it.
 pub(super) struct ModelDirectory {
     /// The directory, from the package's.
-    pub(super) path: PathBuf,
+    pub(super) path: Location,
     /// The directory's own entry; none where its files are listed.
     whole: Option<ArtefactEntry>,
     /// Files that are listed, by their paths from the package's directory.
-    listed: BTreeMap<PathBuf, ArtefactEntry>,
+    listed: BTreeMap<Location, ArtefactEntry>,
 }
 
 impl ModelDirectory {
     /// Where the directory lies, for the package's.
-    pub(super) fn within(&self, package: &Path) -> PathBuf {
-        if self.path.as_os_str().is_empty() {
+    pub(super) fn within(&self, package: &Location) -> Location {
+        if self.path.is_empty() {
             package.to_owned()
         } else {
             package.join(&self.path)
@@ -41,7 +41,7 @@ impl ModelDirectory {
 /// The directory of the package's text model; none if the model is of another kind.
 pub(super) fn find(
     manifest: &Manifest,
-    directory: &Path,
+    directory: &Location,
     files: Files<'_>,
 ) -> Result<Option<ModelDirectory>> {
     let Manifest {
@@ -50,14 +50,16 @@ pub(super) fn find(
         text,
         ..
     } = manifest;
-    let folder = |path: &Path| Folder {
+    let folder = |path: &Location| Folder {
         path: directory.join(path),
         files,
     };
-    let is_model = |path: &Path| huggingface::is_model(&folder(path));
+    let is_model = |path: &Location| huggingface::is_model(&folder(path));
     // What only the weights are missing of is a text model too: the message can then say so.
-    let is_text_model = |path: &Path| {
-        Ok::<_, Error>(is_model(path)? || folder(path).has(Path::new(huggingface::TOKENIZER))?)
+    let is_text_model = |path: &Location| {
+        Ok::<_, Error>(
+            is_model(path)? || folder(path).has(&Location::from(huggingface::TOKENIZER))?,
+        )
     };
     if network.is_some() {
         return if text.is_none() {
@@ -69,13 +71,13 @@ pub(super) fn find(
         };
     }
     let Some(first) = artefacts.first() else {
-        let has_sidecar = text.is_some() || is_text_model(Path::new(""))?;
+        let has_sidecar = text.is_some() || is_text_model(&Location::from(""))?;
         let whole = ArtefactEntry {
             path: ".".into(),
             sha256: None,
         };
         return Ok(has_sidecar.then(|| ModelDirectory {
-            path: PathBuf::new(),
+            path: Location::default(),
             whole: Some(whole),
             listed: BTreeMap::new(),
         }));
@@ -83,14 +85,14 @@ pub(super) fn find(
     let by_path = |entries: &[ArtefactEntry]| {
         entries
             .iter()
-            .map(|entry| (plain(&entry.path), entry.clone()))
+            .map(|entry| (entry.path.tidied(), entry.clone()))
             .collect()
     };
     if (files.find)(&inside(directory, &first.path, files)?)?
         .is_some_and(|found| found.is_directory)
     {
         // One with a digest was there once, so what it is missing now is a matter of trust.
-        if text.is_none() && first.sha256.is_none() && !is_text_model(&plain(&first.path))? {
+        if text.is_none() && first.sha256.is_none() && !is_text_model(&first.path.tidied())? {
             return Err(Error::contract(format!(
                 "the artefact `{}` is a directory, and no text model's",
                 first.path.display()
@@ -101,7 +103,7 @@ pub(super) fn find(
             ));
         }
         return Ok(Some(ModelDirectory {
-            path: plain(&first.path),
+            path: first.path.tidied(),
             whole: Some(first.clone()),
             listed: by_path(&artefacts[1..]),
         }));
@@ -109,12 +111,12 @@ pub(super) fn find(
     if text.is_none() && !huggingface::is_part(&first.path) {
         return Ok(None);
     }
-    let mut parents: Vec<PathBuf> = artefacts
+    let mut parents: Vec<Location> = artefacts
         .iter()
-        .map(|entry| plain(entry.path.parent().unwrap_or(Path::new(""))))
+        .map(|entry| entry.path.parent().unwrap_or_default().tidied())
         .collect();
     // Modules lie below the model's own directory.
-    parents.sort_by_key(|parent| parent.components().count());
+    parents.sort_by_key(|parent| parent.names().count());
     for path in parents {
         if is_model(&path)? {
             return Ok(Some(ModelDirectory {
@@ -134,13 +136,6 @@ pub(super) fn find(
     }
 }
 
-/// The path without `.`.
-fn plain(path: &Path) -> PathBuf {
-    path.components()
-        .filter(|part| *part != Component::CurDir)
-        .collect()
-}
-
 /// Reads the model's files, each inside the package and with the digest that is listed.
 ///
 /// # Errors
@@ -149,14 +144,14 @@ fn plain(path: &Path) -> PathBuf {
 /// understood.
 pub(super) fn read(
     model: &ModelDirectory,
-    directory: &Path,
+    directory: &Location,
     files: Files<'_>,
 ) -> Result<(Vec<CheckedArtefact>, Parts)> {
     let own = model.within(directory);
-    let open: BTreeMap<&Path, &ArtefactEntry> = model
+    let open: BTreeMap<&Location, &ArtefactEntry> = model
         .listed
         .iter()
-        .map(|(path, entry)| (path.as_path(), entry))
+        .map(|(path, entry)| (path, entry))
         .collect();
     let reading = CheckedFolder {
         model,
@@ -203,20 +198,20 @@ pub(super) fn read(
 
 /// A directory of the package, to look for files in.
 struct Folder<'a> {
-    path: PathBuf,
+    path: Location,
     files: Files<'a>,
 }
 
 impl ModelFiles for Folder<'_> {
-    fn path(&self) -> &Path {
+    fn path(&self) -> &Location {
         &self.path
     }
 
-    fn has(&self, name: &Path) -> Result<bool> {
+    fn has(&self, name: &Location) -> Result<bool> {
         Ok((self.files.find)(&self.path.join(name))?.is_some())
     }
 
-    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>> {
+    fn read(&self, name: &Location) -> Result<Option<Vec<u8>>> {
         let path = self.path.join(name);
         let found = (self.files.find)(&path)?.filter(|found| !found.is_directory);
         found.map(|_| (self.files.read)(&path)).transpose()
@@ -227,37 +222,37 @@ impl ModelFiles for Folder<'_> {
 struct CheckedFolder<'a> {
     model: &'a ModelDirectory,
     package: Folder<'a>,
-    path: &'a Path,
+    path: &'a Location,
     state: RefCell<State<'a>>,
 }
 
 /// What was read so far.
 struct State<'a> {
     /// Listed files that were not read.
-    open: BTreeMap<&'a Path, &'a ArtefactEntry>,
+    open: BTreeMap<&'a Location, &'a ArtefactEntry>,
     checked: Vec<CheckedArtefact>,
     digest: FilesDigest,
 }
 
 impl ModelFiles for CheckedFolder<'_> {
-    fn path(&self) -> &Path {
+    fn path(&self) -> &Location {
         self.path
     }
 
-    fn has(&self, name: &Path) -> Result<bool> {
-        self.package.has(&plain(&self.model.path.join(name)))
+    fn has(&self, name: &Location) -> Result<bool> {
+        self.package.has(&self.model.path.join(name).tidied())
     }
 
-    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>> {
+    fn read(&self, name: &Location) -> Result<Option<Vec<u8>>> {
         let (model, package) = (self.model, &self.package);
-        let path = plain(&model.path.join(name));
+        let path = model.path.join(name).tidied();
         let file = package.path.join(&path);
         if (package.files.find)(&file)?.is_none_or(|found| found.is_directory) {
             return Ok(None);
         }
         let bytes = (package.files.read)(&inside(&package.path, &path, package.files)?)?;
         let mut state = self.state.borrow_mut();
-        match state.open.remove(path.as_path()) {
+        match state.open.remove(&path) {
             Some(entry) => {
                 let checked = check_bytes(entry, &bytes).map_err(|error| error.at_path(&file))?;
                 state.checked.push(checked);
@@ -267,15 +262,15 @@ impl ModelFiles for CheckedFolder<'_> {
             }
             None => {}
         }
-        state.digest.add(name, &bytes);
+        state.digest.add(name.as_os_str(), &bytes);
         Ok(Some(bytes))
     }
 }
 
 /// Files that are listed and not read.
 fn check_others(
-    open: BTreeMap<&Path, &ArtefactEntry>,
-    directory: &Path,
+    open: BTreeMap<&Location, &ArtefactEntry>,
+    directory: &Location,
     files: Files<'_>,
     checked: &mut Vec<CheckedArtefact>,
 ) -> Result<()> {
@@ -287,9 +282,9 @@ fn check_others(
     Ok(())
 }
 
-fn unlisted(path: &Path, model: &ModelDirectory) -> Error {
-    let whole = if model.path.as_os_str().is_empty() {
-        Path::new(".")
+fn unlisted(path: &Location, model: &ModelDirectory) -> Error {
+    let whole = if model.path.is_empty() {
+        &Location::from(".")
     } else {
         &model.path
     };

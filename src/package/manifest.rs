@@ -4,7 +4,6 @@
 //! the rest of [`super`] gives the words their meaning.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -14,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::format::{GraphFeatures, RowsAxis};
 use crate::network::Architecture;
 use crate::outcome::Label;
+use crate::storage::Location;
 use crate::table::spelling::nearest;
 
 /// All that a manifest may say; what it drops comes from the artefact.
@@ -140,7 +140,7 @@ pub enum GateLevel {
 #[serde(deny_unknown_fields)]
 pub struct Baseline {
     /// A profile of it, from the package's directory.
-    pub profile: PathBuf,
+    pub profile: Location,
 }
 
 /// How columns meet the inputs of an ONNX graph.
@@ -212,9 +212,9 @@ impl GraphEntry {
 #[serde(deny_unknown_fields)]
 pub struct Golden {
     /// A table of the model's columns, from the package's directory.
-    pub rows: PathBuf,
+    pub rows: Location,
     /// A table of the answers, row by row, in columns named as the output's.
-    pub expected: PathBuf,
+    pub expected: Location,
     /// The largest difference of a number, relative to the number, or to 1 if that is more.
     #[serde(default = "tolerance")]
     pub tolerance: f64,
@@ -275,7 +275,7 @@ impl TaskName {
 #[serde(deny_unknown_fields)]
 pub struct ArtefactEntry {
     /// Where it lies, from the package's directory.
-    pub path: PathBuf,
+    pub path: Location,
     /// The SHA-256 of its bytes, 64 hexadecimal digits.
     pub sha256: Option<String>,
 }

@@ -18,8 +18,6 @@ mod tests;
 pub mod text;
 pub mod written;
 
-use std::path::{Path, PathBuf};
-
 pub use artefact::CheckedArtefact;
 pub use manifest::{Derived, Manifest};
 pub use resolved::Resolved;
@@ -29,7 +27,7 @@ use crate::contract::CategoryValue;
 use crate::error::{Error, Result};
 use crate::format::{self, Artefact, GraphFeatures, ImportOptions};
 use crate::model::LoadedModel;
-use crate::storage::Metadata;
+use crate::storage::{Location, Metadata};
 use crate::text::encoder::assemble;
 
 /// The manifest's name in a package's directory.
@@ -42,11 +40,11 @@ const DEFAULT_WEIGHTS: [&str; 4] = ["model.safetensors", "model.pt", "model.pth"
 #[derive(Clone, Copy)]
 pub struct Files<'a> {
     /// The bytes of a file.
-    pub read: &'a dyn Fn(&Path) -> Result<Vec<u8>>,
+    pub read: &'a dyn Fn(&Location) -> Result<Vec<u8>>,
     /// The absolute path with every link followed, as `canonicalize` gives it.
-    pub resolve: &'a dyn Fn(&Path) -> Result<PathBuf>,
+    pub resolve: &'a dyn Fn(&Location) -> Result<Location>,
     /// What is known of a path; none if there is nothing of that name.
-    pub find: &'a dyn Fn(&Path) -> Result<Option<Metadata>>,
+    pub find: &'a dyn Fn(&Location) -> Result<Option<Metadata>>,
     /// What the model's importer may use to read files alongside it.
     pub sidecars: Option<format::Sidecars>,
 }
@@ -61,9 +59,9 @@ impl std::fmt::Debug for Files<'_> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct GoldenRows {
     /// The rows.
-    pub rows: PathBuf,
+    pub rows: Location,
     /// The answers.
-    pub expected: PathBuf,
+    pub expected: Location,
     /// The largest difference of a number, relative to the number, or to 1 if that is more.
     pub tolerance: f64,
 }
@@ -72,7 +70,7 @@ pub struct GoldenRows {
 #[derive(Clone, Debug)]
 pub struct Package {
     /// The directory.
-    pub directory: PathBuf,
+    pub directory: Location,
     /// What `tallow.toml` says.
     pub manifest: Manifest,
     /// The artefacts, the model first, with the digests that were found.
@@ -87,7 +85,7 @@ impl Package {
     /// [`crate::error::Kind::Trust`] for an artefact with another digest or outside the directory;
     /// else what the format's importer says.
     pub fn open(
-        directory: &Path,
+        directory: &Location,
         files: Files<'_>,
         options: &ImportOptions,
     ) -> Result<(Self, LoadedModel)> {
@@ -125,14 +123,14 @@ impl Package {
     ///
     /// # Errors
     /// A contract error for a manifest that is wrong; a trust error for rows outside the directory.
-    pub fn golden_rows(directory: &Path, files: Files<'_>) -> Result<Option<GoldenRows>> {
+    pub fn golden_rows(directory: &Location, files: Files<'_>) -> Result<Option<GoldenRows>> {
         let path = directory.join(MANIFEST_NAME);
         let manifest =
             Manifest::parse(&(files.read)(&path)?).map_err(|error| error.at_path(&path))?;
         let Some(golden) = manifest.golden else {
             return Ok(None);
         };
-        let inside = |name: &Path| {
+        let inside = |name: &Location| {
             artefact::inside(directory, name, files).map_err(|error| error.at_path(&path))
         };
         Ok(Some(GoldenRows {
@@ -245,7 +243,7 @@ impl Package {
 /// digests that are listed.
 fn open_text(
     manifest: &Manifest,
-    directory: &Path,
+    directory: &Location,
     model: &directory::ModelDirectory,
     files: Files<'_>,
     options: &ImportOptions,

@@ -4,8 +4,6 @@
 //! Owns which file is meant and its digest. What is in the file is the importers' business, what is
 //! in a manifest the package's.
 
-use std::path::{Component, Path, PathBuf};
-
 use sha2::{Digest, Sha256};
 
 use super::reading::{self, Found, ModelFolder, SIDECARS, read_file};
@@ -22,7 +20,7 @@ use crate::package::manifest::RuleEntry;
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::{CheckedArtefact, Files, GoldenRows, Manifest, Package};
 use crate::query::Derived;
-use crate::storage::{find, list, metadata};
+use crate::storage::{Location, find, list, metadata};
 use crate::table::location::missing;
 
 /// How a package's files are read.
@@ -46,7 +44,7 @@ pub struct OpenedModel {
     /// The model.
     pub loaded: LoadedModel,
     /// The file or directory that was opened.
-    pub path: PathBuf,
+    pub path: Location,
     /// Its name: the manifest's, else the file's.
     pub name: String,
     /// Its version, where the manifest says so.
@@ -64,7 +62,7 @@ pub struct OpenedModel {
     pub provided: Vec<(String, String)>,
     /// The files that were read, the model's own first: their paths, and their names relative to
     /// the model's directory. Empty for a package, whose manifest lists them.
-    pub files: Vec<(PathBuf, PathBuf)>,
+    pub files: Vec<(Location, Location)>,
 }
 
 /// Which model it is: what reports, outputs and users are reported of it.
@@ -77,7 +75,7 @@ pub struct Identity {
     /// `sha256:` and the digest of the file; of a package, of its manifest and files.
     pub digest: String,
     /// The file or directory that was opened.
-    pub path: PathBuf,
+    pub path: Location,
     /// The format's name, such as `xgboost`.
     pub format: String,
     /// The version of the library or format that wrote it, where the file says so.
@@ -140,7 +138,7 @@ impl Identity {
 
 impl OpenedModel {
     /// A directory that an importer took.
-    fn imported(imported: Imported, path: &Path) -> Self {
+    fn imported(imported: Imported, path: &Location) -> Self {
         let Imported {
             loaded,
             digest,
@@ -156,7 +154,7 @@ impl OpenedModel {
     }
 
     /// A model without a manifest.
-    fn of(loaded: LoadedModel, path: &Path, digest: String) -> Self {
+    fn of(loaded: LoadedModel, path: &Location, digest: String) -> Self {
         Self {
             loaded,
             path: path.to_owned(),
@@ -172,11 +170,11 @@ impl OpenedModel {
     }
 
     /// The same with the files of a model that is in one file, and those that hold parts of it.
-    fn in_file(self, file: &Path) -> Self {
-        let directory = file.parent().unwrap_or(Path::new(""));
-        let own = file.file_name().map(PathBuf::from);
+    fn in_file(self, file: &Location) -> Self {
+        let directory = file.parent().unwrap_or_default();
+        let own = file.file_name().map(Location::from);
         let sidecars = self.loaded.description.sidecars.iter();
-        let sidecars = sidecars.map(|(name, _)| PathBuf::from(name));
+        let sidecars = sidecars.map(|(name, _)| Location::from(name));
         let files = own.into_iter().chain(sidecars);
         let files = files.map(|name| (directory.join(&name), name)).collect();
         Self { files, ..self }
@@ -210,7 +208,7 @@ impl OpenedModel {
 /// Fails if nothing is there or the content is broken; a contract error if a directory does not
 /// hold exactly one model; a trust error for files that could run code and for digests that do not
 /// match.
-pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+pub fn open(path: &Location, options: &ImportOptions) -> Result<OpenedModel> {
     let Some(found) = find(path)? else {
         return Err(missing_model(path)?);
     };
@@ -236,13 +234,15 @@ pub fn open(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
 
 /// What is said where no model lies; a name of the hub, of an owner and a model, is distinguished
 /// from a path by its first part, which is not there either.
-fn missing_model(path: &Path) -> Result<Error> {
-    let mut parts = path.components();
+fn missing_model(path: &Location) -> Result<Error> {
+    let mut parts = path.names();
     match (parts.next(), parts.next(), parts.next()) {
-        (Some(Component::Normal(owner)), Some(Component::Normal(name)), None)
-            if !path.to_string_lossy().contains("://") && find(Path::new(owner))?.is_none() =>
+        (Some(owner), Some(name), None)
+            if path.is_plain()
+                && !path.to_string_lossy().contains("://")
+                && find(owner)?.is_none() =>
         {
-            let (whole, name) = (path.display(), Path::new(name).display());
+            let (whole, name) = (path.display(), name.display());
             let download = format!("hf download {whole} --local-dir {name}");
             Ok(missing(path).hint(format!(
                 "check the spelling; models of the Hugging Face hub are not downloaded by tallow: \
@@ -254,7 +254,7 @@ fn missing_model(path: &Path) -> Result<Error> {
 }
 
 /// Whether one of these files lies in the directory.
-fn any_in(path: &Path, names: &[&str]) -> Result<bool> {
+fn any_in(path: &Location, names: &[&str]) -> Result<bool> {
     for name in names {
         if find(&path.join(name))?.is_some() {
             return Ok(true);
@@ -267,14 +267,14 @@ fn any_in(path: &Path, names: &[&str]) -> Result<bool> {
 ///
 /// # Errors
 /// A contract error for a manifest that is wrong; a trust error for rows outside the package.
-pub fn golden_rows(path: &Path) -> Result<Option<GoldenRows>> {
+pub fn golden_rows(path: &Location) -> Result<Option<GoldenRows>> {
     if !metadata(path)?.is_directory || find(&path.join(MANIFEST))?.is_none() {
         return Ok(None);
     }
     Package::golden_rows(path, FILES)
 }
 
-fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+fn open_file(file: &Location, path: &Location, options: &ImportOptions) -> Result<OpenedModel> {
     let (artefact, _held) = match reading::find(file.to_owned())? {
         Found::Whole(artefact, held) => (artefact, held),
         Found::Ends(ends) => return unrecognised(&ends),
@@ -292,7 +292,7 @@ fn open_file(file: &Path, path: &Path, options: &ImportOptions) -> Result<Opened
     Ok(OpenedModel::of(loaded, path, digest).in_file(file))
 }
 
-fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
+fn open_package(path: &Location, options: &ImportOptions) -> Result<OpenedModel> {
     let (package, loaded) = Package::open(path, FILES, options)?;
     let mut digest = Sha256::new();
     digest.update(read_file(&path.join(MANIFEST))?);
@@ -325,7 +325,7 @@ fn open_package(path: &Path, options: &ImportOptions) -> Result<OpenedModel> {
 }
 
 /// What a package has besides its model.
-fn provided(path: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>> {
+fn provided(path: &Location, manifest: &Manifest) -> Result<Vec<(String, String)>> {
     let has_card = find(&path.join(CARD_NAME))?.is_some();
     let gates: Vec<&str> = manifest
         .gates
@@ -354,7 +354,7 @@ fn provided(path: &Path, manifest: &Manifest) -> Result<Vec<(String, String)>> {
         .collect())
 }
 
-fn stem(path: &Path) -> String {
+fn stem(path: &Location) -> String {
     path.file_stem().map_or_else(
         || "model".into(),
         |stem| stem.to_string_lossy().into_owned(),
@@ -362,7 +362,7 @@ fn stem(path: &Path) -> String {
 }
 
 /// The one file in the directory that an importer recognises.
-fn only_model_in(directory: &Path) -> Result<PathBuf> {
+fn only_model_in(directory: &Location) -> Result<Location> {
     let graphs = other_graphs(directory)?;
     if !graphs.is_empty() {
         return Err(no_chosen_graph(directory, &graphs));
@@ -422,7 +422,7 @@ fn only_model_in(directory: &Path) -> Result<PathBuf> {
 
 /// The graphs in the directory of a text model that has only some of other names than the one that
 /// sentence-transformers takes.
-fn other_graphs(directory: &Path) -> Result<Vec<PathBuf>> {
+fn other_graphs(directory: &Location) -> Result<Vec<Location>> {
     if !any_in(directory, &[huggingface::TOKENIZER])? || !any_in(directory, &[huggingface::CONFIG])?
     {
         return Ok(Vec::new());
@@ -430,25 +430,29 @@ fn other_graphs(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut graphs = Vec::new();
     for folder in [directory.to_owned(), directory.join("onnx")] {
         if find(&folder)?.is_some_and(|found| found.is_directory) {
-            let is_graph = |path: &PathBuf| path.extension().is_some_and(|end| end == "onnx");
+            let is_graph = |path: &Location| path.extension().is_some_and(|end| end == "onnx");
             graphs.extend(list(&folder)?.into_iter().filter(is_graph));
         }
     }
     Ok(graphs)
 }
 
-fn no_chosen_graph(directory: &Path, graphs: &[PathBuf]) -> Error {
-    let name = |path: &PathBuf| {
-        let own = path.strip_prefix(directory).unwrap_or(path);
-        format!("`{}`", own.display())
+fn no_chosen_graph(directory: &Location, graphs: &[Location]) -> Error {
+    let name = |path: &Location| {
+        let own = path.strip_prefix(directory);
+        format!("`{}`", own.as_ref().unwrap_or(path).display())
     };
     let names = graphs.iter().map(name).collect::<Vec<_>>().join(", ");
     let link = graphs.first().map(|first| {
         let (file, folder) = (first.file_name().unwrap_or_default(), first.parent());
         format!(
             "`ln -s {} {}`",
-            Path::new(file).display(),
-            folder.unwrap_or(directory).join("model.onnx").display()
+            file.display(),
+            folder
+                .as_ref()
+                .unwrap_or(directory)
+                .join("model.onnx")
+                .display()
         )
     });
     Error::contract(format!(

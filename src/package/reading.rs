@@ -5,12 +5,11 @@
 //! its ends. Which bytes are a model is the importers' business.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::format::{Artefact, ModelFiles, Sidecars, may_be_model};
 use crate::memory::{self, Reservation};
-use crate::storage::{self, SharedFile, canonical, read};
+use crate::storage::{self, Location, SharedFile, canonical, read};
 
 /// The most bytes of a model file: far above any real one, far below what would exhaust a machine.
 const MODEL_BYTES_LIMIT: u64 = 8 << 30;
@@ -21,7 +20,7 @@ const END_BYTES: u64 = 1 << 20;
 /// How files next to a model are read.
 pub(super) const SIDECARS: Sidecars = Sidecars {
     read: read_file,
-    resolve: canonical,
+    resolve: |location| canonical(location),
 };
 
 /// A file that may be a model, read whole, or the ends of one that is none.
@@ -37,7 +36,7 @@ pub(super) enum Found {
 ///
 /// # Errors
 /// Fails if the file cannot be read, or is larger than the memory that is left.
-pub(super) fn find(path: PathBuf) -> Result<Found> {
+pub(super) fn find(path: Location) -> Result<Found> {
     let file = SharedFile::open(&path)?;
     let size = file.byte_count();
     if size > 2 * END_BYTES {
@@ -62,7 +61,7 @@ pub(super) fn find(path: PathBuf) -> Result<Found> {
 ///
 /// # Errors
 /// Fails if the file cannot be read, or is larger than the memory that is left.
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read_file(path: &Location) -> Result<Vec<u8>> {
     read_held(path).map(|(bytes, _)| bytes)
 }
 
@@ -70,28 +69,28 @@ pub(super) fn read_file(path: &Path) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// As [`read_file`].
-pub(super) fn read_held(path: &Path) -> Result<(Vec<u8>, Reservation)> {
+pub(super) fn read_held(path: &Location) -> Result<(Vec<u8>, Reservation)> {
     let reservation = counted(SharedFile::open(path)?.byte_count(), path)?;
     Ok((read(path, MODEL_BYTES_LIMIT)?, reservation))
 }
 
-fn counted(size: u64, path: &Path) -> Result<Reservation> {
+fn counted(size: u64, path: &Location) -> Result<Reservation> {
     memory::reserve(size, "reading the model file").map_err(|error| error.at_path(path))
 }
 
 /// A directory that is a model.
 pub(super) struct ModelFolder<'a> {
-    path: &'a Path,
+    path: &'a Location,
     /// The files that were read, as they are counted.
     held: RefCell<Vec<Reservation>>,
     /// The names of the files that were read.
-    names: RefCell<Vec<PathBuf>>,
+    names: RefCell<Vec<Location>>,
     /// The model's own file, where one of the others names it.
-    own: RefCell<Option<PathBuf>>,
+    own: RefCell<Option<Location>>,
 }
 
 impl<'a> ModelFolder<'a> {
-    pub(super) fn new(path: &'a Path) -> Self {
+    pub(super) fn new(path: &'a Location) -> Self {
         Self {
             path,
             held: RefCell::default(),
@@ -101,20 +100,20 @@ impl<'a> ModelFolder<'a> {
     }
 
     /// (path, name) of the files that were read.
-    pub(super) fn files(&self) -> Vec<(PathBuf, PathBuf)> {
+    pub(super) fn files(&self) -> Vec<(Location, Location)> {
         let names = self.names.borrow();
-        let file = |name: &PathBuf| (self.path.join(name), name.clone());
+        let file = |name: &Location| (self.path.join(name), name.clone());
         names.iter().map(file).collect()
     }
 
     /// The model's own file, where one of the others names it.
-    pub(super) fn own_file(&self) -> Option<PathBuf> {
+    pub(super) fn own_file(&self) -> Option<Location> {
         self.own.borrow().clone()
     }
 
     /// The bytes of a file, if it is there. Links are followed, because the hub's cache consists of
     /// them.
-    fn read_file(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+    fn read_file(&self, path: &Location) -> Result<Option<Vec<u8>>> {
         if storage::find(path)?.is_none_or(|found| found.is_directory) {
             return Ok(None);
         }
@@ -125,15 +124,15 @@ impl<'a> ModelFolder<'a> {
 }
 
 impl ModelFiles for ModelFolder<'_> {
-    fn path(&self) -> &Path {
+    fn path(&self) -> &Location {
         self.path
     }
 
-    fn has(&self, name: &Path) -> Result<bool> {
+    fn has(&self, name: &Location) -> Result<bool> {
         Ok(storage::find(&self.path.join(name))?.is_some())
     }
 
-    fn read(&self, name: &Path) -> Result<Option<Vec<u8>>> {
+    fn read(&self, name: &Location) -> Result<Option<Vec<u8>>> {
         let bytes = self.read_file(&self.path.join(name))?;
         if bytes.is_some() {
             self.names.borrow_mut().push(name.to_owned());
@@ -141,7 +140,7 @@ impl ModelFiles for ModelFolder<'_> {
         Ok(bytes)
     }
 
-    fn artefact(&self, name: &Path) -> Result<Artefact> {
+    fn artefact(&self, name: &Location) -> Result<Artefact> {
         *self.own.borrow_mut() = Some(name.to_owned());
         Ok(Artefact {
             sidecars: Some(SIDECARS),
@@ -149,7 +148,7 @@ impl ModelFiles for ModelFolder<'_> {
         })
     }
 
-    fn surroundings(&self, name: &Path) -> Result<(Option<String>, Option<Vec<u8>>)> {
+    fn surroundings(&self, name: &Location) -> Result<(Option<String>, Option<Vec<u8>>)> {
         let own = canonical(self.path)?;
         let bytes = own
             .parent()
@@ -163,13 +162,13 @@ impl ModelFiles for ModelFolder<'_> {
 mod tests {
     use super::*;
 
-    fn sparse(name: &str, head: &[u8], size: u64) -> (tempfile::TempDir, PathBuf) {
+    fn sparse(name: &str, head: &[u8], size: u64) -> (tempfile::TempDir, Location) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(name);
         let file = std::fs::File::create(&path).unwrap();
         std::io::Write::write_all(&mut &file, head).unwrap();
         file.set_len(size).unwrap();
-        (directory, path)
+        (directory, path.into())
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Packages that open, packages that must not, and what a manifest may say of a model.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
 use super::{Files, Package, apply};
@@ -13,6 +12,7 @@ use crate::format::ImportOptions;
 use crate::model::LoadedModel;
 use crate::network::sample::{noise, safetensors};
 use crate::outcome::{Label, Link, Outcome, Task};
+use crate::storage::Location;
 use crate::storage::Metadata;
 
 const NETWORK: &str = r#"
@@ -56,18 +56,21 @@ fn weights() -> Vec<u8> {
 
 fn open(manifest: &str) -> Result<(Package, LoadedModel)> {
     let held = BTreeMap::from([
-        (PathBuf::from("p/tallow.toml"), manifest.as_bytes().to_vec()),
-        (PathBuf::from("p/model.safetensors"), weights()),
+        (
+            Location::from("p/tallow.toml"),
+            manifest.as_bytes().to_vec(),
+        ),
+        (Location::from("p/model.safetensors"), weights()),
     ]);
-    let read = |path: &Path| {
+    let read = |path: &Location| {
         held.get(path)
             .cloned()
             .ok_or_else(|| Error::failed("no such file").at_path(path))
     };
-    let resolve = |path: &Path| Ok(path.to_owned());
-    let find = |path: &Path| Ok(held.get(path).map(|bytes| plain_file(bytes.len())));
+    let resolve = |path: &Location| Ok(path.to_owned());
+    let find = |path: &Location| Ok(held.get(path).map(|bytes| plain_file(bytes.len())));
     Package::open(
-        Path::new("p"),
+        &Location::from("p"),
         Files {
             read: &read,
             resolve: &resolve,
@@ -161,7 +164,7 @@ fn a_manifest_that_is_wrong_is_refused_by_line_and_key() {
     );
     assert_eq!(
         (unknown.kind(), unknown.location().path.as_deref()),
-        (Kind::Contract, Some(Path::new("p/tallow.toml")))
+        (Kind::Contract, Some(std::ffi::OsStr::new("p/tallow.toml")))
     );
     let layer = refused(&NETWORK.replace("weights = \"0\"", "weight = \"0\""));
     assert!(
@@ -330,23 +333,21 @@ fn an_artefact_outside_the_package_is_not_read() {
 
 #[test]
 fn a_link_out_of_the_package_is_not_followed() {
-    let read = |path: &Path| {
+    let read = |path: &Location| {
         if path.ends_with("tallow.toml") {
             Ok(NETWORK.as_bytes().to_vec())
         } else {
             Err(Error::internal("the artefact was read"))
         }
     };
-    let resolve = |path: &Path| {
-        Ok(Path::new("/").join(if path.ends_with("model.safetensors") {
-            Path::new("secret")
-        } else {
-            path
-        }))
+    let resolve = |path: &Location| {
+        let is_model = path.ends_with("model.safetensors");
+        let secret = Location::from("secret");
+        Ok(Location::from("/").join(if is_model { &secret } else { path }))
     };
-    let find = |_: &Path| Ok(Some(plain_file(1)));
+    let find = |_: &Location| Ok(Some(plain_file(1)));
     let opened = Package::open(
-        Path::new("p"),
+        &Location::from("p"),
         Files {
             read: &read,
             resolve: &resolve,

@@ -4,8 +4,6 @@
 //! Owns the table `[text]`, whose keys are named as the flags, and what of the other tables a text
 //! model understands. Anyone who runs the model may say otherwise: see [`TextOptions::over`].
 
-use std::path::Path;
-
 use serde::Deserialize;
 
 use super::apply::tighten;
@@ -13,6 +11,7 @@ use super::manifest::{InputEntry, Manifest, TaskName};
 use crate::contract::{Contract, Policy};
 use crate::count::counted;
 use crate::error::{Error, Result};
+use crate::storage::Location;
 use crate::text::encoder::ProductPrecision;
 use crate::text::encoder::parts::{Aggregation, TextOptions, TextTask};
 
@@ -182,7 +181,7 @@ pub(super) fn at_manifest(
     error: Error,
     manifest: &Manifest,
     asked: &TextOptions,
-    path: &Path,
+    path: &Location,
 ) -> Error {
     let entry = manifest.text.clone().unwrap_or_default();
     let said = [

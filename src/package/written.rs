@@ -3,12 +3,11 @@
 //! Owns the order of keys and what is kept: every key that the user wrote. Comments are not kept.
 //! It must not know what a key means to a model.
 
-use std::path::Path;
-
 use toml::{Table, Value};
 
 use crate::contract::{ColumnType, type_name};
 use crate::error::{Error, Result};
+use crate::storage::Location;
 
 /// The first line of every manifest that is written.
 const HEADER: &str = "# Written by `tallow pack`; `tallow guide packages` explains the keys.\n";
@@ -50,7 +49,7 @@ impl WrittenManifest {
     }
 
     /// Lists a file or directory of the model, or sets the digest of one that is listed.
-    pub fn set_artefact(&mut self, path: &Path, sha256: Option<&str>) {
+    pub fn set_artefact(&mut self, path: &Location, sha256: Option<&str>) {
         let path = path.to_string_lossy();
         let entry = entry(self.entries("artefacts"), "path", &path);
         match sha256 {
@@ -135,11 +134,11 @@ mod tests {
     fn a_new_manifest_lists_what_it_is_given() {
         let mut manifest = WrittenManifest::default();
         manifest.set("name", "churn");
-        manifest.set_artefact(Path::new("model.ubj"), None);
+        manifest.set_artefact(&Location::from("model.ubj"), None);
         manifest.add_input("age", Some(ColumnType::Int32), true);
         manifest.add_input("region", None, true);
         manifest.set("version", "7");
-        manifest.set_artefact(Path::new("model.ubj"), Some(&"a".repeat(64)));
+        manifest.set_artefact(&Location::from("model.ubj"), Some(&"a".repeat(64)));
         let text = manifest.to_text().unwrap();
         let digest = "a".repeat(64);
         assert_eq!(
@@ -159,7 +158,7 @@ mod tests {
                        name = \"age\"\ntype = \"int64\"\non_null = { default = 40.0 }\n\
                        [[derived]]\nname = \"x\"\nexpression = \"a / b\"\n";
         let mut manifest = WrittenManifest::parse(earlier.as_bytes()).unwrap();
-        manifest.set_artefact(Path::new("model.ubj"), None);
+        manifest.set_artefact(&Location::from("model.ubj"), None);
         manifest.add_input("age", Some(ColumnType::Int32), true);
         let text = manifest.to_text().unwrap();
         let parsed = Manifest::parse(text.as_bytes()).unwrap();

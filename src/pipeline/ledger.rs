@@ -1,17 +1,17 @@
 //! The account of every row: in = scored + rejected + filtered, per file and in total.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use super::part::{PartAccount, RowCounts};
 use crate::error::{Error, Result};
 use crate::feature::verdict::Reason;
+use crate::storage::Location;
 
 /// The account of one file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileAccount {
     /// The file.
-    pub path: PathBuf,
+    pub path: Location,
     /// What became of its rows.
     pub rows: RowCounts,
 }
@@ -28,7 +28,7 @@ pub struct Ledger {
 impl Ledger {
     /// An account with nothing in it for each file.
     #[must_use]
-    pub fn new(paths: impl Iterator<Item = PathBuf>) -> Self {
+    pub fn new(paths: impl Iterator<Item = Location>) -> Self {
         Self {
             files: paths
                 .map(|path| FileAccount {

@@ -193,7 +193,7 @@ mod tests {
             scores: &[],
             verdicts: &[],
             origin: Origin {
-                path: std::path::Path::new("a.csv"),
+                path: &"a.csv".into(),
                 kept_rows: None,
                 first_row: 0,
             },

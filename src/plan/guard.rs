@@ -1,7 +1,5 @@
 //! Guards: what is too strange about an input to score it unattended.
 
-use std::path::Path;
-
 use indicatif::HumanCount;
 
 use super::options::{seconds, share};
@@ -10,6 +8,7 @@ use crate::error::{Error, Kind, Result, shell_word};
 use crate::pipeline::budget::Budget;
 use crate::report::previous::{PreviousRun, newest};
 use crate::request::output::Limits;
+use crate::storage::Location;
 use crate::table::dataset::Dataset;
 
 /// Units of time with their seconds, and the seconds from which on they are used.
@@ -36,7 +35,7 @@ impl Guards {
     /// # Errors
     /// A usage error for texts that are no spans or shares; fails if a report that was named cannot
     /// be read.
-    pub fn resolve(args: &Limits, own_report: Option<&Path>) -> Result<(Self, Option<Error>)> {
+    pub fn resolve(args: &Limits, own_report: Option<&Location>) -> Result<(Self, Option<Error>)> {
         let max_row_delta = args
             .max_row_delta
             .as_deref()
@@ -50,7 +49,7 @@ impl Guards {
                 .map(|text| seconds("--max-age", text))
                 .transpose()?,
             previous: if max_row_delta.is_some() {
-                newest(args.previous_report.as_deref(), own_report)?
+                newest(args.previous_report.as_ref(), own_report)?
             } else {
                 None
             },

@@ -21,7 +21,6 @@ pub(crate) mod text;
 mod warning;
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -64,7 +63,7 @@ use crate::request::Request;
 use crate::request::rows::OnBadFile;
 use crate::request::text::TextModel;
 use crate::request::work::{Binding, Prediction, Resources, Work};
-use crate::storage::{SharedFile, check_unchanged, read_unchanged};
+use crate::storage::{Location, SharedFile, check_unchanged, read_unchanged};
 use crate::table::ReadOptions;
 use crate::table::chunk::leaf_count;
 use crate::table::dataset::{BadFile, Dataset};
@@ -88,7 +87,7 @@ pub struct Plan {
     pub bad_files: Vec<BadFile>,
     /// Files in directories that are not read, because their names do not end as those of tables
     /// do.
-    pub ignored: Vec<PathBuf>,
+    pub ignored: Vec<Location>,
     needs: Needs,
     /// Where results go; none for a dry run that names no output.
     pub target: Option<Target>,
@@ -122,7 +121,7 @@ impl Plan {
     pub fn resolve(
         request: &Request,
         target: Option<Target>,
-        names: &HashMap<PathBuf, PathBuf>,
+        names: &HashMap<Location, Location>,
     ) -> Result<Self> {
         let mut plan = Self::bind(&request.work)?;
         plan.own_dataset()?.name_files(names);
@@ -133,7 +132,7 @@ impl Plan {
             Some(target) => target.last_report()?,
             None => None,
         };
-        (plan.guards, plan.doubt) = Guards::resolve(&request.limits, report.as_deref())?;
+        (plan.guards, plan.doubt) = Guards::resolve(&request.limits, report.as_ref())?;
         plan.budget = budget(&request.limits, plan.job.row_count())?;
         plan.skip_code = request.limits.skip_code;
         plan.request = request

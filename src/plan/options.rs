@@ -31,15 +31,10 @@ pub fn tree_selection(text: Option<&str>) -> Result<TreeSelection> {
 }
 
 pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) -> Result<()> {
-    let Some(expected) = threshold else {
+    let Some(threshold) = threshold else {
         return Ok(());
     };
-    if !(0.0..=1.0).contains(&expected) {
-        return Err(Error::usage(format!(
-            "`--threshold {expected}` is not a probability"
-        )));
-    }
-    opened.loaded.outcome.task.set_threshold(expected)
+    opened.loaded.outcome.task.set_threshold(threshold)
 }
 
 /// Checks that the model can be read as virtual ensembles, if it is to be.

@@ -64,7 +64,7 @@ pub(super) fn observers(
 /// # Errors
 /// Fails if the file cannot be read or is another.
 pub(super) fn reference(quality: &Quality) -> Result<Option<(Reference, String)>> {
-    let Some(path) = quality.reference.as_deref().filter(|_| !quality.is_off) else {
+    let Some(path) = quality.reference.as_ref().filter(|_| !quality.is_off) else {
         return Ok(None);
     };
     let bytes = read(path, MAX_BYTES)?;

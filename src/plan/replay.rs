@@ -4,8 +4,6 @@
 //! The rows go the whole way that any rows go, through binding, derived columns and policies, with
 //! none of the user's own flags.
 
-use std::path::Path;
-
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Schema, SchemaRef};
@@ -22,6 +20,7 @@ use crate::pipeline::scoring::Rejection;
 use crate::request::rows::{Dialect, OnBadFile};
 use crate::request::text::TextModel;
 use crate::request::work::{Quality, Work};
+use crate::storage::Location;
 use crate::table::ReadOptions;
 use crate::table::dataset::{Dataset, Position};
 
@@ -170,7 +169,7 @@ impl Receiver for ConditionBits {
 }
 
 /// A whole table, small enough to hold.
-fn read(path: &Path) -> Result<RecordBatch> {
+fn read(path: &Location) -> Result<RecordBatch> {
     let dataset = std::sync::Arc::new(Dataset::open(
         &[path.to_owned()],
         &[],

@@ -4,7 +4,6 @@
 //! before it is opened. Whom to trust the request says.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, shell_word};
 use crate::interrupt::Interrupt;
@@ -20,7 +19,7 @@ use crate::package::signature::verify::{Verified, verify};
 use crate::process::seconds_now;
 use crate::request::signature::{Sign, TrustRequest, Verify};
 use crate::request::work::Work;
-use crate::storage::{PendingFile, Vouched, find, metadata, read};
+use crate::storage::{Location, PendingFile, Vouched, find, metadata, read};
 use crate::timestamp;
 
 /// The most bytes of a data set's manifest.
@@ -30,7 +29,7 @@ const MANIFEST_BYTES_LIMIT: u64 = 1 << 30;
 ///
 /// # Errors
 /// Fails if there is no such model.
-pub fn default_signature(model: &Path) -> Result<PathBuf> {
+pub fn default_signature(model: &Location) -> Result<Location> {
     if is_data_set(model)? {
         return Ok(model.join(names::SIGNATURE));
     }
@@ -42,7 +41,7 @@ pub fn default_signature(model: &Path) -> Result<PathBuf> {
 
 /// Where the signature of a file lies by default.
 #[must_use]
-pub fn default_signature_of_file(file: &Path) -> PathBuf {
+pub fn default_signature_of_file(file: &Location) -> Location {
     let mut name = file.as_os_str().to_owned();
     name.push(".sig");
     name.into()
@@ -52,7 +51,7 @@ pub fn default_signature_of_file(file: &Path) -> PathBuf {
 ///
 /// # Errors
 /// As [`sign`]; fails if the signature exists and may not be replaced, or cannot be written.
-pub fn sign_model(request: &Sign) -> Result<PathBuf> {
+pub fn sign_model(request: &Sign) -> Result<Location> {
     sign_model_as(request, None)
 }
 
@@ -60,7 +59,7 @@ pub fn sign_model(request: &Sign) -> Result<PathBuf> {
 ///
 /// # Errors
 /// As [`sign_model`].
-pub fn sign_model_as(request: &Sign, name: Option<&str>) -> Result<PathBuf> {
+pub fn sign_model_as(request: &Sign, name: Option<&str>) -> Result<Location> {
     let path = match &request.signature {
         Some(path) => path.clone(),
         None => default_signature(&request.model)?,
@@ -86,7 +85,7 @@ pub fn sign_model_as(request: &Sign, name: Option<&str>) -> Result<PathBuf> {
 ///
 /// # Errors
 /// A usage error for a file that does not hold what it should; fails if one cannot be read.
-pub fn identity(key: &Path, certificates: &[PathBuf]) -> Result<SigningIdentity> {
+pub fn identity(key: &Location, certificates: &[Location]) -> Result<SigningIdentity> {
     let own =
         PrivateKey::from_pem(&read(key, KEY_BYTES_LIMIT)?).map_err(|error| error.at_path(key))?;
     let mut chain = Vec::new();
@@ -135,12 +134,12 @@ pub fn verify_model(request: &Verify) -> Result<Verified> {
 }
 
 /// Whether a directory is a data set that tallow wrote.
-fn is_data_set(path: &Path) -> Result<bool> {
+fn is_data_set(path: &Location) -> Result<bool> {
     Ok(metadata(path)?.is_directory && find(&path.join(names::MANIFEST))?.is_some())
 }
 
 /// What a signature is over: the manifest of a data set, else the model itself.
-fn signed_path(path: &Path) -> Result<PathBuf> {
+fn signed_path(path: &Location) -> Result<Location> {
     let is_data_set = is_data_set(path)?;
     Ok(if is_data_set {
         path.join(names::MANIFEST)
@@ -150,7 +149,7 @@ fn signed_path(path: &Path) -> Result<PathBuf> {
 }
 
 /// Compares a data set with its manifest, whose signature was verified.
-fn verify_data_set(directory: &Path, verified: Verified) -> Result<Verified> {
+fn verify_data_set(directory: &Location, verified: Verified) -> Result<Verified> {
     let path = directory.join(names::MANIFEST);
     // The bytes that are parsed are those that were verified.
     let manifest = Vouched::new(&path, verified.files.clone())?

@@ -1,7 +1,5 @@
 //! Where the results of a run go: names and formats, before any of them exists.
 
-use std::path::{Path, PathBuf};
-
 use arrow::datatypes::Schema;
 
 use super::list::all_items;
@@ -11,7 +9,7 @@ use crate::output::names::{self, STATE, earlier};
 use crate::output::publication::check_directory;
 use crate::pipeline::Job;
 use crate::request::output::Output;
-use crate::storage::{Lock, canonical, directory_of, find};
+use crate::storage::{Location, Lock, canonical, find};
 use crate::table::dataset::Dataset;
 use crate::table::hive::Partitioning;
 use crate::table::location::inside;
@@ -40,15 +38,15 @@ enum PartSize {
 )]
 pub struct Target {
     /// The file, or the data set's directory.
-    pub path: PathBuf,
+    pub path: Location,
     /// The format of the predictions.
     pub format: OutputFormat,
     /// The report; none if none is needed.
-    pub report: Option<PathBuf>,
+    pub report: Option<Location>,
     /// Whether the user named the report.
     pub is_report_named: bool,
     /// The rejected rows: a file, or a directory in a data set; none if they are not needed.
-    pub rejected: Option<PathBuf>,
+    pub rejected: Option<Location>,
     /// Whether the user named the table of rejected rows.
     pub is_rejected_named: bool,
     /// The columns that name directories in a data set.
@@ -110,7 +108,7 @@ impl Target {
             )
             .hint("pass `--overwrite` to replace it"));
         }
-        let expected = |named: &Option<PathBuf>, default: PathBuf| match named {
+        let expected = |named: &Option<Location>, default: Location| match named {
             Some(path) if path.as_os_str() == "none" => None,
             Some(path) => Some(path.clone()),
             None => Some(default),
@@ -143,8 +141,8 @@ impl Target {
         if self.is_dataset() {
             return check_directory(&self.path);
         }
-        let directory = directory_of(&self.path);
-        if !find(directory)?.is_some_and(|found| found.is_directory) {
+        let directory = self.path.directory();
+        if !find(&directory)?.is_some_and(|found| found.is_directory) {
             let error = Error::failed(format!(
                 "cannot create the file: there is no directory `{}`",
                 directory.display()
@@ -188,7 +186,7 @@ impl Target {
     ///
     /// # Errors
     /// A usage error that names the file and the input that it would be part of.
-    pub fn refuse_inside_inputs(&self, inputs: &[PathBuf]) -> Result<()> {
+    pub fn refuse_inside_inputs(&self, inputs: &[Location]) -> Result<()> {
         let output = if self.is_dataset() {
             self.path.join("part-00000.parquet")
         } else {
@@ -225,7 +223,7 @@ impl Target {
     /// Where the report of a run that did not come to its end goes: alongside the good one, which
     /// it must not replace.
     #[must_use]
-    pub fn unfinished_report(&self) -> Option<PathBuf> {
+    pub fn unfinished_report(&self) -> Option<Location> {
         self.report.as_ref()?;
         Some(names::unfinished_report(&self.path, self.is_dataset()))
     }
@@ -235,7 +233,7 @@ impl Target {
     ///
     /// # Errors
     /// Fails if the file system refuses to say.
-    pub fn last_report(&self) -> Result<Option<PathBuf>> {
+    pub fn last_report(&self) -> Result<Option<Location>> {
         let Some(own) = self.report.clone() else {
             return Ok(None);
         };
@@ -255,7 +253,7 @@ impl Target {
     /// [`crate::error::Kind::Busy`] if one does.
     pub fn lock(&self, owner: &str) -> Result<Lock> {
         if self.is_dataset() {
-            return Lock::acquire_inside(&self.path, &Path::new(STATE).join("lock"), owner)
+            return Lock::acquire_inside(&self.path, Location::from(STATE).join("lock"), owner)
                 .map_err(|error| error.at_path(&self.path));
         }
         let name = self
@@ -264,11 +262,8 @@ impl Target {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Lock::acquire(
-            &directory_of(&self.path).join(format!(".{name}.lock")),
-            owner,
-        )
-        .map_err(|error| error.at_path(&self.path))
+        Lock::acquire(&self.path.directory().join(format!(".{name}.lock")), owner)
+            .map_err(|error| error.at_path(&self.path))
     }
 
     /// Checks that the run would not write over what it reads: neither a file of the data nor the
@@ -276,7 +271,7 @@ impl Target {
     ///
     /// # Errors
     /// A usage error that names the file.
-    pub fn refuse_inputs(&self, model: &Path, dataset: &Dataset) -> Result<()> {
+    pub fn refuse_inputs(&self, model: &Location, dataset: &Dataset) -> Result<()> {
         let files = if self.is_dataset() {
             Vec::new()
         } else {
@@ -292,7 +287,7 @@ impl Target {
             .is_dataset()
             .then(|| canonical(&self.path).ok())
             .flatten();
-        let lies_inside = |path: &Path| {
+        let lies_inside = |path: &Location| {
             canonical(path).is_ok_and(|path| {
                 inside
                     .as_ref()
@@ -369,7 +364,12 @@ impl Target {
 ///
 /// # Errors
 /// A usage error that names the file and the input that it would be part of.
-pub fn refuse_inside(what: &str, path: &Path, rendered: &Path, inputs: &[PathBuf]) -> Result<()> {
+pub fn refuse_inside(
+    what: &str,
+    path: &Location,
+    rendered: &Location,
+    inputs: &[Location],
+) -> Result<()> {
     let Some(input) = inside(path, inputs)? else {
         return Ok(());
     };
@@ -386,7 +386,7 @@ pub fn refuse_inside(what: &str, path: &Path, rendered: &Path, inputs: &[PathBuf
 const TEXT_ROW_BYTES: f64 = 100.0;
 
 /// A directory of parts may be called what it likes.
-fn format_of(path: &Path, is_dataset: bool) -> Result<OutputFormat> {
+fn format_of(path: &Location, is_dataset: bool) -> Result<OutputFormat> {
     if is_dataset {
         return Ok(OutputFormat::parquet());
     }
@@ -399,14 +399,14 @@ fn format_of(path: &Path, is_dataset: bool) -> Result<OutputFormat> {
 }
 
 /// Whether a name stands for a directory: by its last byte, or because it is one.
-fn is_directory(path: &Path) -> Result<bool> {
+fn is_directory(path: &Location) -> Result<bool> {
     let ends_in_slash = path.as_os_str().as_encoded_bytes().last() == Some(&b'/');
     Ok(ends_in_slash
         || path.file_name().is_none()
         || find(path)?.is_some_and(|found| found.is_directory))
 }
 
-fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
+fn refuse_input(target: &Location, model: &Location, dataset: &Dataset) -> Result<()> {
     let hint = "choose another name: a run never writes over what it reads";
     if dataset
         .files
@@ -419,7 +419,7 @@ fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
                 .hint(hint),
         );
     }
-    let is_inside = matches!((canonical(directory_of(target)), canonical(model)),
+    let is_inside = matches!((canonical(target.directory()), canonical(model)),
         (Ok(directory), Ok(model))
             if directory.starts_with(&model));
     if is_inside || same_file(model, target) {
@@ -432,14 +432,14 @@ fn refuse_input(target: &Path, model: &Path, dataset: &Dataset) -> Result<()> {
 
 /// Whether two names, of files that need not exist yet, are one: by another spelling, or through a
 /// link.
-fn same_target(left: &Path, right: &Path) -> bool {
+fn same_target(left: &Location, right: &Location) -> bool {
     let same_directory = || {
-        matches!((canonical(directory_of(left)), canonical(directory_of(right))),
+        matches!((canonical(left.directory()), canonical(right.directory())),
         (Ok(a), Ok(b)) if a == b)
     };
     same_file(left, right) || left.file_name() == right.file_name() && same_directory()
 }
 
-fn same_file(left: &Path, right: &Path) -> bool {
+fn same_file(left: &Location, right: &Location) -> bool {
     left == right || matches!((canonical(left), canonical(right)), (Ok(a), Ok(b)) if a == b)
 }

@@ -5,8 +5,6 @@
 //! damaged or not filled to the end heals, and one that was tampered with is refused. It must not
 //! know what the files hold.
 
-use std::path::{Path, PathBuf};
-
 use sha2::{Digest, Sha256};
 
 use super::Registry;
@@ -16,8 +14,8 @@ use super::record::{self, Record, SHA256};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result, shell_word};
 use crate::storage::{
-    TEMPORARY_PREFIX, create_below, create_unsynced_below, files_below, make_directory, open_below,
-    read_below, replace_below,
+    Location, TEMPORARY_PREFIX, create_below, create_unsynced_below, files_below, make_directory,
+    open_below, read_below, replace_below,
 };
 
 /// The most bytes of a list of files in the cache.
@@ -30,7 +28,7 @@ const HEAD_BYTES_LIMIT: u64 = 1 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetched {
     /// The directory that holds them.
-    pub directory: PathBuf,
+    pub directory: Location,
     /// What it holds.
     pub record: Record,
 }
@@ -38,7 +36,7 @@ pub struct Fetched {
 impl Fetched {
     /// The model: the directory, or the only file in it.
     #[must_use]
-    pub fn path(&self) -> PathBuf {
+    pub fn path(&self) -> Location {
         match self.record.files.as_slice() {
             [only] => self.directory.join(&only.path),
             _ => self.directory.clone(),
@@ -52,7 +50,7 @@ impl Fetched {
 /// # Errors
 /// [`crate::error::Kind::Trust`] if the registry's bytes are not those of the digest, or the cache
 /// holds a file that the version does not; fails if something is neither here nor there.
-pub fn fetch(cache: &Path, digest: &str, registry: Option<&Registry>) -> Result<Fetched> {
+pub fn fetch(cache: &Location, digest: &str, registry: Option<&Registry>) -> Result<Fetched> {
     let digits = digest.strip_prefix(SHA256).unwrap_or(digest);
     object::name(digits)?;
     make_directory(cache)?;
@@ -68,14 +66,11 @@ pub fn fetch(cache: &Path, digest: &str, registry: Option<&Registry>) -> Result<
         copy(registry, &file.sha256, cache, &name)?;
     }
     for path in files_below(cache, &own)? {
-        let name = path.strip_prefix(&own).unwrap_or(&path);
+        let name = path.strip_prefix(&own).unwrap_or_else(|| path.clone());
         let is_temporary = name
             .file_name()
             .is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY_PREFIX));
-        let is_listed = record
-            .files
-            .iter()
-            .any(|file| Path::new(&file.path) == name);
+        let is_listed = record.files.iter().any(|file| name == file.path.as_str());
         if !is_listed && !is_temporary {
             return Err(
                 Error::trust("the cache holds a file that the version does not")
@@ -91,7 +86,7 @@ pub fn fetch(cache: &Path, digest: &str, registry: Option<&Registry>) -> Result<
 }
 
 /// Copies an object into the cache. The copy need not be durable: it is checked before it is used.
-fn copy(registry: &Registry, sha256: &str, cache: &Path, name: &str) -> Result<()> {
+fn copy(registry: &Registry, sha256: &str, cache: &Location, name: &str) -> Result<()> {
     let of_object = |error| object::of_object(&*registry.store, sha256, error);
     let mut source = object::open(&*registry.store, sha256)?;
     let is_created = create_unsynced_below(cache, name, &mut source).map_err(of_object)?;
@@ -110,7 +105,7 @@ fn missing(digest: &str) -> Error {
 }
 
 /// Whether a file of the cache has its digest.
-fn is_intact(cache: &Path, name: &str, sha256: &str) -> Result<bool> {
+fn is_intact(cache: &Location, name: &str, sha256: &str) -> Result<bool> {
     let Some(file) = open_below(cache, name)? else {
         return Ok(false);
     };
@@ -122,7 +117,7 @@ fn is_intact(cache: &Path, name: &str, sha256: &str) -> Result<bool> {
     Ok(hexadecimal(&digest.finalize()) == sha256)
 }
 
-fn cached_record(cache: &Path, digits: &str, registry: Option<&Registry>) -> Result<Record> {
+fn cached_record(cache: &Location, digits: &str, registry: Option<&Registry>) -> Result<Record> {
     let name = format!("records/{digits}.json");
     if is_intact(cache, &name, digits)? {
         return record::parse(&read_below(cache, &name, RECORD_BYTES_LIMIT)?);
@@ -138,7 +133,7 @@ fn cached_record(cache: &Path, digits: &str, registry: Option<&Registry>) -> Res
 ///
 /// # Errors
 /// [`crate::error::Kind::Trust`] if the log was cut short or rewritten since.
-pub fn check_head(state: &Path, registry: &Registry, log: &Log, model: &str) -> Result<()> {
+pub fn check_head(state: &Location, registry: &Registry, log: &Log, model: &str) -> Result<()> {
     let Some(head) = log.head() else {
         return Ok(());
     };

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::ImportOptions;
 use crate::package::open::open;
 use crate::request::registry::{RegistryCommand, RegistryRequest};
-use crate::storage::read_unchanged;
+use crate::storage::{Location, read_unchanged};
 
 /// What a verb shows.
 #[derive(Debug, Default)]
@@ -77,8 +77,8 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
             let to = Reference::expect(version)?;
             let registry = registry()?;
             let promotion = Promotion {
-                evaluation: evaluation.as_deref(),
-                comparison: comparison.as_deref(),
+                evaluation: evaluation.as_ref(),
+                comparison: comparison.as_ref(),
                 gates,
                 skips_gates: *skip_gates,
             };
@@ -129,7 +129,7 @@ fn alias_of(text: &str) -> Result<(String, String)> {
 /// A model that cannot be opened is not pushed.
 fn push(
     request: &RegistryRequest,
-    package: &std::path::Path,
+    package: &Location,
     name: Option<&str>,
     author: &Author,
 ) -> Result<Shown> {

@@ -58,8 +58,6 @@ pub mod store;
 mod tests;
 pub mod verify;
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
 use self::history::History;
@@ -70,6 +68,7 @@ use self::store::{DirectoryStore, Store, read_limited};
 use crate::error::{Error, Result};
 pub use crate::package::Resolved;
 use crate::process::unique_text;
+use crate::storage::Location;
 
 /// The file that makes a directory a registry.
 pub const MARK: &str = "tallow-registry.json";
@@ -98,7 +97,7 @@ impl Registry {
     ///
     /// # Errors
     /// Fails if the directory is not a registry, or one of a later version of the layout.
-    pub fn open(directory: &Path) -> Result<Self> {
+    pub fn open(directory: &Location) -> Result<Self> {
         let store = DirectoryStore::new(directory);
         let id = Self::read_mark(&store)?.ok_or_else(|| {
             Error::failed("the directory is not a registry")
@@ -115,7 +114,7 @@ impl Registry {
     ///
     /// # Errors
     /// As [`Registry::open`]; fails if the directory holds other files, or cannot be made.
-    pub fn open_or_create(directory: &Path) -> Result<Self> {
+    pub fn open_or_create(directory: &Location) -> Result<Self> {
         let store = DirectoryStore::create(directory)?;
         if Self::read_mark(&store)?.is_none() {
             if !store.list("")?.is_empty() {

@@ -3,23 +3,21 @@
 //! Owns when a model is a name and when a path, and that a run which goes on keeps its version. It
 //! must not know what is done with the model.
 
-use std::path::{Path, PathBuf};
-
 use super::cache::{check_head, fetch};
 use super::name::Reference;
 use super::{Registry, Resolved};
 use crate::error::{Error, Result};
 use crate::request::work::Work;
-use crate::storage::find;
+use crate::storage::{Location, find};
 use crate::timestamp;
 
 /// Where this machine keeps what it read of registries.
 #[derive(Clone, Debug, Default)]
 pub struct Local {
     /// Versions' files.
-    pub cache: PathBuf,
+    pub cache: Location,
     /// The last heads of logs.
-    pub state: PathBuf,
+    pub state: Location,
 }
 
 /// The reference that the model of a run is; none if it is a path. With a registry a name such as
@@ -51,7 +49,7 @@ pub fn reference(work: &Work) -> Result<Option<Reference>> {
 }
 
 /// Refuses what is neither a path nor a reference, but was meant as one.
-fn refuse_misspelt(model: &Path) -> Result<()> {
+fn refuse_misspelt(model: &Location) -> Result<()> {
     let text = model.to_string_lossy();
     if text.contains('/') || !text.contains(['@', ':']) {
         return Ok(());
@@ -82,7 +80,7 @@ fn path_only(work: &Work) -> Result<Option<Reference>> {
 /// has seen.
 pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result<()> {
     if let Some(resolved) = work.resolved.clone() {
-        work.model = files(&resolved, work.registry.as_deref(), local)?;
+        work.model = files(&resolved, work.registry.as_ref(), local)?;
         return Ok(());
     }
     let Some(reference) = reference(work)? else {
@@ -98,19 +96,19 @@ pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result
     let resolved = if let Some(begun) = begun {
         begun
     } else {
-        let directory = work.registry.as_deref().unwrap_or(Path::new(""));
-        let registry = Registry::open(directory)?;
+        let directory = work.registry.clone().unwrap_or_default();
+        let registry = Registry::open(&directory)?;
         let log = registry.existing_log(&reference.model)?;
         check_head(&local.state, &registry, &log, &reference.model)?;
         registry.resolve(&reference, as_of)?
     };
-    work.model = files(&resolved, work.registry.as_deref(), local)?;
+    work.model = files(&resolved, work.registry.as_ref(), local)?;
     work.resolved = Some(resolved);
     Ok(())
 }
 
 /// The path of a version's files. The registry need not be there if they are in the cache.
-fn files(resolved: &Resolved, registry: Option<&Path>, local: &Local) -> Result<PathBuf> {
+fn files(resolved: &Resolved, registry: Option<&Location>, local: &Local) -> Result<Location> {
     let opened = registry.map(Registry::open);
     match opened {
         Some(Ok(registry)) => Ok(fetch(&local.cache, &resolved.digest, Some(&registry))?.path()),

@@ -4,7 +4,6 @@
 //! what they mean.
 
 use std::io::{self, Read};
-use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -12,7 +11,7 @@ use super::name::digest_digits;
 use super::store::{Store, cannot_read};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::storage::SharedFile;
+use crate::storage::{Location, SharedFile};
 
 /// An object that is older than this is written anew by a push that uses it, so that `gc`, which
 /// removes old objects that nothing refers to, cannot take it away before the log refers to it.
@@ -32,7 +31,7 @@ pub(super) fn digest_of(name: &str) -> Option<&str> {
 }
 
 /// The SHA-256 of a file and its size, in bytes.
-pub(super) fn digest_file(path: &Path) -> Result<(String, u64)> {
+pub(super) fn digest_file(path: &Location) -> Result<(String, u64)> {
     let (mut digest, mut size) = (Sha256::new(), 0);
     SharedFile::open(path)?.read_through(|bytes| {
         digest.update(bytes);

@@ -3,8 +3,6 @@
 //! Owns which gates are checked and when a promotion is refused. What a gate means is
 //! [`crate::monitor::gate`]'s.
 
-use std::path::Path;
-
 use sha2::{Digest, Sha256};
 
 use super::name::Reference;
@@ -18,7 +16,7 @@ use crate::package::MANIFEST_NAME;
 use crate::package::manifest::{GateLevel, Manifest};
 use crate::report::Value;
 use crate::report::stored::StoredReport;
-use crate::storage::read;
+use crate::storage::{Location, read};
 
 /// The most bytes of a manifest or an evaluation's report.
 const BYTES_LIMIT: u64 = 64 << 20;
@@ -27,9 +25,9 @@ const BYTES_LIMIT: u64 = 64 << 20;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Promotion<'a> {
     /// The report of an evaluation.
-    pub evaluation: Option<&'a Path>,
+    pub evaluation: Option<&'a Location>,
     /// The report of a comparison whose second table is of the version.
-    pub comparison: Option<&'a Path>,
+    pub comparison: Option<&'a Location>,
     /// Gates besides those of the package.
     pub gates: &'a [String],
     /// Whether no gate is checked.
@@ -66,7 +64,7 @@ impl Registry {
         for text in promotion.gates {
             gates.push((Gate::parse(text)?, GateLevel::Fail));
         }
-        let paths: Vec<&Path> = promotion
+        let paths: Vec<&Location> = promotion
             .evaluation
             .into_iter()
             .chain(promotion.comparison)
@@ -131,7 +129,7 @@ impl Registry {
 /// Adds the numbers of a report, if it is of the version with this label as far as both say.
 /// Returns the report's digest.
 fn add_facts(
-    path: &Path,
+    path: &Location,
     measures: &mut Measures,
     (to, label): (&Reference, Option<&str>),
 ) -> Result<String> {

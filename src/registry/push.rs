@@ -3,7 +3,6 @@
 //! Owns that order. It must not know what the files hold.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
 
 use super::Registry;
 use super::entry::Action;
@@ -14,13 +13,13 @@ use super::record::{Record, RecordFile, SHA256};
 use crate::error::{Error, Result};
 use crate::package::MANIFEST_NAME;
 use crate::package::signature::verify::refuse_link;
-use crate::storage::{SharedFile, TEMPORARY_PREFIX, files_below, find, metadata};
+use crate::storage::{Location, SharedFile, TEMPORARY_PREFIX, files_below, find, metadata};
 
 /// What is pushed.
 #[derive(Clone, Debug)]
 pub struct Push<'a> {
     /// A package, another directory, or a model's file.
-    pub path: &'a Path,
+    pub path: &'a Location,
     /// The name of the model.
     pub model: &'a str,
     /// What its maker calls the version.
@@ -46,8 +45,8 @@ pub struct Pushed {
 ///
 /// # Errors
 /// Fails if there is none, or a name is not UTF-8.
-pub fn package_files(path: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let name = |path: &Path| {
+pub fn package_files(path: &Location) -> Result<Vec<(String, Location)>> {
+    let name = |path: &Location| {
         path.to_str().map(str::to_owned).ok_or_else(|| {
             Error::failed("the file's name is not UTF-8")
                 .at_path(path)
@@ -55,10 +54,12 @@ pub fn package_files(path: &Path) -> Result<Vec<(String, PathBuf)>> {
         })
     };
     if !metadata(path)?.is_directory {
-        let own = path.file_name().map_or(path, Path::new);
-        return Ok(vec![(name(own)?, path.to_owned())]);
+        let own = path
+            .file_name()
+            .map_or_else(|| path.clone(), Location::from);
+        return Ok(vec![(name(&own)?, path.to_owned())]);
     }
-    let is_kept = |below: &PathBuf| {
+    let is_kept = |below: &Location| {
         let own = below
             .file_name()
             .unwrap_or_default()

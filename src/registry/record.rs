@@ -3,8 +3,6 @@
 //! Owns the form of the list, which depends only on the files. It must not know what
 //! the files hold.
 
-use std::path::{Component, Path};
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -12,6 +10,7 @@ use super::object;
 use super::store::Store;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
+use crate::storage::Location;
 
 /// The version of the form.
 const FORMAT: u32 = 1;
@@ -84,11 +83,8 @@ impl Record {
             return Err(Error::contract("the package has no files"));
         }
         for (index, file) in self.files.iter().enumerate() {
-            let is_plain = Path::new(&file.path)
-                .components()
-                .all(|part| matches!(part, Component::Normal(_)))
-                && Path::new(&file.path).components().count() == file.path.split('/').count()
-                && !file.path.contains(['\0', '\\']);
+            let is_plain =
+                Location::from(&file.path).is_plain() && !file.path.contains(['\0', '\\']);
             let follows = index == 0 || self.files[index - 1].path < file.path;
             if file.path.is_empty() || !is_plain || !follows {
                 return Err(Error::trust(format!(

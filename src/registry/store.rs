@@ -5,13 +5,12 @@
 
 use std::fmt::Debug;
 use std::io::Read;
-use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::process::seconds_now;
 use crate::storage::{
-    SharedFile, TEMPORARY_PREFIX, create_below, create_unsynced_below, files_below, find_below,
-    make_directory, open_below, remove_below, replace_below, sync_file_system,
+    Location, SharedFile, TEMPORARY_PREFIX, create_below, create_unsynced_below, files_below,
+    find_below, make_directory, open_below, remove_below, replace_below, sync_file_system,
 };
 
 /// Where a registry's files lie. Names are relative and consist of plain parts joined by `/`.
@@ -73,7 +72,7 @@ pub trait Store: Debug + Send + Sync {
     fn remove(&self, name: &str) -> Result<()>;
 
     /// Where a file lies, for messages.
-    fn location(&self, name: &str) -> PathBuf;
+    fn location(&self, name: &str) -> Location;
 }
 
 /// The bytes of a file; none if it does not exist.
@@ -111,13 +110,13 @@ pub(super) fn cannot_read(store: &dyn Store, name: &str, error: std::io::Error) 
 /// A registry in a directory.
 #[derive(Debug)]
 pub struct DirectoryStore {
-    root: PathBuf,
+    root: Location,
 }
 
 impl DirectoryStore {
     /// The storage in a directory, which is not looked at.
     #[must_use]
-    pub fn new(root: &Path) -> Self {
+    pub fn new(root: &Location) -> Self {
         Self {
             root: root.to_owned(),
         }
@@ -127,13 +126,13 @@ impl DirectoryStore {
     ///
     /// # Errors
     /// Fails if the directory cannot be made.
-    pub fn create(root: &Path) -> Result<Self> {
+    pub fn create(root: &Location) -> Result<Self> {
         make_directory(root)?;
         Ok(Self::new(root))
     }
 
     fn files(&self, directory: &str, is_leftover: bool) -> Result<Vec<String>> {
-        let is_asked_for = |path: &PathBuf| {
+        let is_asked_for = |path: &Location| {
             let own = path.file_name().unwrap_or_default().to_string_lossy();
             own.starts_with(TEMPORARY_PREFIX) == is_leftover
         };
@@ -194,7 +193,7 @@ impl Store for DirectoryStore {
         Ok(())
     }
 
-    fn location(&self, name: &str) -> PathBuf {
+    fn location(&self, name: &str) -> Location {
         if name.is_empty() {
             self.root.clone()
         } else {

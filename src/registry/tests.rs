@@ -12,7 +12,7 @@ use super::name::Reference;
 use super::push::{Push, Pushed};
 use super::*;
 use crate::error::Kind;
-use crate::storage::{Failure, Ordered};
+use crate::storage::{Failure, Location, Ordered};
 
 struct Room {
     _directory: tempfile::TempDir,
@@ -34,7 +34,7 @@ impl Room {
     }
 
     fn registry(&self) -> Registry {
-        Registry::open_or_create(&self.registry_path()).unwrap()
+        Registry::open_or_create(&Location::from(&self.registry_path())).unwrap()
     }
 
     /// A package of two files.
@@ -57,7 +57,7 @@ fn ann() -> Author {
 fn push(registry: &Registry, path: &Path) -> Result<Pushed> {
     registry.push(
         &Push {
-            path,
+            path: &Location::from(path),
             model: "churn",
             label: None,
         },
@@ -149,9 +149,9 @@ fn versions_stay_and_aliases_move() {
 #[test]
 fn what_does_not_exist_names_what_does() {
     let room = Room::new();
-    let error = Registry::open(&room.registry_path()).unwrap_err();
+    let error = Registry::open(&Location::from(&room.registry_path())).unwrap_err();
     assert_eq!(error.message(), "the directory is not a registry");
-    let error = Registry::open_or_create(&room.package("a")).unwrap_err();
+    let error = Registry::open_or_create(&Location::from(&room.package("a"))).unwrap_err();
     assert_eq!(
         error.message(),
         "the directory is not empty and not a registry"
@@ -191,7 +191,7 @@ fn what_does_not_exist_names_what_does() {
         let path = room.package("a");
         let error = registry.push(
             &Push {
-                path: &path,
+                path: &Location::from(&path),
                 model: name,
                 label: None,
             },
@@ -314,7 +314,7 @@ fn a_registry_whose_creation_dies_is_created_by_the_next() {
     for step in 1..40 {
         let room = Room::new();
         let order = Ordered::new(&room.registry_path(), step, Failure::FromThenOn, step);
-        let _ = Registry::open_or_create(&room.registry_path());
+        let _ = Registry::open_or_create(&Location::from(&room.registry_path()));
         drop(order);
         push(&room.registry(), &room.package("first")).unwrap();
     }
@@ -430,7 +430,7 @@ fn a_log_that_is_rewritten_from_some_entry_on_has_another_head() {
     }
     let state = room.root.join("state");
     let log = registry.log("churn").unwrap();
-    cache::check_head(&state, &registry, &log, "churn").unwrap();
+    cache::check_head(&Location::from(&state), &registry, &log, "churn").unwrap();
     let (head, mut last) = (log.head().unwrap(), log.entries()[1].clone());
     last.actor = "mallory@host".into();
     let path = room.registry_path().join(file_name("churn", 2));
@@ -441,11 +441,11 @@ fn a_log_that_is_rewritten_from_some_entry_on_has_another_head() {
         log.check_contains(&head).unwrap_err().message(),
         "the log of `churn` was cut short or rewritten: its entry 2 was another one"
     );
-    let error = cache::check_head(&state, &registry, &log, "churn").unwrap_err();
+    let error = cache::check_head(&Location::from(&state), &registry, &log, "churn").unwrap_err();
     assert_eq!(error.kind(), Kind::Trust);
     std::fs::remove_file(&path).unwrap();
     let log = registry.log("churn").unwrap();
-    let error = cache::check_head(&state, &registry, &log, "churn").unwrap_err();
+    let error = cache::check_head(&Location::from(&state), &registry, &log, "churn").unwrap_err();
     assert_eq!(
         error.message(),
         "the log of `churn` was cut short or rewritten: it had 2 entries and has 1"
@@ -511,7 +511,8 @@ fn a_wrong_byte_of_any_object_is_detected_and_pushed_over() {
                     .all(|error| error.kind() == Kind::Trust)
             );
             let cache = room.root.join(format!("cache{index}-{}", edited.len()));
-            let error = cache::fetch(&cache, &digest, Some(&registry)).unwrap_err();
+            let error =
+                cache::fetch(&Location::from(&cache), &digest, Some(&registry)).unwrap_err();
             assert_eq!(error.kind(), Kind::Trust, "{error}");
             assert!(!push(&registry, &package).unwrap().is_new);
             assert!(registry.verify(None, &[]).unwrap().errors.is_empty());
@@ -532,7 +533,7 @@ fn only_old_objects_that_nothing_refers_to_are_collected() {
     // A push that died before its entry.
     let other = room.root.join("other");
     drop(room.registry().store);
-    let lost = Registry::open_or_create(&other).unwrap();
+    let lost = Registry::open_or_create(&Location::from(&other)).unwrap();
     push(&lost, &room.package("b")).unwrap();
     for path in files(&other.join("objects")) {
         let to = room
@@ -587,29 +588,32 @@ fn a_cache_heals_works_without_the_registry_and_refuses_what_it_did_not_fetch() 
     let registry = room.registry();
     let digest = push(&registry, &room.package("a")).unwrap().digest;
     let cache = room.root.join("cache");
-    let error = cache::fetch(&cache, &digest, None).unwrap_err();
+    let error = cache::fetch(&Location::from(&cache), &digest, None).unwrap_err();
     assert_eq!(
         error.message(),
         format!("`{digest}` is not in the cache, and no registry is named")
     );
-    let fetched = cache::fetch(&cache, &digest, Some(&registry)).unwrap();
+    let fetched = cache::fetch(&Location::from(&cache), &digest, Some(&registry)).unwrap();
     assert_eq!(
         std::fs::read(fetched.path().join("model.json")).unwrap(),
         b"model a"
     );
     std::fs::remove_dir_all(room.registry_path()).unwrap();
-    assert_eq!(cache::fetch(&cache, &digest, None).unwrap(), fetched);
+    assert_eq!(
+        cache::fetch(&Location::from(&cache), &digest, None).unwrap(),
+        fetched
+    );
     let registry = room.registry();
     push(&registry, &room.package("a")).unwrap();
     for file in files(&cache) {
         let bytes = std::fs::read(&file).unwrap();
         std::fs::write(&file, "tampered").unwrap();
-        assert!(cache::fetch(&cache, &digest, None).is_err());
-        cache::fetch(&cache, &digest, Some(&registry)).unwrap();
+        assert!(cache::fetch(&Location::from(&cache), &digest, None).is_err());
+        cache::fetch(&Location::from(&cache), &digest, Some(&registry)).unwrap();
         assert_eq!(std::fs::read(&file).unwrap(), bytes);
     }
     std::fs::write(fetched.directory.join("tallow.toml"), "name = \"x\"").unwrap();
-    let error = cache::fetch(&cache, &digest, Some(&registry)).unwrap_err();
+    let error = cache::fetch(&Location::from(&cache), &digest, Some(&registry)).unwrap_err();
     assert_eq!(error.kind(), Kind::Trust);
     assert_eq!(
         error.message(),

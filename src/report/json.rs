@@ -6,6 +6,7 @@ use super::facts::{Fact, Value};
 use super::renderer::{Renderer, Report};
 use crate::error::Error;
 use crate::escape;
+use crate::storage::Location;
 
 /// The report's sections and its head in one object.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +82,7 @@ pub fn failure(error: &Error) -> Map<String, Json> {
     let rendered = json!({
         "kind": heading,
         "message": error.message(),
-        "path": location.path,
+        "path": location.path.as_ref().map(Location::from),
         "row": location.row,
         "column": location.column,
         "node": location.node,

@@ -6,11 +6,11 @@
 //! Source: OpenLineage 2-0-2 and its facets, each with the version named in [`facet`]. Data sets on
 //! a local disk are named by its naming rules: namespace `file`, name the absolute path.
 
-use std::path::{Path, PathBuf};
-
 use arrow::datatypes::Schema;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
+
+use crate::storage::Location;
 
 /// Who makes the events.
 const PRODUCER: &str = concat!("urn:tallow:", env!("CARGO_PKG_VERSION"));
@@ -58,7 +58,7 @@ pub struct Statistics {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineageDataset {
     /// Where it lies: absolute.
-    pub path: PathBuf,
+    pub path: Location,
     /// (name, type) of its columns, where known.
     pub columns: Vec<(String, String)>,
     /// What was read or written of it, once that is known.
@@ -68,7 +68,7 @@ pub struct LineageDataset {
 impl LineageDataset {
     /// A data set of which nothing was read or written yet.
     #[must_use]
-    pub fn new(path: PathBuf, schema: &Schema) -> Self {
+    pub fn new(path: Location, schema: &Schema) -> Self {
         let columns = schema
             .fields()
             .iter()
@@ -228,7 +228,7 @@ fn facet(name: &str, mut fields: Json) -> Json {
 }
 
 /// A path as a URI (RFC 8089), bytes outside the unreserved characters escaped.
-fn file_uri(path: &Path) -> String {
+fn file_uri(path: &Location) -> String {
     let mut uri = String::from("file://");
     for byte in path.as_os_str().as_encoded_bytes() {
         match byte {
@@ -308,7 +308,7 @@ mod tests {
     #[test]
     fn a_path_becomes_a_uri() {
         assert_eq!(
-            file_uri(Path::new("/data/a b#ü%.csv")),
+            file_uri(&Location::from("/data/a b#ü%.csv")),
             "file:///data/a%20b%23%C3%BC%25.csv"
         );
     }

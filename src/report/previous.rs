@@ -1,18 +1,16 @@
 //! Reports of earlier runs, read back.
 
-use std::path::{Path, PathBuf};
-
 use super::stored::StoredReport;
 use crate::error::{Error, Result};
 use crate::pipeline::part::RowCounts;
-use crate::storage::find;
+use crate::storage::{Location, find};
 use crate::table::location::resolve_present;
 
 /// What a later run wants to know of an earlier one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreviousRun {
     /// The report.
-    pub path: PathBuf,
+    pub path: Location,
     /// The run's name.
     pub run_id: String,
     /// How it ended: `done`, `interrupted`, …
@@ -20,7 +18,7 @@ pub struct PreviousRun {
     /// When it began, RFC 3339, UTC.
     pub started_at: String,
     /// The output that it made, as it was typed.
-    pub output: PathBuf,
+    pub output: Location,
     /// The size of that output.
     pub output_bytes: u64,
     /// What became of its rows.
@@ -32,7 +30,7 @@ impl PreviousRun {
     ///
     /// # Errors
     /// Fails if the file is not a report of a run.
-    pub fn read(path: &Path) -> Result<Self> {
+    pub fn read(path: &Location) -> Result<Self> {
         let report = StoredReport::read(path)?
             .pop()
             .ok_or_else(|| Error::internal("a report without a run"))?;
@@ -40,7 +38,7 @@ impl PreviousRun {
         let (status, started_at, output) = (
             text("status"),
             text("started_at"),
-            PathBuf::from(text("output")),
+            Location::from(text("output")),
         );
         let output_bytes = report.number("run", "", "output_bytes").unwrap_or_default() as u64;
         let count = |metric: &str| report.number("ledger", "", metric).unwrap_or_default() as u64;
@@ -67,10 +65,10 @@ impl PreviousRun {
 ///
 /// # Errors
 /// Fails if a report that was named cannot be read.
-pub fn newest(named: Option<&Path>, own: Option<&Path>) -> Result<Option<PreviousRun>> {
+pub fn newest(named: Option<&Location>, own: Option<&Location>) -> Result<Option<PreviousRun>> {
     let mut paths = named.map(resolve_present).transpose()?.unwrap_or_default();
     if let Some(own) =
-        own.filter(|own| find(own).is_ok_and(|found| found.is_some_and(|found| found.is_file)))
+        own.filter(|own| find(*own).is_ok_and(|found| found.is_some_and(|found| found.is_file)))
     {
         paths.push(own.to_owned());
     }

@@ -1,7 +1,6 @@
 //! The facts of one scoring run, gathered from what the pipeline counted.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::cost::{self, Cost};
@@ -12,6 +11,7 @@ use crate::package::open::Identity;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
 use crate::process;
+use crate::storage::Location;
 use crate::table::dataset::BadFile;
 
 /// How a run ended.
@@ -72,7 +72,7 @@ pub struct RunContext {
     pub bad_files: Vec<BadFile>,
     /// Files in directories that were not read, because their names do not end as those of tables
     /// do.
-    pub ignored: Vec<PathBuf>,
+    pub ignored: Vec<Location>,
     /// What the scheduler said of the run.
     pub scheduler: BTreeMap<String, String>,
 }

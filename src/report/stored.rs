@@ -3,12 +3,11 @@
 //! Owns the reading of facts from a table of [`super::facts::schema`], Parquet or CSV. It must not
 //! know how a run is made.
 
-use std::path::Path;
-
 use arrow::datatypes::Schema;
 
 use super::facts::{self, Fact, from_table, schema};
 use crate::error::{Error, Result};
+use crate::storage::Location;
 use crate::table::dataset::Dataset;
 
 /// The facts of one run.
@@ -32,7 +31,7 @@ pub fn is_report(found: &Schema) -> bool {
 impl StoredReport {
     /// Whether there is a table of facts at the path.
     #[must_use]
-    pub fn is_at(path: &Path) -> bool {
+    pub fn is_at(path: &Location) -> bool {
         Dataset::of_file(path).is_ok_and(|dataset| is_report(&dataset.schema()))
     }
 
@@ -40,7 +39,7 @@ impl StoredReport {
     ///
     /// # Errors
     /// Fails if the file is not a report of a run.
-    pub fn read(path: &Path) -> Result<Vec<Self>> {
+    pub fn read(path: &Location) -> Result<Vec<Self>> {
         let no_report = || {
             Error::failed("the file is not a report of a run")
                 .at_path(path)

@@ -2,12 +2,11 @@
 //!
 //! Owns these options. It must not know how they are typed or checked.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use super::rows::Dialect;
 use crate::monitor::compare::Question;
+use crate::storage::Location;
 
 /// Two tables of predictions, and what is made of them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -19,8 +18,7 @@ pub struct Compare {
     /// Conditions on the report
     pub gate: Vec<String>,
     /// Report file
-    #[serde(with = "crate::path_text::option")]
-    pub output: Option<PathBuf>,
+    pub output: Option<Location>,
     /// Replace an existing report
     pub overwrite: bool,
     /// How delimited text is read

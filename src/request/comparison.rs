@@ -2,22 +2,19 @@
 //!
 //! Owns these options. It must not know how they are typed or checked.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use super::rows::Dialect;
+use crate::storage::Location;
 
 /// Tables to be profiled.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Profiling {
     /// Tables: files, globs and directories
-    #[serde(with = "crate::path_text::list")]
-    pub inputs: Vec<PathBuf>,
+    pub inputs: Vec<Location>,
     /// Profile file
-    #[serde(with = "crate::path_text")]
-    pub output: PathBuf,
+    pub output: Location,
     /// Replace an existing profile
     pub overwrite: bool,
     /// How delimited text is read
@@ -30,18 +27,15 @@ pub struct Profiling {
 #[serde(default)]
 pub struct Comparison {
     /// A profile, or a table
-    #[serde(with = "crate::path_text")]
-    pub baseline: PathBuf,
+    pub baseline: Location,
     /// A profile, or a table
-    #[serde(with = "crate::path_text")]
-    pub current: PathBuf,
+    pub current: Location,
     /// Limit of the Jensen–Shannon distance
     pub max_js: Option<f64>,
     /// Limit of the Kolmogorov–Smirnov distance
     pub max_ks: Option<f64>,
     /// Report file
-    #[serde(with = "crate::path_text::option")]
-    pub output: Option<PathBuf>,
+    pub output: Option<Location>,
     /// Replace an existing report
     pub overwrite: bool,
     /// How delimited text is read

@@ -2,12 +2,11 @@
 //!
 //! Owns these options. It must not know how they are typed or checked.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use super::rows::Dialect;
 use crate::monitor::evaluate::Question;
+use crate::storage::Location;
 
 /// Predictions, labels and what is made of them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
@@ -17,15 +16,13 @@ pub struct Evaluation {
     #[serde(flatten)]
     pub question: Question,
     /// Report file
-    #[serde(with = "crate::path_text::option")]
-    pub output: Option<PathBuf>,
+    pub output: Option<Location>,
     /// Predictions of other models for the same rows: `[NAME=]PATH`
     pub arm: Vec<String>,
     /// The metric that ranks the arms
     pub metric: Option<String>,
     /// File of what is needed to judge rows without labels
-    #[serde(with = "crate::path_text::option")]
-    pub save_reference: Option<PathBuf>,
+    pub save_reference: Option<Location>,
     /// Replace an existing report
     pub overwrite: bool,
     /// How delimited text is read

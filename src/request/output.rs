@@ -2,10 +2,9 @@
 //!
 //! Owns these options. It must not know how they are typed or checked.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
+use crate::storage::Location;
 use crate::table::output_format::OutputFormat;
 
 /// Where results go.
@@ -13,8 +12,7 @@ use crate::table::output_format::OutputFormat;
 #[serde(default)]
 pub struct Output {
     /// Output file, or `DIR/` for a data set of parts
-    #[serde(with = "crate::path_text")]
-    pub output: PathBuf,
+    pub output: Location,
     /// Replace an existing output
     pub overwrite: bool,
     /// Discard the unfinished run in the output directory and start over
@@ -28,20 +26,15 @@ pub struct Output {
     /// Partition each part into Hive directories by these columns
     pub partition_by: Vec<String>,
     /// Report file, or `none`; `.csv` makes it CSV
-    #[serde(with = "crate::path_text::option")]
-    pub report: Option<PathBuf>,
+    pub report: Option<Location>,
     /// Rejected rows file, or `none`; `.csv` makes it CSV
-    #[serde(with = "crate::path_text::option")]
-    pub rejected: Option<PathBuf>,
+    pub rejected: Option<Location>,
     /// Sign the output with this private key
-    #[serde(
-        with = "crate::path_text::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub sign_key: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sign_key: Option<Location>,
     /// The key's certificate and those above it
-    #[serde(with = "crate::path_text::list", skip_serializing_if = "Vec::is_empty")]
-    pub sign_certificate: Vec<PathBuf>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sign_certificate: Vec<Location>,
 }
 
 /// What is too bad to go on.
@@ -61,8 +54,7 @@ pub struct Limits {
     /// Fail (exit 5) if the row count differs more from the last run: `30%`
     pub max_row_delta: Option<String>,
     /// Reports of earlier runs of the same job: a file or a glob
-    #[serde(with = "crate::path_text::option")]
-    pub previous_report: Option<PathBuf>,
+    pub previous_report: Option<Location>,
     /// Exit with this code instead of 0 if there is nothing to do
     pub skip_code: Option<u8>,
 }
@@ -83,11 +75,9 @@ pub enum OnBudget {
 #[serde(default)]
 pub struct Telemetry {
     /// Write Prometheus gauges for the textfile collector of `node_exporter`
-    #[serde(with = "crate::path_text::option")]
-    pub metrics_file: Option<PathBuf>,
+    pub metrics_file: Option<Location>,
     /// Append OpenLineage events, one JSON object per line
-    #[serde(with = "crate::path_text::option")]
-    pub lineage_file: Option<PathBuf>,
+    pub lineage_file: Option<Location>,
     /// Job name in metrics and lineage [default: the model's name]
     pub job_name: Option<String>,
     /// Price of the machine for an hour, as it was typed

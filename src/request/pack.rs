@@ -2,20 +2,18 @@
 //!
 //! Owns these options. It must not know how they are typed or checked.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
+
+use crate::storage::Location;
 
 /// A model to make a package of.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Pack {
     /// The model: a file, a directory, an MLflow model or a package
-    #[serde(with = "crate::path_text")]
-    pub model: PathBuf,
+    pub model: Location,
     /// The package's directory
-    #[serde(with = "crate::path_text")]
-    pub output: PathBuf,
+    pub output: Location,
     /// The model's name [default: the model's own]
     pub name: Option<String>,
     /// The model's version
@@ -23,11 +21,9 @@ pub struct Pack {
     /// Names for the features of a model without names, in its order
     pub features: Option<Vec<String>>,
     /// Training data: column types and the baseline profile are learnt from it
-    #[serde(with = "crate::path_text::list")]
-    pub data: Vec<PathBuf>,
+    pub data: Vec<Location>,
     /// Rows from which golden rows are sampled
-    #[serde(with = "crate::path_text::list")]
-    pub golden: Vec<PathBuf>,
+    pub golden: Vec<Location>,
     /// The number of golden rows
     pub golden_rows: usize,
     /// The column of the golden rows that holds the original library's answers, as
@@ -36,14 +32,11 @@ pub struct Pack {
     /// Gates that an evaluation must pass before the model is promoted
     pub gates: Vec<String>,
     /// A model card whose text is kept
-    #[serde(with = "crate::path_text::option")]
-    pub card: Option<PathBuf>,
+    pub card: Option<Location>,
     /// Sign the package with this private key
-    #[serde(with = "crate::path_text::option")]
-    pub sign_key: Option<PathBuf>,
+    pub sign_key: Option<Location>,
     /// The key's certificate and those above it
-    #[serde(with = "crate::path_text::list")]
-    pub certificates: Vec<PathBuf>,
+    pub certificates: Vec<Location>,
     /// Replace an existing package
     pub overwrite: bool,
 }

@@ -2,16 +2,15 @@
 //!
 //! Owns these options. It must not know how they are typed or checked.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
+
+use crate::storage::Location;
 
 /// A registry and what to do with it.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct RegistryRequest {
     /// The directory
-    #[serde(with = "crate::path_text")]
-    pub registry: PathBuf,
+    pub registry: Location,
     /// Who asks: `ann@host`
     pub actor: String,
     /// What to do
@@ -25,8 +24,7 @@ pub enum RegistryCommand {
     /// Add a version
     Push {
         /// A package, another model directory, or a model file
-        #[serde(with = "crate::path_text")]
-        package: PathBuf,
+        package: Location,
         /// The model's name [default: the package's]
         name: Option<String>,
         /// Why
@@ -46,11 +44,10 @@ pub enum RegistryCommand {
         /// The alias
         alias: String,
         /// The report of an evaluation, for the package's gates
-        #[serde(with = "crate::path_text::option")]
-        evaluation: Option<PathBuf>,
+        evaluation: Option<Location>,
         /// The report of a comparison, for the package's gates
-        #[serde(default, with = "crate::path_text::option")]
-        comparison: Option<PathBuf>,
+        #[serde(default)]
+        comparison: Option<Location>,
         /// Further gates
         gates: Vec<String>,
         /// Whether the package's gates are not checked

@@ -2,20 +2,18 @@
 //!
 //! Owns these options. It must not know how they are typed or checked.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
+
+use crate::storage::Location;
 
 /// Reports to be shown as a page.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct ReportPage {
     /// Reports: files, globs, data sets
-    #[serde(with = "crate::path_text::list")]
-    pub reports: Vec<PathBuf>,
+    pub reports: Vec<Location>,
     /// The page
-    #[serde(with = "crate::path_text")]
-    pub output: PathBuf,
+    pub output: Location,
     /// Replace an existing page
     pub overwrite: bool,
     /// Show extremes of inputs, whole paths and messages about files

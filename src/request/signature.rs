@@ -2,25 +2,21 @@
 //!
 //! Owns these options. It must not know how they are typed or checked.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
+
+use crate::storage::Location;
 
 /// A model to sign.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Sign {
     /// A package, another directory or a file
-    #[serde(with = "crate::path_text")]
-    pub model: PathBuf,
+    pub model: Location,
     /// The private key
-    #[serde(with = "crate::path_text")]
-    pub key: PathBuf,
+    pub key: Location,
     /// The key's certificate and those above it
-    #[serde(with = "crate::path_text::list")]
-    pub certificates: Vec<PathBuf>,
+    pub certificates: Vec<Location>,
     /// The signature file [default: `model.sig` in the directory, `FILE.sig` next to a file]
-    #[serde(with = "crate::path_text::option")]
-    pub signature: Option<PathBuf>,
+    pub signature: Option<Location>,
     /// Replace an existing signature
     pub overwrite: bool,
 }
@@ -29,11 +25,9 @@ pub struct Sign {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Verify {
     /// The signed model
-    #[serde(with = "crate::path_text")]
-    pub model: PathBuf,
+    pub model: Location,
     /// The signature file [default: as for signing]
-    #[serde(with = "crate::path_text::option")]
-    pub signature: Option<PathBuf>,
+    pub signature: Option<Location>,
     /// Whom to trust
     pub trust: TrustRequest,
 }
@@ -43,9 +37,9 @@ pub struct Verify {
 #[serde(default)]
 pub struct TrustRequest {
     /// Files with public keys, or certificates of authorities
-    #[serde(rename = "require_signature", with = "crate::path_text::list")]
+    #[serde(rename = "require_signature")]
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub keys: Vec<PathBuf>,
+    pub keys: Vec<Location>,
     /// Digests that are refused by whichever key they are signed
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub revoked: Vec<String>,

@@ -2,28 +2,23 @@
 //!
 //! Owns the options that `score` and `check` share. It must not know how they are typed or checked.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use super::rows::Rows;
 use super::signature::TrustRequest;
 use super::text::TextModel;
 use crate::package::Resolved;
+use crate::storage::Location;
 
 /// Model, data and how they fit: what `score` and `check` share.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Work {
     /// The model: a file, a directory, or a name in a registry
-    #[serde(with = "crate::path_text")]
-    pub model: PathBuf,
+    pub model: Location,
     /// The registry of models that names are looked up in
-    #[serde(
-        with = "crate::path_text::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub registry: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub registry: Option<Location>,
     /// The time at which the registry's aliases are looked up
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<String>,
@@ -34,8 +29,7 @@ pub struct Work {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolved: Option<Resolved>,
     /// The data: files, globs and directories, read in this order
-    #[serde(with = "crate::path_text::list")]
-    pub inputs: Vec<PathBuf>,
+    pub inputs: Vec<Location>,
     /// How columns meet the model
     #[serde(flatten)]
     pub binding: Binding,
@@ -88,11 +82,8 @@ pub struct Quality {
     #[serde(skip_serializing_if = "is_zero")]
     pub rule_examples: usize,
     /// What labelled rows of the same model showed
-    #[serde(
-        with = "crate::path_text::option",
-        skip_serializing_if = "Option::is_none"
-    )]
-    pub reference: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Location>,
     /// The column of what a loss model expects of each row
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss_column: Option<String>,

@@ -5,13 +5,12 @@
 //! the probabilities are corrected for the number of comparisons (S. Holm, *A simple sequentially
 //! rejective multiple test procedure*, 1979). It must not know how the ranking is shown.
 
-use std::path::{Path, PathBuf};
-
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::compare::{self, Decision, Paired};
 use crate::monitor::evaluate::{ALL, Evaluation, Question, Task, evaluate};
 use crate::monitor::interval::Estimate;
+use crate::storage::Location;
 use crate::table::ReadOptions;
 
 /// A difference is real if it were rarer than this without one.
@@ -23,7 +22,7 @@ pub struct Arm {
     /// What reports call it.
     pub name: String,
     /// The table.
-    pub path: PathBuf,
+    pub path: Location,
 }
 
 /// What is known of an arm against the best.
@@ -84,7 +83,7 @@ pub struct Reading<'a> {
     /// How delimited text is read.
     pub options: &'a ReadOptions,
     /// The directory for rows that are put aside.
-    pub directory: &'a Path,
+    pub directory: &'a Location,
     /// The bytes of rows that are sorted at once.
     pub run_bytes: usize,
 }
@@ -100,13 +99,13 @@ pub fn parse(text: &str) -> Arm {
             name: name.to_owned(),
             path: path.into(),
         },
-        None => of_path(Path::new(text)),
+        None => of_path(&Location::from(text)),
     }
 }
 
 /// The arm of a table, which is called as its file.
 #[must_use]
-pub fn of_path(path: &Path) -> Arm {
+pub fn of_path(path: &Location) -> Arm {
     let stem = path.file_stem().unwrap_or(path.as_os_str());
     Arm {
         name: stem.to_string_lossy().into_owned(),

@@ -3,12 +3,12 @@
 //! The environment is read by the command line alone; this is what it found.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use crate::process;
 use crate::registry::model::Local;
 use crate::report::openlineage::{ParentRun, time_ordered_uuid};
 use crate::request::signature::TrustRequest;
+use crate::storage::Location;
 
 /// Who started a run, and where.
 #[derive(Clone, Debug, Default)]
@@ -19,7 +19,7 @@ pub struct Caller {
     /// The user and the host: `ann@host`.
     pub actor: String,
     /// The directory that relative paths begin at.
-    pub working_directory: PathBuf,
+    pub working_directory: Location,
     /// What the scheduler says of the run.
     pub scheduler: BTreeMap<String, String>,
     /// The namespace of jobs in lineage.

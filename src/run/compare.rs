@@ -2,8 +2,6 @@
 //!
 //! Owns which flags fit together, and the order of the steps. It must not know how it is shown.
 
-use std::path::{Path, PathBuf};
-
 use serde_json::{Value as Json, json};
 
 use crate::error::{Error, Result};
@@ -17,7 +15,7 @@ use crate::process;
 use crate::report::comparison::facts;
 use crate::report::{Fact, gates};
 use crate::request::compare::Compare;
-use crate::storage::directory_of;
+use crate::storage::Location;
 use crate::table::origin::origin;
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
@@ -53,13 +51,13 @@ impl Compared {
 ///
 /// # Errors
 /// A usage error for flags that do not fit together; fails if a table cannot be read or compared.
-pub fn compare(request: &Compare, temporary: &Path, interrupt: &Interrupt) -> Result<Compared> {
+pub fn compare(request: &Compare, temporary: &Location, interrupt: &Interrupt) -> Result<Compared> {
     let question = checked(request)?;
     let gates = gates::parse(&request.gate)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();
-    let output = request.output.as_deref();
-    let directory = output.map_or(temporary, directory_of);
+    let output = request.output.as_ref();
+    let directory = output.map_or_else(|| temporary.clone(), Location::directory);
     let tables = [&question.first, &question.second].map(|path| compare::open(path, &options));
     let [first, second] = tables;
     let tables = [first?, second?];
@@ -67,7 +65,7 @@ pub fn compare(request: &Compare, temporary: &Path, interrupt: &Interrupt) -> Re
         &question,
         &tables,
         &options,
-        directory,
+        &directory,
         DEFAULT_RUN_BYTES,
         interrupt,
     )?;
@@ -118,9 +116,9 @@ fn checked(request: &Compare) -> Result<compare::Question> {
         let message = format!("`--moved` lists at most {MAX_MOVED} rows");
         return Err(Error::usage(message));
     }
-    if let Some(path) = request.output.as_deref() {
+    if let Some(path) = request.output.as_ref() {
         OutputFormat::of_name(path)?;
-        let mut inputs: Vec<PathBuf> = vec![question.first.clone(), question.second.clone()];
+        let mut inputs: Vec<Location> = vec![question.first.clone(), question.second.clone()];
         inputs.extend(question.labels.clone());
         refuse_taken(path, request.overwrite, &inputs)?;
     }

@@ -3,8 +3,6 @@
 //!
 //! Owns who made them: nothing is replaced or removed that is not a run's own.
 
-use std::path::{Path, PathBuf};
-
 use super::Run;
 use crate::error::{Error, Result};
 use crate::output::names::earlier;
@@ -13,7 +11,7 @@ use crate::plan::target::Target;
 use crate::report::previous::PreviousRun;
 use crate::report::run::Status;
 use crate::report::stored::StoredReport;
-use crate::storage::{find, is_newer, read_head, remove};
+use crate::storage::{Location, find, is_newer, read_head, remove};
 use crate::table::origin::RUN_ID;
 use crate::table::parquet;
 
@@ -22,7 +20,7 @@ use crate::table::parquet;
 pub(super) fn is_left_behind(target: &Target) -> Result<bool> {
     let Some(report) = target
         .report
-        .as_deref()
+        .as_ref()
         .filter(|_| !target.is_report_named && !target.is_dataset())
     else {
         return Ok(false);
@@ -34,7 +32,7 @@ pub(super) fn is_left_behind(target: &Target) -> Result<bool> {
 }
 
 /// Whether a file is the report of a run that made an output of this name.
-fn is_report_of(report: &Path, output: &Path) -> bool {
+fn is_report_of(report: &Location, output: &Location) -> bool {
     // What cannot be read as a report is no one's that this run knows.
     PreviousRun::read(report)
         .is_ok_and(|previous| previous.output.file_name() == output.file_name())
@@ -105,7 +103,7 @@ impl Run<'_> {
         if self.target.is_dataset() || !overwrite {
             return Ok(());
         }
-        let is_there = |path: &&PathBuf| find(path).is_ok_and(|found| found.is_some());
+        let is_there = |path: &&Location| find(*path).is_ok_and(|found| found.is_some());
         if let Some(path) = report
             .as_ref()
             .filter(|_| !is_report_named)
@@ -153,7 +151,7 @@ impl Run<'_> {
             earlier::report(path, is_dataset),
             earlier::unfinished_report(path, is_dataset),
         ];
-        let is_own = |report: &Path| is_report_of(report, path);
+        let is_own = |report: &Location| is_report_of(report, path);
         if is_own(&unfinished) {
             remove(&unfinished)?;
         }

@@ -3,8 +3,6 @@
 //! Owns the way from a manifest to one row's values, and the checks that model and input are those
 //! of the run. It must not know how that is shown. Contributions of features will come in here.
 
-use std::path::PathBuf;
-
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::util::display::array_value_to_string;
 use serde_json::{Map, Value as Json};
@@ -26,6 +24,7 @@ use crate::plan::{Plan, identity, import_options};
 use crate::report::explanation::{Explanation, InputValue, Step, TreePath};
 use crate::request::Request;
 use crate::request::work::Resources;
+use crate::storage::Location;
 use crate::table::dataset::Position;
 
 /// Rows that are read at once.
@@ -35,7 +34,7 @@ const PORTION_ROWS: u64 = 1 << 16;
 #[derive(Clone, Debug, Default)]
 pub struct Explain {
     /// The data set.
-    pub directory: PathBuf,
+    pub directory: Location,
     /// The number of a row of the input, from 1.
     pub row: Option<u64>,
     /// Rows that satisfy an expression.
@@ -57,7 +56,7 @@ pub fn explain(
     let manifest = recorded(&asked.directory)?;
     let is_there = caller.working_directory == manifest.working_directory;
     let base = if is_there {
-        PathBuf::new()
+        Location::default()
     } else {
         manifest.working_directory.clone()
     };

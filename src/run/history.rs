@@ -3,20 +3,18 @@
 //! Owns where a run is recorded: a data set's manifest and report, and the report of a file. It
 //! must not know how the list is shown.
 
-use std::path::{Path, PathBuf};
-
 use crate::error::{Error, Result};
 use crate::output::names;
 use crate::output::publication::Manifest;
 use crate::report::history::{RecordedRun, model_text};
 use crate::report::stored::StoredReport;
-use crate::storage::find;
+use crate::storage::{Location, find};
 
 /// The runs of all paths, the oldest first.
 ///
 /// # Errors
 /// Fails for a path without a record of a run.
-pub fn runs(paths: &[PathBuf]) -> Result<Vec<RecordedRun>> {
+pub fn runs(paths: &[Location]) -> Result<Vec<RecordedRun>> {
     let mut runs = Vec::new();
     for path in paths {
         runs.extend(of_path(path)?);
@@ -26,7 +24,7 @@ pub fn runs(paths: &[PathBuf]) -> Result<Vec<RecordedRun>> {
     Ok(runs)
 }
 
-fn of_path(path: &Path) -> Result<Vec<RecordedRun>> {
+fn of_path(path: &Location) -> Result<Vec<RecordedRun>> {
     let found = find(path)?
         .ok_or_else(|| Error::failed("there is no such file or directory").at_path(path))?;
     if found.is_directory {
@@ -46,7 +44,7 @@ fn of_path(path: &Path) -> Result<Vec<RecordedRun>> {
 }
 
 /// The run that finished a data set; its report, which may hold earlier ones, adds those.
-fn of_manifest(manifest: &Manifest, path: &Path) -> Vec<RecordedRun> {
+fn of_manifest(manifest: &Manifest, path: &Location) -> Vec<RecordedRun> {
     let finished = RecordedRun {
         time: manifest.finished_at.clone(),
         actor: manifest.actor.clone(),
@@ -72,7 +70,7 @@ fn of_manifest(manifest: &Manifest, path: &Path) -> Vec<RecordedRun> {
     runs
 }
 
-fn no_record(path: &Path) -> Error {
+fn no_record(path: &Location) -> Error {
     Error::failed("no run is recorded here")
         .at_path(path)
         .hint("name a data set, a report, or an output that has its report next to it")

@@ -2,7 +2,6 @@
 //!
 //! A run appends START once it is planned, or at its end if it never was, then how it ended.
 
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::caller::Caller;
@@ -13,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
 use crate::process;
 use crate::report::openlineage::{EventType, LineageDataset, RunLineage, Statistics};
-use crate::storage::{AppendFile, find, read_head};
+use crate::storage::{AppendFile, Location, find, read_head};
 
 /// What every event holds, to know a file of events from another one.
 const EVENT_MARK: &[u8] = b"\"eventT";
@@ -40,7 +39,7 @@ impl LineageFile {
     /// # Errors
     /// A usage error if it holds something else; fails if it cannot be opened.
     pub(super) fn open(
-        path: &Path,
+        path: &Location,
         job: Option<&str>,
         model: &str,
         caller: &Caller,
@@ -164,7 +163,7 @@ impl Events for LineageFile {
                 bytes: None,
             });
             state.lineage.outputs.push(LineageDataset {
-                path: absolute_path(Path::new(path)),
+                path: absolute_path(&Location::from(path)),
                 columns: Vec::new(),
                 statistics,
             });

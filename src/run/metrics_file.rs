@@ -3,7 +3,6 @@
 //! It is replaced at the end of the run, so that readers see the last run until this one is done.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -16,7 +15,7 @@ use crate::process;
 use crate::report::Fact;
 use crate::report::prometheus::{Head, Labels, OPENING, PreviousMetrics, Prometheus, RunEnd};
 use crate::report::renderer::{Detail, Renderer, Report};
-use crate::storage::{PendingFile, find, read};
+use crate::storage::{Location, PendingFile, find, read};
 
 /// The most that is read of an earlier run's metrics: far above what a run writes.
 const METRICS_BYTES_LIMIT: u64 = 16 << 20;
@@ -50,7 +49,7 @@ impl MetricsFile {
     ///
     /// # Errors
     /// A usage error if the file there is not one of metrics; fails if it cannot be made.
-    pub(super) fn open(path: &Path, job: Option<&str>, model: &str) -> Result<Self> {
+    pub(super) fn open(path: &Location, job: Option<&str>, model: &str) -> Result<Self> {
         let mut previous = None;
         if find(path)?.is_some_and(|found| found.is_file) {
             let text = String::from_utf8_lossy(&read(path, METRICS_BYTES_LIMIT)?).into_owned();

@@ -29,7 +29,6 @@ mod to_dataset;
 mod to_file;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -57,7 +56,7 @@ use crate::report::run::{RunContext, Status, facts};
 use crate::report::stored::StoredReport;
 use crate::report::{Fact, json};
 use crate::request::Request;
-use crate::storage::{Lock, find};
+use crate::storage::{Location, Lock, find};
 use crate::table::origin::{MODEL_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
 use crate::table::output_format::OutputFormat;
 
@@ -128,7 +127,7 @@ impl<'a> Run<'a> {
     /// Whatever the plan finds wrong; [`Kind::Busy`] if another run has the output.
     fn begin(
         request: &Request,
-        names: &HashMap<PathBuf, PathBuf>,
+        names: &HashMap<Location, Location>,
         caller: &'a Caller,
         audience: &'a Audience<'a>,
         interrupt: &Interrupt,
@@ -499,7 +498,7 @@ impl<'a> Run<'a> {
             _ => Status::Failed,
         };
         let facts = self.facts(outcomes, status, 0);
-        let is_free = |path: &PathBuf| {
+        let is_free = |path: &Location| {
             find(path).is_ok_and(|found| found.is_none()) || StoredReport::read(path).is_ok()
         };
         let path = self

@@ -4,7 +4,6 @@
 //! and the comparison of every file afterwards. It must not know how that is shown.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -26,7 +25,7 @@ use crate::plan::identity;
 use crate::request::Request;
 use crate::request::output::Output;
 use crate::request::work::Resources;
-use crate::storage::find;
+use crate::storage::{Location, find};
 
 /// The most files that an error names.
 const FILES_NAMED: usize = 5;
@@ -35,9 +34,9 @@ const FILES_NAMED: usize = 5;
 #[derive(Clone, Debug, Default)]
 pub struct Replay {
     /// The data set.
-    pub directory: PathBuf,
+    pub directory: Location,
     /// The directory for its temporary results.
-    pub scratch: PathBuf,
+    pub scratch: Location,
     /// What it may take.
     pub resources: Resources,
 }
@@ -128,7 +127,7 @@ impl Replayed {
 
     /// The error of bytes that are not the same; none if they are.
     #[must_use]
-    pub fn error(&self, directory: &Path) -> Option<Error> {
+    pub fn error(&self, directory: &Location) -> Option<Error> {
         if self.is_same() {
             return None;
         }
@@ -168,7 +167,7 @@ pub fn replay(
     let manifest = recorded(&asked.directory)?;
     let is_there = caller.working_directory == manifest.working_directory;
     let base = if is_there {
-        PathBuf::new()
+        Location::default()
     } else {
         manifest.working_directory.clone()
     };
@@ -201,7 +200,7 @@ impl Events for ProgressOnly<'_> {
     }
 }
 
-pub(super) fn recorded(directory: &Path) -> Result<Manifest> {
+pub(super) fn recorded(directory: &Location) -> Result<Manifest> {
     let is_directory = find(directory)?.is_some_and(|found| found.is_directory);
     let manifest = if is_directory {
         Manifest::find(directory)?
@@ -218,7 +217,7 @@ pub(super) fn recorded(directory: &Path) -> Result<Manifest> {
 }
 
 /// Names the inputs that are gone or have another size, before anything is read.
-fn check_inputs(manifest: &Manifest, base: &Path) -> Result<()> {
+fn check_inputs(manifest: &Manifest, base: &Location) -> Result<()> {
     let mut missing = Vec::new();
     for input in &manifest.identity.inputs {
         let path = base.join(&input.path);
@@ -243,8 +242,8 @@ fn check_inputs(manifest: &Manifest, base: &Path) -> Result<()> {
 pub(super) fn recorded_request(
     resources: &Resources,
     manifest: &Manifest,
-    base: &Path,
-    output: &Path,
+    base: &Location,
+    output: &Location,
 ) -> Result<Request> {
     let retry = Retry {
         directory: output.to_owned(),
@@ -258,12 +257,14 @@ pub(super) fn recorded_request(
         .clone_from(&manifest.identity.model_version);
     // Files that came to a directory or a pattern later were not inputs then.
     let recorded = manifest.identity.inputs.iter().map(|input| &input.path);
-    let is_partition =
-        |path: &PathBuf| path.iter().any(|name| name.to_string_lossy().contains('='));
+    let is_partition = |path: &Location| {
+        path.names()
+            .any(|name| name.to_string_lossy().contains('='))
+    };
     if !recorded.clone().any(is_partition) {
         request.work.inputs = recorded.map(|path| base.join(path)).collect();
     }
-    let is_none = |path: &PathBuf| path.as_os_str() == "none";
+    let is_none = |path: &Location| path.as_os_str() == "none";
     request.output = Output {
         overwrite: false,
         report: None,
@@ -275,7 +276,7 @@ pub(super) fn recorded_request(
     Ok(request)
 }
 
-fn check_identity(run: &Run, manifest: &Manifest, directory: &Path) -> Result<()> {
+fn check_identity(run: &Run, manifest: &Manifest, directory: &Location) -> Result<()> {
     let now = identity::of(run.plan(), run.interrupt())?;
     let changes = RunIdentity::changes_since(&now, &manifest.identity);
     if changes.is_empty() {
@@ -293,7 +294,7 @@ fn check_identity(run: &Run, manifest: &Manifest, directory: &Path) -> Result<()
 fn compared(
     manifest: &Manifest,
     made: &Manifest,
-    directory: &Path,
+    directory: &Location,
     interrupt: &Interrupt,
 ) -> Result<Replayed> {
     let made: BTreeMap<&str, &WrittenFile> = made
@@ -331,7 +332,7 @@ fn compared(
 
 /// Whether a file still has the bytes that were written.
 fn stored(
-    path: &Path,
+    path: &Location,
     file: &WrittenFile,
     must_be_whole: bool,
     interrupt: &Interrupt,

@@ -1,16 +1,14 @@
 //! Where a report of tables is written: not over a file that exists, nor over a table that is read.
 
-use std::path::{Path, PathBuf};
-
 use crate::error::{Error, Result};
-use crate::storage::{canonical, find};
+use crate::storage::{Location, canonical, find};
 use crate::table::location::locate;
 
 /// Refuses an output that exists, unless it may be replaced, and one in the place of an input.
 ///
 /// # Errors
 /// Fails for such an output.
-pub fn refuse_taken(path: &Path, overwrite: bool, inputs: &[PathBuf]) -> Result<()> {
+pub fn refuse_taken(path: &Location, overwrite: bool, inputs: &[Location]) -> Result<()> {
     if find(path)?.is_none() {
         return Ok(());
     }

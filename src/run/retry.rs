@@ -4,7 +4,6 @@
 //! exactly as if the rows had never been bad; all other parts stay as they are.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
 
 use super::caller::Caller;
 use super::ending::{Failure, RunResult};
@@ -20,7 +19,6 @@ use crate::output::corrected::{CorrectedRows, is_delimited};
 use crate::output::names::{self, CORRECTIONS, REJECTED, earlier};
 use crate::output::publication::Manifest;
 use crate::output::quarantine;
-use crate::path_text;
 use crate::plan::identity;
 use crate::plan::reading::dialect_options;
 use crate::report::previous::PreviousRun;
@@ -29,7 +27,7 @@ use crate::request::rows::Dialect;
 use crate::request::signature::TrustRequest;
 use crate::request::work::{Resources, Work};
 use crate::request::{Request, VERSION};
-use crate::storage::{Metadata, find};
+use crate::storage::{Location, Metadata, find};
 use crate::table::ReadOptions;
 use crate::table::location::{anchored_at, resolve, resolve_present};
 
@@ -37,9 +35,9 @@ use crate::table::location::{anchored_at, resolve, resolve_present};
 #[derive(Clone, Debug, Default)]
 pub struct Retry {
     /// The data set.
-    pub directory: PathBuf,
+    pub directory: Location,
     /// Tables of corrected rows; none for the data set's own.
-    pub corrected: Vec<PathBuf>,
+    pub corrected: Vec<Location>,
     /// How they are written, where they are delimited text.
     pub dialect: Dialect,
     /// The exit code if no row was corrected.
@@ -60,7 +58,7 @@ pub fn retry(
     interrupt: &Interrupt,
     listener: Box<dyn Events + '_>,
 ) -> Result<RunResult, Failure> {
-    let outputs = [("DIR", retry.directory.as_path())];
+    let outputs = [("DIR", &retry.directory)];
     let files = telemetry::open(&retry.telemetry, &outputs, &[], None, caller)?;
     let audience = Audience::new(std::iter::once(listener).chain(files).collect());
     audience.watch(&caller.invocation_id, || {
@@ -68,7 +66,7 @@ pub fn retry(
         let manifest = manifest_of(&retry.directory)?;
         let is_there = caller.working_directory == manifest.working_directory;
         let base = if is_there {
-            PathBuf::new()
+            Location::default()
         } else {
             manifest.working_directory.clone()
         };
@@ -84,7 +82,7 @@ pub fn retry(
     })
 }
 
-fn manifest_of(directory: &Path) -> Result<Manifest> {
+fn manifest_of(directory: &Location) -> Result<Manifest> {
     if find(directory)?.is_none_or(|found| !found.is_directory) {
         return Err(no_data_set(directory));
     }
@@ -92,7 +90,7 @@ fn manifest_of(directory: &Path) -> Result<Manifest> {
 }
 
 /// The input's files by where they lie, each with the name that the manifest has for it.
-pub(super) fn names_of(manifest: &Manifest, base: &Path) -> HashMap<PathBuf, PathBuf> {
+pub(super) fn names_of(manifest: &Manifest, base: &Location) -> HashMap<Location, Location> {
     let inputs = manifest.identity.inputs.iter();
     inputs
         .map(|input| (base.join(&input.path), input.path.clone()))
@@ -118,7 +116,7 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
         .identity
         .inputs
         .iter()
-        .map(|input| path_text::text(&input.path))
+        .map(|input| input.path.text())
         .collect();
     let files: HashMap<String, usize> = names
         .iter()
@@ -185,13 +183,13 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
 /// What is known of the rejected rows of a data set.
 struct Rejected<'a> {
     /// The tables that are as the run wrote them.
-    tables: HashSet<PathBuf>,
+    tables: HashSet<Location>,
     /// The parts whose tables are not: the user corrects rows there.
     open: Vec<&'a PartRecord>,
 }
 
 impl<'a> Rejected<'a> {
-    fn of(manifest: &'a Manifest, directory: &Path, interrupt: &Interrupt) -> Result<Self> {
+    fn of(manifest: &'a Manifest, directory: &Location, interrupt: &Interrupt) -> Result<Self> {
         let mut rejected = Self {
             tables: HashSet::new(),
             open: Vec::new(),
@@ -215,18 +213,18 @@ impl<'a> Rejected<'a> {
 /// What was asked of the run that made the data set, with this run's resources. Paths that begin at
 /// the directory that it was made in begin at `base`, which is that directory as it is seen from
 /// here.
-pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Path) -> Result<Request> {
+pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Result<Request> {
     let made = Request::from_json(manifest.request.clone()).map_err(|error| {
         Error::failed("cannot read the options in the manifest")
             .at_path(&retry.directory)
             .because(error)
     })?;
     let inputs = made.work.inputs.iter();
-    let inputs: Vec<PathBuf> = inputs
+    let inputs: Vec<Location> = inputs
         .map(|input| anchored_at(base, input))
         .collect::<Result<_>>()?;
     let mut paths = made.work.inputs.iter().chain([&made.work.model]);
-    let needs_base = !base.as_os_str().is_empty() && paths.any(|path| path.is_relative());
+    let needs_base = !base.is_empty() && paths.any(|path| path.is_relative());
     if needs_base && find(base)?.is_none_or(|found| !found.is_directory) {
         let error =
             Error::failed("the directory where the data set was made is gone").at_path(base);
@@ -239,7 +237,8 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Path) -> Result
             base.join(report)
         }
     });
-    let is_kept = |report: &PathBuf| report.as_os_str() == "none" || is_report_of(report, manifest);
+    let is_kept =
+        |report: &Location| report.as_os_str() == "none" || is_report_of(report, manifest);
     Ok(Request {
         version: VERSION,
         work: Work {
@@ -279,7 +278,7 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Path) -> Result
 }
 
 /// Whom to trust, with paths that begin at `base`.
-fn anchored_trust(base: &Path, trust: &TrustRequest) -> TrustRequest {
+fn anchored_trust(base: &Location, trust: &TrustRequest) -> TrustRequest {
     TrustRequest {
         keys: trust.keys.iter().map(|key| base.join(key)).collect(),
         ..trust.clone()
@@ -289,13 +288,13 @@ fn anchored_trust(base: &Path, trust: &TrustRequest) -> TrustRequest {
 /// Whether a file is the report that the manifest's own run wrote. Anyone who made the manifest may
 /// have named any file in it: one that is something else is not replaced, and the report goes into
 /// the data set.
-fn is_report_of(report: &Path, manifest: &Manifest) -> bool {
+fn is_report_of(report: &Location, manifest: &Manifest) -> bool {
     PreviousRun::read(report).is_ok_and(|previous| previous.run_id == manifest.run_id)
 }
 
 /// What is said of a path that is not a data set: of one file, its rejected rows are scored by
 /// themselves.
-fn no_data_set(path: &Path) -> Error {
+fn no_data_set(path: &Location) -> Error {
     let rejected = names::rejected(path, false);
     let is_output = |found: Metadata| found.is_file && quarantine::is_table(&rejected);
     if find(path).is_ok_and(|found| found.is_some_and(is_output)) {
@@ -330,7 +329,7 @@ fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
 
 /// Which of these are there: names of this version and of an earlier one, both if a data set of the
 /// latter was corrected.
-fn there(directory: &Path, names: [&str; 2]) -> Result<Vec<PathBuf>> {
+fn there(directory: &Location, names: [&str; 2]) -> Result<Vec<Location>> {
     let mut found = Vec::new();
     for path in names.map(|name| directory.join(name)) {
         if !resolve_present(&path)?.is_empty() {
@@ -347,7 +346,7 @@ fn changed_tables(
     manifest: &Manifest,
     rejected: &Rejected<'_>,
     interrupt: &Interrupt,
-) -> Result<Vec<PathBuf>> {
+) -> Result<Vec<Location>> {
     let directory = &retry.directory;
     let digests: HashSet<&str> = manifest
         .parts

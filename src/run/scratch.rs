@@ -1,16 +1,17 @@
 //! A directory for results that are not kept.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 use crate::error::Result;
 use crate::process;
-use crate::storage::{files_below, make_directory, remove_below, remove_empty_directory_below};
+use crate::storage::{
+    Location, files_below, make_directory, remove_below, remove_empty_directory_below,
+};
 
 /// A directory that is removed once it is dropped.
 #[derive(Debug)]
 pub(super) struct Scratch {
-    parent: PathBuf,
+    parent: Location,
     name: String,
 }
 
@@ -19,7 +20,7 @@ impl Scratch {
     ///
     /// # Errors
     /// Fails if it cannot be made.
-    pub(super) fn new(parent: &Path) -> Result<Self> {
+    pub(super) fn new(parent: &Location) -> Result<Self> {
         let unique: String = process::unique_text()
             .chars()
             .filter(char::is_ascii_alphanumeric)
@@ -34,7 +35,7 @@ impl Scratch {
     }
 
     /// Where it is.
-    pub(super) fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> Location {
         self.parent.join(&self.name)
     }
 }
@@ -47,18 +48,14 @@ impl Drop for Scratch {
         for file in &files {
             let _ = remove_below(&root, file);
         }
-        let mut directories: BTreeSet<PathBuf> =
+        let mut directories: BTreeSet<Location> =
             ["scores", "scores/_tallow", "scores/_tallow/staged"]
-                .map(PathBuf::from)
+                .map(Location::from)
                 .into_iter()
                 .collect();
         for file in &files {
             let above = file.ancestors().skip(1);
-            directories.extend(
-                above
-                    .filter(|path| !path.as_os_str().is_empty())
-                    .map(Path::to_owned),
-            );
+            directories.extend(above.filter(|path| !path.is_empty()));
         }
         for directory in directories.iter().rev() {
             remove_empty_directory_below(&root, directory);

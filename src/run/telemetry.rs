@@ -3,8 +3,6 @@
 //! Owns which names they may have. Both are opened before anything else, so that a name that cannot
 //! be written is refused while that is cheap.
 
-use std::path::{Path, PathBuf};
-
 use super::caller::Caller;
 use super::events::Events;
 use super::lineage_file::LineageFile;
@@ -12,6 +10,7 @@ use super::metrics_file::MetricsFile;
 use crate::error::{Error, Result, shell_word};
 use crate::plan::target::refuse_inside;
 use crate::request::output::{Output, Telemetry};
+use crate::storage::{Location, absolute};
 
 /// Opens the files that a request names; `outputs` are the run's other files, each with its flag,
 /// `inputs` its data, and `model` is the model's path, where that is known yet.
@@ -21,9 +20,9 @@ use crate::request::output::{Output, Telemetry};
 /// data; fails if a file cannot be made or is there and holds something else.
 pub(super) fn open<'a>(
     telemetry: &Telemetry,
-    outputs: &[(&'static str, &Path)],
-    inputs: &[PathBuf],
-    model: Option<&Path>,
+    outputs: &[(&'static str, &Location)],
+    inputs: &[Location],
+    model: Option<&Location>,
     caller: &Caller,
 ) -> Result<Vec<Box<dyn Events + 'a>>> {
     let Telemetry {
@@ -40,17 +39,17 @@ pub(super) fn open<'a>(
             .map_or(Ok(()), |path| refuse_inside(what, path, path, inputs))?;
     }
     refuse_duplicate(telemetry, outputs)?;
-    let model = model.and_then(Path::file_stem).map_or_else(
+    let model = model.and_then(Location::file_stem).map_or_else(
         || "unknown".into(),
         |stem| stem.to_string_lossy().into_owned(),
     );
     let job = job_name.as_deref();
     let metrics = metrics_file
-        .as_deref()
+        .as_ref()
         .map(|path| MetricsFile::open(path, job, &model))
         .transpose()?;
     let lineage = lineage_file
-        .as_deref()
+        .as_ref()
         .map(|path| LineageFile::open(path, job, &model, caller))
         .transpose()?;
     let lineage = lineage.map(|file| Box::new(file) as Box<dyn Events>);
@@ -58,7 +57,7 @@ pub(super) fn open<'a>(
     Ok(lineage.into_iter().chain(metrics).collect())
 }
 
-pub(super) fn foreign(flag: &str, path: &Path) -> Error {
+pub(super) fn foreign(flag: &str, path: &Location) -> Error {
     let error =
         Error::usage(format!("`{flag}` names a file that holds something else")).at_path(path);
     error.hint(format!(
@@ -68,26 +67,26 @@ pub(super) fn foreign(flag: &str, path: &Path) -> Error {
 }
 
 /// The files that the output's flags name, each with its flag.
-pub(super) fn named_outputs(args: &Output) -> Vec<(&'static str, &Path)> {
+pub(super) fn named_outputs(args: &Output) -> Vec<(&'static str, &Location)> {
     let further = [("--report", &args.report), ("--rejected", &args.rejected)];
     let further = further
         .into_iter()
-        .filter_map(|(flag, path)| Some((flag, path.as_deref()?)));
-    [("--output", args.output.as_path())]
+        .filter_map(|(flag, path)| Some((flag, path.as_ref()?)));
+    [("--output", &args.output)]
         .into_iter()
         .chain(further)
         .collect()
 }
 
 /// Each file of a run has a name of its own.
-fn refuse_duplicate(args: &Telemetry, outputs: &[(&'static str, &Path)]) -> Result<()> {
+fn refuse_duplicate(args: &Telemetry, outputs: &[(&'static str, &Location)]) -> Result<()> {
     let Telemetry {
         metrics_file,
         lineage_file,
         job_name: _,
         price_per_hour: _,
     } = args;
-    let mut taken: Vec<(&str, PathBuf)> = outputs
+    let mut taken: Vec<(&str, Location)> = outputs
         .iter()
         .map(|(flag, path)| (*flag, absolute_path(path)))
         .collect();
@@ -112,9 +111,6 @@ fn refuse_duplicate(args: &Telemetry, outputs: &[(&'static str, &Path)]) -> Resu
 }
 
 /// The path from the root on, without `.` and a slash at its end; links and `..` stay as they are.
-pub(super) fn absolute_path(path: &Path) -> PathBuf {
-    std::path::absolute(path)
-        .unwrap_or_else(|_| path.to_owned())
-        .components()
-        .collect()
+pub(super) fn absolute_path(path: &Location) -> Location {
+    absolute(path).tidied()
 }

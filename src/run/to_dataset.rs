@@ -4,7 +4,6 @@
 //! data set begins with the parts that stay.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use arrow::array::RecordBatch;
 use serde_json::Value as Json;
@@ -19,7 +18,6 @@ use crate::output::dataset::{DatasetOutput, Layout};
 use crate::output::observed::{self, Observed};
 use crate::output::publication::{self, Manifest};
 use crate::output::report;
-use crate::path_text;
 use crate::pipeline::correction::Corrections;
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
@@ -27,6 +25,7 @@ use crate::pipeline::scoring::Rejection;
 use crate::pipeline::{Input, Outcomes, Receiver};
 use crate::plan::identity;
 use crate::report::Fact;
+use crate::storage::Location;
 use crate::table::hive::Partitioning;
 
 /// The data set of a run.
@@ -38,7 +37,7 @@ pub(super) struct ToDataset<'a> {
     request: Option<Json>,
     identity: Option<RunIdentity>,
     /// Files of a data set whose manifest cannot be read, which this run was asked to replace.
-    replaces: BTreeSet<PathBuf>,
+    replaces: BTreeSet<Location>,
     output: Option<DatasetOutput>,
     /// How rows are sorted into directories.
     partitioning: Option<Partitioning>,
@@ -257,7 +256,7 @@ impl<'a> ToDataset<'a> {
         manifest.bad_files = plan
             .bad_files
             .iter()
-            .map(|file| (path_text::text(&file.path), file.reason.clone()))
+            .map(|file| (file.path.text(), file.reason.clone()))
             .collect();
         manifest.replaces = std::mem::take(&mut self.replaces);
         manifest.parts = std::mem::take(&mut self.parts);

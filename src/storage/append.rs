@@ -6,10 +6,10 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{FileExt, FileTypeExt};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::fault;
 use super::path::{at, io_error};
+use super::{Location, fault};
 use crate::error::{Error, Result};
 
 /// What cannot be done, if it cannot.
@@ -27,7 +27,9 @@ impl AppendFile {
     ///
     /// # Errors
     /// Fails if it is a directory or may not be written.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: impl Into<Location>) -> Result<Self> {
+        let path: Location = path.into();
+        let path = path.local_path();
         if path.is_dir() {
             return Err(Error::failed(format!("{DOING}: it is a directory"))
                 .at_path(path)
@@ -159,9 +161,9 @@ mod tests {
                 .location()
                 .path
                 .as_ref(),
-            Some(&missing)
+            Some(&missing.into_os_string())
         );
-        let full = AppendFile::open(Path::new("/dev/full"))
+        let full = AppendFile::open(&Location::from("/dev/full"))
             .unwrap()
             .append_line("line")
             .unwrap_err();

@@ -17,9 +17,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::fault;
 use super::file::SharedFile;
 use super::path::{Metadata, at};
+use super::{Location, fault};
 use crate::error::{Error, Result};
 
 /// How a directory is opened. Not as a mere path: its names are to be made durable.
@@ -225,10 +225,17 @@ fn is_missing(error: &io::Error) -> bool {
 ///
 /// # Errors
 /// Fails if the file system refuses to say, or a directory on the way is a link.
-pub fn find_below(root: &Path, below: impl AsRef<Path>) -> Result<Option<Metadata>> {
-    let path = root.join(&below);
+pub fn find_below(
+    root: impl Into<Location>,
+    below: impl Into<Location>,
+) -> Result<Option<Metadata>> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
+    let path = root.join(below);
     let found = fault::before(&path)
-        .and_then(|()| Directory::of(root, below.as_ref(), false))
+        .and_then(|()| Directory::of(root, below, false))
         .and_then(|(directory, name)| directory.find(&name));
     match found {
         Err(error) if is_missing(&error) => Ok(None),
@@ -240,9 +247,17 @@ pub fn find_below(root: &Path, below: impl AsRef<Path>) -> Result<Option<Metadat
 ///
 /// # Errors
 /// Fails if it is not there, is longer, is not a plain file, or a link leads there.
-pub fn read_below(root: &Path, below: impl AsRef<Path>, limit_bytes: u64) -> Result<Vec<u8>> {
-    let path = root.join(&below);
-    let opened = fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), false));
+pub fn read_below(
+    root: impl Into<Location>,
+    below: impl Into<Location>,
+    limit_bytes: u64,
+) -> Result<Vec<u8>> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
+    let path = root.join(below);
+    let opened = fault::before(&path).and_then(|()| Directory::of(root, below, false));
     let opened = opened.and_then(|(directory, name)| directory.open_file(&name, OFlags::RDONLY));
     SharedFile::of(at(&path, "cannot open the file", opened)?, &path)?.whole(limit_bytes)
 }
@@ -251,10 +266,17 @@ pub fn read_below(root: &Path, below: impl AsRef<Path>, limit_bytes: u64) -> Res
 ///
 /// # Errors
 /// Fails if it is not a plain file, or a link leads there.
-pub fn open_below(root: &Path, below: impl AsRef<Path>) -> Result<Option<SharedFile>> {
-    let path = root.join(&below);
+pub fn open_below(
+    root: impl Into<Location>,
+    below: impl Into<Location>,
+) -> Result<Option<SharedFile>> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
+    let path = root.join(below);
     let opened = fault::before(&path)
-        .and_then(|()| Directory::of(root, below.as_ref(), false))
+        .and_then(|()| Directory::of(root, below, false))
         .and_then(|(directory, name)| directory.open_file(&name, OFlags::RDONLY));
     match opened {
         Err(error) if is_missing(&error) => Ok(None),
@@ -266,10 +288,14 @@ pub fn open_below(root: &Path, below: impl AsRef<Path>) -> Result<Option<SharedF
 ///
 /// # Errors
 /// Fails if the file system refuses, or a directory on the way is a link.
-pub fn remove_below(root: &Path, below: impl AsRef<Path>) -> Result<()> {
-    let path = root.join(&below);
+pub fn remove_below(root: impl Into<Location>, below: impl Into<Location>) -> Result<()> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
+    let path = root.join(below);
     let removed = fault::before(&path)
-        .and_then(|()| Directory::of(root, below.as_ref(), false))
+        .and_then(|()| Directory::of(root, below, false))
         .and_then(|(directory, name)| directory.remove(&name));
     match removed {
         Err(error) if is_missing(&error) => Ok(()),
@@ -278,10 +304,14 @@ pub fn remove_below(root: &Path, below: impl AsRef<Path>) -> Result<()> {
 }
 
 /// Removes a directory below `root` if nothing is in it.
-pub fn remove_empty_directory_below(root: &Path, below: impl AsRef<Path>) {
+pub fn remove_empty_directory_below(root: impl Into<Location>, below: impl Into<Location>) {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
     // One that is not empty, or not there, is left as it is.
-    let _ = fault::before(&root.join(&below))
-        .and_then(|()| Directory::of(root, below.as_ref(), false))
+    let _ = fault::before(&root.join(below))
+        .and_then(|()| Directory::of(root, below, false))
         .and_then(|(directory, name)| directory.remove_directory(&name));
 }
 
@@ -289,9 +319,13 @@ pub fn remove_empty_directory_below(root: &Path, below: impl AsRef<Path>) {
 ///
 /// # Errors
 /// Fails if something else has a name on the way or the file system refuses.
-pub fn make_directories_below(root: &Path, below: impl AsRef<Path>) -> Result<()> {
-    let path = root.join(&below);
-    let made = fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), true));
+pub fn make_directories_below(root: impl Into<Location>, below: impl Into<Location>) -> Result<()> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
+    let path = root.join(below);
+    let made = fault::before(&path).and_then(|()| Directory::of(root, below, true));
     at(
         path.parent().unwrap_or(root),
         "cannot make the directory",
@@ -307,11 +341,17 @@ pub fn make_directories_below(root: &Path, below: impl AsRef<Path>) -> Result<()
 /// Fails if there is no such file, if the name is taken and may not be replaced, or a directory on
 /// the way is a link.
 pub fn rename_below(
-    root: &Path,
-    from: impl AsRef<Path>,
-    to: impl AsRef<Path>,
+    root: impl Into<Location>,
+    from: impl Into<Location>,
+    to: impl Into<Location>,
     replaces: bool,
 ) -> Result<()> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let from: Location = from.into();
+    let from = from.local_path();
+    let to: Location = to.into();
+    let to = to.local_path();
     let path = root.join(&to);
     let renamed =
         fault::before(&path).and_then(|()| rename_in(root, from.as_ref(), to.as_ref(), replaces));
@@ -349,11 +389,15 @@ fn rename_in(root: &Path, from: &Path, to: &Path, replaces: bool) -> io::Result<
 ///
 /// # Errors
 /// Fails if the file system refuses.
-pub fn sync_below(root: &Path, below: impl AsRef<Path>) -> Result<()> {
-    let path = root.join(&below);
+pub fn sync_below(root: impl Into<Location>, below: impl Into<Location>) -> Result<()> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
+    let path = root.join(below);
     // The name of a file in it is never looked at.
     let directory =
-        fault::before(&path).and_then(|()| Directory::of(root, &below.as_ref().join("_"), false));
+        fault::before(&path).and_then(|()| Directory::of(root, &below.join("_"), false));
     at(
         &path,
         "cannot make the new names durable",
@@ -366,7 +410,9 @@ pub fn sync_below(root: &Path, below: impl AsRef<Path>) -> Result<()> {
 ///
 /// # Errors
 /// Fails if the file system refuses.
-pub fn sync_file_system(root: &Path) -> Result<()> {
+pub fn sync_file_system(root: impl Into<Location>) -> Result<()> {
+    let root: Location = root.into();
+    let root = root.local_path();
     let synced = fault::before(root)
         .and_then(|()| Directory::open(root))
         .and_then(|directory| Ok(syncfs(&directory.handle)?));
@@ -378,17 +424,21 @@ pub fn sync_file_system(root: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Fails if a directory may not be read, or is a link.
-pub fn files_below(root: &Path, below: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+pub fn files_below(root: impl Into<Location>, below: impl Into<Location>) -> Result<Vec<Location>> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
     let mut files = Vec::new();
-    let is_root = below.as_ref().as_os_str().is_empty();
-    if is_root || find_below(root, &below)?.is_some_and(|found| found.is_directory) {
-        walk(root, below.as_ref(), &mut files)?;
+    let is_root = below.as_os_str().is_empty();
+    if is_root || find_below(root, below)?.is_some_and(|found| found.is_directory) {
+        walk(root, below, &mut files)?;
     }
     files.sort();
     Ok(files)
 }
 
-fn walk(root: &Path, below: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+fn walk(root: &Path, below: &Path, files: &mut Vec<Location>) -> Result<()> {
     let path = root.join(below);
     let entries = fault::before(&path).and_then(|()| fs::read_dir(&path));
     for entry in at(&path, "cannot list the directory", entries)? {
@@ -398,7 +448,7 @@ fn walk(root: &Path, below: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         if at(&path, "cannot list the directory", entry.file_type())?.is_dir() {
             walk(root, &own, files)?;
         } else {
-            files.push(own);
+            files.push(own.into());
         }
     }
     Ok(())

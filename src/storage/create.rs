@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::OFlags;
 
 use super::below::Directory;
-use super::{fault, io_error};
+use super::{Location, fault, io_error};
 use crate::error::{Error, Result};
 
 /// How temporary files begin: hidden, and swept by their owners once they are old.
@@ -34,7 +34,15 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 /// # Errors
 /// Fails if `source` does, if the file system refuses, or if a directory on the way is a link. The
 /// file may exist after a failure to make its name durable.
-pub fn create_below(root: &Path, below: impl AsRef<Path>, source: &mut dyn Read) -> Result<bool> {
+pub fn create_below(
+    root: impl Into<Location>,
+    below: impl Into<Location>,
+    source: &mut dyn Read,
+) -> Result<bool> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
     create(root, below.as_ref(), source, true)
 }
 
@@ -44,10 +52,14 @@ pub fn create_below(root: &Path, below: impl AsRef<Path>, source: &mut dyn Read)
 /// # Errors
 /// As [`create_below`].
 pub fn create_unsynced_below(
-    root: &Path,
-    below: impl AsRef<Path>,
+    root: impl Into<Location>,
+    below: impl Into<Location>,
     source: &mut dyn Read,
 ) -> Result<bool> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
     create(root, below.as_ref(), source, false)
 }
 
@@ -64,7 +76,15 @@ fn create(root: &Path, below: &Path, source: &mut dyn Read, is_durable: bool) ->
 ///
 /// # Errors
 /// As [`create_below`].
-pub fn replace_below(root: &Path, below: impl AsRef<Path>, source: &mut dyn Read) -> Result<()> {
+pub fn replace_below(
+    root: impl Into<Location>,
+    below: impl Into<Location>,
+    source: &mut dyn Read,
+) -> Result<()> {
+    let root: Location = root.into();
+    let root = root.local_path();
+    let below: Location = below.into();
+    let below = below.local_path();
     let mut file = super::PendingFile::create_below(root, below)?;
     copy(source, &mut file).map_err(|error| match error {
         Failure::Io(error) => io_error("cannot write the file", error).at_path(file.path()),

@@ -10,7 +10,7 @@ use rustix::buffer::spare_capacity;
 
 use super::identity::{Identity, changed};
 use super::path::{at, find};
-use super::{fault, vouched, watch};
+use super::{Location, fault, vouched, watch};
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
@@ -20,7 +20,9 @@ pub const HEAD_BYTES: usize = 4 << 10;
 ///
 /// # Errors
 /// Fails if the file is longer or cannot be read.
-pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
+pub fn read(path: impl Into<Location>, limit_bytes: u64) -> Result<Vec<u8>> {
+    let path: Location = path.into();
+    let path = path.local_path();
     let file = SharedFile::open(path)?;
     watch::note(&file);
     let bytes = file.whole(limit_bytes)?;
@@ -32,7 +34,9 @@ pub fn read(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn read_head(path: &Path) -> Result<Vec<u8>> {
+pub fn read_head(path: impl Into<Location>) -> Result<Vec<u8>> {
+    let path: Location = path.into();
+    let path = path.local_path();
     let file = SharedFile::open(path)?;
     let mut bytes = Vec::with_capacity(HEAD_BYTES);
     at(
@@ -52,7 +56,7 @@ const PIECE_BYTES: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct SharedFile {
     file: Arc<File>,
-    path: Arc<Path>,
+    path: Location,
     identity: Identity,
 }
 
@@ -67,7 +71,9 @@ impl SharedFile {
     ///
     /// # Errors
     /// Fails if it is missing, a directory, a pipe or a device, or may not be read.
-    pub fn open(path: &Path) -> Result<Self> {
+    pub fn open(path: impl Into<Location>) -> Result<Self> {
+        let path: Location = path.into();
+        let path = path.local_path();
         // Asked before opening, because opening a pipe waits for its writer.
         let found = at(path, DOING, fs::metadata(path))?;
         vouched::check_name(path)?;
@@ -111,7 +117,9 @@ impl SharedFile {
     ///
     /// # Errors
     /// As [`SharedFile::open`]; fails if it is another file by now or was written to.
-    pub fn reopen(path: &Path, identity: &Identity) -> Result<Self> {
+    pub fn reopen(path: impl Into<Location>, identity: &Identity) -> Result<Self> {
+        let path: Location = path.into();
+        let path = path.local_path();
         let file = match Self::open(path) {
             Err(_) if find(path)?.is_none() => return Err(changed(path, "it is gone")),
             opened => opened?,
@@ -130,7 +138,7 @@ impl SharedFile {
 
     /// The name it was opened by.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> &Location {
         &self.path
     }
 
@@ -146,7 +154,11 @@ impl SharedFile {
     /// Fails if the bytes cannot be read.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
         let mut reader = self.reader_from(offset);
-        at(&self.path, "cannot read the file", reader.read(buffer))
+        at(
+            self.path.local_path(),
+            "cannot read the file",
+            reader.read(buffer),
+        )
     }
 
     /// Fills `buffer` with the bytes from `offset` on.
@@ -155,9 +167,10 @@ impl SharedFile {
     /// Fails if the file ends before or cannot be read.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
         at(
-            &self.path,
+            self.path.local_path(),
             "cannot read the file",
-            fault::before(&self.path).and_then(|()| self.file.read_exact_at(buffer, offset)),
+            fault::before(self.path.local_path())
+                .and_then(|()| self.file.read_exact_at(buffer, offset)),
         )
     }
 
@@ -174,7 +187,7 @@ impl SharedFile {
                 Ok(())
             }
         });
-        at(&self.path, "cannot read the file", read)?;
+        at(self.path.local_path(), "cannot read the file", read)?;
         bytes.truncate(length);
         Ok(bytes)
     }
@@ -182,7 +195,7 @@ impl SharedFile {
     /// Adds what is read from `offset` on, into memory that is not cleared first, until there are
     /// at least `most` bytes more or the file ends.
     fn append(&self, bytes: &mut Vec<u8>, most: usize, offset: u64) -> io::Result<()> {
-        fault::before(&self.path)?;
+        fault::before(self.path.local_path())?;
         let first = bytes.len();
         while bytes.len() - first < most {
             if bytes.len() == bytes.capacity() {
@@ -203,7 +216,7 @@ impl SharedFile {
     /// # Errors
     /// Fails if the file is longer or cannot be read.
     pub fn whole(&self, limit_bytes: u64) -> Result<Vec<u8>> {
-        let path = &self.path;
+        let path = self.path.local_path();
         // Grown step by step it would be touched twice over; what the system says of a file that is
         // none, or lies, is no more than a beginning.
         let known = self.byte_count().min(limit_bytes) as usize;
@@ -256,7 +269,7 @@ impl SharedFile {
     pub fn reader_from(&self, offset: u64) -> FileReader {
         FileReader {
             file: Arc::clone(&self.file),
-            path: Arc::clone(&self.path),
+            path: self.path.clone(),
             offset,
         }
     }
@@ -266,15 +279,15 @@ impl SharedFile {
 #[derive(Clone, Debug)]
 pub struct FileReader {
     file: Arc<File>,
-    path: Arc<Path>,
+    path: Location,
     offset: u64,
 }
 
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
-            let length = fault::read_length(&self.path, buffer.len());
-            let read = fault::before(&self.path)
+            let length = fault::read_length(self.path.local_path(), buffer.len());
+            let read = fault::before(self.path.local_path())
                 .and_then(|()| self.file.read_at(&mut buffer[..length], self.offset));
             match read {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -326,7 +339,10 @@ mod tests {
             error.to_string(),
             format!("cannot read the file (`{}`)", path.display())
         );
-        assert_eq!((file.byte_count(), file.path()), (10, path.as_path()));
+        assert_eq!(
+            (file.byte_count(), file.path()),
+            (10, &Location::from(&path))
+        );
         assert!(
             read(&path, 9)
                 .unwrap_err()

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::{fs, io};
 
-use super::fault;
 use super::path::{at, io_error};
+use super::{Location, fault};
 use crate::count::counted;
 use crate::error::{Error, Result};
 
@@ -82,7 +82,9 @@ impl Identity {
 ///
 /// # Errors
 /// Fails if the file was removed, replaced or written to; the message says which.
-pub fn check_unchanged(path: &Path, identity: &Identity) -> Result<()> {
+pub fn check_unchanged(path: impl Into<Location>, identity: &Identity) -> Result<()> {
+    let path: Location = path.into();
+    let path = path.local_path();
     match fault::before(path).and_then(|()| fs::metadata(path)) {
         Ok(found) => identity
             .change_to(&Identity::of(&found))
@@ -97,7 +99,11 @@ pub fn check_unchanged(path: &Path, identity: &Identity) -> Result<()> {
 ///
 /// # Errors
 /// Fails if the file system refuses to say.
-pub fn is_newer(path: &Path, other: &Path) -> Result<bool> {
+pub fn is_newer(path: impl Into<Location>, other: impl Into<Location>) -> Result<bool> {
+    let path: Location = path.into();
+    let path = path.local_path();
+    let other: Location = other.into();
+    let other = other.local_path();
     let found = |path: &Path| {
         at(
             path,

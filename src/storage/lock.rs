@@ -15,8 +15,8 @@ use rustix::fs::OFlags;
 
 use super::below::{Directory, remove_empty_directory_below};
 use super::directory::make_directory;
-use super::fault;
 use super::path::{directory_of, io_error};
+use super::{Location, fault};
 use crate::error::{Error, Kind, Result, shell_word};
 
 /// How an owner's name begins; a file that begins otherwise is not a lock.
@@ -50,7 +50,9 @@ impl Lock {
     /// # Errors
     /// [`Kind::Busy`] at once, with the owner's name, if another process holds it; fails if the
     /// file cannot be made, or the name is that of something else.
-    pub fn acquire(path: &Path, owner: &str) -> Result<Self> {
+    pub fn acquire(path: impl Into<Location>, owner: &str) -> Result<Self> {
+        let path: Location = path.into();
+        let path = path.local_path();
         let name = path.file_name().unwrap_or_default();
         Self::acquire_with(path, owner, None, || {
             Ok((Directory::open(directory_of(path))?, name.to_owned()))
@@ -62,7 +64,15 @@ impl Lock {
     ///
     /// # Errors
     /// As [`Lock::acquire`].
-    pub fn acquire_inside(root: &Path, below: &Path, owner: &str) -> Result<Self> {
+    pub fn acquire_inside(
+        root: impl Into<Location>,
+        below: impl Into<Location>,
+        owner: &str,
+    ) -> Result<Self> {
+        let root: Location = root.into();
+        let root = root.local_path();
+        let below: Location = below.into();
+        let below = below.local_path();
         let inside = (
             root.to_owned(),
             below.parent().unwrap_or(Path::new("")).to_owned(),

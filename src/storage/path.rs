@@ -1,10 +1,10 @@
 //! Questions and changes that name a path: what is there, what a directory holds, making and
 //! removing. It must not know what is in the files.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{fs, io};
 
-use super::fault;
+use super::{Location, fault};
 use crate::error::{Error, Result};
 
 /// What the file system says about a path, symbolic links followed.
@@ -56,7 +56,9 @@ pub(super) fn at<T>(path: &Path, doing: &str, result: io::Result<T>) -> Result<T
 ///
 /// # Errors
 /// Fails if the file system refuses to say.
-pub fn find(path: &Path) -> Result<Option<Metadata>> {
+pub fn find(path: impl Into<Location>) -> Result<Option<Metadata>> {
+    let path: Location = path.into();
+    let path = path.local_path();
     match fault::before(path).and_then(|()| fs::metadata(path)) {
         Ok(found) => Ok(Some(Metadata {
             byte_count: found.len(),
@@ -79,7 +81,9 @@ pub fn find(path: &Path) -> Result<Option<Metadata>> {
 ///
 /// # Errors
 /// Fails if there is nothing of that name.
-pub fn metadata(path: &Path) -> Result<Metadata> {
+pub fn metadata(path: impl Into<Location>) -> Result<Metadata> {
+    let path: Location = path.into();
+    let path = path.local_path();
     find(path)?.ok_or_else(|| {
         io_error("cannot look at the path", io::ErrorKind::NotFound.into()).at_path(path)
     })
@@ -89,26 +93,38 @@ pub fn metadata(path: &Path) -> Result<Metadata> {
 ///
 /// # Errors
 /// Fails if there is nothing of that name.
-pub fn canonical(path: &Path) -> Result<PathBuf> {
+pub fn canonical(path: impl Into<Location>) -> Result<Location> {
+    let path: Location = path.into();
+    let path = path.local_path();
     at(
         path,
         "cannot resolve the path",
         fault::before(path).and_then(|()| fs::canonicalize(path)),
     )
+    .map(Location::from)
+}
+
+/// The location from the root on; links and `..` stay as they are.
+#[must_use]
+pub fn absolute(path: impl Into<Location>) -> Location {
+    let path: Location = path.into();
+    std::path::absolute(path.local_path()).map_or(path, Location::from)
 }
 
 /// The paths of all that is in a directory, sorted by name.
 ///
 /// # Errors
 /// Fails if it is not a directory or may not be read.
-pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
+pub fn list(directory: impl Into<Location>) -> Result<Vec<Location>> {
+    let directory: Location = directory.into();
+    let directory = directory.local_path();
     let entries = at(
         directory,
         "cannot list the directory",
         fault::before(directory).and_then(|()| fs::read_dir(directory)),
     )?;
-    let paths: io::Result<Vec<PathBuf>> = entries
-        .map(|entry| entry.map(|entry| entry.path()))
+    let paths: io::Result<Vec<Location>> = entries
+        .map(|entry| entry.map(|entry| entry.path().into()))
         .collect();
     let mut paths = at(directory, "cannot list the directory", paths)?;
     paths.sort();
@@ -119,7 +135,9 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// Fails if the file system refuses.
-pub fn remove(path: &Path) -> Result<()> {
+pub fn remove(path: impl Into<Location>) -> Result<()> {
+    let path: Location = path.into();
+    let path = path.local_path();
     match fault::before(path).and_then(|()| fs::remove_file(path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => at(path, "cannot remove the file", result),
@@ -128,7 +146,7 @@ pub fn remove(path: &Path) -> Result<()> {
 
 /// The directory that holds a name; the working directory for a bare one.
 #[must_use]
-pub fn directory_of(path: &Path) -> &Path {
+pub(super) fn directory_of(path: &Path) -> &Path {
     path.parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."))

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::OFlags;
 
+use super::Location;
 use super::below::{Directory, set_permissions};
 use super::fault::{self, WatchedFile};
 use super::path::{at, directory_of, find, io_error, list};
@@ -37,7 +38,7 @@ pub struct PendingFile {
     directory: Directory,
     temporary: OsString,
     name: OsString,
-    path: PathBuf,
+    path: Location,
 }
 
 impl PendingFile {
@@ -46,7 +47,9 @@ impl PendingFile {
     /// # Errors
     /// Fails if the final name is a directory, exists already and must not be replaced, or if
     /// nothing can be created there.
-    pub fn create(path: &Path, overwrite: bool) -> Result<Self> {
+    pub fn create(path: impl Into<Location>, overwrite: bool) -> Result<Self> {
+        let path: Location = path.into();
+        let path = path.local_path();
         let name = path.file_name().ok_or_else(|| {
             Error::failed("cannot create the file: the path names none").at_path(path)
         })?;
@@ -84,8 +87,12 @@ impl PendingFile {
     ///
     /// # Errors
     /// Fails if a directory of that name is there, or nothing can be created.
-    pub fn create_below(root: &Path, below: impl AsRef<Path>) -> Result<Self> {
-        let path = root.join(&below);
+    pub fn create_below(root: impl Into<Location>, below: impl Into<Location>) -> Result<Self> {
+        let root: Location = root.into();
+        let root = root.local_path();
+        let below: Location = below.into();
+        let below = below.local_path();
+        let path = root.join(below);
         let opened = fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), true));
         let (directory, name) = at(&path, "cannot open the directory of the file", opened)?;
         check_destination(&path, true)?;
@@ -115,7 +122,7 @@ impl PendingFile {
             directory,
             temporary,
             name: name.to_owned(),
-            path: path.to_owned(),
+            path: path.into(),
         };
         at(path, "cannot keep the permissions of the file", kept)?;
         Ok(file)
@@ -123,7 +130,7 @@ impl PendingFile {
 
     /// The name that the file will have.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> &Location {
         &self.path
     }
 
@@ -134,14 +141,15 @@ impl PendingFile {
     pub fn byte_count(&mut self) -> Result<u64> {
         const DOING: &str = "cannot write the file";
         at(
-            &self.path,
+            self.path.local_path(),
             DOING,
             self.writer.as_mut().map_or(Ok(()), Write::flush),
         )?;
         let found = at(
-            &self.path,
+            self.path.local_path(),
             DOING,
-            fault::before(&self.path).and_then(|()| self.directory.find(&self.temporary)),
+            fault::before(self.path.local_path())
+                .and_then(|()| self.directory.find(&self.temporary)),
         )?;
         Ok(found.map_or(0, |entry| entry.metadata.byte_count))
     }
@@ -176,16 +184,17 @@ impl PendingFile {
         let file = writer
             .into_inner()
             .map_err(|error| io_error("cannot write the file", error.into_error()))?;
-        fault::before(&self.path)
+        fault::before(self.path.local_path())
             .and_then(|()| file.sync_all())
             .map_err(|error| io_error("cannot write the file to disk", error))?;
-        check_destination(&self.path, overwrite)?;
+        check_destination(self.path.local_path(), overwrite)?;
         if overwrite {
             self.rename()?;
         } else {
             self.link()?;
         }
-        let durable = fault::before(directory_of(&self.path)).and_then(|()| self.directory.sync());
+        let durable = fault::before(directory_of(self.path.local_path()))
+            .and_then(|()| self.directory.sync());
         if durable.is_err() && !overwrite {
             // The name was free before: it is given back, and the same run can be tried again.
             let _ = self.discard(&self.name);
@@ -194,7 +203,7 @@ impl PendingFile {
     }
 
     fn rename(&self) -> Result<()> {
-        fault::before(&self.path)
+        fault::before(self.path.local_path())
             .and_then(|()| {
                 self.directory
                     .rename(&self.temporary, &self.directory, &self.name)
@@ -203,7 +212,7 @@ impl PendingFile {
     }
 
     fn link(&self) -> Result<()> {
-        match fault::before(&self.path)
+        match fault::before(self.path.local_path())
             .and_then(|()| self.directory.link(&self.temporary, &self.name))
         {
             Ok(()) => {
@@ -212,7 +221,9 @@ impl PendingFile {
                 let _ = self.discard(&self.temporary);
                 Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(taken(&self.path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(taken(self.path.local_path()))
+            }
             Err(error)
                 if matches!(
                     error.kind(),
@@ -226,7 +237,7 @@ impl PendingFile {
                     .rename_to_free(&self.temporary, &self.directory, &self.name)
                 {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        Err(taken(&self.path))
+                        Err(taken(self.path.local_path()))
                     }
                     renamed => renamed
                         .map_err(|error| io_error("cannot give the finished file its name", error)),
@@ -237,14 +248,14 @@ impl PendingFile {
     }
 
     fn discard(&self, name: &OsStr) -> io::Result<()> {
-        fault::before(&self.path).and_then(|()| self.directory.remove(name))
+        fault::before(self.path.local_path()).and_then(|()| self.directory.remove(name))
     }
 
     /// Notes that this process no longer writes the file.
     fn forget(&self) {
         OWN.lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .retain(|path| *path != self.path);
+            .retain(|path| path != self.path.local_path());
     }
 }
 
@@ -312,6 +323,7 @@ fn check_destination(path: &Path, overwrite: bool) -> Result<()> {
 /// that no one has locked.
 fn sweep(directory: &Directory, path: &Path, prefix: &OsStr) -> Result<()> {
     for path in list(path)? {
+        let path = path.local_path();
         let name = path.file_name().unwrap_or_default();
         let process = name
             .as_encoded_bytes()
@@ -324,7 +336,7 @@ fn sweep(directory: &Directory, path: &Path, prefix: &OsStr) -> Result<()> {
         if let Ok(file) = directory.open_file(name, OFlags::WRONLY)
             && file.try_lock().is_ok()
         {
-            let _ = fault::before(&path).and_then(|()| directory.remove(name));
+            let _ = fault::before(path).and_then(|()| directory.remove(name));
         }
     }
     Ok(())

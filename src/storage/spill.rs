@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::fault;
 use super::path::at;
+use super::{Location, fault};
 use crate::error::Result;
 
 const DOING: &str = "cannot put rows aside";
@@ -33,7 +33,9 @@ impl SpillFile {
     ///
     /// # Errors
     /// Fails if it cannot be made there.
-    pub fn create(directory: &Path) -> Result<Self> {
+    pub fn create(directory: impl Into<Location>) -> Result<Self> {
+        let directory: Location = directory.into();
+        let directory = directory.local_path();
         let path = directory.join(format!(".tmp-rows-{}", std::process::id()));
         let create = || {
             fault::before(&path)?;

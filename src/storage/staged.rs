@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
+use super::Location;
 use super::below::sync_file_system;
 use super::directory::sync;
 use super::path::{at, directory_of, find, list};
@@ -23,7 +24,7 @@ const LEFTOVER_AGE: Duration = Duration::from_hours(24);
 /// A directory being written next to its final name. Dropped unpublished, it is removed.
 #[derive(Debug)]
 pub struct StagedDirectory {
-    temporary: PathBuf,
+    temporary: Location,
     target: PathBuf,
 }
 
@@ -32,7 +33,9 @@ impl StagedDirectory {
     ///
     /// # Errors
     /// Fails if the target exists and `overwrite` is false, or if the file system refuses.
-    pub fn create(target: &Path, overwrite: bool) -> Result<Self> {
+    pub fn create(target: impl Into<Location>, overwrite: bool) -> Result<Self> {
+        let target: Location = target.into();
+        let target = target.local_path();
         // `parent/name/` is the same name.
         let target: PathBuf = target.components().collect();
         let name = target
@@ -50,12 +53,15 @@ impl StagedDirectory {
             "cannot create the directory",
             fs::create_dir(&temporary),
         )?;
-        Ok(Self { temporary, target })
+        Ok(Self {
+            temporary: temporary.into(),
+            target,
+        })
     }
 
     /// Where to write.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> &Location {
         &self.temporary
     }
 
@@ -68,7 +74,8 @@ impl StagedDirectory {
         const DOING: &str = "cannot give the finished directory its name";
         sync_file_system(&self.temporary)?;
         let rename = |flags| {
-            renameat_with(CWD, &self.temporary, CWD, &self.target, flags).map_err(io::Error::from)
+            renameat_with(CWD, self.temporary.local_path(), CWD, &self.target, flags)
+                .map_err(io::Error::from)
         };
         match rename(RenameFlags::NOREPLACE) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && overwrite => {
@@ -85,7 +92,7 @@ impl StagedDirectory {
                 at(
                     &self.target,
                     DOING,
-                    fs::rename(&self.temporary, &self.target),
+                    fs::rename(self.temporary.local_path(), &self.target),
                 )?;
             }
             renamed => at(&self.target, DOING, renamed)?,
@@ -98,7 +105,7 @@ impl StagedDirectory {
 impl Drop for StagedDirectory {
     fn drop(&mut self) {
         // What cannot be removed is hidden, and swept once it is old.
-        let _ = fs::remove_dir_all(&self.temporary);
+        let _ = fs::remove_dir_all(self.temporary.local_path());
     }
 }
 
@@ -111,14 +118,15 @@ fn taken(target: &Path) -> Error {
 /// Removes what killed processes left.
 fn sweep(parent: &Path, prefix: &str) -> Result<()> {
     for path in list(parent)? {
+        let path = path.local_path();
         let is_ours = path.file_name().is_some_and(|name| {
             name.to_string_lossy()
                 .strip_prefix(prefix)
                 .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
         });
-        if is_ours && is_old(&path) {
+        if is_ours && is_old(path) {
             // Another process may remove it at the same time.
-            let _ = fs::remove_dir_all(&path);
+            let _ = fs::remove_dir_all(path);
         }
     }
     Ok(())

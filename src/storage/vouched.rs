@@ -5,18 +5,19 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::Location;
 use super::path::canonical;
 use crate::error::{Error, Result};
 
 /// A directory, or a file, and the SHA-256 of each file that may be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vouched {
-    root: PathBuf,
-    files: BTreeMap<PathBuf, [u8; 32]>,
+    root: Location,
+    files: BTreeMap<Location, [u8; 32]>,
 }
 
 thread_local! {
@@ -28,7 +29,7 @@ impl Vouched {
     ///
     /// # Errors
     /// Fails if there is nothing of that name.
-    pub fn new(root: &Path, files: BTreeMap<PathBuf, [u8; 32]>) -> Result<Self> {
+    pub fn new(root: impl Into<Location>, files: BTreeMap<Location, [u8; 32]>) -> Result<Self> {
         Ok(Self {
             root: canonical(root)?,
             files,
@@ -58,8 +59,8 @@ impl Vouched {
         let unsigned = |what: &str| Error::trust(format!("the model reads a file that {what}"));
         let below = resolved
             .strip_prefix(&self.root)
-            .map_err(|_| unsigned("lies outside of what is signed").at_path(path))?;
-        let digest = self.files.get(below).ok_or_else(|| {
+            .ok_or_else(|| unsigned("lies outside of what is signed").at_path(path))?;
+        let digest = self.files.get(&below).ok_or_else(|| {
             unsigned("is not signed")
                 .at_path(path)
                 .hint("sign the model again, with all its files")

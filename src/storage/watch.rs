@@ -2,15 +2,14 @@
 //!
 //! Owns the list of what a thread reads whole meanwhile. It must not know what the files hold.
 
-use std::cell::RefCell;
-use std::path::PathBuf;
-
+use super::Location;
 use super::file::SharedFile;
 use super::identity::{Identity, check_unchanged};
 use crate::error::Result;
+use std::cell::RefCell;
 
 thread_local! {
-    static READ: RefCell<Option<Vec<(PathBuf, Identity)>>> = const { RefCell::new(None) };
+    static READ: RefCell<Option<Vec<(Location, Identity)>>> = const { RefCell::new(None) };
 }
 
 /// Does `work`, and checks at its end that each file which it read whole, on this thread, is what
@@ -32,7 +31,7 @@ pub fn read_unchanged<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
 pub(super) fn note(file: &SharedFile) {
     READ.with_borrow_mut(|read| {
         read.iter_mut()
-            .for_each(|read| read.push((file.path().to_owned(), file.identity())));
+            .for_each(|read| read.push((file.path().clone(), file.identity())));
     });
 }
 

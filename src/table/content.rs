@@ -3,11 +3,9 @@
 //! Owns the names of these formats and what to type about each. Without it, anything that is text
 //! would be taken for delimited text. It must not open files.
 
-use std::path::Path;
-
 use super::compression;
 use crate::error::{Error, shell_word};
-use crate::storage;
+use crate::storage::{self, Location};
 
 /// What to do about a file.
 #[derive(Clone, Copy)]
@@ -255,7 +253,7 @@ const MARKUP: [(&str, &str); 8] = [
 
 /// The error for a file with this beginning, if it is known to hold something else than a table.
 #[must_use]
-pub(crate) fn refusal(head: &[u8], path: &Path) -> Option<Error> {
+pub(crate) fn refusal(head: &[u8], path: &Location) -> Option<Error> {
     let (what, remedy) = what_it_is(head)?;
     let error = Error::failed(format!(
         "cannot read the file: it is {what}, not Parquet or delimited text"
@@ -379,7 +377,7 @@ fn is_json(text: &[u8]) -> Option<&'static str> {
 }
 
 /// The command with the names of the file and of what it writes, which is none that is there.
-fn with_names(command: &str, path: &Path) -> String {
+fn with_names(command: &str, path: &Location) -> String {
     let file = path.display().to_string();
     let stem = path.with_extension("").display().to_string();
     let ending = [".parquet", ".csv"]
@@ -418,7 +416,8 @@ const PACKED: [&str; 6] = ["bz2", "xz", "lzma", "lz4", "z", "lzo"];
 /// A name, without its ending, that no file has: a command must not write over its own input.
 fn unused(stem: &str, ending: &str) -> String {
     let is_free = |stem: &str| {
-        storage::find(Path::new(&format!("{stem}{ending}"))).is_ok_and(|found| found.is_none())
+        storage::find(&Location::from(&format!("{stem}{ending}")))
+            .is_ok_and(|found| found.is_none())
     };
     std::iter::once(stem.to_owned())
         .chain((1..100).map(|number| format!("{stem}-{number}")))
@@ -543,7 +542,7 @@ mod tests {
     #[test]
     fn the_hint_is_a_command_for_this_very_file() {
         let hint = |head: &[u8], name: &str| {
-            refusal(head, Path::new(name))
+            refusal(head, &Location::from(name))
                 .unwrap()
                 .hint_text()
                 .unwrap()

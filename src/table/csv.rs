@@ -7,7 +7,6 @@
 //! The grammar is in `csv_record`, the cutting into portions in `csv_split`, the decoding in
 //! `csv_decode`, writing in `csv_sink`.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -22,7 +21,7 @@ use super::{
     room_for_columns,
 };
 use crate::error::{Error, Result};
-use crate::storage::{Identity, SharedFile};
+use crate::storage::{Identity, Location, SharedFile};
 
 /// Bytes of a decoded portion for one byte of its text, at most: a value of n bytes takes n + 1
 /// bytes of text (with its delimiter) and n + 4 of memory (with its offset in the column), which is
@@ -46,13 +45,13 @@ impl FormatReader for Csv {
         &["csv", "tsv", "tab"]
     }
 
-    fn recognises(&self, head: &[u8], path: &Path) -> bool {
+    fn recognises(&self, head: &[u8], path: &Location) -> bool {
         let is_named_so =
             endings(path).any(|ending| matches!(ending.as_str(), "csv" | "tsv" | "tab" | "txt"));
         is_named_so || is_text(&compression::peek(head))
     }
 
-    fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn TableFile>> {
+    fn open(&self, path: &Location, options: &ReadOptions) -> Result<Box<dyn TableFile>> {
         Ok(Box::new(CsvFile::open(path, options)?))
     }
 }
@@ -68,7 +67,7 @@ pub(super) fn is_text(head: &[u8]) -> bool {
 /// A file of delimited text whose first line has been read.
 #[derive(Debug)]
 struct CsvFile {
-    path: Arc<Path>,
+    path: Location,
     dialect: Dialect,
     beginning: Beginning,
     has_header: bool,
@@ -80,7 +79,7 @@ struct CsvFile {
 }
 
 impl CsvFile {
-    fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
+    fn open(path: &Location, options: &ReadOptions) -> Result<Self> {
         let dialect = Dialect::new(options, path)?;
         let file = SharedFile::open(path)?;
         let beginning = Beginning {
@@ -249,7 +248,7 @@ impl TableFile for CsvFile {
             missing: options.missing.clone(),
         };
         let projection = Projection::new(
-            Arc::clone(&self.path),
+            self.path.clone(),
             self.dialect,
             &self.names,
             columns,
@@ -377,14 +376,14 @@ mod tests {
     }
 
     /// Everything in the file, row by row; the rows before an error are read too.
-    fn rows_and_error(path: &Path, options: &ReadOptions) -> (Vec<Vec<String>>, Option<Error>) {
+    fn rows_and_error(path: &Location, options: &ReadOptions) -> (Vec<Vec<String>>, Option<Error>) {
         let (rows, error, _) = rows_from(path, options, Start::default());
         (rows, error)
     }
 
     /// The rows from a place on, and where each portion ends.
     fn rows_from(
-        path: &Path,
+        path: &Location,
         options: &ReadOptions,
         start: Start,
     ) -> (Vec<Vec<String>>, Option<Error>, Vec<Start>) {
@@ -431,7 +430,7 @@ mod tests {
 
     fn rows(name: &str, bytes: &[u8]) -> Vec<Vec<String>> {
         let (case, path) = Case::new(name, bytes);
-        let (rows, error) = rows_and_error(&path, &case.options);
+        let (rows, error) = rows_and_error(&Location::from(&path), &case.options);
         assert!(error.is_none(), "{error:?}");
         rows
     }
@@ -439,7 +438,9 @@ mod tests {
     /// The message, with the file's name instead of its path.
     fn message(name: &str, bytes: &[u8]) -> String {
         let (case, path) = Case::new(name, bytes);
-        let error = rows_and_error(&path, &case.options).1.unwrap();
+        let error = rows_and_error(&Location::from(&path), &case.options)
+            .1
+            .unwrap();
         error
             .to_string()
             .replace(&format!("{}/", case.directory.path().display()), "")
@@ -447,7 +448,7 @@ mod tests {
 
     fn names(bytes: &[u8], options: &ReadOptions) -> Vec<String> {
         let (_case, path) = Case::new("rows.csv", bytes);
-        Csv.open(&path, options)
+        Csv.open(&Location::from(&path), options)
             .unwrap()
             .schema()
             .fields()
@@ -478,7 +479,10 @@ mod tests {
         );
         assert_eq!(names(b"a,b\n1,2\n", &headless), ["column_1", "column_2"]);
         let (_case, path) = Case::new("rows.csv", b"a,b\n1,2\n");
-        assert_eq!(rows_and_error(&path, &headless).0, [["a", "b"], ["1", "2"]]);
+        assert_eq!(
+            rows_and_error(&Location::from(&path), &headless).0,
+            [["a", "b"], ["1", "2"]]
+        );
     }
 
     #[test]
@@ -552,7 +556,7 @@ mod tests {
         );
         let (case, _path) = Case::new("e.csv", b"");
         assert!(
-            rows_and_error(case.directory.path(), &case.options)
+            rows_and_error(&Location::from(case.directory.path()), &case.options)
                 .1
                 .unwrap()
                 .message()
@@ -573,7 +577,7 @@ mod tests {
             portion_rows: 1,
             ..case.options
         };
-        let (rows, error) = rows_and_error(&path, &options);
+        let (rows, error) = rows_and_error(&Location::from(&path), &options);
         assert_eq!((rows.len(), rows[0].len()), (1, 100_000));
         assert_eq!(
             error.unwrap().message(),
@@ -583,7 +587,7 @@ mod tests {
 
     #[test]
     fn text_is_recognised_by_name_or_by_content() {
-        let recognised = |head: &[u8], name: &str| Csv.recognises(head, Path::new(name));
+        let recognised = |head: &[u8], name: &str| Csv.recognises(head, &Location::from(name));
         assert!(
             recognised(b"\0", "a.csv")
                 && recognised(b"\0", "a.TXT.gz")
@@ -606,7 +610,7 @@ mod tests {
     #[test]
     fn a_file_that_changed_its_columns_meanwhile_is_refused() {
         let (case, path) = Case::new("a.csv", b"a,b\n");
-        let file = Csv.open(&path, &case.options).unwrap();
+        let file = Csv.open(&Location::from(&path), &case.options).unwrap();
         let mut other = storage::PendingFile::create(&path, true).unwrap();
         other.write_all(b"b,a\n").unwrap();
         other.publish(true).unwrap();
@@ -627,7 +631,7 @@ mod tests {
             portion_rows: 1,
             ..case.options.clone()
         };
-        let ends = rows_from(&path, &options, Start::default()).2;
+        let ends = rows_from(&Location::from(&path), &options, Start::default()).2;
         assert_eq!(
             ends[0],
             Start {
@@ -646,7 +650,7 @@ mod tests {
             byte: Some(23),
         };
         assert_eq!(
-            rows_from(&broken, &broken_case.options, start).0,
+            rows_from(&Location::from(&broken), &broken_case.options, start).0,
             [["3", ""]]
         );
         let beyond = Start {
@@ -654,7 +658,9 @@ mod tests {
             byte: Some(99),
         };
         assert!(
-            rows_from(&broken, &broken_case.options, beyond).1.is_some(),
+            rows_from(&Location::from(&broken), &broken_case.options, beyond)
+                .1
+                .is_some(),
             "a byte that the file has not is not a place in it"
         );
         let (case, path) = Case::new(
@@ -665,7 +671,7 @@ mod tests {
             row: 1,
             byte: Some(8),
         };
-        let (rows, _, ends) = rows_from(&path, &case.options, start);
+        let (rows, _, ends) = rows_from(&Location::from(&path), &case.options, start);
         assert_eq!(
             (rows, ends[0].byte),
             (vec![vec!["3".to_owned(), "4".to_owned()]], None)
@@ -705,13 +711,13 @@ mod tests {
                 portion_rows,
                 ..case.options
             };
-            let (rows, error, ends) = rows_from(&path, &options, Start::default());
+            let (rows, error, ends) = rows_from(&Location::from(&path), &options, Start::default());
             // The portion with the damaged row was cut, but none of its rows could be read.
             for start in ends
                 .into_iter()
                 .filter(|start| start.row <= rows.len() as u64)
             {
-                let (rest, ..) = rows_from(&path, &options, start);
+                let (rest, ..) = rows_from(&Location::from(&path), &options, start);
                 prop_assert_eq!(
                     &rest[..],
                     &rows[start.row as usize..],

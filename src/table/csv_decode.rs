@@ -4,7 +4,6 @@
 //! that text is UTF-8. It must not read files.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
@@ -20,11 +19,12 @@ use super::csv_find::Finder;
 use super::csv_record::{Dialect, Next};
 use super::csv_split::Piece;
 use super::csv_typed::Reading;
+use crate::storage::Location;
 
 /// What to take from each record, prepared once for all pieces of a file.
 #[derive(Debug)]
 pub struct Projection {
-    path: Arc<Path>,
+    path: Location,
     dialect: Dialect,
     /// Of each of the file's columns the place among the collected ones, if it is needed.
     slots: Vec<Option<usize>>,
@@ -44,7 +44,7 @@ impl Projection {
     /// # Errors
     /// Fails if a request names no column of the file, or a type that text is not read as.
     pub(super) fn new(
-        path: Arc<Path>,
+        path: Location,
         dialect: Dialect,
         names: &[String],
         requests: &[ColumnRequest],
@@ -96,7 +96,7 @@ impl Projection {
 
     /// The file, for errors.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub fn path(&self) -> &Location {
         &self.path
     }
 
@@ -433,7 +433,7 @@ mod tests {
     use crate::table::ReadOptions;
 
     fn projection(names: &[&str], requested: &[(&str, DataType)]) -> Result<Projection> {
-        let path: Arc<Path> = Path::new("rows.csv").into();
+        let path = Location::from("rows.csv");
         let dialect = Dialect::new(&ReadOptions::default(), &path).unwrap();
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let requests: Vec<_> = requested

@@ -1,11 +1,10 @@
 //! What the beginning of a text says of how it is to be read.
 
-use std::path::Path;
-
 use super::csv::is_text;
 use super::csv_record::Dialect;
 use super::{ReadOptions, compression};
 use crate::error::shell_word;
+use crate::storage::Location;
 
 /// Lines in which the names of columns are looked for.
 const SEARCHED_LINES: usize = 40;
@@ -17,7 +16,7 @@ pub(super) fn other_reading(
     head: &[u8],
     names: &[&str],
     options: &ReadOptions,
-    path: &Path,
+    path: &Location,
 ) -> Option<String> {
     let text = options.encoding.decode_head(&compression::peek(head));
     let own = Dialect::new(options, path).ok()?;
@@ -127,7 +126,7 @@ mod tests {
                 text.as_bytes(),
                 &["a", "b"],
                 &ReadOptions::default(),
-                Path::new("x.csv"),
+                &Location::from("x.csv"),
             )
         };
         for (text, flags) in [

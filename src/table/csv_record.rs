@@ -7,13 +7,13 @@
 //! must not know files, rows or column names.
 
 use std::ops::Range;
-use std::path::Path;
 
 use crate::error::{Error, Result, shell_word};
 
 use super::csv_find::{Finder, find};
 use super::csv_scan::State;
 use super::{Escape, ReadOptions};
+use crate::storage::Location;
 
 /// A quote that no byte of UTF-8 is: for text without quotes.
 const NO_QUOTE: u8 = 0xff;
@@ -43,7 +43,7 @@ impl Dialect {
     ///
     /// # Errors
     /// Fails if a byte is not ASCII, ends lines, or has two meanings.
-    pub fn new(options: &ReadOptions, path: &Path) -> Result<Self> {
+    pub fn new(options: &ReadOptions, path: &Location) -> Result<Self> {
         let delimiter = options
             .delimiter
             .unwrap_or(if is_tabbed(path) { b'\t' } else { b',' });
@@ -443,13 +443,13 @@ pub fn check_mark(meaning: &str, byte: u8) -> Result<()> {
     )))
 }
 
-fn is_tabbed(path: &Path) -> bool {
+fn is_tabbed(path: &Location) -> bool {
     endings(path).any(|ending| ending == "tsv" || ending == "tab")
 }
 
 /// The one or two endings of a file's name, in lower case: `gz` and `csv` for `rows.csv.gz`, which
 /// may be compressed in fact or not.
-pub fn endings(path: &Path) -> impl Iterator<Item = String> {
+pub fn endings(path: &Location) -> impl Iterator<Item = String> {
     let name = path
         .file_name()
         .unwrap_or_default()
@@ -706,7 +706,11 @@ mod tests {
     #[test]
     fn the_delimiter_follows_option_and_ending() {
         let options = ReadOptions::default();
-        let delimiter = |name: &str| Dialect::new(&options, Path::new(name)).unwrap().delimiter();
+        let delimiter = |name: &str| {
+            Dialect::new(&options, &Location::from(name))
+                .unwrap()
+                .delimiter()
+        };
         assert_eq!(
             ["a.csv", "a.TSV", "a.tsv.gz", "tsv.csv", "a.tsv.csv", "a"].map(delimiter),
             *b",\t\t,,,"
@@ -716,7 +720,7 @@ mod tests {
             ..ReadOptions::default()
         };
         assert_eq!(
-            Dialect::new(&provided, Path::new("a.tsv"))
+            Dialect::new(&provided, &Location::from("a.tsv"))
                 .unwrap()
                 .delimiter(),
             b';'
@@ -728,7 +732,9 @@ mod tests {
                 ..ReadOptions::default()
             };
             assert_eq!(
-                Dialect::new(&wrong, Path::new("a")).unwrap_err().kind(),
+                Dialect::new(&wrong, &Location::from("a"))
+                    .unwrap_err()
+                    .kind(),
                 crate::error::Kind::Usage
             );
         }

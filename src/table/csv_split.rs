@@ -388,6 +388,7 @@ fn unclosed(message: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::Location;
     use crate::storage::PendingFile;
     use crate::table::ReadOptions;
     use std::io::Write;
@@ -400,7 +401,7 @@ mod tests {
         file.publish(false).unwrap();
         Splitter::new(
             &SharedFile::open(&path)?,
-            Dialect::new(&ReadOptions::default(), &path).unwrap(),
+            Dialect::new(&ReadOptions::default(), &Location::from(&path)).unwrap(),
             Beginning::default(),
         )
     }

@@ -5,7 +5,6 @@
 //! new names only.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -22,15 +21,15 @@ use super::spelling::did_you_mean;
 use super::union::{Unified, rename, unify};
 use super::{ColumnRequest, FORMATS, ReadOptions, Start, TableFile, content, csv_guess};
 use crate::error::{Error, Result};
-use crate::storage::read_head;
+use crate::storage::{Location, read_head};
 
 /// One file of a data set.
 #[derive(Debug)]
 pub struct DatasetFile {
     /// Where it lies.
-    pub path: PathBuf,
+    pub path: Location,
     /// What it is called in records: its path, as it was given when the records began.
-    pub name: PathBuf,
+    pub name: Location,
     /// Its format's name.
     pub format: &'static str,
     /// What its directories say of its rows.
@@ -76,7 +75,7 @@ pub struct Dataset {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadFile {
     /// Where it lies.
-    pub path: PathBuf,
+    pub path: Location,
     /// What is wrong with it.
     pub reason: String,
 }
@@ -84,7 +83,7 @@ pub struct BadFile {
 impl BadFile {
     /// The file at `path`, with the error that reading it gave.
     #[must_use]
-    pub fn new(path: &Path, error: &Error) -> Self {
+    pub fn new(path: &Location, error: &Error) -> Self {
         let location = error.location();
         let row = location
             .row
@@ -148,7 +147,7 @@ impl Dataset {
     ///
     /// # Errors
     /// Fails if the file is broken.
-    pub fn of_file(path: &Path) -> Result<Arc<Self>> {
+    pub fn of_file(path: &Location) -> Result<Arc<Self>> {
         Self::open(&[path.to_owned()], &[], &ReadOptions::default()).map(Arc::new)
     }
 
@@ -188,7 +187,7 @@ impl Dataset {
     }
 
     /// Gives files, by their paths, the names that they are recorded under.
-    pub fn name_files(&mut self, names: &HashMap<PathBuf, PathBuf>) {
+    pub fn name_files(&mut self, names: &HashMap<Location, Location>) {
         for file in &mut self.files {
             if let Some(name) = names.get(&file.path) {
                 file.name.clone_from(name);
@@ -346,8 +345,8 @@ impl Dataset {
 
     /// The directory that would give this column if it, and not one below, were the input.
     #[must_use]
-    pub fn directory_above(&self, column: &str) -> Option<PathBuf> {
-        let gives = |directory: &Path| {
+    pub fn directory_above(&self, column: &str) -> Option<Location> {
+        let gives = |directory: &Location| {
             directory
                 .file_name()?
                 .to_str()?
@@ -355,19 +354,18 @@ impl Dataset {
                 .starts_with('=')
                 .then_some(())
         };
-        let above = |path: &Path| {
+        let above = |path: &Location| {
             path.ancestors()
                 .skip(1)
                 .find(|directory| gives(directory).is_some())
-                .and_then(Path::parent)
-                .map(Path::to_owned)
+                .and_then(|directory| directory.parent())
         };
         self.files
             .first()
             .and_then(|file| above(&file.path))
             .map(|path| {
-                if path.as_os_str().is_empty() {
-                    PathBuf::from(".")
+                if path.is_empty() {
+                    Location::from(".")
                 } else {
                     path
                 }
@@ -399,10 +397,10 @@ impl Dataset {
 
     /// The first file that is missing the column of this (new) name, if any.
     #[must_use]
-    pub fn file_without(&self, column: &str) -> Option<&Path> {
+    pub fn file_without(&self, column: &str) -> Option<&Location> {
         self.partial
             .get(self.original(column))
-            .map(|&file| self.files[file].path.as_path())
+            .map(|&file| &self.files[file].path)
     }
 
     /// The smallest and largest value of each of these integer columns over all files, where every
@@ -527,7 +525,7 @@ impl Dataset {
     ) -> impl Iterator<Item = Result<RecordBatch>> {
         let mut portions = self.portions(schema, Position::default());
         let decoded = |FilePortion { file, portion }: FilePortion| {
-            (portion.decode)().map_err(|error| error.at_path(&self.files[file].path))
+            (portion.decode)().map_err(|error| error.at_path(&&self.files[file].path))
         };
         std::iter::from_fn(move || portions.next_portion(u64::MAX).transpose())
             .map(move |portion| portion.and_then(decoded))

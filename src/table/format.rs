@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::io::Write;
-use std::path::Path;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
@@ -14,7 +13,7 @@ use super::number_format::NumberFormat;
 use crate::count::counted;
 use crate::error::Result;
 use crate::memory;
-use crate::storage::Identity;
+use crate::storage::{Identity, Location};
 
 /// How files are read; each format takes what concerns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -266,13 +265,13 @@ pub trait FormatReader: Sync {
     fn endings(&self) -> &'static [&'static str];
 
     /// Whether a file with this beginning (at most 4 KiB) and name is of this format.
-    fn recognises(&self, head: &[u8], path: &Path) -> bool;
+    fn recognises(&self, head: &[u8], path: &Location) -> bool;
 
     /// Opens a file and reads its schema.
     ///
     /// # Errors
     /// Says what is broken about the file, and where.
-    fn open(&self, path: &Path, options: &ReadOptions) -> Result<Box<dyn TableFile>>;
+    fn open(&self, path: &Location, options: &ReadOptions) -> Result<Box<dyn TableFile>>;
 }
 
 /// The writing half of a format of tables.

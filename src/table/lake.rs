@@ -6,17 +6,16 @@
 //! pattern, a single file, a directory below it. It must not know what the logs say.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, shell_word};
-use crate::storage::{self, canonical, directory_of, find};
+use crate::storage::{self, Location, canonical, find};
 
 /// A kind of table that is more than its files.
 #[derive(Debug)]
 struct Kind {
     name: &'static str,
     /// Whether a directory is the root of such a table.
-    is_root: fn(&Path) -> bool,
+    is_root: fn(&Location) -> bool,
     /// What to type to get a plain table; `TABLE` is the table's path.
     export: &'static str,
 }
@@ -96,7 +95,7 @@ const CATALOG_ENDING: &str = ".ducklake";
 /// Looks for such tables above files and directories; remembers where it looked.
 #[derive(Debug, Default)]
 pub(super) struct Lakes {
-    searched: HashSet<PathBuf>,
+    searched: HashSet<Location>,
 }
 
 impl Lakes {
@@ -104,7 +103,7 @@ impl Lakes {
     ///
     /// # Errors
     /// Names the table's kind and root, and what to type to export it.
-    pub(super) fn refuse_directory(&mut self, directory: &Path) -> Result<()> {
+    pub(super) fn refuse_directory(&mut self, directory: &Location) -> Result<()> {
         // A directory that cannot be resolved is refused by anyone who lists it.
         let Ok(real) = canonical(directory) else {
             return Ok(());
@@ -113,8 +112,8 @@ impl Lakes {
             if !self.searched.insert(above.to_owned()) {
                 return Ok(());
             }
-            if let Some(kind) = KINDS.iter().find(|kind| (kind.is_root)(above)) {
-                return Err(refusal(kind.name, kind.export, directory, above));
+            if let Some(kind) = KINDS.iter().find(|kind| (kind.is_root)(&above)) {
+                return Err(refusal(kind.name, kind.export, directory, &above));
             }
         }
         Ok(())
@@ -124,14 +123,14 @@ impl Lakes {
     ///
     /// # Errors
     /// As [`Lakes::refuse_directory`].
-    pub(super) fn refuse_file(&mut self, file: &Path) -> Result<()> {
+    pub(super) fn refuse_file(&mut self, file: &Location) -> Result<()> {
         refuse_catalog(file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         if is_duck_lake(&name) {
-            let directory = directory_of(file);
-            return Err(refusal(DUCK_LAKE, DUCK_LAKE_EXPORT, file, directory));
+            let directory = file.directory();
+            return Err(refusal(DUCK_LAKE, DUCK_LAKE_EXPORT, file, &directory));
         }
-        self.refuse_directory(directory_of(file))
+        self.refuse_directory(&file.directory())
             .map_err(|error| error.at_path(file))
     }
 }
@@ -140,7 +139,7 @@ impl Lakes {
 ///
 /// # Errors
 /// Names the table's kind and root, and what to type to export it.
-pub fn refuse(directory: &Path) -> Result<()> {
+pub fn refuse(directory: &Location) -> Result<()> {
     if holds(directory, is_duck_lake) {
         return Err(refusal(DUCK_LAKE, DUCK_LAKE_EXPORT, directory, directory));
     }
@@ -151,7 +150,7 @@ pub fn refuse(directory: &Path) -> Result<()> {
 ///
 /// # Errors
 /// Names what it is, and what to type to export a table.
-pub fn refuse_catalog(file: &Path) -> Result<()> {
+pub fn refuse_catalog(file: &Location) -> Result<()> {
     let name = file.display().to_string();
     if !name.to_ascii_lowercase().ends_with(CATALOG_ENDING) {
         return Ok(());
@@ -172,7 +171,7 @@ fn is_duck_lake(name: &str) -> bool {
     name.starts_with("ducklake-") && name.ends_with(".parquet")
 }
 
-fn refusal(name: &str, export: &str, path: &Path, root: &Path) -> Error {
+fn refusal(name: &str, export: &str, path: &Location, root: &Location) -> Error {
     let root = root.display().to_string();
     let export = export.replace("TABLE", &root);
     let error = Error::failed(format!(
@@ -184,13 +183,13 @@ fn refusal(name: &str, export: &str, path: &Path, root: &Path) -> Error {
     ))
 }
 
-fn is_directory(path: &Path) -> bool {
+fn is_directory(path: &Location) -> bool {
     find(path).is_ok_and(|found| found.is_some_and(|found| found.is_directory))
 }
 
 /// Whether a directory is there and holds a name like this.
-fn holds(directory: &Path, is_it: impl Fn(&str) -> bool) -> bool {
-    let name = |path: &PathBuf| {
+fn holds(directory: &Location, is_it: impl Fn(&str) -> bool) -> bool {
+    let name = |path: &Location| {
         path.file_name()
             .is_some_and(|name| is_it(&name.to_string_lossy()))
     };
@@ -199,7 +198,7 @@ fn holds(directory: &Path, is_it: impl Fn(&str) -> bool) -> bool {
 
 /// Whether a directory is `base_0000005`, `delta_0000001_0000001` or `delete_delta_…`, or holds
 /// one.
-fn is_acid_root(directory: &Path) -> bool {
+fn is_acid_root(directory: &Location) -> bool {
     let own = directory
         .file_name()
         .is_some_and(|name| is_acid_name(&name.to_string_lossy()));

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
 
 use glob::{MatchOptions, Pattern};
 
@@ -14,7 +13,7 @@ use super::hive_file::Partition;
 use super::lake::Lakes;
 use super::{FORMATS, has_known_ending};
 use crate::error::{Error, Result};
-use crate::storage;
+use crate::storage::{self, Location};
 
 /// Leading dots are left to [`is_spelt_out`], which treats underscores the same.
 const MATCHING: MatchOptions = MatchOptions {
@@ -39,7 +38,7 @@ const MATCHING: MatchOptions = MatchOptions {
 /// # Errors
 /// Fails if a file is missing, a directory has no files, a pattern matches nothing, or nothing was
 /// given.
-pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub fn resolve(inputs: &[Location]) -> Result<Vec<Location>> {
     locate(inputs, true).map(|found| found.files.into_iter().map(|file| file.path).collect())
 }
 
@@ -50,14 +49,14 @@ pub struct Found {
     pub files: Vec<Located>,
     /// Files in directories that are not read, because their names do not end as those of tables
     /// do.
-    pub ignored: Vec<PathBuf>,
+    pub ignored: Vec<Location>,
 }
 
 /// As [`resolve`] for one input, but nothing where nothing is there.
 ///
 /// # Errors
 /// Fails if the file system refuses to say what is there.
-pub fn resolve_present(input: &Path) -> Result<Vec<PathBuf>> {
+pub fn resolve_present(input: &Location) -> Result<Vec<Location>> {
     match resolve(&[input.to_owned()]) {
         Err(error) if [MISSING, NO_FILES, NO_MATCH].contains(&error.message()) => Ok(Vec::new()),
         resolved => resolved,
@@ -73,13 +72,13 @@ const NO_MATCH: &str = "no file matches the pattern";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Located {
     /// The file.
-    pub path: PathBuf,
+    pub path: Location,
     /// Columns with their values, from the outermost directory on.
     pub partitions: Vec<Partition>,
 }
 
-impl From<PathBuf> for Located {
-    fn from(path: PathBuf) -> Self {
+impl From<Location> for Located {
+    fn from(path: Location) -> Self {
         Self {
             path,
             partitions: Vec::new(),
@@ -88,14 +87,13 @@ impl From<PathBuf> for Located {
 }
 
 impl Located {
-    fn below(path: PathBuf, base: &Path) -> Result<Self> {
+    fn below(path: Location, base: &Location) -> Result<Self> {
         let directories = path
             .parent()
-            .and_then(|parent| parent.strip_prefix(base).ok())
-            .into_iter()
-            .flat_map(Path::iter);
+            .and_then(|parent| parent.strip_prefix(base))
+            .unwrap_or_default();
         let mut partitions: Vec<Partition> = Vec::new();
-        for name in directories {
+        for name in directories.names() {
             let Some((column, value)) = partition(name).map_err(|error| error.at_path(&path))?
             else {
                 continue;
@@ -125,7 +123,7 @@ impl Located {
 /// # Errors
 /// As [`resolve`]; fails for paths into tables that are more than their files, such as Delta
 /// Lake's.
-pub fn locate(inputs: &[PathBuf], any_ending: bool) -> Result<Found> {
+pub fn locate(inputs: &[Location], any_ending: bool) -> Result<Found> {
     if inputs.is_empty() {
         return Err(
             Error::usage("no input was given").hint("name at least one file, directory or pattern")
@@ -146,7 +144,7 @@ pub fn locate(inputs: &[PathBuf], any_ending: bool) -> Result<Found> {
             }
             Some(_) => files.push(input.clone().into()),
             None => {
-                let base: PathBuf = input.iter().take_while(|part| !is_wild(part)).collect();
+                let base: Location = input.names().take_while(|part| !is_wild(part)).collect();
                 for path in walk.pattern(input)? {
                     files.push(Located::below(path, &base)?);
                 }
@@ -166,7 +164,7 @@ pub fn locate(inputs: &[PathBuf], any_ending: bool) -> Result<Found> {
 #[derive(Default)]
 struct Walk {
     any_ending: bool,
-    ignored: BTreeSet<PathBuf>,
+    ignored: BTreeSet<Location>,
     lakes: Lakes,
 }
 
@@ -174,26 +172,26 @@ struct Walk {
 ///
 /// # Errors
 /// Fails if the file system refuses to say whether it is there.
-pub fn anchored_at(base: &Path, input: &Path) -> Result<PathBuf> {
+pub fn anchored_at(base: &Location, input: &Location) -> Result<Location> {
     let plain = base.join(input);
     if input.is_absolute() || !is_pattern(input) || storage::find(&plain)?.is_some() {
         return Ok(plain);
     }
     // What looks like a pattern in the directory's own name is none.
-    Ok(Path::new(&Pattern::escape(&base.to_string_lossy())).join(input))
+    Ok(Location::from(Pattern::escape(&base.to_string_lossy())).join(input))
 }
 
 /// Whether a path that does not exist stands for others.
 #[must_use]
-pub fn is_pattern(path: &Path) -> bool {
-    path.iter().any(is_wild)
+pub fn is_pattern(path: &Location) -> bool {
+    path.names().any(is_wild)
 }
 
 fn is_wild(part: &OsStr) -> bool {
     part.to_string_lossy().contains(['*', '?', '['])
 }
 
-fn is_hidden(path: &Path) -> bool {
+fn is_hidden(path: &Location) -> bool {
     path.file_name()
         .is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
 }
@@ -202,7 +200,7 @@ fn is_hidden(path: &Path) -> bool {
 const NAMED: usize = 3;
 
 impl Walk {
-    fn directory(&mut self, path: &Path) -> Result<Vec<PathBuf>> {
+    fn directory(&mut self, path: &Location) -> Result<Vec<Location>> {
         let (mut files, ignored_before) = (Vec::new(), self.ignored.len());
         let hidden_count = self.below(path, &mut Vec::new(), &mut files)?;
         if !files.is_empty() {
@@ -241,9 +239,9 @@ impl Walk {
     /// Collects the files below `path`, and returns how many names were passed over.
     fn below(
         &mut self,
-        path: &Path,
-        above: &mut Vec<PathBuf>,
-        files: &mut Vec<PathBuf>,
+        path: &Location,
+        above: &mut Vec<Location>,
+        files: &mut Vec<Location>,
     ) -> Result<usize> {
         let real = storage::canonical(path)?;
         if above.contains(&real) {
@@ -270,7 +268,7 @@ impl Walk {
         Ok(hidden_count)
     }
 
-    fn pattern(&mut self, input: &Path) -> Result<Vec<PathBuf>> {
+    fn pattern(&mut self, input: &Location) -> Result<Vec<Location>> {
         if !is_pattern(input) {
             return Err(missing(input));
         }
@@ -282,10 +280,10 @@ impl Walk {
             };
             Pattern::new(&name.to_string_lossy()).map_err(not_a_pattern)
         };
-        let names = input.iter().map(pattern).collect::<Result<Vec<_>>>()?;
-        let base: PathBuf = input.iter().take_while(|part| !is_wild(part)).collect();
+        let names = input.names().map(pattern).collect::<Result<Vec<_>>>()?;
+        let base: Location = input.names().take_while(|part| !is_wild(part)).collect();
         let rest: Vec<(&OsStr, &Pattern)> = input
-            .iter()
+            .names()
             .zip(&names)
             .skip_while(|(part, _)| !is_wild(part))
             .collect();
@@ -314,14 +312,14 @@ impl Walk {
 
 /// Collects what matches the rest of a pattern below `base`; names need not be UTF-8.
 fn matching(
-    base: &Path,
+    base: &Location,
     rest: &[(&OsStr, &Pattern)],
     names: &[Pattern],
-    above: &mut Vec<PathBuf>,
-    matched: &mut BTreeSet<PathBuf>,
+    above: &mut Vec<Location>,
+    matched: &mut BTreeSet<Location>,
 ) -> Result<()> {
     let Some(((part, pattern), after)) = rest.split_first() else {
-        if !base.as_os_str().is_empty() {
+        if !base.is_empty() {
             matched.insert(base.to_owned());
         }
         return Ok(());
@@ -334,8 +332,8 @@ fn matching(
             Ok(())
         };
     }
-    let here = if base.as_os_str().is_empty() {
-        Path::new(".")
+    let here = if base.is_empty() {
+        &Location::from(".")
     } else {
         base
     };
@@ -388,13 +386,13 @@ fn is_spelt_out(name: &OsStr, patterns: &[Pattern]) -> bool {
 ///
 /// # Errors
 /// Fails if the file system refuses to say what is where.
-pub fn inside<'a>(path: &Path, inputs: &'a [PathBuf]) -> Result<Option<&'a PathBuf>> {
+pub fn inside<'a>(path: &Location, inputs: &'a [Location]) -> Result<Option<&'a Location>> {
     let path = anchored(path)?;
     for input in inputs {
         let is_part = match storage::find(input)? {
             Some(found) if found.is_directory => path
                 .strip_prefix(storage::canonical(input)?)
-                .is_ok_and(|below| below.iter().all(is_plain)),
+                .is_some_and(|below| below.names().all(is_plain)),
             Some(_) => false,
             None => matches(input, &path)?,
         };
@@ -407,30 +405,30 @@ pub fn inside<'a>(path: &Path, inputs: &'a [PathBuf]) -> Result<Option<&'a PathB
 
 /// The path from the root on, without symbolic links; what is not there yet follows as it is
 /// written.
-fn anchored(path: &Path) -> Result<PathBuf> {
+fn anchored(path: &Location) -> Result<Location> {
     let name = path.file_name().unwrap_or_default();
-    let directory = storage::directory_of(path);
-    if storage::find(directory)?.is_some() || directory.file_name().is_none() {
+    let directory = path.directory();
+    if storage::find(&directory)?.is_some() || directory.file_name().is_none() {
         return Ok(storage::canonical(directory)?.join(name));
     }
-    Ok(anchored(directory)?.join(name))
+    Ok(anchored(&directory)?.join(name))
 }
 
 /// Whether a pattern would give the file, by itself or with a directory above it.
-fn matches(pattern: &Path, path: &Path) -> Result<bool> {
-    let fixed: PathBuf = pattern.iter().take_while(|part| !is_wild(part)).collect();
-    let rest: PathBuf = pattern.iter().skip_while(|part| !is_wild(part)).collect();
-    let start = if fixed.as_os_str().is_empty() {
-        Path::new(".")
+fn matches(pattern: &Location, path: &Location) -> Result<bool> {
+    let fixed: Location = pattern.names().take_while(|part| !is_wild(part)).collect();
+    let rest: Location = pattern.names().skip_while(|part| !is_wild(part)).collect();
+    let start = if fixed.is_empty() {
+        Location::from(".")
     } else {
-        &fixed
+        fixed
     };
     let rest = rest.to_string_lossy();
-    if rest.is_empty() || storage::find(start)?.is_none() {
+    if rest.is_empty() || storage::find(&start)?.is_none() {
         return Ok(false);
     }
     let start = storage::canonical(start)?;
-    let Ok(below) = path.strip_prefix(&start) else {
+    let Some(below) = path.strip_prefix(&start) else {
         return Ok(false);
     };
     let Ok(whole) = Pattern::new(&rest) else {
@@ -440,12 +438,12 @@ fn matches(pattern: &Path, path: &Path) -> Result<bool> {
         .split('/')
         .filter_map(|name| Pattern::new(name).ok())
         .collect();
-    let is_set = |above: &Path| {
+    let is_set = |above: Location| {
         let rest_is_plain = below
-            .strip_prefix(above)
-            .is_ok_and(|rest| rest.iter().all(is_plain));
+            .strip_prefix(&above)
+            .is_some_and(|rest| rest.names().all(is_plain));
         rest_is_plain
-            && above.iter().all(|name| is_spelt_out(name, &names))
+            && above.names().all(|name| is_spelt_out(name, &names))
             && whole.matches_with(&above.to_string_lossy(), MATCHING)
     };
     Ok(below.ancestors().any(is_set))
@@ -457,7 +455,7 @@ fn is_plain(name: &OsStr) -> bool {
 
 /// Says that there is nothing of this name, and where it was looked for.
 #[must_use]
-pub fn missing(input: &Path) -> Error {
+pub fn missing(input: &Location) -> Error {
     if input.as_os_str() == "-" {
         let error = Error::usage(
             "standard input cannot be read as a table: inputs are read more than once",
@@ -487,7 +485,7 @@ mod tests {
         for name in names {
             let path = root.path().join(name);
             let mut directory = root.path().to_owned();
-            for part in Path::new(name).parent().unwrap() {
+            for part in Location::from(name).parent().unwrap().names() {
                 directory.push(part);
                 if storage::find(&directory).unwrap().is_none() {
                     let made = tempfile::Builder::new()
@@ -506,7 +504,10 @@ mod tests {
     }
 
     fn resolved(root: &TempDir, inputs: &[&str]) -> Result<Vec<String>> {
-        let inputs: Vec<PathBuf> = inputs.iter().map(|input| root.path().join(input)).collect();
+        let inputs: Vec<Location> = inputs
+            .iter()
+            .map(|input| root.path().join(input).into())
+            .collect();
         let files = resolve(&inputs)?;
         Ok(files
             .iter()
@@ -638,8 +639,9 @@ mod tests {
     fn a_file_to_be_written_is_part_of_what_would_give_it() {
         let root = tree(&["d/a.csv", "d/2/x.csv", "b.csv"]);
         let is_part = |path: &str, input: &str| {
-            let inputs = [root.path().join("b.csv"), root.path().join(input)];
-            inside(&root.path().join(path), &inputs).unwrap() == Some(&inputs[1])
+            let below = |name: &str| Location::from(root.path().join(name));
+            let inputs = [below("b.csv"), below(input)];
+            inside(&below(path), &inputs).unwrap() == Some(&inputs[1])
         };
         for (path, input) in [
             ("d/out.csv", "d"),

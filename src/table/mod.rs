@@ -5,6 +5,8 @@
 //! and a checkpoint is (file, row). A [`Sink`] takes batches in order. Nothing here knows models.
 //! Only `storage` touches `std::fs`.
 
+use crate::storage::Location;
+
 pub mod cast;
 pub mod chunk;
 mod compact;
@@ -55,8 +57,6 @@ mod thrift_tree;
 mod union;
 mod value_text;
 
-use std::path::Path;
-
 pub(crate) use self::format::room_for_columns;
 pub use self::format::{
     ColumnRequest, DEFAULT_PORTION_BYTES, DEFAULT_PORTION_ROWS, Decode, Escape, Format,
@@ -90,7 +90,7 @@ const OWN_ENDINGS: [&str; 2] = [".report.pq", ".rejected.pq"];
 /// Whether a file in a directory is taken for a table by its name: one that ends as some format's
 /// files do, compressed or not.
 #[must_use]
-pub fn has_known_ending(path: &Path) -> bool {
+pub fn has_known_ending(path: &Location) -> bool {
     let name = path
         .file_name()
         .unwrap_or_default()
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn files_of_tables_are_known_by_their_endings_compressed_or_not() {
-        let known = |name: &&str| has_known_ending(Path::new(name));
+        let known = |name: &&str| has_known_ending(&Location::from(name));
         let tables = [
             "a.csv",
             "A.CSV",

@@ -3,10 +3,9 @@
 //! Owns the keys that a run writes into Parquet files, and what files agree on. It must not know
 //! runs.
 
-use std::path::Path;
-
 use super::dataset::Dataset;
 use super::parquet::footer_value;
+use crate::storage::Location;
 
 /// The key, in a Parquet file's footer, of the run's name.
 pub const RUN_ID: &str = "tallow.run_id";
@@ -41,7 +40,7 @@ pub fn origin(table: &Dataset) -> Option<Origin> {
         .then_some(first)
 }
 
-fn of_file(path: &Path) -> Option<Origin> {
+fn of_file(path: &Location) -> Option<Origin> {
     Some(Origin {
         name: footer_value(path, MODEL_NAME)?,
         version: footer_value(path, MODEL_VERSION),

@@ -4,7 +4,6 @@
 
 use std::fmt;
 use std::io::{self, Write};
-use std::path::Path;
 
 use arrow::datatypes::SchemaRef;
 use serde::de::Error as _;
@@ -12,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{FORMATS, FormatWriter, Sink};
 use crate::error::{Error, Result};
+use crate::storage::Location;
 
 /// The format of a file whose name decides nothing.
 const DEFAULT: &str = "parquet";
@@ -56,7 +56,7 @@ impl OutputFormat {
     ///
     /// # Errors
     /// A usage error for an extension of a format that is not written.
-    pub fn of_name(path: &Path) -> Result<Self> {
+    pub fn of_name(path: &Location) -> Result<Self> {
         let extension = path
             .extension()
             .map(|extension| extension.to_string_lossy().to_ascii_lowercase())
@@ -173,14 +173,14 @@ mod tests {
     #[test]
     fn the_extension_decides_the_format_and_parquet_is_the_default() {
         let formats = ["a.csv", "a.CSV", "a.parquet", "a.pq", "a", "csv", "a.csv.x"]
-            .map(|name| OutputFormat::of_name(Path::new(name)).unwrap().name());
+            .map(|name| OutputFormat::of_name(&Location::from(name)).unwrap().name());
         let expected = [
             "csv", "csv", "parquet", "parquet", "parquet", "parquet", "parquet",
         ];
         assert_eq!(formats, expected);
         for extension in NOT_WRITTEN {
             let path = format!("a.{extension}");
-            let error = OutputFormat::of_name(Path::new(&path)).unwrap_err();
+            let error = OutputFormat::of_name(&Location::from(&path)).unwrap_err();
             assert_eq!(
                 error.message(),
                 format!("no table is written as `.{extension}`")

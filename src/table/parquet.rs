@@ -8,7 +8,6 @@
 //! and decoding is `parquet_decode`, writing `parquet_sink`.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, TimeUnit};
@@ -35,7 +34,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::memory;
-use crate::storage::{Identity, SharedFile};
+use crate::storage::{Identity, Location, SharedFile};
 
 /// The four bytes at both ends of a Parquet file.
 pub const MAGIC: &[u8] = b"PAR1";
@@ -56,11 +55,11 @@ impl FormatReader for Parquet {
         &["parquet", "pq", "parq"]
     }
 
-    fn recognises(&self, head: &[u8], _path: &Path) -> bool {
+    fn recognises(&self, head: &[u8], _path: &Location) -> bool {
         head.starts_with(MAGIC) || head.starts_with(ENCRYPTED_MAGIC)
     }
 
-    fn open(&self, path: &Path, _options: &ReadOptions) -> Result<Box<dyn TableFile>> {
+    fn open(&self, path: &Location, _options: &ReadOptions) -> Result<Box<dyn TableFile>> {
         let input = Input(SharedFile::open(path)?, PageChecks::default());
         let Footer {
             metadata: footer,
@@ -84,7 +83,7 @@ impl FormatReader for Parquet {
 
 /// The value of a key in a file's footer; none if it has no such key or cannot be read.
 #[must_use]
-pub fn footer_value(path: &Path, key: &str) -> Option<String> {
+pub fn footer_value(path: &Location, key: &str) -> Option<String> {
     let read = footer(&Input(SharedFile::open(path).ok()?, PageChecks::default()))
         .ok()?
         .metadata;
@@ -379,7 +378,7 @@ impl ChunkReader for Input {
 
 #[derive(Debug)]
 struct ParquetFile {
-    path: PathBuf,
+    path: Location,
     identity: Identity,
     schema: SchemaRef,
     row_count: Option<u64>,

@@ -6,10 +6,9 @@
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
-use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::storage::{Extent, SpillFile};
+use crate::storage::{Extent, Location, SpillFile};
 
 /// The bytes of records that are collected before they are put aside.
 pub const DEFAULT_RUN_BYTES: usize = if cfg!(test) { 256 } else { 64 << 20 };
@@ -31,7 +30,7 @@ struct Entry {
 /// Records being collected.
 #[derive(Debug)]
 pub struct Sorter {
-    directory: PathBuf,
+    directory: Location,
     run_bytes: usize,
     bytes: Vec<u8>,
     entries: Vec<Entry>,
@@ -45,7 +44,7 @@ pub type Record = (Vec<u8>, Vec<u8>);
 impl Sorter {
     /// Records that are put aside in a directory once they take more than `run_bytes`.
     #[must_use]
-    pub fn new(directory: &Path, run_bytes: usize) -> Self {
+    pub fn new(directory: &Location, run_bytes: usize) -> Self {
         Self {
             directory: directory.to_owned(),
             run_bytes,
@@ -270,7 +269,7 @@ mod tests {
 
     fn sorted(records: &[Record], run_bytes: usize) -> Vec<Record> {
         let directory = tempfile::tempdir().unwrap();
-        let mut sorter = Sorter::new(directory.path(), run_bytes);
+        let mut sorter = Sorter::new(&Location::from(directory.path()), run_bytes);
         records
             .iter()
             .for_each(|(key, payload)| sorter.push(key, payload).unwrap());

@@ -69,7 +69,7 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
     for met in met.values().filter(|met| met.count < files.len()) {
         columns[met.position].metadata_mut().remove(WHOLE);
     }
-    let missing_attribute = |name: &String| {
+    let first_without = |name: &String| {
         files
             .iter()
             .position(|file| file.table.schema().column_with_name(name).is_none())
@@ -77,7 +77,7 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
     let partial = met
         .iter()
         .filter(|(_, met)| met.count < files.len())
-        .filter_map(|(name, _)| Some((name.clone(), missing_attribute(name)?)));
+        .filter_map(|(name, _)| Some((name.clone(), first_without(name)?)));
     Ok(Unified {
         partial: partial.collect(),
         columns,

@@ -76,10 +76,10 @@ fn order_files_and_memory_change_no_measure() {
         room.parquet("parts/2.parquet", &whole.slice(0, 200), 90);
         let facts_of = |first: PathBuf, run_bytes: usize| {
             let question = Question {
-                first,
-                second: case(name, "b.parquet"),
+                first: first.into(),
+                second: case(name, "b.parquet").into(),
                 label: Some("outcome".to_owned()),
-                labels: vec![case(name, "labels.csv")],
+                labels: vec![case(name, "labels.csv").into()],
                 key: vec!["id".to_owned()],
                 by: if name == "binary" {
                     vec!["region".to_owned()]
@@ -96,7 +96,7 @@ fn order_files_and_memory_change_no_measure() {
                 &question,
                 &tables,
                 &options,
-                &room.path(""),
+                &room.path("").into(),
                 run_bytes,
                 &Interrupt::default(),
             )

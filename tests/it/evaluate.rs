@@ -56,7 +56,13 @@ fn metrics_are_those_of_scikit_learn() {
 fn facts_of(request: &Question, run_bytes: usize, room: &Room) -> Vec<Fact> {
     let options = ReadOptions::default();
     let interrupt = Interrupt::default();
-    let found = evaluate(request, &options, &room.path(""), run_bytes, &interrupt);
+    let found = evaluate(
+        request,
+        &options,
+        &room.path("").into(),
+        run_bytes,
+        &interrupt,
+    );
     facts(&found.unwrap())
 }
 
@@ -79,9 +85,9 @@ fn order_files_and_memory_change_nothing() {
         );
         room.parquet("c.parquet", &whole.slice(0, middle), 100);
         let request = |predictions: Vec<PathBuf>| Question {
-            predictions,
+            predictions: predictions.into_iter().map(Into::into).collect(),
             label: "outcome".to_owned(),
-            labels: vec![case(name, "labels.csv")],
+            labels: vec![case(name, "labels.csv").into()],
             key: vec!["id".to_owned()],
             by: if name == "binary" {
                 vec!["region".to_owned()]

@@ -276,7 +276,7 @@ fn leaves(directory: &Path, case: &Case) -> Option<(usize, Vec<u32>)> {
     let mut block = FeatureBlock::empty(model.precision());
     let mut counts = vec![Coercions::default(); columns.len()];
     let origin = Origin {
-        path: &input,
+        path: &(&input).into(),
         kept_rows: None,
         first_row: 0,
     };

@@ -25,7 +25,7 @@ use crate::harness::{Room, data};
 
 /// The columns' names and the rows' values; names inside lists are no one's business.
 fn rows(path: &Path) -> Result<String, Error> {
-    let dataset = Dataset::of_file(path)?;
+    let dataset = Dataset::of_file(&path.into())?;
     let schema = dataset.as_read(&dataset.schema());
     let batches = dataset.batches(&schema).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&str> = schema

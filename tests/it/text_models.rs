@@ -1148,7 +1148,7 @@ fn a_spoilt_directory_is_refused_or_read_and_never_panics() {
             };
             for number in 0..24 {
                 std::fs::write(&path, spoilt(&whole, number)).unwrap();
-                match open(&model, &ImportOptions::default()) {
+                match open(&(&model).into(), &ImportOptions::default()) {
                     Err(_) => refused += 1,
                     Ok(opened) => {
                         drop(
@@ -1165,7 +1165,7 @@ fn a_spoilt_directory_is_refused_or_read_and_never_panics() {
             }
             std::fs::write(&path, whole).unwrap();
         }
-        open(&model, &ImportOptions::default()).unwrap();
+        open(&model.into(), &ImportOptions::default()).unwrap();
     }
     assert!(refused > 150, "{refused} refused");
 }

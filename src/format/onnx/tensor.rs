@@ -1,6 +1,5 @@
 //! `TensorProto` to tensor: raw bytes, typed fields, and external data alongside the model.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use half::{bf16, f16};
@@ -12,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::format::Artefact;
 use crate::graph::tensor::{Data, Element, ElementType, Tensor, shape_count};
 use crate::memory::{self, Reservation};
+use crate::storage::Location;
 
 /// Files alongside a model, each read once.
 pub(super) struct External<'a> {
@@ -56,7 +56,7 @@ impl<'a> External<'a> {
         let artefact = self.artefact.ok_or_else(|| {
             Error::contract(format!("the model's data are in another file, `{name}`"))
         })?;
-        let bytes = Arc::new(artefact.read_sidecar(Path::new(name))?);
+        let bytes = Arc::new(artefact.read_sidecar(&Location::from(name))?);
         self.held.borrow_mut().push(memory::reserve(
             bytes.len() as u64,
             "the model's data file",
@@ -95,11 +95,8 @@ const SPARSE_LEAST: usize = 1 << 20;
 /// # Errors
 /// As [`decode`]; also for indices outside the shape, and for a shape that is too large.
 pub(super) fn decode_sparse(sparse: &SparseTensorProto, external: &External) -> Result<Tensor> {
-    let missing_attribute = |what: &str| Error::failed(format!("a sparse tensor without {what}"));
-    let values_of = sparse
-        .values
-        .as_ref()
-        .ok_or_else(|| missing_attribute("values"))?;
+    let without = |what: &str| Error::failed(format!("a sparse tensor without {what}"));
+    let values_of = sparse.values.as_ref().ok_or_else(|| without("values"))?;
     let values = decode(values_of, external)?;
     let dense = dense(sparse, &values, external);
     dense.map_err(|error| {

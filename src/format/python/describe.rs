@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::container::{Compression, Document};
 use super::record::{Arena, Id, Value};
+use crate::count;
 use crate::model::Description;
 
 /// The most parts that are listed.
@@ -280,18 +281,11 @@ pub(crate) fn describe(document: &Document) -> Description {
     }
     fact("values".into(), arena.len().to_string());
     if let Some(names) = column_names(document) {
-        let listed: Vec<String> = names
-            .iter()
-            .take(COLUMNS_LIMIT)
-            .map(|name| shown(name))
-            .collect();
-        let more = names.len().saturating_sub(COLUMNS_LIMIT);
-        let tail = if more > 0 {
-            format!(" and {more} more")
-        } else {
-            String::new()
-        };
-        fact("columns".into(), format!("{}{tail}", listed.join(", ")));
+        let names = names.iter().map(|name| shown(name));
+        fact(
+            "columns".into(),
+            count::listed(names, COLUMNS_LIMIT, ", ", ""),
+        );
     }
     for part in parts(document) {
         if let Some(class) = class_name(arena, part.id) {

@@ -6,7 +6,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
-use std::path::Path;
 
 use super::pair::Pair;
 use super::question::Question;
@@ -15,6 +14,7 @@ use crate::monitor::evaluate::Task;
 use crate::monitor::evaluate::gather::{Actual, NO_CLASS, Prediction, order_bytes};
 use crate::monitor::interval::Mean;
 use crate::monitor::paired::PairedScores;
+use crate::storage::Location;
 use crate::table::sorted::Sorter;
 
 /// The decision of a score of at least the threshold.
@@ -100,7 +100,7 @@ impl<'a> Gather<'a> {
         question: &'a Question,
         task: Task,
         epsilons: [f64; 2],
-        (directory, run_bytes): (&Path, usize),
+        (directory, run_bytes): (&Location, usize),
     ) -> Self {
         Self {
             question,

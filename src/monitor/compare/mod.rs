@@ -11,7 +11,6 @@ mod measure;
 mod pair;
 mod question;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::datatypes::Field;
@@ -28,6 +27,7 @@ use crate::monitor::evaluate::columns::{Columns, LabelColumns};
 use crate::monitor::evaluate::gather::ordered_number;
 use crate::monitor::evaluate::label::{Labels, positive};
 use crate::monitor::evaluate::{Question as Evaluated, Task};
+use crate::storage::Location;
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
@@ -46,7 +46,7 @@ const ANSWERS: [&str; 4] = ["probability", "prediction", "margin", "model"];
 ///
 /// # Errors
 /// Fails if it cannot be read.
-pub fn open(path: &Path, options: &ReadOptions) -> Result<Arc<Dataset>> {
+pub fn open(path: &Location, options: &ReadOptions) -> Result<Arc<Dataset>> {
     let found = locate(&[path.to_owned()], false)?;
     Dataset::open(&found.files, &[], options).map(Arc::new)
 }
@@ -60,7 +60,7 @@ pub fn compare(
     question: &Question,
     tables: &[Arc<Dataset>; 2],
     options: &ReadOptions,
-    directory: &Path,
+    directory: &Location,
     run_bytes: usize,
     interrupt: &Interrupt,
 ) -> Result<Comparison> {

@@ -4,7 +4,6 @@
 //! have are counted and dropped, since none of their rows can be told from the others; so are rows
 //! that one table alone has. It must not know what is compared.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::found::PairCounts;
@@ -16,6 +15,7 @@ use crate::monitor::evaluate::gather::{Actual, Prediction};
 use crate::monitor::evaluate::join::{Label, LabelStream, key_bytes};
 use crate::monitor::evaluate::label::Labels;
 use crate::statistics::hash::of_bytes;
+use crate::storage::Location;
 use crate::table::dataset::Dataset;
 use crate::table::sorted::{Record, Sorted, Sorter};
 
@@ -44,7 +44,7 @@ pub(super) struct Pairing {
 }
 
 impl Pairing {
-    pub(super) fn new(directory: &Path, run_bytes: usize, is_by_row: bool) -> Self {
+    pub(super) fn new(directory: &Location, run_bytes: usize, is_by_row: bool) -> Self {
         let sorter = || Sorter::new(directory, run_bytes);
         Self {
             sides: [sorter(), sorter()],

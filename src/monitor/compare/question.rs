@@ -2,29 +2,25 @@
 //!
 //! Owns the tables, their columns, and what counts as alike. It must not know how they are typed.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::evaluate::Task;
+use crate::storage::Location;
 
 /// Two tables of predictions and what is compared of them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Question {
     /// Predictions of one model or run: a file, a glob or a directory
-    #[serde(with = "crate::path_text")]
-    pub first: PathBuf,
+    pub first: Location,
     /// Predictions of the other
-    #[serde(with = "crate::path_text")]
-    pub second: PathBuf,
+    pub second: Location,
     /// Columns that join the rows of both; none: rows are joined by their order
     pub key: Vec<String>,
     /// The column of labels; none: there are no labels
     pub label: Option<String>,
     /// Tables of labels; none: the label is a column of the first table
-    #[serde(with = "crate::path_text::list")]
-    pub labels: Vec<PathBuf>,
+    pub labels: Vec<Location>,
     /// Columns of the first table whose values cut the rows into segments
     pub by: Vec<String>,
     /// The label of the positive class

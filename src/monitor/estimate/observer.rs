@@ -317,7 +317,6 @@ fn not_scores(error: arrow::error::ArrowError) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
 
     use arrow::array::RecordBatch;
 
@@ -407,7 +406,7 @@ mod tests {
             scores: columns,
             verdicts: &[],
             origin: Origin {
-                path: Path::new("a"),
+                path: &"a".into(),
                 kept_rows: None,
                 first_row: 0,
             },

@@ -5,12 +5,12 @@
 //! columns or keys.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use super::question::Task;
 use crate::error::Result;
 use crate::monitor::interval::Mean;
 use crate::monitor::regression::Regression;
+use crate::storage::Location;
 use crate::table::sorted::{DEFAULT_RUN_BYTES, Sorter};
 
 /// The class of a row whose predicted class is not known.
@@ -116,7 +116,7 @@ impl Gather {
     pub(super) fn new(
         task: Task,
         (has_segments, epsilon): (bool, f64),
-        directory: &Path,
+        directory: &Location,
         run_bytes: usize,
     ) -> Self {
         Self {

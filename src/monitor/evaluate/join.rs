@@ -4,13 +4,12 @@
 //! Labels of one key that differ leave its rows out, since none of them can be trusted; the result
 //! does not depend on the order of either table. It must not know what the keys are.
 
-use std::path::Path;
-
 use arrow::array::{Array, StringArray};
 
 use super::found::Counts;
 use super::gather::{Actual, Gather, Prediction};
 use crate::error::{Error, Result};
+use crate::storage::Location;
 use crate::table::sorted::{Record, Sorted, Sorter};
 
 /// Predictions and labels, each sorted by key.
@@ -36,7 +35,7 @@ pub(in crate::monitor) fn key_bytes(columns: &[StringArray], row: usize) -> Opti
 
 impl Join {
     /// Nothing to join yet.
-    pub(super) fn new(directory: &Path, run_bytes: usize) -> Self {
+    pub(super) fn new(directory: &Location, run_bytes: usize) -> Self {
         Self {
             predictions: Sorter::new(directory, run_bytes),
             labels: Sorter::new(directory, run_bytes),

@@ -13,7 +13,6 @@ pub(in crate::monitor) mod label;
 mod question;
 mod walk;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use self::columns::{Columns, LabelColumns};
@@ -24,6 +23,7 @@ use self::label::Labels;
 pub use self::question::{Question, Task};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::storage::Location;
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
@@ -35,7 +35,7 @@ use crate::table::location::locate;
 pub fn evaluate(
     request: &Question,
     options: &ReadOptions,
-    directory: &Path,
+    directory: &Location,
     run_bytes: usize,
     interrupt: &Interrupt,
 ) -> Result<Evaluation> {

@@ -2,22 +2,20 @@
 //!
 //! Owns the tables, their columns and the kind of task. It must not know how they are typed.
 
-use std::path::PathBuf;
-
 use serde::{Deserialize, Serialize};
+
+use crate::storage::Location;
 
 /// Predictions, labels and what is made of them.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Question {
     /// Tables of predictions: files, globs and directories
-    #[serde(with = "crate::path_text::list")]
-    pub predictions: Vec<PathBuf>,
+    pub predictions: Vec<Location>,
     /// The column of labels
     pub label: String,
     /// Tables of labels; none: the label is a column of the predictions
-    #[serde(with = "crate::path_text::list")]
-    pub labels: Vec<PathBuf>,
+    pub labels: Vec<Location>,
     /// Columns that join labels to predictions
     pub key: Vec<String>,
     /// Columns whose values cut the rows into segments

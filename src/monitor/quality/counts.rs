@@ -9,7 +9,6 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 
 use crate::error::{Error, Result};
 use crate::memory::{Pool, Reservation};
-use crate::path_text;
 use crate::pipeline::observer::ScoredPortion;
 use crate::pipeline::rule::{Ask, Rule, Rules, text_of};
 use crate::statistics::bytes::{Reader, Writer};
@@ -355,7 +354,7 @@ fn first_failures(met: &BooleanArray, count: usize, portion: &ScoredPortion<'_>)
     let failures = (0..met.len()).filter(|row| !met.value(*row)).take(count);
     failures
         .map(|row| {
-            let path = path_text::text(portion.origin.path);
+            let path = portion.origin.path.text();
             let number = portion.origin.row_number(row);
             format!("{path}, row {number}: {}", values_of(portion.rows, row))
         })

@@ -3,7 +3,6 @@
 //! Owns which files are signed: all but git's own and the signature. It must not parse them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -14,7 +13,7 @@ use super::key::PrivateKey;
 use super::statement::{GIT_NAMES, ITSELF, Listed, Piece};
 use super::verify::{open, refuse_link};
 use crate::error::{Error, Result};
-use crate::storage::{canonical, files_below, metadata};
+use crate::storage::{Location, canonical, files_below, metadata};
 
 /// Who signs.
 #[derive(Clone, Debug)]
@@ -30,7 +29,7 @@ pub struct SigningIdentity {
 ///
 /// # Errors
 /// Fails if a file cannot be read or is a link; a usage error if the certificate is not the key's.
-pub fn sign(model: &Path, signature: &Path, identity: &SigningIdentity) -> Result<Vec<u8>> {
+pub fn sign(model: &Location, signature: &Location, identity: &SigningIdentity) -> Result<Vec<u8>> {
     let name = canonical(model)?
         .file_name()
         .unwrap_or_default()
@@ -45,8 +44,8 @@ pub fn sign(model: &Path, signature: &Path, identity: &SigningIdentity) -> Resul
 /// As [`sign`].
 pub fn sign_as(
     name: &str,
-    model: &Path,
-    signature: &Path,
+    model: &Location,
+    signature: &Location,
     identity: &SigningIdentity,
 ) -> Result<Vec<u8>> {
     let mut files = BTreeMap::new();
@@ -70,7 +69,11 @@ pub fn sign_as(
         return Err(Error::usage("the model has no files to sign").at_path(model));
     }
     let mut ignored: Vec<String> = GIT_NAMES.map(str::to_owned).to_vec();
-    if let Some(own) = signature.strip_prefix(model).ok().and_then(Path::to_str) {
+    if let Some(own) = signature
+        .strip_prefix(model)
+        .as_ref()
+        .and_then(Location::to_str)
+    {
         ignored.push(own.to_owned());
     }
     let listed = Listed {
@@ -126,11 +129,11 @@ pub fn sign_digest(name: &str, sha256: &[u8], identity: &SigningIdentity) -> Res
 }
 
 /// (name in the statement, path below the model) of all files.
-fn names(model: &Path, signature: &Path) -> Result<Vec<(String, PathBuf)>> {
+fn names(model: &Location, signature: &Location) -> Result<Vec<(String, Location)>> {
     if !metadata(model)?.is_directory {
-        return Ok(vec![(ITSELF.to_owned(), PathBuf::new())]);
+        return Ok(vec![(ITSELF.to_owned(), Location::default())]);
     }
-    let own = signature.strip_prefix(model).ok();
+    let own = signature.strip_prefix(model);
     let mut names = Vec::new();
     for path in files_below(model, "")? {
         let name = path.to_str().ok_or_else(|| {
@@ -139,7 +142,7 @@ fn names(model: &Path, signature: &Path) -> Result<Vec<(String, PathBuf)>> {
                 .hint("rename it")
         })?;
         let is_git = GIT_NAMES.iter().any(|git| path.starts_with(git));
-        if is_git || own == Some(&path) {
+        if is_git || own.as_ref() == Some(&path) {
             continue;
         }
         refuse_link(model, &path)?;

@@ -4,7 +4,6 @@
 //! compared with it. It must not read files.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -12,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::digest::{Algorithm, DIGEST_BYTES};
 use crate::digest::{from_hexadecimal, hexadecimal};
 use crate::error::{Error, Result};
+use crate::storage::Location;
 
 const TYPE: &str = "https://in-toto.io/Statement/v1";
 const PREDICATE_TYPE: &str = "https://model_signing/signature/v1.0";
@@ -152,12 +152,7 @@ impl Listed {
             }
             method => return Err(broken(&format!("it serializes by `{method}`"))),
         };
-        let is_plain = Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
-            && Path::new(path).components().count() == path.split('/').count()
-            && !path.is_empty()
-            && !path.contains('\0');
+        let is_plain = Location::from(path).is_plain() && !path.contains('\0');
         if !is_plain && path != ITSELF {
             return Err(wrong("is not a path inside the model"));
         }
@@ -189,13 +184,13 @@ impl Listed {
 
     /// The statement as bytes, for files whose digests are all of whole files.
     pub(super) fn to_payload(&self) -> Result<Vec<u8>> {
-        let mut files: Vec<(&Path, &Piece)> = self
+        let mut files: Vec<(Location, &Piece)> = self
             .files
             .iter()
-            .filter_map(|(name, pieces)| Some((Path::new(name), pieces.first()?)))
+            .filter_map(|(name, pieces)| Some((Location::from(name), pieces.first()?)))
             .collect();
         // By the parts of their names, as the reference implementation sorts.
-        files.sort_by_key(|(path, _)| *path);
+        files.sort_by(|one, other| one.0.cmp(&other.0));
         let mut root = Sha256::new();
         let resources = files
             .iter()

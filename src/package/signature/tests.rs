@@ -11,6 +11,7 @@ use super::trust::Trust;
 use super::verify::{Verified, verify};
 use super::*;
 use crate::error::{Error, Kind, Result};
+use crate::storage::Location;
 
 /// 2026-01-01, when the kept certificates are valid but the expired one.
 const MOMENT: u64 = 1_767_225_600;
@@ -38,7 +39,11 @@ fn trust(names: &[&str]) -> Trust {
 }
 
 fn verify_kept(signature: &str, keys: &[&str]) -> Result<Verified> {
-    verify(&kept("model"), &kept(signature), &trust(keys))
+    verify(
+        &Location::from(&kept("model")),
+        &Location::from(&kept(signature)),
+        &trust(keys),
+    )
 }
 
 /// A copy of the kept model and a signature in it.
@@ -103,7 +108,11 @@ fn signatures_of_the_reference_implementation_are_verified() {
     );
     // The signer ignored `sub.txt`, so it is not vouched for.
     let ignoring = verify_kept("ignoring.sig", &["prime256v1.pub"]).unwrap();
-    assert!(!ignoring.files.contains_key(Path::new("sub.txt")));
+    assert!(
+        !ignoring
+            .files
+            .contains_key(&Location::from(Path::new("sub.txt")))
+    );
     for name in ["leaf.sig", "codes.sig"] {
         for authority in ["root.pem", "between.pem"] {
             let verified = verify_kept(name, &[authority]).unwrap();
@@ -155,14 +164,20 @@ fn who_is_not_trusted_is_named() {
         time: EARLIER,
         ..trust(&["root.pem"])
     };
-    verify(&kept("model"), &kept("expired.sig"), &then).unwrap();
+    verify(
+        &Location::from(&kept("model")),
+        &Location::from(&kept("expired.sig")),
+        &then,
+    )
+    .unwrap();
 }
 
 #[test]
 fn what_was_revoked_is_refused_whatever_signed_it() {
     let verified = verify_kept("prime256v1.sig", &["prime256v1.pub"]).unwrap();
     let key = verified.signer.strip_prefix("key ").unwrap().to_owned();
-    let file = crate::digest::hexadecimal(&verified.files[Path::new("model.json")]);
+    let file =
+        crate::digest::hexadecimal(&verified.files[&Location::from(Path::new("model.json"))]);
     for (revoked, expected) in [
         (verified.digest.clone(), "the model"),
         (key.to_uppercase(), "the signer's key"),
@@ -172,7 +187,11 @@ fn what_was_revoked_is_refused_whatever_signed_it() {
             revoked: vec![revoked],
             ..trust(&["prime256v1.pub"])
         };
-        let refused = message(verify(&kept("model"), &kept("prime256v1.sig"), &trust));
+        let refused = message(verify(
+            &Location::from(&kept("model")),
+            &Location::from(&kept("prime256v1.sig")),
+            &trust,
+        ));
         assert!(
             refused.starts_with(expected) && refused.contains("revoked"),
             "{refused}"
@@ -185,7 +204,13 @@ fn every_change_of_a_model_is_detected() {
     for signature in ["prime256v1.sig", "pieces.sig"] {
         let (_directory, model) = copied(signature);
         let own = model.join(SIGNATURE_NAME);
-        let check = || verify(&model, &own, &trust(&["prime256v1.pub"]));
+        let check = || {
+            verify(
+                &Location::from(&model),
+                &Location::from(&own),
+                &trust(&["prime256v1.pub"]),
+            )
+        };
         check().unwrap();
         for name in ["model.json", "sub/rows.csv", "sub.txt"] {
             let path = model.join(name);
@@ -221,7 +246,12 @@ fn every_change_of_a_model_is_detected() {
         std::fs::rename(model.join("sub"), model.join("sub2")).unwrap();
         assert_eq!(message(check()), "a file is not signed");
         std::fs::rename(model.join("sub2"), model.join("sub")).unwrap();
-        assert!(!check().unwrap().files.contains_key(Path::new(".git/x")));
+        assert!(
+            !check()
+                .unwrap()
+                .files
+                .contains_key(&Location::from(Path::new(".git/x")))
+        );
     }
 }
 
@@ -245,13 +275,13 @@ fn no_byte_of_a_signature_can_be_changed() {
     let own = model.join(SIGNATURE_NAME);
     let bytes = std::fs::read(&own).unwrap();
     let trust = trust(&["prime256v1.pub"]);
-    let original = verify(&model, &own, &trust).unwrap();
+    let original = verify(&Location::from(&model), &Location::from(&own), &trust).unwrap();
     let mut accepted = Vec::new();
     for index in 0..bytes.len() {
         let mut edited = bytes.clone();
         edited[index] ^= 2;
         std::fs::write(&own, &edited).unwrap();
-        match verify(&model, &own, &trust) {
+        match verify(&Location::from(&model), &Location::from(&own), &trust) {
             Ok(verified) => {
                 // What is not signed says nothing: names of keys that we do not know.
                 assert_eq!(verified, original);
@@ -275,7 +305,9 @@ fn no_byte_of_a_signature_can_be_changed() {
     for length in [0, 1, 100, text.len() / 2, text.len() - 1] {
         std::fs::write(&own, &text[..length]).unwrap();
         assert_eq!(
-            verify(&model, &own, &trust).unwrap_err().kind(),
+            verify(&Location::from(&model), &Location::from(&own), &trust)
+                .unwrap_err()
+                .kind(),
             Kind::Trust
         );
     }
@@ -290,7 +322,11 @@ fn a_statement_that_is_signed_and_wrong_is_refused() {
     let refused = |from: &str, to: &str| {
         assert!(text.contains(from), "{from}");
         std::fs::write(&own, signed(&text.replace(from, to))).unwrap();
-        message(verify(&model, &own, &trust(&["prime256v1.pub"])))
+        message(verify(
+            &Location::from(&model),
+            &Location::from(&own),
+            &trust(&["prime256v1.pub"]),
+        ))
     };
     for (from, to, expected) in [
         (
@@ -361,7 +397,12 @@ fn a_statement_that_is_signed_and_wrong_is_refused() {
     }
     // The signer may not have every file ignored that is read.
     std::fs::write(&own, signed(&text.replace("\".gitignore\"", "\"sub.txt\""))).unwrap();
-    verify(&model, &own, &trust(&["prime256v1.pub"])).unwrap();
+    verify(
+        &Location::from(&model),
+        &Location::from(&own),
+        &trust(&["prime256v1.pub"]),
+    )
+    .unwrap();
 }
 
 #[test]
@@ -413,14 +454,17 @@ fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
             key,
             certificates: Vec::new(),
         };
-        let bytes = sign(&model, &own, &identity).unwrap();
-        assert_eq!(sign(&model, &own, &identity).unwrap(), bytes);
+        let bytes = sign(&Location::from(&model), &Location::from(&own), &identity).unwrap();
+        assert_eq!(
+            sign(&Location::from(&model), &Location::from(&own), &identity).unwrap(),
+            bytes
+        );
         std::fs::write(&own, bytes).unwrap();
         let trust = Trust {
             keys: vec![identity.key.public_key()],
             ..Trust::default()
         };
-        let verified = verify(&model, &own, &trust).unwrap();
+        let verified = verify(&Location::from(&model), &Location::from(&own), &trust).unwrap();
         // The reference implementation gives the same digest over all files.
         let reference = verify_kept("prime256v1.sig", &["prime256v1.pub"]).unwrap();
         assert_eq!(
@@ -436,10 +480,22 @@ fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
     std::fs::remove_file(model.join(SIGNATURE_NAME)).unwrap();
     std::fs::write(
         &own,
-        sign(&model, &own, &SigningIdentity { key, certificates }).unwrap(),
+        sign(
+            &Location::from(&model),
+            &Location::from(&own),
+            &SigningIdentity { key, certificates },
+        )
+        .unwrap(),
     )
     .unwrap();
-    assert!(verify(&model, &own, &trust(&["root.pem"])).is_ok());
+    assert!(
+        verify(
+            &Location::from(&model),
+            &Location::from(&own),
+            &trust(&["root.pem"])
+        )
+        .is_ok()
+    );
     // A model that is a file.
     let file = model.join("model.json");
     let key = PrivateKey::from_pem(&read("prime256v1.key")).unwrap();
@@ -447,12 +503,26 @@ fn what_we_sign_is_verified_and_the_same_bytes_each_time() {
         key,
         certificates: Vec::new(),
     };
-    std::fs::write(&own, sign(&file, &own, &identity).unwrap()).unwrap();
-    let verified = verify(&file, &own, &trust(&["prime256v1.pub"])).unwrap();
+    std::fs::write(
+        &own,
+        sign(&Location::from(&file), &Location::from(&own), &identity).unwrap(),
+    )
+    .unwrap();
+    let verified = verify(
+        &Location::from(&file),
+        &Location::from(&own),
+        &trust(&["prime256v1.pub"]),
+    )
+    .unwrap();
     assert_eq!(verified.files.keys().collect::<Vec<_>>(), [Path::new("")]);
     let key = PrivateKey::from_pem(&read("secp384r1.key")).unwrap();
     let certificates = Authority::from_pem(&read("leaf.pem")).unwrap();
-    let error = sign(&model, &own, &SigningIdentity { key, certificates }).unwrap_err();
+    let error = sign(
+        &Location::from(&model),
+        &Location::from(&own),
+        &SigningIdentity { key, certificates },
+    )
+    .unwrap_err();
     assert_eq!(
         error.message(),
         "the first certificate is not the private key's"

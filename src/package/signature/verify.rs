@@ -3,7 +3,6 @@
 //! Owns the comparison of a directory with what is signed. It must not parse a file of the model.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -12,7 +11,7 @@ use super::statement::{ITSELF, Listed, Piece};
 use super::trust::Trust;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::storage::{SharedFile, files_below, find_below, metadata, open_below, read};
+use crate::storage::{Location, SharedFile, files_below, find_below, metadata, open_below, read};
 
 /// A model whose signature was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +22,7 @@ pub struct Verified {
     pub digest: String,
     /// The SHA-256 of each file that is vouched for, by its path below the model's directory; of a
     /// model that is a file, the path is empty.
-    pub files: BTreeMap<PathBuf, [u8; 32]>,
+    pub files: BTreeMap<Location, [u8; 32]>,
 }
 
 /// Verifies a model against a signature file.
@@ -32,7 +31,7 @@ pub struct Verified {
 /// [`crate::error::Kind::Trust`] if the signature is not a trusted one, if a file is missing, is
 /// not listed, is a link, or has another digest, and if something of it was revoked; fails if a
 /// file cannot be read.
-pub fn verify(model: &Path, signature: &Path, trust: &Trust) -> Result<Verified> {
+pub fn verify(model: &Location, signature: &Location, trust: &Trust) -> Result<Verified> {
     let bytes = read(signature, BYTES_LIMIT)?;
     let at_signature = |error: Error| error.at_path(signature);
     let parsed = Signature::parse(&bytes).map_err(at_signature)?;
@@ -45,17 +44,17 @@ pub fn verify(model: &Path, signature: &Path, trust: &Trust) -> Result<Verified>
         ))));
     }
     let own = if metadata(model)?.is_directory {
-        signature.strip_prefix(model).ok()
+        signature.strip_prefix(model)
     } else {
         None
     };
-    let found = files(model, &listed, own)?;
+    let found = files(model, &listed, own.as_ref())?;
     let mut files = BTreeMap::new();
     for (name, pieces) in &listed.files {
         let path = if name == ITSELF {
-            PathBuf::new()
+            Location::default()
         } else {
-            PathBuf::from(name)
+            Location::from(name)
         };
         if !found.contains(&path) {
             return Err(Error::trust("a file that is signed is missing").at_path(model.join(path)));
@@ -75,9 +74,9 @@ pub fn verify(model: &Path, signature: &Path, trust: &Trust) -> Result<Verified>
 }
 
 /// The paths of all files of the model, each of which must be listed, ignored, or the signature.
-fn files(model: &Path, listed: &Listed, signature: Option<&Path>) -> Result<Vec<PathBuf>> {
+fn files(model: &Location, listed: &Listed, signature: Option<&Location>) -> Result<Vec<Location>> {
     if !metadata(model)?.is_directory {
-        return Ok(vec![PathBuf::new()]);
+        return Ok(vec![Location::default()]);
     }
     let mut files = Vec::new();
     for path in files_below(model, "")? {
@@ -106,7 +105,7 @@ fn files(model: &Path, listed: &Listed, signature: Option<&Path>) -> Result<Vec<
 ///
 /// # Errors
 /// A trust error for a link or a device; fails if it cannot be looked at.
-pub fn refuse_link(model: &Path, path: &Path) -> Result<()> {
+pub fn refuse_link(model: &Location, path: &Location) -> Result<()> {
     if find_below(model, path)?.is_some_and(|found| found.is_file) {
         return Ok(());
     }
@@ -118,8 +117,8 @@ pub fn refuse_link(model: &Path, path: &Path) -> Result<()> {
 }
 
 /// Opens a file of the model without following links; the model itself for an empty path.
-pub(super) fn open(model: &Path, path: &Path) -> Result<SharedFile> {
-    if path.as_os_str().is_empty() {
+pub(super) fn open(model: &Location, path: &Location) -> Result<SharedFile> {
+    if path.is_empty() {
         return SharedFile::open(model);
     }
     open_below(model, path)?

@@ -3,8 +3,6 @@
 //! Owns their files, and the comparison with the original library's answers. It must not know the
 //! rest of the package.
 
-use std::path::{Path, PathBuf};
-
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::Schema;
 
@@ -21,7 +19,7 @@ use crate::plan::agreement::difference;
 use crate::plan::replay::ORIGINAL_PREFIX;
 use crate::request::pack::Pack;
 use crate::request::work::Work;
-use crate::storage::{PendingFile, remove_below};
+use crate::storage::{Location, PendingFile, remove_below};
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
@@ -50,7 +48,7 @@ pub struct Golden {
 }
 
 /// A table by its paths.
-pub(super) fn dataset(paths: &[PathBuf]) -> Result<Dataset> {
+pub(super) fn dataset(paths: &[Location]) -> Result<Dataset> {
     Dataset::open(&locate(paths, false)?.files, &[], &ReadOptions::default())
 }
 
@@ -62,7 +60,7 @@ pub(super) fn dataset(paths: &[PathBuf]) -> Result<Dataset> {
 pub(super) fn golden(
     work: &Work,
     request: &Pack,
-    directory: &Path,
+    directory: &Location,
     interrupt: &Interrupt,
 ) -> Result<Golden> {
     let original = request.original.as_deref().map(original);
@@ -119,7 +117,7 @@ pub(super) fn golden(
     let rows_name = ROWS[usize::from(plan.job.dataset.is_text())];
     // Those of an earlier package.
     ROWS.iter()
-        .try_for_each(|name| remove_below(directory, name))?;
+        .try_for_each(|name| remove_below(directory, *name))?;
     for (name, batch) in [(rows_name, &rows), (EXPECTED, &answers)] {
         let mut file = PendingFile::create(&directory.join(name), true)?;
         write_table(&mut file, batch)?;

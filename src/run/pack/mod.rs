@@ -9,7 +9,6 @@ mod golden;
 mod sample;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use toml::Table;
 
@@ -36,8 +35,8 @@ use crate::request::pack::Pack;
 use crate::request::signature::Sign;
 use crate::request::work::{Quality, Work};
 use crate::storage::{
-    PendingFile, SharedFile, StagedDirectory, TEMPORARY_PREFIX, canonical, create_unsynced_below,
-    directory_of, files_below, find, metadata, read, read_unchanged,
+    Location, PendingFile, SharedFile, StagedDirectory, TEMPORARY_PREFIX, canonical,
+    create_unsynced_below, files_below, find, metadata, read, read_unchanged,
 };
 
 /// The name of the baseline profile in a package.
@@ -80,8 +79,8 @@ pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
     let packed = in_directory(request, &opened, staged.path(), interrupt).map_err(|error| {
         // Users know the directory by its final name.
         error.map_path(|path| {
-            let below = path.strip_prefix(staged.path()).ok()?;
-            Some(request.output.join(below))
+            let below = Location::from(path).strip_prefix(staged.path())?;
+            Some(request.output.join(below).as_os_str().to_owned())
         })
     })?;
     staged.publish(request.overwrite)?;
@@ -92,7 +91,7 @@ pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
 fn in_directory(
     request: &Pack,
     opened: &OpenedModel,
-    directory: &Path,
+    directory: &Location,
     interrupt: &Interrupt,
 ) -> Result<Packed> {
     let mut packing = Packing {
@@ -131,7 +130,7 @@ fn refuse_other(request: &Pack) -> Result<()> {
         return Err(Error::usage("`--original` needs `--golden`"));
     }
     if metadata(&request.model)?.is_directory {
-        let parent = canonical(directory_of(output))?;
+        let parent = canonical(output.directory())?;
         if parent.starts_with(canonical(&request.model)?) {
             return Err(
                 Error::usage("the package would be inside the model's own directory")
@@ -153,7 +152,7 @@ fn refuse_other(request: &Pack) -> Result<()> {
 struct Packing<'a> {
     request: &'a Pack,
     /// The temporary directory.
-    directory: &'a Path,
+    directory: &'a Location,
     manifest: WrittenManifest,
 }
 
@@ -174,27 +173,27 @@ impl Packing<'_> {
             return Ok(());
         }
         // A pipeline of scikit-learn may read texts too, and is one file.
-        let is_described = |name: &Path| {
+        let is_described = |name: &Location| {
             ["config.json", "modules.json"]
                 .iter()
                 .any(|known| name.ends_with(known))
         };
         let is_text = reads_texts(&opened.loaded.contract)
             && opened.files.iter().any(|(_, name)| is_described(name));
-        let directory = Path::new(if is_text { "model" } else { "" });
+        let directory = Location::from(if is_text { "model" } else { "" });
         for (path, name) in &opened.files {
             self.copy_model_file(path, &directory.join(name))?;
         }
         self.manifest.set("name", &opened.name);
         let own = match opened.files.first() {
             Some((_, name)) if !is_text => name,
-            _ => directory,
+            _ => &directory,
         };
         self.manifest.set_artefact(own, None);
         Ok(())
     }
 
-    fn copy_model_file(&self, path: &Path, name: &Path) -> Result<()> {
+    fn copy_model_file(&self, path: &Location, name: &Location) -> Result<()> {
         if is_made(name) {
             return Err(Error::usage(format!(
                 "the model has a file that would be replaced by the package's `{}`",
@@ -206,7 +205,7 @@ impl Packing<'_> {
         self.copy_file(path, name)
     }
 
-    fn copy_file(&self, path: &Path, name: &Path) -> Result<()> {
+    fn copy_file(&self, path: &Location, name: &Location) -> Result<()> {
         let mut source = SharedFile::open(path)?.reader();
         create_unsynced_below(self.directory, name, &mut source)?;
         Ok(())
@@ -330,7 +329,7 @@ impl Packing<'_> {
     }
 
     /// The work of scoring `inputs` with the package.
-    fn work(&self, inputs: &[PathBuf]) -> Work {
+    fn work(&self, inputs: &[Location]) -> Work {
         Work {
             model: self.directory.to_owned(),
             inputs: inputs.to_vec(),
@@ -439,8 +438,8 @@ impl Packing<'_> {
             signature: None,
             overwrite: true,
         };
-        let name = self.request.output.components().next_back();
-        let name = name.map(|name| name.as_os_str().to_string_lossy().into_owned());
+        let name = self.request.output.names().last();
+        let name = name.map(|name| name.to_string_lossy().into_owned());
         sign_model_as(&sign, name.as_deref()).map(|_| ())
     }
 
@@ -462,20 +461,20 @@ impl Packing<'_> {
 }
 
 /// Whether a file of a package is taken over when it is packed again. Signatures are made anew.
-fn is_kept(name: &Path) -> bool {
-    let first = name.components().next();
-    let first = first.map(|first| first.as_os_str().to_string_lossy().into_owned());
+fn is_kept(name: &Location) -> bool {
+    let first = name.names().next();
+    let first = first.map(|first| first.to_string_lossy().into_owned());
     let own = name.file_name().unwrap_or_default().to_string_lossy();
     let is_git = first.is_some_and(|first| first.starts_with(".git"));
-    let is_rewritten = [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME].map(Path::new);
-    !is_git && !own.starts_with(TEMPORARY_PREFIX) && !is_rewritten.contains(&name)
+    let is_rewritten = [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME];
+    !is_git && !own.starts_with(TEMPORARY_PREFIX) && !is_rewritten.iter().any(|own| *name == *own)
 }
 
 /// Whether packing makes a file of this name.
-fn is_made(name: &Path) -> bool {
+fn is_made(name: &Location) -> bool {
     let made = [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME, BASELINE];
-    let made = made.into_iter().chain(golden::NAMES);
-    made.map(Path::new).any(|own| own == name)
+    let mut made = made.into_iter().chain(golden::NAMES);
+    made.any(|own| *name == *own)
 }
 
 /// A command for the user to type next.

@@ -8,11 +8,12 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A path as one text; bytes that are not UTF-8 are written `\xe9`, so that two paths stay two.
 #[must_use]
-pub fn text(path: &Path) -> String {
+pub(super) fn text(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
     path.to_str()
         .map_or_else(|| bytes.escape_ascii().to_string(), str::to_owned)
@@ -66,16 +67,11 @@ fn unescaped(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn read<E: serde::de::Error>(form: Form) -> Result<PathBuf, E> {
-    form.path()
-        .ok_or_else(|| E::custom("a path whose bytes are not written as `\\xe9`"))
-}
-
 /// Writes a path.
 ///
 /// # Errors
 /// Those of the serializer.
-pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
     Form::of(path).serialize(serializer)
 }
 
@@ -83,62 +79,10 @@ pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::
 ///
 /// # Errors
 /// Those of the deserializer; fails for bytes that cannot be read.
-pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
-    Form::deserialize(deserializer).and_then(read)
-}
-
-/// A path that may be missing.
-pub mod option {
-    use super::{Deserialize, Deserializer, Form, PathBuf, Serialize, Serializer, read};
-
-    /// Writes a path or nothing.
-    ///
-    /// # Errors
-    /// Those of the serializer.
-    pub fn serialize<S: Serializer>(
-        path: &Option<PathBuf>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        path.as_deref().map(Form::of).serialize(serializer)
-    }
-
-    /// Reads a path or nothing.
-    ///
-    /// # Errors
-    /// As for one path.
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Option<PathBuf>, D::Error> {
-        Option::<Form>::deserialize(deserializer)?
-            .map(read)
-            .transpose()
-    }
-}
-
-/// Several paths.
-pub mod list {
-    use super::{Deserialize, Deserializer, Form, PathBuf, Serializer, read};
-
-    /// Writes paths.
-    ///
-    /// # Errors
-    /// Those of the serializer.
-    pub fn serialize<S: Serializer>(paths: &[PathBuf], serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(paths.iter().map(|path| Form::of(path)))
-    }
-
-    /// Reads paths.
-    ///
-    /// # Errors
-    /// As for one path.
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<PathBuf>, D::Error> {
-        Vec::<Form>::deserialize(deserializer)?
-            .into_iter()
-            .map(read)
-            .collect()
-    }
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    let form = Form::deserialize(deserializer)?;
+    form.path()
+        .ok_or_else(|| D::Error::custom("a path whose bytes are not written as `\\xe9`"))
 }
 
 #[cfg(test)]
@@ -146,15 +90,13 @@ mod tests {
     use std::os::unix::ffi::OsStrExt;
 
     use super::*;
+    use crate::storage::Location;
 
     #[derive(Debug, PartialEq, Deserialize, Serialize)]
     struct Paths {
-        #[serde(with = "crate::path_text")]
-        one: PathBuf,
-        #[serde(with = "crate::path_text::option", default)]
-        maybe: Option<PathBuf>,
-        #[serde(with = "crate::path_text::list")]
-        many: Vec<PathBuf>,
+        one: Location,
+        maybe: Option<Location>,
+        many: Vec<Location>,
     }
 
     #[test]
@@ -169,9 +111,9 @@ mod tests {
             "Größe".as_bytes(),
         ] {
             let paths = Paths {
-                one: path(odd),
-                maybe: Some(path(odd)),
-                many: vec![path(odd), path(b"x")],
+                one: path(odd).into(),
+                maybe: Some(path(odd).into()),
+                many: vec![path(odd).into(), path(b"x").into()],
             };
             let json = serde_json::to_string(&paths).unwrap();
             assert_eq!(
