@@ -300,10 +300,16 @@ pub(super) fn process(object: &Object, count: usize) -> Result<Fitted> {
 
 /// PLS regressions: centred columns, which were scaled too up to 1.4, times coefficients.
 pub(super) fn partial_squares(object: &Object, count: usize) -> Result<Fitted> {
-    let (centre, matrix) = (object.reals("_x_mean")?, object.matrix("coef_")?);
+    // 1.1 and 1.2 keep them under a name of their own.
+    let name = if object.has("coef_") {
+        "coef_"
+    } else {
+        "_coef_"
+    };
+    let (centre, matrix) = (object.reals("_x_mean")?, object.matrix(name)?);
     same_count(object, centre.len(), count)?;
-    // Up to 1.2 the outputs are the columns.
-    let is_new = object.is_since(1, 3);
+    // Up to 1.0 the outputs are the columns.
+    let is_new = object.is_since(1, 3) || name == "_coef_";
     let (outputs, fitted) = if is_new {
         (matrix.rows, matrix.columns)
     } else {
