@@ -19,7 +19,6 @@ use super::rows_args::{DialectArgs, RowsArgs};
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
 use super::signature_args::{SignArgs, TrustArgs, VerifyArgs};
 use super::text_args::TextArgs;
-use crate::storage::Location;
 
 /// Score tables with trained models, offline
 ///
@@ -402,9 +401,4 @@ pub struct RetryArgs {
     /// Resources
     #[command(flatten)]
     pub resources: ResourceArgs,
-}
-
-/// Paths as clap parses them, as what a request holds.
-pub(super) fn locations(paths: Vec<PathBuf>) -> Vec<Location> {
-    paths.into_iter().map(Location::from).collect()
 }

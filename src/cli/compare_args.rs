@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::locations;
 use super::evaluate_args::TaskArg;
+use super::paths::locations;
 use super::rows_args::DialectArgs;
 use crate::monitor::compare::Question;
 use crate::request::compare::Compare;

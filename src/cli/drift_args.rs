@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::locations;
+use super::paths::locations;
 use super::rows_args::DialectArgs;
 use crate::request::comparison::{Comparison, Profiling};
 use crate::storage::Location;

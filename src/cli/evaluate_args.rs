@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::args::locations;
+use super::paths::locations;
 use super::rows_args::DialectArgs;
 use crate::monitor::evaluate::{Question, Task};
 use crate::request::evaluation::Evaluation;

@@ -34,6 +34,7 @@ pub mod output_args;
 mod pack;
 pub mod pack_args;
 mod page;
+mod paths;
 mod progress;
 mod quality_args;
 pub mod record_args;

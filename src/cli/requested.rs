@@ -4,8 +4,9 @@
 
 use super::args::{
     BindingArgs, GuardArgs, ObserverArgs, OutcomeArgs, OutputArgs, ResourceArgs, ScoreArgs,
-    WorkArgs, locations,
+    WorkArgs,
 };
+use super::paths::locations;
 use super::quality_args::QualityArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::text_args::TextArgs;

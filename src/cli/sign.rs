@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::args::locations;
 use super::console::Console;
 use super::page::Page;
+use super::paths::locations;
 use super::signature_args::SignArgs;
 use crate::error::Result;
 use crate::plan::signed::sign_model;

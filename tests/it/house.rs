@@ -131,6 +131,7 @@ const RESERVED: [(&str, &str, &[&str]); 9] = [
             "cli/mod.rs",
             "cli/output_args.rs",
             "cli/pack_args.rs",
+            "cli/paths.rs",
             "cli/quality_args.rs",
             "cli/record_args.rs",
             "cli/registry_args.rs",
