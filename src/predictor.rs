@@ -277,7 +277,7 @@ impl Bound {
         let (row_count, block_rows) = (rows.num_rows(), self.scoring.block_rows());
         let blocks = (0..row_count).step_by(block_rows).map(|start| {
             let end = (start + block_rows).min(row_count);
-            scorer.score(rows, start..end, origin)
+            scorer.score(rows, start..end, origin, None)
         });
         let blocks = blocks.collect::<Result<_>>()?;
         self.scoring.gather(blocks)

@@ -9,6 +9,8 @@ pub use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::corrected_args::CorrectedArgs;
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::evaluate_args::EvaluateArgs;
+use super::merge_args::MergeArgs;
+pub use super::monitoring_args::MonitoringArgs;
 pub use super::output_args::{GuardArgs, ObserverArgs, OutputArgs};
 use super::pack_args::PackArgs;
 use super::quality_args::QualityArgs;
@@ -56,6 +58,8 @@ pub enum Verb {
     Profile(ProfileArgs),
     /// Compare two tables or profiles, column by column
     Drift(DriftArgs),
+    /// Join profiles of parts of the data
+    Merge(MergeArgs),
     /// Compare predictions with labels: metrics with 95 % intervals
     Evaluate(Box<EvaluateArgs>),
     /// Compare predictions of two models or runs: agreement, flips, paired tests
@@ -115,6 +119,9 @@ pub struct ScoreArgs {
     /// What is too bad to go on
     #[command(flatten)]
     pub guards: GuardArgs,
+    /// Whether inputs and scores look as they should
+    #[command(flatten)]
+    pub monitoring: MonitoringArgs,
     /// Notifications: metrics, lineage and logs
     #[command(flatten)]
     pub observers: ObserverArgs,
@@ -141,6 +148,9 @@ pub struct CheckArgs {
     /// Limits that would stop the run
     #[command(flatten)]
     pub guards: GuardArgs,
+    /// What would be watched
+    #[command(flatten)]
+    pub monitoring: MonitoringArgs,
     /// Who would hear of the run; `check` writes none of these files
     #[command(flatten)]
     pub observers: ObserverArgs,

@@ -20,6 +20,7 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
         scan,
         output,
         guards,
+        monitoring,
         observers,
     } = args;
     let output = output.map(Output::from);
@@ -29,6 +30,7 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
         work: work.into(),
         output: output.unwrap_or_default(),
         limits: guards.into(),
+        monitoring: monitoring.into(),
         telemetry: observers.into(),
     };
     named_model::locate(&mut request.work, None, &local(), &trust::configured()?)?;

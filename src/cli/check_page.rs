@@ -6,9 +6,11 @@ use serde_json::{Map, Value as Json, json};
 use super::page::Page;
 use super::run_events::{BINDING, bound_object};
 use crate::count::counted;
+use crate::monitor::judgement::Severity;
 use crate::monitor::quality::{self, Verdict};
 use crate::plan::replay::Replay;
 use crate::process;
+use crate::report::monitoring::Offer;
 use crate::report::text::ignored_text;
 use crate::run::check::Found;
 
@@ -92,6 +94,32 @@ pub(super) fn page(found: &Found) -> Page {
     ignored_text(&ignored.collect::<Vec<_>>())
         .iter()
         .for_each(|text| page.line(format!("  ignored {text}")));
+    let monitor = &plan.monitor;
+    if let Some(baseline) = &monitor.baseline {
+        page.line(format!("  baseline {}", baseline.path.display()));
+    }
+    if !monitor.gates.is_empty() {
+        page.line("gates, judged after the last row and before publication");
+    }
+    for planned in &monitor.gates {
+        let warns = match planned.severity {
+            Severity::Fail => "",
+            Severity::Warn => " (warns)",
+        };
+        page.line(format!("  {}{warns}", planned.gate));
+    }
+    if !monitor.other_gates.is_empty() {
+        page.line("gates of the package that a run cannot judge");
+    }
+    for gate in &monitor.other_gates {
+        page.line(format!("  {gate}"));
+    }
+    if !monitor.gates.is_empty() || monitor.baseline.is_some() {
+        page.line("facts that gates can read");
+        fact_lines(&monitor.offers)
+            .iter()
+            .for_each(|text| page.line(text));
+    }
     page.line(BINDING);
     job.arms
         .inputs()
@@ -131,6 +159,32 @@ fn rule_lines(found: &Found, page: &mut Page) {
     }
 }
 
+/// Metrics by section, with the number of their subjects.
+fn fact_lines(offers: &[Offer]) -> Vec<String> {
+    let mut sections: Vec<(&str, Vec<String>)> = Vec::new();
+    for offer in offers {
+        let has_name = offer.subjects().next().is_some();
+        let metric = offer.metric.strip_suffix('_').map_or_else(
+            || offer.metric.clone(),
+            |beginning| format!("{beginning}_…"),
+        );
+        let text = if has_name {
+            format!("{metric}(…)")
+        } else {
+            metric
+        };
+        match sections.iter_mut().find(|one| one.0 == offer.section) {
+            Some((_, texts)) if texts.contains(&text) => {}
+            Some((_, texts)) => texts.push(text),
+            None => sections.push((offer.section, vec![text])),
+        }
+    }
+    let lines = sections.into_iter();
+    lines
+        .map(|(section, texts)| format!("  {section:12} {}", texts.join(" ")))
+        .collect()
+}
+
 /// The object on standard output.
 pub(super) fn object(found: &Found) -> Json {
     let Found {
@@ -164,6 +218,13 @@ pub(super) fn object(found: &Found) -> Json {
                 "examples": finding.examples,
             }))).collect::<Map<_, _>>()
         }),
+        "baseline": plan.monitor.baseline.as_ref().map(|one| one.path.text()),
+        "gates": plan.monitor.gates.iter().map(|planned| json!({
+            "expression": planned.gate.to_string(),
+            "metric": planned.gate.metric(),
+            "subject": planned.gate.subject(),
+            "level": planned.severity.name(),
+        })).collect::<Vec<_>>(),
         "threads": job.threads,
         "estimated_memory_bytes": estimated_bytes,
         "warnings": plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),

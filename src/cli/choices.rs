@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
+use crate::request::comparison::Compat;
+use crate::request::monitoring::OnGate;
 use crate::request::output::OnBudget;
 use crate::request::rows::OnBadFile;
 use crate::request::text::{AggregationName, PrecisionName, TaskName};
@@ -43,6 +45,14 @@ impl ValueEnum for OutputFormat {
 words!(OnBudget {
     Withhold "withhold" "Publish nothing but the rejected rows",
     Publish "publish" "Publish the scored rows as well",
+});
+words!(Compat {
+    Evidently "evidently" "Numbers and verdicts of Evidently 0.7",
+    NannyMl "nannyml" "Numbers of NannyML 0.13",
+});
+words!(OnGate {
+    Withhold "withhold" "Keep the output back",
+    Publish "publish" "Publish the output all the same",
 });
 words!(OnBadFile {
     Fail "fail" "Stop the run",

@@ -5,21 +5,28 @@ use serde_json::{Map, json};
 use super::console::Console;
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::page::Page;
-use super::signal;
+use super::user::local;
+use super::{gated, signal, trust};
 use crate::count::counted;
 use crate::error::{Error, Result};
+use crate::monitor::compat_table::{Tool, compare};
 use crate::monitor::drift::Limits;
-use crate::monitor::profile_table::{profile_of, table};
+use crate::monitor::profile_table::profile_of;
+use crate::output::profile as profile_file;
 use crate::output::report as report_file;
-use crate::output::table_writer::write_table;
+use crate::plan::options::share_of_one;
 use crate::plan::reading::dialect_options;
 use crate::process;
-use crate::report::Fact;
 use crate::report::drift::Comparison;
 use crate::report::renderer::{Detail, Report};
-use crate::request::comparison::{Comparison as Request, Profiling};
+use crate::report::{Fact, compat};
+use crate::request::comparison::{Comparison as Request, Compat, Profiling};
+use crate::request::rows::Rows;
+use crate::request::work::{Binding, Work};
+use crate::run::named_model;
+use crate::run::profile::profile_as_read;
 pub(super) use crate::run::report_path::refuse_taken;
-use crate::storage::PendingFile;
+use crate::storage::Location;
 use crate::table::output_format::OutputFormat;
 
 pub(super) fn profile(args: ProfileArgs, console: &Console) -> Result<()> {
@@ -31,11 +38,17 @@ pub(super) fn profile(args: ProfileArgs, console: &Console) -> Result<()> {
     }
     refuse_taken(path, request.overwrite, &request.inputs)?;
     let interrupt = signal::watch(console)?;
-    let options = dialect_options(&request.text, &[])?;
-    let profile = profile_of(&request.inputs, &options, &interrupt)?;
-    let mut file = PendingFile::create(path, request.overwrite)?;
-    write_table(&mut file, &table(&profile)?)?;
-    file.publish(request.overwrite)?;
+    let profile = if let Some(model) = &request.model {
+        profile_as_read(&work(&request, model)?, &interrupt)?
+    } else {
+        if request.binding != Binding::default() {
+            let error = Error::usage("how columns meet a model, and no model is named");
+            return Err(error.hint("add `--model PATH`"));
+        }
+        let options = dialect_options(&request.text, &[])?;
+        profile_of(&request.inputs, &options, &interrupt)?
+    };
+    profile_file::create(path, request.overwrite, &profile)?;
     let rows = profile.columns.first().map_or(0, |column| column.rows);
     let columns = profile.columns.len();
     if console.is_json() {
@@ -51,9 +64,27 @@ pub(super) fn profile(args: ProfileArgs, console: &Console) -> Result<()> {
     )))
 }
 
+/// The work of a run that scores what is profiled.
+fn work(request: &Profiling, model: &Location) -> Result<Work> {
+    let mut work = Work {
+        model: model.to_owned(),
+        inputs: request.inputs.clone(),
+        binding: request.binding.clone(),
+        rows: Rows {
+            text: request.text.clone(),
+            ..Rows::default()
+        },
+        ..Work::default()
+    };
+    work.outcome.passthrough = Some(vec!["none".into()]);
+    named_model::locate(&mut work, None, &local(), &trust::configured()?)?;
+    Ok(work)
+}
+
 pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
     let request = Request::from(args);
     let limits = limits(&request)?;
+    let gates = gated::parsed(&request.gate)?;
     let paths = [&request.baseline, &request.current].map(Clone::clone);
     if let Some(path) = &request.output {
         OutputFormat::of_name(path)?;
@@ -62,19 +93,33 @@ pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
     let interrupt = signal::watch(console)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();
-    let baseline = profile_of(&paths[..1], &options, &interrupt)?;
-    let current = profile_of(&paths[1..], &options, &interrupt)?;
-    let compared = Comparison::of(&baseline, &current, limits);
+    let (found, lines) = match request.compat {
+        Some(tool) => {
+            let tool = match tool {
+                Compat::Evidently => Tool::Evidently,
+                Compat::NannyMl => Tool::NannyMl,
+            };
+            let compared = compare(tool, &paths[0], &paths[1], &options, &interrupt)?;
+            (compat::facts(tool, &compared), compat::lines(&compared))
+        }
+        None => {
+            let baseline = profile_of(&paths[..1], &options, &interrupt)?;
+            let current = profile_of(&paths[1..], &options, &interrupt)?;
+            let compared = Comparison::of(&baseline, &current, limits);
+            (compared.facts(), compared.lines())
+        }
+    };
     let mut facts = vec![
         Fact::text("run", "", "status", "done"),
         Fact::text("run", "", "tool_version", env!("CARGO_PKG_VERSION")),
         Fact::text("run", "", "started_at", started_at),
     ];
-    facts.extend(compared.facts());
+    facts.extend(found);
+    let failure = gated::judge(&gates, &mut facts, request.strict_gates, console)?;
     if let Some(path) = &request.output {
         report_file::create(path, process::unique_text().trim(), &facts)?;
     }
-    if console.is_json() {
+    if console.is_json() && failure.is_none() {
         let head = Map::from_iter([("status".to_owned(), json!("done"))]);
         return console.report(&Report {
             head,
@@ -82,24 +127,23 @@ pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
             detail: Detail::All,
         });
     }
+    if console.is_json() {
+        // The error is the last line of standard output, and says which gates failed.
+        return failure.map_or(Ok(()), Err);
+    }
     let mut page = Page::default();
-    compared.lines().iter().for_each(|line| page.line(line));
+    lines.iter().for_each(|line| page.line(line));
     if let Some(path) = &request.output {
         page.line(format!("report {}", path.display()));
     }
-    console.show(&page)
+    console.show(&page)?;
+    failure.map_or(Ok(()), Err)
 }
 
 fn limits(request: &Request) -> Result<Limits> {
     let default = Limits::default();
-    let limit = |flag: &str, limit: Option<f64>, default: f64| match limit {
-        Some(limit) if !(0.0..=1.0).contains(&limit) => Err(Error::usage(format!(
-            "`{flag} {limit}`: the distance lies between 0 and 1"
-        ))),
-        limit => Ok(limit.unwrap_or(default)),
-    };
     Ok(Limits {
-        js: limit("--max-js", request.max_js, default.js)?,
-        ks: limit("--max-ks", request.max_ks, default.ks)?,
+        js: share_of_one("--max-js", request.max_js)?.unwrap_or(default.js),
+        ks: share_of_one("--max-ks", request.max_ks)?.unwrap_or(default.ks),
     })
 }

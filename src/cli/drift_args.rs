@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::args::BindingArgs;
 use super::paths::locations;
 use super::rows_args::DialectArgs;
-use crate::request::comparison::{Comparison, Profiling};
+use crate::request::comparison::{Comparison, Compat, Profiling};
 use crate::storage::Location;
 
 /// `tallow profile`
@@ -18,6 +19,14 @@ pub struct ProfileArgs {
     /// Tables: files, globs and directories
     #[arg(value_name = "DATA", required = true)]
     pub inputs: Vec<PathBuf>,
+    /// Profile the inputs as this model reads them, and its scores
+    ///
+    /// Such a profile is the `--baseline` of `tallow score`.
+    #[arg(short, long, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// How columns meet the model
+    #[command(flatten)]
+    pub binding: BindingArgs,
     /// Write the profile here, as Parquet
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
@@ -46,6 +55,17 @@ pub struct DriftArgs {
     /// Kolmogorov–Smirnov distance from which a column has drifted [default: 0.1]
     #[arg(long, value_name = "DISTANCE", allow_negative_numbers = true)]
     pub max_ks: Option<f64>,
+    /// Compute the numbers of another tool instead, from all values of both tables
+    ///
+    /// Both tables are held in memory, and neither may be a profile.
+    #[arg(long, value_enum, value_name = "TOOL")]
+    pub compat: Option<Compat>,
+    /// Fail (exit 5) unless this holds: `js(age) < 0.1`, `drifted_share <= 0.3`; may be repeated
+    #[arg(long, value_name = "EXPRESSION")]
+    pub gate: Vec<String>,
+    /// Also fail if a gate cannot be decided because its limit lies between two bounds
+    #[arg(long, requires = "gate")]
+    pub strict_gates: bool,
     /// Write the report here; `.csv` makes it CSV, everything else Parquet
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -61,12 +81,16 @@ impl From<ProfileArgs> for Profiling {
     fn from(args: ProfileArgs) -> Self {
         let ProfileArgs {
             inputs,
+            model,
+            binding,
             output,
             overwrite,
             text,
         } = args;
         Self {
             inputs: locations(inputs),
+            model: model.map(Location::from),
+            binding: binding.into(),
             output: output.into(),
             overwrite,
             text: text.into(),
@@ -81,6 +105,9 @@ impl From<DriftArgs> for Comparison {
             current,
             max_js,
             max_ks,
+            compat,
+            gate,
+            strict_gates,
             output,
             overwrite,
             text,
@@ -90,6 +117,9 @@ impl From<DriftArgs> for Comparison {
             current: current.into(),
             max_js,
             max_ks,
+            compat,
+            gate,
+            strict_gates,
             output: output.map(Location::from),
             overwrite,
             text: text.into(),

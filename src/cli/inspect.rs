@@ -1,5 +1,5 @@
 //! `tallow inspect`: what a path is: a model with its inputs, data with its columns, a report with
-//! what it says of its run.
+//! what it says of its run, a profile with its histograms.
 
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value as Json, json};

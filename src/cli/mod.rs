@@ -22,6 +22,7 @@ mod explain;
 mod failing_disk;
 #[cfg(test)]
 mod failing_input;
+mod gated;
 mod guide;
 mod history;
 mod inspect;
@@ -30,6 +31,9 @@ mod job;
 mod json_log;
 mod log;
 mod man;
+mod merge;
+pub mod merge_args;
+pub mod monitoring_args;
 pub mod output_args;
 mod pack;
 pub mod pack_args;
@@ -163,6 +167,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Inspect(args) => inspect::run(&args, console)?,
         Verb::Profile(args) => drift::profile(args, console)?,
         Verb::Drift(args) => drift::drift(args, console)?,
+        Verb::Merge(args) => merge::run(args, console)?,
         Verb::Evaluate(args) => evaluate::run(*args, console)?,
         Verb::Explain(args) => explain::run(args, console)?,
         Verb::Replay(args) => replay::run(args, console)?,

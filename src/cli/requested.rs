@@ -25,6 +25,7 @@ impl From<ScoreArgs> for Request {
             work,
             output,
             guards,
+            monitoring,
             observers,
         } = args;
         Self {
@@ -32,6 +33,7 @@ impl From<ScoreArgs> for Request {
             work: work.into(),
             output: output.into(),
             limits: guards.into(),
+            monitoring: monitoring.into(),
             telemetry: observers.into(),
         }
     }

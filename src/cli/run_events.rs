@@ -15,6 +15,7 @@ use crate::escape;
 use crate::plan::Plan;
 use crate::report::renderer::{Detail, Renderer, Report};
 use crate::report::text::Text;
+use crate::report::watch_lines::is_withheld_by_gates;
 use crate::run::events::{Account, Events, Progress};
 
 /// A console that listens to a run.
@@ -137,6 +138,10 @@ impl Events for ConsoleEvents<'_> {
     }
 
     fn delivered(&self, account: &Account<'_>) -> Result<()> {
+        if !account.is_published && is_withheld_by_gates(account.facts) {
+            self.console.lines(&summary(account, Detail::Summary));
+            return Ok(());
+        }
         if !account.is_published {
             return Ok(());
         }

@@ -40,6 +40,9 @@ const COMMON: [&str; 28] = [
 /// Those that `check` takes only because `score` does.
 const ONLY_SCORE: [&str; 2] = ["overwrite", "max_error_rate"];
 
+/// Those of `drift` that `score` and `check` take, too.
+const ONLY_DRIFT: [&str; 2] = ["max_js", "max_ks"];
+
 /// The command with short help for every verb.
 pub(super) fn shortened(command: Command) -> Command {
     let command = command.mut_args(|arg| {
@@ -48,8 +51,13 @@ pub(super) fn shortened(command: Command) -> Command {
     });
     command.mut_subcommands(|verb| {
         let is_check = verb.get_name() == "check";
-        let is_hidden =
-            |arg: &Arg| is_rare(arg) || is_check && ONLY_SCORE.contains(&arg.get_id().as_str());
+        let is_drift = verb.get_name() == "drift";
+        let is_hidden = |arg: &Arg| {
+            let id = arg.get_id().as_str();
+            is_rare(arg)
+                || is_check && ONLY_SCORE.contains(&id)
+                || !is_drift && ONLY_DRIFT.contains(&id)
+        };
         let help = format!(
             "`tallow {} --help` shows every flag; `tallow guide` is the manual.",
             verb.get_name()

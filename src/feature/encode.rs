@@ -66,6 +66,15 @@ impl Encoder {
         self.inputs.iter().map(|(bound, ..)| bound)
     }
 
+    /// The inputs, each with what means a missing value in its column.
+    pub fn inputs_with_sentinels(
+        &self,
+    ) -> impl ExactSizeIterator<Item = (&BoundInput, &Sentinels)> {
+        self.inputs
+            .iter()
+            .map(|(bound, _, sentinels)| (bound, sentinels))
+    }
+
     /// Fills `block` with the columns (one array per input, all of `row_count` rows), counts what
     /// was done to each column and says which rows must be dropped.
     ///

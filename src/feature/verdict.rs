@@ -33,6 +33,18 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::Null,
+        Self::Unseen,
+        Self::NotANumber,
+        Self::Length,
+        Self::Range,
+        Self::Fraction,
+        Self::Infinite,
+        Self::Text,
+    ];
+
     /// The code that reports carry.
     #[must_use]
     pub const fn code(self) -> &'static str {

@@ -95,29 +95,36 @@ impl Drift {
     /// Between two columns of numbers.
     #[must_use]
     pub fn of_numbers(baseline: &Distribution, current: &Distribution) -> Self {
-        let shared = baseline.side_by_side(current);
         let rows = [baseline.finite_count(), current.finite_count()];
+        let shared = baseline.side_by_side(current);
+        Self::of_shared(&shared, rows, baseline.standard_deviation())
+    }
+
+    /// Between the numbers of two columns in shared ranges, of which either holds `rows`;
+    /// `deviation` is the baseline's.
+    #[must_use]
+    pub fn of_shared(shared: &[SharedRange], rows: [u64; 2], deviation: Option<f64>) -> Self {
         if rows.contains(&0) {
             return Self {
                 rows,
                 ..Self::default()
             };
         }
-        let ks = kolmogorov_smirnov(&shared, rows);
+        let ks = kolmogorov_smirnov(shared, rows);
         let in_deviations = |Bracket { low, high }: Bracket| {
-            let deviation = baseline.standard_deviation().filter(|one| *one > 0.0)?;
+            let deviation = deviation.filter(|one| *one > 0.0)?;
             Some(Bracket {
                 low: low / deviation,
                 high: high / deviation,
             })
         };
-        let [left, right] = in_bins(&shared, rows[0], JENSEN_SHANNON_BINS, true);
-        let [few_left, few_right] = in_bins(&shared, rows[0], PSI_BINS, false);
+        let [left, right] = in_bins(shared, rows[0], JENSEN_SHANNON_BINS, true);
+        let [few_left, few_right] = in_bins(shared, rows[0], PSI_BINS, false);
         Self {
             js: jensen_shannon(&left, &right),
             psi: psi(&few_left, &few_right),
             ks: Some(ks),
-            wasserstein: in_deviations(wasserstein(&shared, rows)),
+            wasserstein: in_deviations(wasserstein(shared, rows)),
             p: Some(rows)
                 .filter(|rows| rows.iter().max() < Some(&MAX_ROWS_OF_TESTS))
                 .map(|[n, m]| two_sample(ks.low, n, m)),
@@ -184,6 +191,12 @@ impl Drift {
 /// small among those of all columns (Y. Benjamini and Y. Hochberg, 1995).
 #[must_use]
 pub fn verdicts(columns: &[Drift], limits: Limits) -> Vec<Verdict> {
+    verdicts_within(columns, &vec![limits; columns.len()])
+}
+
+/// The same with limits for each column.
+#[must_use]
+pub fn verdicts_within(columns: &[Drift], limits: &[Limits]) -> Vec<Verdict> {
     let mut tested: Vec<f64> = columns.iter().filter_map(|column| column.p).collect();
     tested.sort_unstable_by(f64::total_cmp);
     let count = tested.len() as f64;
@@ -196,9 +209,10 @@ pub fn verdicts(columns: &[Drift], limits: Limits) -> Vec<Verdict> {
         .map(|(_, p)| *p);
     columns
         .iter()
-        .map(|column| match column.p {
+        .zip(limits)
+        .map(|(column, limits)| match column.p {
             Some(p) if largest.is_none_or(|largest| p > largest) => Verdict::Ok,
-            _ => column.verdict(limits),
+            _ => column.verdict(*limits),
         })
         .collect()
 }
@@ -206,12 +220,22 @@ pub fn verdicts(columns: &[Drift], limits: Limits) -> Vec<Verdict> {
 /// The share of columns that have drifted, of those that can be compared.
 #[must_use]
 pub fn drifted_share(columns: &[Drift], verdicts: &[Verdict]) -> Option<f64> {
+    share_of(columns, verdicts, &[Verdict::Drift])
+}
+
+/// The same with undecided columns counted as drifted.
+#[must_use]
+pub fn drifted_share_high(columns: &[Drift], verdicts: &[Verdict]) -> Option<f64> {
+    share_of(columns, verdicts, &[Verdict::Drift, Verdict::Undecided])
+}
+
+fn share_of(columns: &[Drift], verdicts: &[Verdict], counted: &[Verdict]) -> Option<f64> {
     let known = columns.iter().filter(|column| column.js.is_some()).count();
-    let drifted = verdicts
+    let found = verdicts
         .iter()
-        .filter(|verdict| **verdict == Verdict::Drift)
+        .filter(|verdict| counted.contains(verdict))
         .count();
-    (known > 0).then(|| drifted as f64 / known as f64)
+    (known > 0).then(|| found as f64 / known as f64)
 }
 
 /// Counts of both sides in bins of about equal mass of the baseline; with `has_ends`, values

@@ -105,6 +105,64 @@ impl Gate {
         })
     }
 
+    /// What is compared.
+    #[must_use]
+    pub fn metric(&self) -> &str {
+        &self.metric
+    }
+
+    /// Whose value is compared: empty for the whole, `*` for every subject.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// What the value is compared with.
+    #[must_use]
+    pub fn limit(&self) -> f64 {
+        self.limit
+    }
+
+    /// How it is compared.
+    #[must_use]
+    pub fn operator(&self) -> &'static str {
+        let found = OPERATORS.iter().find(|(_, one)| *one == self.operator);
+        found.map_or("", |(spelling, _)| spelling)
+    }
+
+    /// Whether the gate is about this fact.
+    #[must_use]
+    pub fn is_about(&self, subject: &str, metric: &str) -> bool {
+        metric == self.metric
+            && match self.subject.as_str() {
+                "*" => !subject.is_empty(),
+                own => own == subject,
+            }
+    }
+
+    /// Whether every value between the two is allowed, or none is; none if some are.
+    #[must_use]
+    pub fn allows(&self, low: f64, high: f64) -> Option<bool> {
+        let ends = [self.holds(low), self.holds(high)];
+        let is_point = matches!(self.operator, Operator::Equal | Operator::Unequal);
+        if is_point && low < self.limit && self.limit < high {
+            return None;
+        }
+        (ends[0] == ends[1]).then_some(ends[0])
+    }
+
+    /// How far a value is on the wrong side of the limit; negative on the right one.
+    #[must_use]
+    pub fn excess(&self, value: f64) -> f64 {
+        match self.operator {
+            _ if value.is_nan() => f64::INFINITY,
+            Operator::Less | Operator::AtMost => value - self.limit,
+            Operator::Greater | Operator::AtLeast => self.limit - value,
+            Operator::Equal => (value - self.limit).abs(),
+            Operator::Unequal => -(value - self.limit).abs(),
+        }
+    }
+
     /// The values that the gate does not allow; empty if it holds. NaN is never allowed.
     ///
     /// # Errors
@@ -112,12 +170,7 @@ impl Gate {
     pub fn check<'a>(&self, facts: impl Iterator<Item = Measured<'a>>) -> Result<Vec<Trip>> {
         let (mut is_known, mut trips) = (false, Vec::new());
         for (subject, metric, value) in facts {
-            let is_meant = metric == self.metric
-                && match self.subject.as_str() {
-                    "*" => !subject.is_empty(),
-                    own => own == subject,
-                };
-            if !is_meant {
+            if !self.is_about(subject, metric) {
                 continue;
             }
             is_known = true;

@@ -12,12 +12,16 @@
     )
 )]
 
+pub mod against;
+pub mod bins;
 pub mod calibration;
 pub mod compare;
+pub mod comparison;
+pub mod compat;
+pub mod compat_table;
 pub mod confusion;
 pub mod control;
 pub mod curve;
-#[cfg(test)]
 mod distance;
 pub mod divergence;
 pub mod drift;
@@ -26,15 +30,20 @@ pub mod evaluate;
 pub mod gate;
 #[cfg(test)]
 mod golden;
+pub mod history;
 pub mod interval;
 pub mod isotonic;
+pub mod judgement;
 pub mod kolmogorov;
+pub mod moments;
 pub mod overlay;
 pub mod paired;
 pub mod profile;
 pub mod profile_table;
+pub mod profiling;
 pub mod quality;
 pub mod ranking;
+pub mod reading;
 pub mod regression;
 pub mod scores;
 pub mod special;

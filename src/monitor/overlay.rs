@@ -8,6 +8,7 @@
 use super::profile::{ColumnProfile, Kind};
 use crate::statistics::categories::Categories;
 use crate::statistics::distribution::Distribution;
+use crate::statistics::quantile_sketch::SharedRange;
 
 /// Bins of equal width between the outer ones.
 const INNER_BINS: usize = 18;
@@ -70,21 +71,35 @@ impl Overlay {
     #[must_use]
     pub fn of(baseline: &ColumnProfile, current: &ColumnProfile) -> Option<Self> {
         match (baseline.kind(), current.kind()) {
-            (Kind::Numbers, Kind::Numbers) => of_numbers(&baseline.numbers, &current.numbers),
+            (Kind::Numbers, Kind::Numbers) => {
+                let shared = baseline.numbers.side_by_side(&current.numbers);
+                Self::of_numbers(&baseline.numbers, &shared)
+            }
             (Kind::Categories, Kind::Categories) => {
-                of_categories(&baseline.categories, &current.categories)
+                Self::of_categories(&baseline.categories, &current.categories)
             }
             _ => None,
         }
     }
+
+    /// Numbers of both sides in shared ranges, in the bins of `baseline`.
+    #[must_use]
+    pub fn of_numbers(baseline: &Distribution, shared: &[SharedRange]) -> Option<Self> {
+        of_numbers(baseline, shared)
+    }
+
+    /// Categories of both sides, those of `baseline` by name.
+    #[must_use]
+    pub fn of_categories(baseline: &Categories, current: &Categories) -> Option<Self> {
+        of_categories(baseline, current)
+    }
 }
 
-fn of_numbers(baseline: &Distribution, current: &Distribution) -> Option<Overlay> {
+fn of_numbers(baseline: &Distribution, shared: &[SharedRange]) -> Option<Overlay> {
     let quantiles = baseline.quantiles(&ENDS);
     let [low, high, few, many] = [0, 1, 2, 3].map(|index| quantiles.get(index).copied().flatten());
     let (low, high) = (low?, high?);
     let is_log = baseline.min()? > 0.0 && many? > LOG_RATIO * few?;
-    let shared = baseline.side_by_side(current);
     let is_integer = |value: f64| value.fract() == 0.0;
     let are_integers = high - low < MAX_INTEGER_BINS
         && is_integer(low)
@@ -111,7 +126,7 @@ fn of_numbers(baseline: &Distribution, current: &Distribution) -> Option<Overlay
             .collect::<Vec<f64>>()
     };
     let mut counts = vec![[0_u64; 2]; edges.len() + 1];
-    for range in &shared {
+    for range in shared {
         let middle = range.low / 2.0 + range.high / 2.0;
         let bin = edges.partition_point(|edge| *edge <= middle);
         (0..2).for_each(|side| counts[bin][side] += range.counts[side]);

@@ -36,7 +36,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    fn of(data_type: &DataType, is_untyped: bool) -> Self {
+    /// What a column of this type is taken for.
+    #[must_use]
+    pub fn of(data_type: &DataType, is_untyped: bool) -> Self {
         match data_type {
             DataType::Dictionary(_, value) => Self::of(value, is_untyped),
             DataType::Boolean => Self::Categories,
@@ -118,6 +120,44 @@ impl Profile {
             .try_for_each(|(profile, column)| profile.observe(column))
     }
 
+    /// Adds the rows of another part of the table.
+    ///
+    /// # Errors
+    /// A contract error for a profile of other columns.
+    pub fn merge(&mut self, other: &Self) -> Result<()> {
+        if self.columns.len() != other.columns.len() {
+            return Err(Error::contract(format!(
+                "the profiles have {} and {} columns",
+                self.columns.len(),
+                other.columns.len()
+            )));
+        }
+        for (own, other) in self.columns.iter_mut().zip(&other.columns) {
+            if !own.merge(other) {
+                let message = format!(
+                    "the profiles have different columns: `{}` ({}) and `{}` ({})",
+                    own.name,
+                    own.kind.name(),
+                    other.name,
+                    other.kind.name()
+                );
+                return Err(Error::contract(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// A number that other profiles do not have.
+    #[must_use]
+    pub fn digest(&self) -> u128 {
+        let bytes: Vec<u8> = self
+            .columns
+            .iter()
+            .flat_map(ColumnProfile::to_bytes)
+            .collect();
+        of_bytes(&bytes)
+    }
+
     /// The column of this name.
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&ColumnProfile> {
@@ -126,7 +166,9 @@ impl Profile {
 }
 
 impl ColumnProfile {
-    fn new(name: String, kind: Kind) -> Self {
+    /// No rows yet of a column of this kind.
+    #[must_use]
+    pub fn new(name: String, kind: Kind) -> Self {
         Self {
             name,
             kind,
@@ -222,7 +264,42 @@ impl ColumnProfile {
         reader.is_at_end().then_some(column)
     }
 
-    fn observe(&mut self, column: &ArrayRef) -> Result<()> {
+    /// Takes in numbers as a model reads them, of rows of which `missing` more have no value; NaN
+    /// among them came in as such.
+    pub fn observe_values(&mut self, values: &[f64], missing: u64) {
+        self.rows += values.len() as u64 + missing;
+        self.missing += missing;
+        self.numbers.observe_f64(values);
+        values
+            .iter()
+            .filter(|number| !number.is_nan())
+            .for_each(|number| self.distinct.add(of_number(*number)));
+    }
+
+    /// Takes in rows of a category.
+    pub fn observe_category(&mut self, text: &str, count: u64) {
+        let hash = of_bytes(text.as_bytes());
+        self.rows += count;
+        self.categories.add_hashed(hash, text, count);
+        self.distinct.add(hash);
+    }
+
+    /// Takes in rows without a value.
+    pub fn observe_missing(&mut self, count: u64) {
+        self.rows += count;
+        self.missing += count;
+    }
+
+    /// Takes in rows with values of which nothing is known.
+    pub fn observe_others(&mut self, count: u64) {
+        self.rows += count;
+    }
+
+    /// Takes in the values of an array.
+    ///
+    /// # Errors
+    /// An internal error if the column has another type than its values.
+    pub fn observe(&mut self, column: &ArrayRef) -> Result<()> {
         self.rows += column.len() as u64;
         match self.kind {
             Kind::Numbers => {
@@ -395,6 +472,29 @@ mod tests {
         );
         assert_eq!(kind(&[Some("1"), Some("x")]), (Kind::Categories, 0));
         assert_eq!(kind(&[Some(""), None]), (Kind::Categories, 2));
+    }
+
+    #[test]
+    fn a_column_takes_less_than_150_kib_whatever_it_holds() {
+        let mut texts = ColumnProfile::new("x".to_owned(), Kind::Untyped);
+        for row in 0..20_000_u64 {
+            let text = format!("{:064x}", of_number(row as f64));
+            texts.observe_category(&text, 1 + row * row);
+        }
+        let mut numbers = ColumnProfile::new("x".to_owned(), Kind::Numbers);
+        let wild = |row: u64| {
+            let bits = of_number(row as f64) as u64;
+            f64::from_bits(bits & !(0x7ff << 52) | (bits % 2046) << 52)
+        };
+        numbers.observe_values(&(0..20_000).map(wild).collect::<Vec<f64>>(), 3);
+        for column in [&texts, &numbers] {
+            let size = column.to_bytes().len();
+            assert!(size < 150 << 10, "{size} bytes of {}", column.kind().name());
+            assert_eq!(
+                ColumnProfile::of_bytes(&column.to_bytes()).as_ref(),
+                Some(column)
+            );
+        }
     }
 
     #[test]

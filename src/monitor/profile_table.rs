@@ -100,6 +100,20 @@ pub fn profile_of(
     Ok(profile)
 }
 
+/// The profile in a file.
+///
+/// # Errors
+/// Fails if the file cannot be read; a contract error if it is not a profile.
+pub fn read_profile(path: &Location) -> Result<Profile> {
+    let files = locate(std::slice::from_ref(path), false)?.files;
+    let table = Arc::new(Dataset::open(&files, &[], &ReadOptions::default())?);
+    if is_profile(&table.schema()) {
+        return read(&table, path);
+    }
+    let error = Error::contract("the file is not a profile").at_path(path);
+    Err(error.hint("make one of a table: `tallow profile TABLE --output profile.pq`"))
+}
+
 fn read(table: &Arc<Dataset>, path: &Location) -> Result<Profile> {
     let damaged = || {
         Error::failed("the profile is damaged, or of a later version")

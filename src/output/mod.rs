@@ -13,6 +13,7 @@ pub mod file;
 pub mod names;
 pub mod observed;
 pub mod partition;
+pub mod profile;
 pub mod publication;
 pub mod quarantine;
 pub mod reading;

@@ -29,6 +29,9 @@ pub const SUCCESS: &str = "_SUCCESS";
 /// The report in a data set.
 pub const REPORT: &str = "_tallow/report.pq";
 
+/// The profile of the run in a data set.
+pub const PROFILE: &str = "_tallow/profile.pq";
+
 /// The rejected rows of a data set.
 pub const REJECTED: &str = "_tallow/rejected";
 
@@ -104,6 +107,16 @@ pub fn report(path: &Location, is_dataset: bool) -> Location {
     }
 }
 
+/// The profile of the run that made the output at `path`.
+#[must_use]
+pub fn profile(path: &Location, is_dataset: bool) -> Location {
+    if is_dataset {
+        path.join(PROFILE)
+    } else {
+        path.with_extension(format!("profile.{SIDECAR_EXTENSION}"))
+    }
+}
+
 /// The rejected rows of the output at `path`: a directory in a data set, else a file.
 #[must_use]
 pub fn rejected(path: &Location, is_dataset: bool) -> Location {
@@ -155,7 +168,7 @@ pub fn staged(path: &str) -> Location {
 #[must_use]
 pub fn is_of_data_set(below: &Location) -> bool {
     let directory = below.parent().unwrap_or_default();
-    if [REPORT, earlier::REPORT]
+    if [REPORT, PROFILE, earlier::REPORT]
         .iter()
         .any(|report| below == *report)
     {
@@ -186,6 +199,7 @@ pub fn is_left_by_run(below: &Location) -> bool {
         || is_table_part(below)
         || is_part(below, &["staged"])
         || *below == staged(REPORT)
+        || *below == staged(PROFILE)
         || *below == Location::from(STAGED).join(earlier::REPORT)
 }
 

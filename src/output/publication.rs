@@ -16,8 +16,8 @@ use super::checkpoint::{
     PartRecord, RunIdentity, forget, from_json, json_bytes, sha256_of, write_json,
 };
 use super::names::{
-    IDENTITY, MANIFEST, PENDING_MANIFEST, REPORT, SIGNATURE, STAGED, STATE, SUCCESS, earlier,
-    is_of_data_set, staged,
+    IDENTITY, MANIFEST, PENDING_MANIFEST, PROFILE, REPORT, SIGNATURE, STAGED, STATE, SUCCESS,
+    earlier, is_of_data_set, staged,
 };
 use super::table_writer::WrittenFile;
 use crate::digest::from_hexadecimal;
@@ -73,6 +73,9 @@ pub struct Manifest {
     pub parts: Vec<PartRecord>,
     /// The report, if it lies in the data set.
     pub report: Option<WrittenFile>,
+    /// The profile of inputs and scores, if it lies in the data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<WrittenFile>,
     /// Files of the data set before, where its own manifest cannot be read: they are replaced or
     /// removed.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -112,6 +115,7 @@ impl Manifest {
             bad_files: BTreeMap::new(),
             parts: Vec::new(),
             report: None,
+            profile: None,
             replaces: BTreeSet::new(),
             signature: None,
         }
@@ -223,6 +227,7 @@ impl Manifest {
             .iter()
             .flat_map(PartRecord::all_files)
             .chain(&self.report)
+            .chain(&self.profile)
     }
 
     /// The manifest under its final name.
@@ -302,7 +307,7 @@ pub fn check_names(directory: &Location, published: Option<&Manifest>) -> Result
         .iter()
         .filter_map(|path| path.file_name())
         .map(Location::from)
-        .chain([Location::from(REPORT)]);
+        .chain([REPORT, PROFILE].map(Location::from));
     top.filter(|name| is_of_data_set(name))
         .try_for_each(|name| refuse_foreign(directory, &name, &listed, true))
 }

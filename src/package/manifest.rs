@@ -55,9 +55,23 @@ pub struct Manifest {
     /// Conditions on the rows that the model scores.
     #[serde(default)]
     pub rules: Vec<RuleEntry>,
-    /// Conditions on an evaluation, without which a registry does not promote the model.
+    /// Conditions on a run, without which its output is withheld, and on an evaluation, without
+    /// which a registry does not promote the model.
     #[serde(default)]
     pub gates: Vec<GateEntry>,
+    /// When a column has drifted.
+    #[serde(default)]
+    pub drift: DriftEntry,
+}
+
+/// Distances from which a column has drifted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DriftEntry {
+    /// The Jensen–Shannon distance.
+    pub max_js: Option<f64>,
+    /// The Kolmogorov–Smirnov distance.
+    pub max_ks: Option<f64>,
 }
 
 /// A condition on rows, on a column or on the table.
@@ -122,6 +136,8 @@ pub struct GateEntry {
     /// What happens if it does not hold.
     #[serde(default)]
     pub level: GateLevel,
+    /// What a scheduler should do then, such as `retrain`; only passed on.
+    pub on_trip: Option<String>,
 }
 
 /// What happens if a gate does not hold.
@@ -312,6 +328,8 @@ pub struct InputEntry {
     /// row.
     #[serde(default = "required")]
     pub required: bool,
+    /// Whom to ask about the column; only passed on.
+    pub owner: Option<String>,
 }
 
 const fn required() -> bool {

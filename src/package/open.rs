@@ -16,7 +16,7 @@ use crate::format::{
 };
 use crate::model::{Description, LoadedModel};
 use crate::package::card::CARD_NAME;
-use crate::package::manifest::RuleEntry;
+use crate::package::manifest::{DriftEntry, GateEntry, RuleEntry};
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::{CheckedArtefact, Files, GoldenRows, Manifest, Package};
 use crate::query::Derived;
@@ -60,9 +60,45 @@ pub struct OpenedModel {
     pub artefacts: Vec<CheckedArtefact>,
     /// (name, value) of what a package has besides its model.
     pub provided: Vec<(String, String)>,
+    /// What a package's runs watch.
+    pub monitoring: PackageMonitoring,
     /// The files that were read, the model's own first: their paths, and their names relative to
     /// the model's directory. Empty for a package, whose manifest lists them.
     pub files: Vec<(Location, Location)>,
+}
+
+/// What a package's runs watch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PackageMonitoring {
+    /// The baseline profile.
+    pub baseline: Option<Location>,
+    /// Conditions on runs and evaluations.
+    pub gates: Vec<GateEntry>,
+    /// When a column has drifted.
+    pub drift: DriftEntry,
+    /// (column, whom to ask about it).
+    pub owners: Vec<(String, String)>,
+}
+
+impl PackageMonitoring {
+    fn of(directory: &Location, manifest: &Manifest) -> Result<Self> {
+        let profile = manifest.baseline.as_ref().map(|baseline| &baseline.profile);
+        let is_inside = |path: &&Location| path.leads_down();
+        if let Some(outside) = profile.filter(|path| !is_inside(path)) {
+            let error = Error::trust("the baseline profile lies outside the package");
+            return Err(error.at_path(outside));
+        }
+        let owners = manifest.inputs.iter().filter_map(|entry| {
+            let owner = entry.owner.as_ref()?;
+            Some((entry.name.clone(), owner.clone()))
+        });
+        Ok(Self {
+            baseline: profile.map(|path| directory.join(path)),
+            gates: manifest.gates.clone(),
+            drift: manifest.drift,
+            owners: owners.collect(),
+        })
+    }
 }
 
 /// Which model it is: what reports, outputs and users are reported of it.
@@ -165,6 +201,7 @@ impl OpenedModel {
             rules: Vec::new(),
             artefacts: Vec::new(),
             provided: Vec::new(),
+            monitoring: PackageMonitoring::default(),
             files: Vec::new(),
         }
     }
@@ -319,6 +356,7 @@ fn open_package(path: &Location, options: &ImportOptions) -> Result<OpenedModel>
         derived,
         rules: package.manifest.rules.clone(),
         provided: provided(path, &package.manifest)?,
+        monitoring: PackageMonitoring::of(path, &package.manifest)?,
         artefacts: package.artefacts,
         ..OpenedModel::of(loaded, path, hexadecimal(&digest.finalize()))
     })

@@ -105,6 +105,7 @@ fn check_input(entry: &InputEntry) -> Result<()> {
         embedding,
         one_hot,
         required: _,
+        owner: _,
     } = entry;
     let values = [
         ("kind", kind.is_some()),

@@ -10,6 +10,7 @@ use std::ops::Range;
 use arrow::array::RecordBatch;
 use arrow::datatypes::Field;
 
+use super::observer::Watch;
 use super::scoring::{Rejection, Scored, ScoredBlock, Scorer, Scoring};
 use crate::contract::binding::BoundInput;
 use crate::error::Result;
@@ -96,7 +97,7 @@ impl Arms {
     }
 }
 
-/// Scores rows of a batch with every arm.
+/// Scores rows of a batch with every arm; `watch` sees what the first of them reads.
 ///
 /// # Errors
 /// The first arm's failure.
@@ -105,10 +106,11 @@ pub(super) fn score_all(
     batch: &RecordBatch,
     rows: &Range<usize>,
     origin: Origin,
+    mut watch: Watch<'_>,
 ) -> Result<Vec<ScoredBlock>> {
     let scored = scorers.iter_mut();
     scored
-        .map(|scorer| scorer.score(batch, rows.clone(), origin))
+        .map(|scorer| scorer.score(batch, rows.clone(), origin, watch.take()))
         .collect()
 }
 

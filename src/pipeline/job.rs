@@ -1,6 +1,6 @@
 //! A job: everything a run needs, resolved; and a worker's way through one portion.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
 use arrow::compute::{filter_record_batch, take_record_batch};
@@ -8,7 +8,8 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::arm::{Arms, score_all};
 use super::correction::Corrections;
-use super::observer::{Observer, Partials, ScoredPortion};
+use super::observer::{EncodedBlock, Observer, Partials, ScoredPortion};
+use super::ordered::lock;
 use super::part::PartPortion;
 use super::pieces::Work;
 use super::rule::Rules;
@@ -167,6 +168,8 @@ pub(super) struct Decoded {
     batch: RecordBatch,
     /// Their positions among the portion's rows; none if all were kept.
     kept_rows: Option<Vec<u32>>,
+    /// What observers saw of blocks: as many as workers are at work on them.
+    seen: Mutex<Vec<Partials>>,
     times: StageTimes,
 }
 
@@ -239,6 +242,7 @@ impl<'a> Work for PortionWork<'a> {
             rows_in,
             batch,
             kept_rows,
+            seen: Mutex::default(),
             times,
         })
     }
@@ -256,8 +260,18 @@ impl<'a> Work for PortionWork<'a> {
         decoded: &Decoded,
         number: usize,
     ) -> Result<Vec<ScoredBlock>> {
-        let rows = self.job.arms.block(number, decoded.batch.num_rows());
-        score_all(scorers, &decoded.batch, &rows, decoded.origin(self.job))
+        let (job, batch) = (self.job, &decoded.batch);
+        let rows = job.arms.block(number, batch.num_rows());
+        let origin = decoded.origin(job);
+        if !job.observers.iter().any(|one| one.watches_blocks()) {
+            return score_all(scorers, batch, &rows, origin, None);
+        }
+        let taken = lock(&decoded.seen).pop();
+        let mut seen = taken.unwrap_or_else(|| Partials::empty(&job.observers));
+        let mut watch = |block: &EncodedBlock<'_>| seen.observe_block(&job.observers, block);
+        let scored = score_all(scorers, batch, &rows, origin, Some(&mut watch))?;
+        lock(&decoded.seen).push(seen);
+        Ok(scored)
     }
 
     fn finish(&self, decoded: &Decoded, blocks: Vec<Vec<ScoredBlock>>) -> Result<Finished> {
@@ -285,7 +299,10 @@ impl<'a> Work for PortionWork<'a> {
             origin,
         };
         let seen = times.measure(Stage::Finish, || {
-            Partials::observe(&self.job.observers, &portion)
+            let mut seen = Partials::observe(&self.job.observers, &portion)?;
+            let of_blocks = std::mem::take(&mut *lock(&decoded.seen));
+            of_blocks.iter().try_for_each(|other| seen.merge(other))?;
+            Ok::<_, Error>(seen)
         })?;
         Ok(Finished {
             part: decoded.part,

@@ -12,6 +12,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 
 use super::scoring::Rejection;
 use crate::error::{Error, Result};
+use crate::feature::FeatureBlock;
 use crate::feature::verdict::Origin;
 
 /// A portion that a worker has scored.
@@ -30,6 +31,31 @@ pub struct ScoredPortion<'a> {
     pub origin: Origin<'a>,
 }
 
+/// Rows of a portion that a worker has just encoded and scored.
+#[derive(Clone, Copy, Debug)]
+pub struct EncodedBlock<'a> {
+    /// The columns that feed the arm's inputs.
+    pub columns: &'a [ArrayRef],
+    /// What the model reads of them.
+    pub features: Features<'a>,
+    /// The rows that a policy rejected, by their indices in the block, ascending.
+    pub rejected: &'a [usize],
+    /// The rows of the block.
+    pub row_count: usize,
+}
+
+/// What a model reads of a block.
+#[derive(Clone, Copy, Debug)]
+pub enum Features<'a> {
+    /// Numbers, one column for each input; NaN stands for a missing value.
+    Numbers(&'a FeatureBlock),
+    /// Columns in the types that a graph or a text model declares.
+    Columns(&'a [ArrayRef]),
+}
+
+/// What is done with every block of the first arm; none if no observer watches.
+pub type Watch<'a> = Option<&'a mut dyn FnMut(&EncodedBlock<'_>) -> Result<()>>;
+
 /// Watches the portions of a run. What it gives for several portions, merged, must not depend on
 /// their number, borders or order.
 pub trait Observer: fmt::Debug + Send + Sync {
@@ -47,6 +73,20 @@ pub trait Observer: fmt::Debug + Send + Sync {
     /// # Errors
     /// Fails if a column cannot be observed.
     fn observe(&self, portion: &ScoredPortion<'_>) -> Result<Box<dyn Partial>>;
+
+    /// Whether it looks at the blocks of the first arm too.
+    fn watches_blocks(&self) -> bool {
+        false
+    }
+
+    /// Adds what is seen of a block to a partial of its portion; called on the worker, while the
+    /// block is in its cache.
+    ///
+    /// # Errors
+    /// Fails if a column cannot be observed.
+    fn observe_block(&self, _partial: &mut dyn Partial, _block: &EncodedBlock<'_>) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether it looks at [`ScoredPortion::scores`] alone. If so, what it sees of a part that
     /// another version made is found out from the part's output; if not, the part is made again.
@@ -93,6 +133,21 @@ impl Partials {
     pub fn observe(observers: &[Box<dyn Observer>], portion: &ScoredPortion<'_>) -> Result<Self> {
         let seen = observers.iter().map(|observer| observer.observe(portion));
         seen.collect::<Result<_>>().map(Self)
+    }
+
+    /// Adds what the observers see of a block.
+    ///
+    /// # Errors
+    /// The first observer's failure.
+    pub fn observe_block(
+        &mut self,
+        observers: &[Box<dyn Observer>],
+        block: &EncodedBlock<'_>,
+    ) -> Result<()> {
+        let watching = self.0.iter_mut().zip(observers);
+        watching
+            .filter(|(_, observer)| observer.watches_blocks())
+            .try_for_each(|(partial, observer)| observer.observe_block(&mut **partial, block))
     }
 
     /// Adds what the same observers saw of other rows.

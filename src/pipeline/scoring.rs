@@ -8,6 +8,7 @@ use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::answers::{Answers, Gathered, add_counts};
+use super::observer::{EncodedBlock, Features, Watch};
 use super::stage::{Stage, StageTimes};
 use crate::contract::Policy;
 use crate::error::{Error, Result, shell_word};
@@ -299,7 +300,7 @@ enum Bench<'a> {
 }
 
 impl Scorer<'_> {
-    /// Scores rows of the batch: a block of them.
+    /// Scores rows of the batch: a block of them, which `watch` sees.
     ///
     /// # Errors
     /// Fails at a value whose policy is to stop, naming its place, or if the model fails.
@@ -308,6 +309,7 @@ impl Scorer<'_> {
         batch: &RecordBatch,
         range: Range<usize>,
         origin: Origin,
+        watch: Watch<'_>,
     ) -> Result<ScoredBlock> {
         let (start, rows) = (range.start, range.len());
         let (origin, mut times) = (origin.from(start, rows), StageTimes::default());
@@ -345,19 +347,21 @@ impl Scorer<'_> {
                 times
                     .measure(Stage::Score, || worker.score(block, &wants, &mut scores))
                     .map_err(|error| error.at_path(origin.path))?;
-                let margins = Answers::Margins(scores.margins);
-                (margins, verdicts.into_rows(), Vec::new())
+                let (margins, verdicts) = (Answers::Margins(scores.margins), verdicts.into_rows());
+                let features = Features::Numbers(block);
+                watched(watch, &columns, features, &verdicts, rows, &mut times)?;
+                (margins, verdicts, Vec::new())
             }
             Bench::Columnar(worker) => {
-                let (columns, verdicts) = times.measure(Stage::Encode, || {
+                let (encoded, verdicts) = times.measure(Stage::Encode, || {
                     encoder.encode_columns(&columns, rows, &mut coercions, origin)
                 })?;
                 let mut verdicts = verdicts.into_rows();
                 let rejected: Vec<usize> = verdicts.iter().map(|(row, ..)| *row).collect();
                 let scored = times.measure(Stage::Score, || {
-                    score_columns(&mut **worker, &columns, &rejected, &model.outcome, origin)
+                    score_columns(&mut **worker, &encoded, &rejected, &model.outcome, origin)
                 })?;
-                let unseen = unseen(&mut **worker, &columns, scored.unseen, &rejected)?;
+                let unseen = unseen(&mut **worker, &encoded, scored.unseen, &rejected)?;
                 if let Some(coercions) = coercions.first_mut() {
                     coercions.truncated_count += scored.truncated_count;
                     coercions.unfit_count +=
@@ -367,6 +371,8 @@ impl Scorer<'_> {
                     .iter_mut()
                     .zip(unseen)
                     .for_each(|(coercions, count)| coercions.unseen_count += count);
+                let features = Features::Columns(&encoded);
+                watched(watch, &columns, features, &verdicts, rows, &mut times)?;
                 (Answers::Columns(scored.columns), verdicts, scored.counts)
             }
         };
@@ -384,6 +390,26 @@ impl Scorer<'_> {
             times,
         })
     }
+}
+
+/// Shows a block to who watches.
+fn watched(
+    watch: Watch<'_>,
+    columns: &[ArrayRef],
+    features: Features<'_>,
+    verdicts: &[(usize, usize, Reason)],
+    row_count: usize,
+    times: &mut StageTimes,
+) -> Result<()> {
+    let Some(watch) = watch else { return Ok(()) };
+    let rejected: Vec<usize> = verdicts.iter().map(|(row, ..)| *row).collect();
+    let block = EncodedBlock {
+        columns,
+        features,
+        rejected: &rejected,
+        row_count,
+    };
+    times.measure(Stage::Finish, || watch(&block))
 }
 
 /// For each input, the values of the block just scored that the model's own encoders do not know.

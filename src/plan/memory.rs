@@ -91,6 +91,8 @@ pub struct Needs {
     pub output_leaf_count: usize,
     /// Whether the output has texts or lists.
     pub has_texts: bool,
+    /// What observers keep of a portion besides the statistics of scores.
+    pub observed_bytes: u64,
     /// The rows of the output, or more, where that is known.
     pub row_count: Option<u64>,
 }
@@ -143,7 +145,10 @@ impl Needs {
         let scores = rows
             .saturating_mul(self.score_row_bytes)
             .saturating_add(counts);
-        let in_use = in_flight.saturating_mul(demand.portion_bytes.saturating_add(scores))
+        let observed = self.observed_bytes.saturating_mul(in_flight + helpers + 2);
+        let in_use = in_flight
+            .saturating_mul(demand.portion_bytes.saturating_add(scores))
+            .saturating_add(observed)
             + workers.saturating_mul(at_work.saturating_add(demand.decoding_bytes))
             + helpers.saturating_mul(self.block_bytes.saturating_add(self.model_bytes))
             + self.writer_bytes(demand);
@@ -360,6 +365,7 @@ mod tests {
         output_row_bytes: 24,
         output_leaf_count: 3,
         has_texts: true,
+        observed_bytes: 0,
         row_count: None,
     };
 

@@ -11,6 +11,7 @@ pub mod guard;
 pub mod identity;
 pub mod list;
 pub mod memory;
+pub mod monitoring;
 pub mod options;
 mod quality;
 pub mod reading;
@@ -30,6 +31,7 @@ use sha2::{Digest, Sha256};
 use self::columns::{output_schema, passthrough, positions, refuse_duplicates, requested_columns};
 use self::guard::{Guards, budget};
 use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
+use self::monitoring::Monitor;
 use self::options::{
     binding_options, byte_size, check_offset, check_virtual_ensembles, graph_features,
     missing_values, renames, rows_axes, set_threshold, tree_selection,
@@ -60,6 +62,7 @@ use crate::pipeline::verification;
 use crate::process;
 use crate::query::Derived;
 use crate::request::Request;
+use crate::request::monitoring::Monitoring;
 use crate::request::rows::OnBadFile;
 use crate::request::text::TextModel;
 use crate::request::work::{Binding, Prediction, Resources, Work};
@@ -93,6 +96,8 @@ pub struct Plan {
     pub target: Option<Target>,
     /// What is too strange about the input.
     pub guards: Guards,
+    /// What is watched.
+    pub monitor: Monitor,
     /// How many rows may be rejected.
     pub budget: Budget,
     /// The exit code of a run that has nothing to do.
@@ -123,7 +128,7 @@ impl Plan {
         target: Option<Target>,
         names: &HashMap<Location, Location>,
     ) -> Result<Self> {
-        let mut plan = Self::bind(&request.work)?;
+        let mut plan = Self::bind_watched(&request.work, &request.monitoring)?;
         plan.own_dataset()?.name_files(names);
         if let Some(target) = &target {
             target.refuse_inputs(&request.work.model, &plan.job.dataset)?;
@@ -152,11 +157,23 @@ impl Plan {
     /// # Errors
     /// Whatever does not fit, in the order a user would check it: model, files, columns,
     /// expressions, output columns.
+    pub fn bind(args: &Work) -> Result<Self> {
+        let nothing = Monitoring {
+            baseline: Some("none".into()),
+            ..Monitoring::default()
+        };
+        Self::bind_watched(args, &nothing)
+    }
+
+    /// The same, with what watches the rows pass.
+    ///
+    /// # Errors
+    /// As [`Plan::bind`], and for a baseline or gates that are wrong.
     #[expect(
         clippy::too_many_lines,
         reason = "the checks in their order, each in a line or two"
     )]
-    pub fn bind(args: &Work) -> Result<Self> {
+    fn bind_watched(args: &Work, monitoring: &Monitoring) -> Result<Self> {
         let Work {
             model,
             registry: _,
@@ -318,14 +335,18 @@ impl Plan {
         }));
         let encoder = Encoder::new(bound, &missing, opened.loaded.model.precision())
             .showing_values(*show_values);
+        let package = std::mem::take(&mut opened.monitoring);
         let scoring = Scoring::new(Arc::new(opened.loaded), encoder, &batch_schema, outcome.raw)?
             .with_offsets(binding_options.offset.len());
+        let monitor = Monitor::new(monitoring, &package, &scoring, *show_values)?;
+        let (observers, observed_bytes) = monitor.observers(&scoring);
         let output_schema =
             output_schema(&along, &widened(&selection, &requested), scoring.fields())?;
         let mut needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
         needs.may_reject |= rules.may_reject();
         needs.has_query |= !rules.is_empty();
         needs.score_row_bytes += rules.row_bytes();
+        needs.observed_bytes = observed_bytes;
         let allowance = afford(
             memory,
             threads,
@@ -359,7 +380,10 @@ impl Plan {
             output_schema,
             passthrough: positions(&along, &batch_schema)?,
             table_schema: requested,
-            observers: quality::observers(&arms, &rules, reference, requested_quality)?,
+            observers: quality::observers(&arms, &rules, reference, requested_quality)?
+                .into_iter()
+                .chain(observers)
+                .collect(),
             rules,
             limit: rows.limit,
             rows_per_part: None,
@@ -370,8 +394,11 @@ impl Plan {
             selection,
             arms,
         };
+        let monitor = monitor.bound(&job, &identity)?;
+        warnings.extend(monitor.warning());
         Ok(Self {
             job,
+            monitor,
             run_id,
             name,
             model: identity,
@@ -569,6 +596,7 @@ fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool)
             .fields()
             .iter()
             .any(|field| is_varying(field.data_type())),
+        observed_bytes: 0,
         row_count: dataset.row_count(),
     }
 }

@@ -30,6 +30,19 @@ pub fn tree_selection(text: Option<&str>) -> Result<TreeSelection> {
     }
 }
 
+/// A distance between 0 and 1, if one is given.
+///
+/// # Errors
+/// A usage error for another number.
+pub fn share_of_one(flag: &str, value: Option<f64>) -> Result<Option<f64>> {
+    match value {
+        Some(value) if !(0.0..=1.0).contains(&value) => Err(Error::usage(format!(
+            "`{flag} {value}`: the distance lies between 0 and 1"
+        ))),
+        value => Ok(value),
+    }
+}
+
 pub(super) fn set_threshold(opened: &mut OpenedModel, threshold: Option<f64>) -> Result<()> {
     let Some(threshold) = threshold else {
         return Ok(());

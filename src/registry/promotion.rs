@@ -15,6 +15,7 @@ use crate::monitor::gate::{Gate, Trip};
 use crate::package::MANIFEST_NAME;
 use crate::package::manifest::{GateLevel, Manifest};
 use crate::report::Value;
+use crate::report::monitoring::{DRIFT_METRICS, INPUT_METRICS};
 use crate::report::stored::StoredReport;
 use crate::storage::{Location, read};
 
@@ -89,7 +90,13 @@ impl Registry {
             .map(|(subject, metric, value)| (subject.as_str(), metric.as_str(), *value))
             .collect();
         let mut tripped = Vec::new();
-        for (gate, level) in &gates {
+        // Gates of a package about what a run watches are judged by runs.
+        let is_known = |gate: &Gate| {
+            facts.iter().any(|(_, metric, _)| *metric == gate.metric())
+                || !(INPUT_METRICS.contains(&gate.metric())
+                    || DRIFT_METRICS.contains(&gate.metric()))
+        };
+        for (gate, level) in gates.iter().filter(|(gate, _)| is_known(gate)) {
             let trips = gate
                 .check(facts.iter().copied())
                 .map_err(|error| error.at_path(path))?;

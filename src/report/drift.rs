@@ -5,9 +5,11 @@
 use super::drift_lines::{self, Line};
 use super::facts::Fact;
 use super::overlay;
-use crate::monitor::drift::{Bracket, Drift, Limits, Verdict, drifted_share, verdicts};
-use crate::monitor::overlay::Overlay;
-use crate::monitor::profile::{ColumnProfile, Profile};
+use crate::monitor::comparison::ColumnComparison;
+use crate::monitor::drift::{
+    Bracket, Drift, Limits, Verdict, drifted_share, drifted_share_high, verdicts_within,
+};
+use crate::monitor::profile::Profile;
 
 /// The section of drift.
 pub const SECTION: &str = "drift";
@@ -16,70 +18,105 @@ pub const SECTION: &str = "drift";
 const HISTOGRAMS: usize = 60;
 
 /// A column of both tables, compared.
-struct Compared<'a> {
-    baseline: &'a ColumnProfile,
-    current: &'a ColumnProfile,
-    drift: Drift,
+#[derive(Debug)]
+struct Compared {
+    column: ColumnComparison,
     verdict: Verdict,
+    limits: Limits,
 }
 
 /// Everything that was compared.
-pub struct Comparison<'a> {
-    columns: Vec<Compared<'a>>,
-    drifted_share: Option<f64>,
+#[derive(Debug)]
+pub struct Comparison {
+    columns: Vec<Compared>,
+    /// The share of drifted columns, at least and at most.
+    shares: [Option<f64>; 2],
     /// Columns of the baseline that are gone, of another kind, or new.
-    others: Vec<(&'a str, &'static str)>,
+    others: Vec<(String, &'static str)>,
 }
 
-impl<'a> Comparison<'a> {
+impl Comparison {
     /// Compares two profiles, column by column of the same name.
     #[must_use]
-    pub fn of(baseline: &'a Profile, current: &'a Profile, limits: Limits) -> Self {
+    pub fn of(baseline: &Profile, current: &Profile, limits: Limits) -> Self {
         let mut others = Vec::new();
-        let mut pairs = Vec::new();
+        let mut columns = Vec::new();
         for column in &baseline.columns {
             match current.column(&column.name) {
-                None => others.push((column.name.as_str(), "missing")),
+                None => others.push((column.name.clone(), "missing")),
                 Some(now) if now.kind() != column.kind() => {
-                    others.push((column.name.as_str(), "other_kind"));
+                    others.push((column.name.clone(), "other_kind"));
                 }
-                Some(now) => pairs.extend(column.drift(now).map(|drift| (column, now, drift))),
+                Some(now) => columns.extend(ColumnComparison::of_profiles(column, now)),
             }
         }
         let new = current
             .columns
             .iter()
             .filter(|now| baseline.column(&now.name).is_none());
-        others.extend(new.map(|now| (now.name.as_str(), "new")));
-        let drifts: Vec<Drift> = pairs.iter().map(|pair| pair.2).collect();
-        let verdicts = verdicts(&drifts, limits);
-        let columns = pairs.into_iter().zip(&verdicts);
+        others.extend(new.map(|now| (now.name.clone(), "new")));
+        Self::new(columns, others, |_| limits)
+    }
+
+    /// Columns that were compared, and those that could not be, each with the reason; `limits` are
+    /// those of a column.
+    #[must_use]
+    pub fn new(
+        columns: Vec<ColumnComparison>,
+        others: Vec<(String, &'static str)>,
+        limits: impl Fn(&str) -> Limits,
+    ) -> Self {
+        let drifts: Vec<Drift> = columns.iter().map(|one| one.drift).collect();
+        let limits: Vec<Limits> = columns.iter().map(|one| limits(&one.name)).collect();
+        let verdicts = verdicts_within(&drifts, &limits);
+        let columns = columns.into_iter().zip(&verdicts).zip(&limits);
         Self {
-            drifted_share: drifted_share(&drifts, &verdicts),
+            shares: [
+                drifted_share(&drifts, &verdicts),
+                drifted_share_high(&drifts, &verdicts),
+            ],
             columns: columns
-                .map(|((baseline, current, drift), verdict)| Compared {
-                    baseline,
-                    current,
-                    drift,
+                .map(|((column, verdict), limits)| Compared {
+                    column,
                     verdict: *verdict,
+                    limits: *limits,
                 })
                 .collect(),
             others,
         }
     }
 
+    /// Whether a column is among those compared.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|one| one.column.name == name)
+    }
+
     /// The facts of the section `drift`.
     #[must_use]
     pub fn facts(&self) -> Vec<Fact> {
-        let share = self.drifted_share;
-        let share = share.map(|share| Fact::number(SECTION, "", "drifted_share", share, ""));
+        let names = ["drifted_share", "drifted_share_high"];
+        let shares = names.into_iter().zip(self.shares);
+        let shares =
+            shares.filter_map(|(name, share)| Some(Fact::number(SECTION, "", name, share?, "")));
+        let with = |verdict: Verdict| {
+            let found = self.columns.iter().filter(|one| one.verdict == verdict);
+            found.count() as u64
+        };
+        let counts = [
+            ("columns", self.columns.len() as u64),
+            ("drifted", with(Verdict::Drift)),
+            ("undecided", with(Verdict::Undecided)),
+        ]
+        .map(|(metric, count)| Fact::count(SECTION, "", metric, count, "columns"));
         let columns = self.columns.iter().flat_map(Compared::facts);
-        let histograms = self.by_severity().into_iter().take(HISTOGRAMS);
-        let histograms = histograms.flat_map(|one| overlay::facts(one.baseline, one.current));
         let others = self.others.iter();
-        let others = others.map(|(name, verdict)| Fact::text(SECTION, *name, "verdict", *verdict));
-        share
-            .into_iter()
+        let others = others.map(|(name, verdict)| Fact::text(SECTION, name, "verdict", *verdict));
+        let histograms = self.by_severity().into_iter().take(HISTOGRAMS);
+        let histograms = histograms
+            .flat_map(|one| overlay::facts(&one.column.name, one.column.overlay.as_ref()));
+        shares
+            .chain(counts)
             .chain(columns)
             .chain(others)
             .chain(histograms)
@@ -87,11 +124,13 @@ impl<'a> Comparison<'a> {
     }
 
     /// Columns that have drifted first, then by distance.
-    fn by_severity(&self) -> Vec<&Compared<'a>> {
+    fn by_severity(&self) -> Vec<&Compared> {
         let mut sorted: Vec<&Compared> = self.columns.iter().collect();
         sorted.sort_by(|left, right| {
-            let severity =
-                |one: &Compared| (one.verdict == Verdict::Drift, one.drift.js.unwrap_or(-1.0));
+            let severity = |one: &Compared| {
+                let is_drifted = one.verdict == Verdict::Drift;
+                (is_drifted, one.column.drift.js.unwrap_or(-1.0))
+            };
             let (left, right) = (severity(left), severity(right));
             right.0.cmp(&left.0).then(right.1.total_cmp(&left.1))
         });
@@ -111,8 +150,16 @@ impl<'a> Comparison<'a> {
     }
 }
 
-impl Compared<'_> {
+impl Compared {
     fn facts(&self) -> Vec<Fact> {
+        let limits = self.limits;
+        let ColumnComparison {
+            name,
+            missing_rates: [baseline_missing_rate, missing_rate],
+            means: [baseline_mean, mean],
+            drift,
+            overlay: _,
+        } = &self.column;
         let Drift {
             js,
             psi,
@@ -122,7 +169,7 @@ impl Compared<'_> {
             chi_square_p,
             p,
             rows,
-        } = self.drift;
+        } = *drift;
         let ends = |bracket: Option<Bracket>| {
             bracket.map_or([None; 2], |Bracket { low, high }| [Some(low), Some(high)])
         };
@@ -137,13 +184,16 @@ impl Compared<'_> {
             ("wasserstein", middle),
             ("wasserstein_low", wasserstein_low),
             ("wasserstein_high", wasserstein_high),
-            ("missing_rate", self.current.missing_rate()),
-            ("baseline_missing_rate", self.baseline.missing_rate()),
+            ("missing_rate", *missing_rate),
+            ("baseline_missing_rate", *baseline_missing_rate),
             ("unseen_rate", unseen_rate),
             ("chi_square_p", chi_square_p),
             ("p", p),
+            ("mean", *mean),
+            ("baseline_mean", *baseline_mean),
+            ("max_js", Some(limits.js)),
+            ("max_ks", ks.map(|_| limits.ks)),
         ];
-        let name = &self.baseline.name;
         let numbers = numbers
             .into_iter()
             .filter_map(|(metric, value)| Some(Fact::number(SECTION, name, metric, value?, "")));
@@ -156,12 +206,13 @@ impl Compared<'_> {
     }
 
     fn line(&self) -> Line<'_> {
+        let column = &self.column;
         Line {
-            name: &self.baseline.name,
+            name: &column.name,
             verdict: self.verdict,
-            drift: self.drift,
-            missing_rates: [self.baseline, self.current].map(ColumnProfile::missing_rate),
-            overlay: Overlay::of(self.baseline, self.current),
+            drift: column.drift,
+            missing_rates: column.missing_rates,
+            overlay: column.overlay.clone(),
         }
     }
 }

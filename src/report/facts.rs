@@ -91,6 +91,16 @@ impl Fact {
         }
     }
 
+    /// The value, if it is a text.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        if let Value::Text(text) = &self.value {
+            Some(text)
+        } else {
+            None
+        }
+    }
+
     /// How the run ended, if that is what the fact says.
     #[must_use]
     pub fn as_status(&self) -> Option<&str> {

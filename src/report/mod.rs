@@ -6,6 +6,8 @@
 
 pub mod arms;
 pub mod comparison;
+pub mod compat;
+pub mod control;
 pub mod cost;
 pub mod drift;
 pub mod drift_lines;
@@ -31,6 +33,8 @@ pub mod spark;
 pub mod stored;
 pub mod text;
 mod value_group;
+pub mod watch_lines;
+pub mod watch_metrics;
 
 pub use facts::{Fact, Value};
 use renderer::Renderer;

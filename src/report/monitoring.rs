@@ -4,17 +4,16 @@
 //!
 //! Section `inputs`, one subject for each column that the model reads, named as in the data (after
 //! `--rename`), as the model reads it: after derived columns and policies, in the model's
-//! precision, without rejected rows.
+//! precision, without rows that a policy rejected.
 //!
 //! | metric | meaning |
 //! |---|---|
-//! | `rows` | rows that the model read |
-//! | `missing` | rows without a value, NaN not counted |
-//! | `nan` | NaN that came in as such |
-//! | `infinite` | values of +∞ and −∞ |
+//! | `count` | rows that the model read |
+//! | `null_count` | rows without a value, NaN not counted |
+//! | `nan_count` | rows of NaN that came in as such |
+//! | `infinite_count` | rows of +∞ and −∞ |
 //! | `missing_rate` | share of rows without a value, NaN counted |
 //! | `mean`, `standard_deviation` | of the finite numbers |
-//! | `distinct` | distinct values, estimated; only with `--profile` |
 //! | `min`, `max` | only with `--show-values` |
 //!
 //! Section `drift`, one subject for each column of the baseline that the run has too, inputs and
@@ -33,10 +32,7 @@
 //! | `mean`, `baseline_mean` | of the finite numbers |
 //! | `rows`, `baseline_rows` | rows with a value |
 //! | `max_js`, `max_ks` | the limits of the verdict |
-//! | `histogram_NN_low`, `histogram_NN_high` | edges of bin NN, from 00; the outer bins are open |
-//! | `histogram_NN_count`, `histogram_NN_baseline` | rows of the run and of the baseline in it |
-//! | `category_NN_name` | text: the baseline's categories, most frequent first |
-//! | `category_NN_count`, `category_NN_baseline` | rows of the run and of the baseline |
+//! | `histogram_…`, `category_…` | what [`super::overlay`] draws |
 //! | `owner` | text: whom the manifest names for the column |
 //!
 //! With an empty subject: `drifted_share`, `drifted_share_high` (undecided columns counted as
@@ -60,8 +56,434 @@
 //! The run's `status` is `withheld` if a gate kept the output back, and `gates_failed` if it was
 //! published all the same.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use arrow::datatypes::{DataType, Field};
+
+use super::control::{self, History};
+use super::drift::Comparison;
+use super::facts::Fact;
+use crate::feature::verdict::{Coercions, Reason};
+use crate::monitor::against::{
+    BaselineObserver, ColumnCounts, Counted, Counting, InputCounts, Values,
+};
+use crate::monitor::comparison::ColumnComparison;
+use crate::monitor::drift::Limits;
+use crate::monitor::gate::Measured;
+use crate::monitor::judgement::{Judgement, PlannedGate, State, judge};
+use crate::monitor::profile::{Kind, Profile};
+use crate::monitor::scores::ScoreStatistics;
+use crate::pipeline::observer::Partials;
+use crate::storage::Location;
+
 /// The section of the model's inputs.
 pub const INPUTS: &str = "inputs";
 
 /// The section of gates.
 pub const GATES: &str = "gates";
+
+/// The metrics of section `inputs`.
+pub const INPUT_METRICS: [&str; 9] = [
+    "count",
+    "null_count",
+    "nan_count",
+    "infinite_count",
+    "missing_rate",
+    "mean",
+    "standard_deviation",
+    "min",
+    "max",
+];
+
+/// The metrics of section `drift`, of a column; `ks` stands for `ks_low` and `ks_high`.
+pub const DRIFT_METRICS: [&str; 19] = [
+    "js",
+    "psi",
+    "ks",
+    "ks_low",
+    "ks_high",
+    "wasserstein",
+    "wasserstein_low",
+    "wasserstein_high",
+    "baseline_missing_rate",
+    "unseen_rate",
+    "chi_square_p",
+    "p",
+    "baseline_mean",
+    "rows",
+    "baseline_rows",
+    "drifted_share",
+    "drifted_share_high",
+    "drifted",
+    "undecided",
+];
+
+/// The least limit of the Jensen–Shannon distance that is learnt: below it nothing is told apart.
+const MIN_LIMIT: f64 = 0.01;
+
+/// The metrics of numbers in section `scores`, besides its quantiles.
+const SCORE_METRICS: [&str; 8] = [
+    "count",
+    "null_count",
+    "nan_count",
+    "infinite_count",
+    "min",
+    "max",
+    "mean",
+    "standard_deviation",
+];
+
+/// Facts that a gate can read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The section.
+    pub section: &'static str,
+    /// The metric; one that ends in `_` stands for all that begin so.
+    pub metric: String,
+    /// The subjects; the empty one is the run as a whole.
+    pub subjects: Vec<String>,
+}
+
+impl Offer {
+    fn new(section: &'static str, metric: impl Into<String>, subjects: &[String]) -> Self {
+        Self {
+            section,
+            metric: metric.into(),
+            subjects: subjects.to_vec(),
+        }
+    }
+
+    /// Whether a metric is meant.
+    #[must_use]
+    pub fn has_metric(&self, metric: &str) -> bool {
+        self.metric == metric || self.metric.ends_with('_') && metric.starts_with(&self.metric)
+    }
+
+    /// Whether a subject, or `*`, is meant.
+    #[must_use]
+    pub fn has_subject(&self, subject: &str) -> bool {
+        match subject {
+            "*" => self.subjects.iter().any(|one| !one.is_empty()),
+            subject => self.subjects.iter().any(|one| one == subject),
+        }
+    }
+
+    /// The subjects that have a name.
+    pub fn subjects(&self) -> impl Iterator<Item = &str> + Clone {
+        let named = self.subjects.iter().filter(|one| !one.is_empty());
+        named.map(String::as_str)
+    }
+}
+
+/// The facts that the gates of a run can read: those of `known`, which a run without rows has too,
+/// and those that rows give.
+#[must_use]
+pub fn offers(
+    known: &[Fact],
+    inputs: &[String],
+    scores: &[Field],
+    observer: Option<&BaselineObserver>,
+    baseline: Option<&Profile>,
+) -> Vec<Offer> {
+    let mut offers: Vec<Offer> = Vec::new();
+    let is_measured = |fact: &&Fact| fact.section != "run" && fact.as_number().is_some();
+    for fact in known.iter().filter(is_measured) {
+        let section = match &fact.section {
+            Cow::Borrowed(section) => *section,
+            Cow::Owned(_) => continue,
+        };
+        match offers
+            .iter_mut()
+            .find(|one| one.section == section && one.metric == fact.metric)
+        {
+            Some(offer) => offer.subjects.push(fact.subject.clone()),
+            None => offers.push(Offer::new(
+                section,
+                &fact.metric,
+                std::slice::from_ref(&fact.subject),
+            )),
+        }
+    }
+    let named = Coercions::default().named();
+    let counted = named.map(|(metric, _)| Offer::new("coercions", metric, inputs));
+    offers.extend(counted);
+    offers.extend(Reason::ALL.map(|reason| Offer::new("rejections", reason.code(), inputs)));
+    for field in scores {
+        let name = [field.name().clone()];
+        let is_number = is_number(field.data_type());
+        if is_number {
+            let metrics = SCORE_METRICS.iter();
+            offers.extend(metrics.map(|metric| Offer::new("scores", *metric, &name)));
+            offers.push(Offer::new("scores", "quantile_", &name));
+        } else {
+            offers.push(Offer::new("scores", "count_", &name));
+        }
+    }
+    let watched = observer.map_or(&[][..], |observer| observer.columns());
+    let columns: Vec<String> = watched
+        .iter()
+        .map(|column| column.reader.column.clone())
+        .collect();
+    if !columns.is_empty() {
+        let metrics = INPUT_METRICS.iter();
+        offers.extend(metrics.map(|metric| Offer::new(INPUTS, *metric, &columns)));
+    }
+    if let Some(baseline) = baseline {
+        let scores = scores.iter().map(|field| field.name().clone());
+        let compared = columns.into_iter().chain(scores);
+        let compared: Vec<String> = compared
+            .filter(|name| baseline.column(name).is_some())
+            .collect();
+        for metric in DRIFT_METRICS.into_iter().chain(["missing_rate", "mean"]) {
+            let whole = [String::new()];
+            let is_whole = metric.starts_with("drifted") || metric == "undecided";
+            let subjects = if is_whole { &whole[..] } else { &compared };
+            offers.push(Offer::new(super::drift::SECTION, metric, subjects));
+        }
+    }
+    offers
+}
+
+/// What gates can read of the facts of earlier nights: each followed fact is a subject.
+#[must_use]
+pub fn history_offers(offers: &[Offer]) -> Vec<Offer> {
+    let followed = offers
+        .iter()
+        .filter(|offer| control::follows(offer.section, &offer.metric));
+    let names: Vec<String> = followed
+        .flat_map(|offer| {
+            let subjects = offer.subjects.iter();
+            subjects.map(|subject| control::name(subject, &offer.metric))
+        })
+        .collect();
+    let metrics = control::METRICS.iter();
+    metrics
+        .map(|metric| Offer::new(control::SECTION, *metric, &names))
+        .collect()
+}
+
+fn is_number(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::FixedSizeList(field, _) => is_number(field.data_type()),
+        data_type => data_type.is_floating(),
+    }
+}
+
+/// What a run watched, and when it is alarmed.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// What counted the inputs.
+    pub observer: &'a BaselineObserver,
+    /// The baseline and where it was read.
+    pub baseline: Option<(&'a Profile, &'a Location)>,
+    /// When a column has drifted.
+    pub limits: Limits,
+    /// Whether facts may hold the extremes of inputs.
+    pub shows_values: bool,
+    /// (column, whom to ask about it).
+    pub owners: &'a [(String, String)],
+    /// What limits are learnt from, where the user did not give one.
+    pub history: Option<&'a History>,
+}
+
+impl Watched<'_> {
+    /// The facts of sections `inputs` and `drift`.
+    #[must_use]
+    pub fn facts(&self, seen: &Partials) -> Vec<Fact> {
+        let Some(counts) = seen.get::<InputCounts>() else {
+            return Vec::new();
+        };
+        let columns = || self.observer.columns().iter().zip(&counts.columns);
+        let mut facts: Vec<Fact> = columns()
+            .flat_map(|(column, counts)| self.input_facts(column, counts))
+            .collect();
+        let Some((baseline, path)) = self.baseline else {
+            return facts;
+        };
+        let (mut compared, mut others) = (Vec::new(), Vec::new());
+        for (column, counts) in columns() {
+            let name = &column.reader.column;
+            match baseline.column(name) {
+                None => others.push((name.clone(), "new")),
+                Some(known) => match ColumnComparison::of_counts(known, column, counts) {
+                    Some(one) => compared.push(one),
+                    // Of such columns nothing but missing values is ever known.
+                    None if known.kind() == Kind::Other => {}
+                    None => others.push((name.clone(), "other_kind")),
+                },
+            }
+        }
+        if let Some(scores) = seen.get::<ScoreStatistics>() {
+            for (name, statistic) in scores.columns() {
+                let is_input = compared.iter().any(|one| one.name == name);
+                let known = baseline.column(name).filter(|_| !is_input);
+                compared
+                    .extend(known.and_then(|known| ColumnComparison::of_scores(known, statistic)));
+            }
+        }
+        let path = path.display().to_string();
+        facts.push(Fact::text(super::drift::SECTION, "", "baseline", path));
+        let compared = Comparison::new(compared, others, |name| self.limits_of(name));
+        facts.extend(compared.facts());
+        let owners = self.owners.iter().filter(|(name, _)| compared.has(name));
+        facts.extend(
+            owners.map(|(name, owner)| Fact::text(super::drift::SECTION, name, "owner", owner)),
+        );
+        facts
+    }
+
+    fn limits_of(&self, name: &str) -> Limits {
+        let learnt = self.history.and_then(|history| history.learnt(name, "js"));
+        Limits {
+            js: learnt.map_or(self.limits.js, |js| js.clamp(MIN_LIMIT, 1.0)),
+            ..self.limits
+        }
+    }
+
+    fn input_facts(&self, column: &Counted, counts: &ColumnCounts) -> Vec<Fact> {
+        let name = &column.reader.column;
+        let count = |metric: &str, count: u64| Fact::count(INPUTS, name, metric, count, "rows");
+        let mut facts = vec![
+            count("count", counts.rows),
+            count("null_count", counts.missing),
+        ];
+        let mut numbers = vec![("missing_rate", counts.missing_rate())];
+        if let (
+            Values::Numbers { moments, .. },
+            Counting::Bins(_, scale) | Counting::Numbers(scale),
+        ) = (&counts.values, &column.counting)
+        {
+            facts.push(count("nan_count", counts.nan));
+            facts.push(count("infinite_count", counts.infinite.iter().sum()));
+            numbers.push(("mean", moments.mean(scale)));
+            numbers.push(("standard_deviation", moments.standard_deviation(scale)));
+            if self.shows_values {
+                numbers.push(("min", counts.extremes.map(|ends| ends.0)));
+                numbers.push(("max", counts.extremes.map(|ends| ends.1)));
+            }
+        }
+        let numbers = numbers.into_iter();
+        facts
+            .extend(numbers.filter_map(|(metric, value)| {
+                Some(Fact::number(INPUTS, name, metric, value?, ""))
+            }));
+        facts
+    }
+}
+
+/// What was found of a run that read all of its rows.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The facts of inputs, drift, history and gates.
+    pub facts: Vec<Fact>,
+    /// What the gates say.
+    pub judged: Judged,
+}
+
+/// What all gates of a run say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Judged(pub Vec<Judgement>);
+
+impl Judged {
+    /// Judges the facts of a run. Counts that are zero have no fact; `inputs` are their columns.
+    /// Of facts of too few nights anything is possible, so that gates on them are not decided.
+    #[must_use]
+    pub fn new(gates: &[PlannedGate], facts: &[Fact], inputs: &[String], is_strict: bool) -> Self {
+        if gates.is_empty() {
+            return Self::default();
+        }
+        let mut measured: Vec<Measured<'_>> = facts
+            .iter()
+            .filter(|fact| fact.section != "run")
+            .filter_map(|fact| Some((&*fact.subject, &*fact.metric, fact.as_number()?)))
+            .collect();
+        let zeros = Coercions::default().named().map(|(metric, _)| metric);
+        let reasons = Reason::ALL.map(Reason::code);
+        for metric in zeros.into_iter().chain(reasons) {
+            let is_read = gates.iter().any(|one| one.gate.metric() == metric);
+            if is_read {
+                // A fact that is there comes first and counts.
+                measured.extend(inputs.iter().map(|input| (input.as_str(), metric, 0.0)));
+            }
+        }
+        let of_history = gates
+            .iter()
+            .map(|one| &one.gate)
+            .filter(|gate| control::METRICS.contains(&gate.metric()) && gate.subject() != "*");
+        let unknown: Vec<(&str, [String; 2])> = of_history
+            .filter(|gate| !measured.iter().any(|one| gate.is_about(one.0, one.1)))
+            .map(|gate| {
+                let ends = ["low", "high"].map(|end| format!("{}_{end}", gate.metric()));
+                (gate.subject(), ends)
+            })
+            .collect();
+        for (subject, [low, high]) in &unknown {
+            measured.push((subject, low, f64::NEG_INFINITY));
+            measured.push((subject, high, f64::INFINITY));
+        }
+        let judged = gates.iter().map(|gate| judge(gate, &measured, is_strict));
+        Self(judged.collect())
+    }
+
+    /// The gates in this state.
+    pub fn of(&self, state: State) -> impl Iterator<Item = &Judgement> {
+        self.0.iter().filter(move |one| one.state == state)
+    }
+
+    /// What the scheduler should do because of gates that tripped.
+    #[must_use]
+    pub fn on_trip(&self) -> Vec<&str> {
+        let mut all: Vec<&str> = self
+            .0
+            .iter()
+            .filter(|one| [State::Fail, State::Warn].contains(&one.state))
+            .filter_map(|one| one.planned.on_trip.as_deref())
+            .collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The facts of section `gates`.
+    #[must_use]
+    pub fn facts(&self) -> Vec<Fact> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let count =
+            |metric: &str, count: usize| Fact::count(GATES, "", metric, count as u64, "gates");
+        let mut facts = vec![
+            count("count", self.0.len()),
+            count("failed", self.of(State::Fail).count()),
+            count("warned", self.of(State::Warn).count()),
+            count("undecided", self.of(State::Undecided).count()),
+        ];
+        let mut seen = HashSet::new();
+        for one in &self.0 {
+            let gate = &one.planned.gate;
+            let name = gate.to_string();
+            if !seen.insert(name.clone()) {
+                continue;
+            }
+            let text = |metric: &str, value: &str| Fact::text(GATES, name.clone(), metric, value);
+            let number =
+                |metric: &str, value: f64| Fact::number(GATES, name.clone(), metric, value, "");
+            facts.push(text("state", one.state.name()));
+            facts.push(text("level", one.planned.severity.name()));
+            facts.push(text("metric", gate.metric()));
+            facts.push(text("operator", gate.operator()));
+            facts.push(number("limit", gate.limit()));
+            if let Some((subject, value)) = &one.decided_by {
+                facts.push(number("value", *value));
+                facts.push(text("subject", subject));
+            }
+            facts.push(number("tripped", one.tripped_count as f64));
+            let is_tripped = [State::Fail, State::Warn].contains(&one.state);
+            if let Some(what) = one.planned.on_trip.as_ref().filter(|_| is_tripped) {
+                facts.push(text("on_trip", what));
+            }
+        }
+        facts
+    }
+}

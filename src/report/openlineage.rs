@@ -63,6 +63,8 @@ pub struct LineageDataset {
     pub columns: Vec<(String, String)>,
     /// What was read or written of it, once that is known.
     pub statistics: Option<Statistics>,
+    /// (name, fields) of further facets of an input: what was found of it.
+    pub found: Vec<(&'static str, Json)>,
 }
 
 impl LineageDataset {
@@ -78,6 +80,7 @@ impl LineageDataset {
             path,
             columns,
             statistics: None,
+            found: Vec::new(),
         }
     }
 }
@@ -178,6 +181,7 @@ impl Role {
             path,
             columns,
             statistics,
+            found,
         } = dataset;
         let source = facet(
             "dataSource",
@@ -203,6 +207,9 @@ impl Role {
                 .for_each(|bytes| fields["size"] = (*bytes).into());
             object[self.facets] = json!({self.statistics: facet(self.statistics, fields)});
         }
+        for (name, fields) in found {
+            object[self.facets][*name] = facet(name, fields.clone());
+        }
         object
     }
 }
@@ -217,6 +224,8 @@ fn facet(name: &str, mut fields: Json) -> Json {
         "jobType" => ("2-0-4", "JobTypeJobFacet"),
         "dataSource" => ("1-0-1", "DatasourceDatasetFacet"),
         "schema" => ("1-2-0", "SchemaDatasetFacet"),
+        "dataQualityMetrics" => ("1-0-2", "DataQualityMetricsInputDatasetFacet"),
+        "dataQualityAssertions" => ("1-0-1", "DataQualityAssertionsDatasetFacet"),
         "inputStatistics" => ("1-0-0", "InputStatisticsInputDatasetFacet"),
         _ => ("1-0-2", "OutputStatisticsOutputDatasetFacet"),
     };

@@ -7,26 +7,20 @@ use std::collections::BTreeMap;
 use super::drift::SECTION;
 use super::facts::{Fact, Value};
 use crate::monitor::overlay::{Counts, Overlay, OverlayBin};
-use crate::monitor::profile::ColumnProfile;
 
-/// The facts of a column: `baseline_mean`, `mean`, and the counts of every bin or category.
+/// The facts of a column: the counts of every bin or category.
 #[must_use]
-pub fn facts(baseline: &ColumnProfile, current: &ColumnProfile) -> Vec<Fact> {
-    let name = &baseline.name;
+pub fn facts(name: &str, overlay: Option<&Overlay>) -> Vec<Fact> {
     let number = |metric: &str, value| Fact::number(SECTION, name, metric, value, "");
     let counts = |prefix: &str, [before, now]: Counts| {
         [("baseline", before), ("count", now)].map(|(side, count)| {
             Fact::count(SECTION, name, format!("{prefix}_{side}"), count, "rows")
         })
     };
-    let means = [("baseline_mean", baseline), ("mean", current)];
-    let mut facts: Vec<Fact> = means
-        .into_iter()
-        .filter_map(|(metric, side)| Some(number(metric, side.numbers.mean()?)))
-        .collect();
-    match Overlay::of(baseline, current) {
+    let mut facts: Vec<Fact> = Vec::new();
+    match overlay {
         Some(Overlay::Numbers { bins, is_log }) => {
-            let scale = if is_log { "log" } else { "linear" };
+            let scale = if *is_log { "log" } else { "linear" };
             facts.push(Fact::text(SECTION, name, "histogram_scale", scale));
             for (index, bin) in bins.iter().enumerate() {
                 let prefix = format!("histogram_{index:02}");
@@ -45,8 +39,8 @@ pub fn facts(baseline: &ColumnProfile, current: &ColumnProfile) -> Vec<Fact> {
                 facts.push(Fact::text(SECTION, name, format!("{prefix}_name"), text));
                 facts.extend(counts(&prefix, *both));
             }
-            facts.extend(counts("category_other", other));
-            facts.extend(counts("category_new", [0, new]));
+            facts.extend(counts("category_other", *other));
+            facts.extend(counts("category_new", [0, *new]));
         }
         None => {}
     }
@@ -133,7 +127,7 @@ mod tests {
                 (column(values.slice(0, 200)), column(values.slice(100, 200)));
             let expected = Overlay::of(&baseline, &current);
             assert!(expected.is_some());
-            assert_eq!(read(&facts(&baseline, &current)), expected);
+            assert_eq!(read(&facts("x", expected.as_ref())), expected);
         }
         assert_eq!(read(&[Fact::text("drift", "x", "verdict", "ok")]), None);
     }

@@ -16,6 +16,7 @@ use serde_json::{Map, Value as Json};
 use super::facts::{Fact, Value};
 use super::renderer::{Renderer, Report};
 use super::value_group::value_group;
+use super::watch_metrics;
 use crate::error::{Error, Result};
 use crate::escape::escaped;
 
@@ -244,6 +245,7 @@ fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
         ));
     }
     text.push_str(&values(labels, facts));
+    text.push_str(&watch_metrics::prometheus(&labels.0, facts, escape));
     text
 }
 

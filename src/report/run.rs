@@ -21,7 +21,10 @@ pub enum Status {
     Done,
     /// The output was published although more rows were rejected than the budget allows.
     OverBudget,
-    /// More rows were rejected than the budget allows, and the output was withheld.
+    /// The output was published although a gate failed.
+    GatesFailed,
+    /// More rows were rejected than the budget allows, or a gate failed, and the output was
+    /// withheld.
     Withheld,
     /// A signal stopped it.
     Interrupted,
@@ -36,6 +39,7 @@ impl Status {
         match self {
             Self::Done => "done",
             Self::OverBudget => "over_budget",
+            Self::GatesFailed => "gates_failed",
             Self::Withheld => "withheld",
             Self::Interrupted => "interrupted",
             Self::Failed => "failed",
@@ -75,6 +79,29 @@ pub struct RunContext {
     pub ignored: Vec<Location>,
     /// What the scheduler said of the run.
     pub scheduler: BTreeMap<String, String>,
+}
+
+impl RunContext {
+    /// The context of a run that did not begin.
+    #[must_use]
+    pub fn of_nothing(model: Identity) -> Self {
+        Self {
+            run_id: String::new(),
+            invocation_id: String::new(),
+            status: Status::Done,
+            started_at: String::new(),
+            wall: Duration::ZERO,
+            processor_seconds: Some(0.0),
+            peak_memory_bytes: Some(0),
+            cost: Cost::default(),
+            model,
+            output: String::new(),
+            output_bytes: 0,
+            bad_files: Vec::new(),
+            ignored: Vec::new(),
+            scheduler: BTreeMap::new(),
+        }
+    }
 }
 
 /// All facts of a run, section after section.

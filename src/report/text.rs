@@ -10,6 +10,7 @@ use super::facts::{Fact, Value, number, of_section, text};
 use super::renderer::{Detail, Renderer, Report};
 use super::spark;
 use super::value_group::{GROUPS, value_group};
+use super::watch_lines;
 use crate::count::{and_more, counted, listed};
 use crate::escape;
 use crate::format::rounds::ROUNDS_USED;
@@ -117,6 +118,7 @@ fn lines(report: &Report<'_>) -> Vec<Line> {
     lines.extend(rules(facts));
     lines.extend(estimates(facts).map(|text| line("estimated", &text)));
     lines.extend(scores(facts, detail));
+    lines.extend(watch_lines::lines(facts));
     lines.extend(values(facts, detail));
     lines.extend(tokens(facts).map(|text| line("tokens", &text)));
     for (metric, label) in [
@@ -138,7 +140,8 @@ fn lines(report: &Report<'_>) -> Vec<Line> {
             Some(line(&fact.subject, &format!("{seconds:.3} s of work")))
         }));
     }
-    lines.extend(output(facts).map(|text| line("output", &text)));
+    let output = output(facts).filter(|_| !watch_lines::is_withheld_by_gates(facts));
+    lines.extend(output.map(|text| line("output", &text)));
     lines.extend(report.text("report").map(|path| line("report", path)));
     lines.extend(
         report
@@ -180,10 +183,11 @@ fn line(label: &str, text: &str) -> Line {
 fn headline(facts: &[Fact]) -> String {
     let scored = row_counts(facts).map_or(0, |counts| counts.scored);
     format!(
-        "{} scored {} in {}",
+        "{} scored {} in {}{}",
         model(facts),
         counted(scored, "row"),
-        time(facts).unwrap_or_default()
+        time(facts).unwrap_or_default(),
+        watch_lines::verdict(facts)
     )
 }
 
@@ -417,7 +421,11 @@ fn values(facts: &[Fact], detail: Detail) -> Vec<Line> {
         .map(|(column, kind, count)| (*column, kind.as_str(), *count))
         .collect();
     let mut lines = Vec::new();
-    for (label, mut texts) in value_lines(&counts) {
+    // Next to a baseline missing values are shown where their share changed.
+    let is_compared = of_section(facts, super::drift::SECTION).next().is_some();
+    let is_hidden = |label: &str| is_compared && detail == Detail::Summary && label == "missing";
+    let all = value_lines(&counts).into_iter();
+    for (label, mut texts) in all.filter(|(label, _)| !is_hidden(label)) {
         if detail == Detail::Summary {
             lines.push(line(label, &on_one_line(&texts)));
             continue;

@@ -7,6 +7,8 @@
 pub mod compare;
 pub mod comparison;
 pub mod evaluation;
+pub mod merging;
+pub mod monitoring;
 pub mod output;
 pub mod pack;
 pub mod registry;
@@ -19,6 +21,7 @@ pub mod work;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use self::monitoring::Monitoring;
 use self::output::{Limits, Output, Telemetry};
 use self::work::Work;
 
@@ -51,6 +54,9 @@ pub struct Request {
     /// What is too bad to go on.
     #[serde(flatten)]
     pub limits: Limits,
+    /// What is watched.
+    #[serde(flatten)]
+    pub monitoring: Monitoring,
     /// Who is notified.
     #[serde(flatten)]
     pub telemetry: Telemetry,

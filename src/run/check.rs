@@ -130,7 +130,7 @@ fn scanned(plan: &Plan, interrupt: &Interrupt, events: &dyn Events) -> Result<Ou
 }
 
 /// Takes rows and keeps none.
-struct Nowhere;
+pub(super) struct Nowhere;
 
 impl Receiver for Nowhere {
     fn write(&mut self, _part: u64, _output: &RecordBatch) -> Result<()> {

@@ -12,6 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
 use crate::process;
 use crate::report::openlineage::{EventType, LineageDataset, RunLineage, Statistics};
+use crate::report::watch_metrics;
 use crate::storage::{AppendFile, Location, find, read_head};
 
 /// What every event holds, to know a file of events from another one.
@@ -146,6 +147,22 @@ impl Events for LineageFile {
             });
         }
         let total = outcomes.ledger.total();
+        // What was found is about all inputs together; events have a place for it at each.
+        if let [only] = state.lineage.inputs.as_mut_slice() {
+            let quality = watch_metrics::quality(account.facts, total.rows_in);
+            let assertions = watch_metrics::assertions(account.facts);
+            only.found = [
+                ("dataQualityMetrics", quality),
+                ("dataQualityAssertions", assertions),
+            ]
+            .into_iter()
+            .filter_map(|(name, fields)| Some((name, fields?)))
+            .collect();
+        } else if let Some(assertions) = watch_metrics::assertions(account.facts) {
+            for input in &mut state.lineage.inputs {
+                input.found = vec![("dataQualityAssertions", assertions.clone())];
+            }
+        }
         if written.output_bytes > 0 {
             let statistics = Statistics {
                 rows: total.scored,
@@ -166,6 +183,7 @@ impl Events for LineageFile {
                 path: absolute_path(&Location::from(path)),
                 columns: Vec::new(),
                 statistics,
+                found: Vec::new(),
             });
         }
         Ok(())

@@ -13,12 +13,14 @@ pub mod ending;
 pub mod events;
 mod existing;
 pub mod explain;
+mod gates;
 pub mod history;
 mod lineage_file;
 mod meter;
 mod metrics_file;
 pub mod named_model;
 pub mod pack;
+pub mod profile;
 pub mod replay;
 pub mod report_path;
 pub mod retry;
@@ -52,6 +54,7 @@ use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
 use crate::plan::target::Target;
 use crate::plan::{Plan, effect, geo, signed};
 use crate::process;
+use crate::report::monitoring::Found;
 use crate::report::run::{RunContext, Status, facts};
 use crate::report::stored::StoredReport;
 use crate::report::{Fact, json};
@@ -77,6 +80,8 @@ pub struct Run<'a> {
     carried: OnceLock<Vec<(String, String)>>,
     /// Whether an earlier run scored some of the rows.
     is_resumed: OnceLock<bool>,
+    /// What was found once all rows were read.
+    found: OnceLock<Found>,
     /// Who signs the output, if it is to be signed.
     signer: Option<SigningIdentity>,
     /// Held until the run is over.
@@ -174,6 +179,7 @@ impl<'a> Run<'a> {
             meter,
             carried: OnceLock::new(),
             is_resumed: OnceLock::new(),
+            found: OnceLock::new(),
             signer,
             lock,
         };
@@ -203,6 +209,7 @@ impl<'a> Run<'a> {
         }
         self.control.budget = self.plan.budget;
         self.refuse_foreign()?;
+        self.refuse_profile()?;
         Ok(self)
     }
 
@@ -362,6 +369,8 @@ impl<'a> Run<'a> {
     fn final_status(&self, outcomes: &Outcomes) -> Status {
         if self.over_budget(outcomes).is_some() {
             Status::OverBudget
+        } else if self.has_failed_gates() {
+            Status::GatesFailed
         } else {
             Status::Done
         }
@@ -373,20 +382,29 @@ impl<'a> Run<'a> {
 
     /// All that the report says.
     fn facts(&self, outcomes: &Outcomes, status: Status, output_bytes: u64) -> Vec<Fact> {
-        facts(
+        let mut facts = facts(
             &self.plan.job,
             outcomes,
             &self.context(status, output_bytes),
-        )
+        );
+        // Of a run that did not read all rows nothing was judged.
+        let found = self.found.get();
+        facts.extend(found.iter().flat_map(|found| found.facts.iter().cloned()));
+        facts
     }
 
     fn context(&self, status: Status, output_bytes: u64) -> RunContext {
+        let wall = *self.wall.get_or_init(|| self.start.elapsed());
+        self.context_after(wall, status, output_bytes)
+    }
+
+    fn context_after(&self, wall: Duration, status: Status, output_bytes: u64) -> RunContext {
         RunContext {
             run_id: self.plan.run_id.clone(),
             invocation_id: self.caller.invocation_id.clone(),
             status,
             started_at: self.started_at.clone(),
-            wall: *self.wall.get_or_init(|| self.start.elapsed()),
+            wall,
             processor_seconds: process::processor_seconds(),
             peak_memory_bytes: process::peak_memory_bytes(),
             cost: self.meter.cost(),
@@ -436,7 +454,9 @@ impl<'a> Run<'a> {
         if let Some(number) = self.interrupt().came() {
             return Err(self.stopped_too_late(number, object));
         }
-        if let Some(error) = self.over_budget(outcomes) {
+        self.warn_of_gates(outcomes);
+        let failure = self.over_budget(outcomes);
+        if let Some(error) = failure.or_else(|| self.gate_failure(outcomes)) {
             return Err(Failure {
                 object,
                 ..error.into()
@@ -483,6 +503,12 @@ impl<'a> Run<'a> {
                 .unwrap_or_default()
                 .into(),
         );
+        if let Some(found) = self.found.get() {
+            let on_trip = found.judged.on_trip();
+            if !on_trip.is_empty() {
+                object.insert("on_trip".into(), on_trip.into());
+            }
+        }
         object.insert("run_id".into(), self.plan.run_id.clone().into());
         object.insert("report".into(), written.report.clone().into());
         object.insert("rejected".into(), written.rejected.clone().into());
@@ -495,6 +521,7 @@ impl<'a> Run<'a> {
         let status = match error.kind() {
             Kind::Signal(_) => Status::Interrupted,
             Kind::ErrorBudget => Status::Withheld,
+            Kind::Gate if self.has_failed_gates() => Status::Withheld,
             _ => Status::Failed,
         };
         let facts = self.facts(outcomes, status, 0);
@@ -510,6 +537,7 @@ impl<'a> Run<'a> {
             .filter(|path| report::create(path, &self.plan.run_id, &facts).is_ok())
             .map(|path| path.display().to_string());
         let error = match (&rejected, &report) {
+            _ if self.has_failed_gates() => error,
             (Some(path), _) if status == Status::Withheld => error.hint(format!(
                 "the rejected rows, each with its reason, are in `{path}`"
             )),

@@ -22,6 +22,7 @@ use crate::output::quarantine;
 use crate::plan::identity;
 use crate::plan::reading::dialect_options;
 use crate::report::previous::PreviousRun;
+use crate::request::monitoring::Monitoring;
 use crate::request::output::{Limits, Output, Telemetry};
 use crate::request::rows::Dialect;
 use crate::request::signature::TrustRequest;
@@ -273,8 +274,26 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Re
             skip_code: retry.skip_code,
             ..Limits::default()
         },
+        monitoring: anchored_monitoring(base, made.monitoring),
         telemetry: retry.telemetry.clone(),
     })
+}
+
+/// What is watched, with paths that begin at `base`.
+fn anchored_monitoring(base: &Location, made: Monitoring) -> Monitoring {
+    let anchored = |path: Location, word: &str| {
+        if path.as_os_str() == word {
+            path
+        } else {
+            base.join(path)
+        }
+    };
+    Monitoring {
+        history: made.history.map(|path| base.join(path)),
+        profile: made.profile.map(|path| anchored(path, "auto")),
+        baseline: made.baseline.map(|path| anchored(path, "none")),
+        ..made
+    }
 }
 
 /// Whom to trust, with paths that begin at `base`.

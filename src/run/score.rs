@@ -59,6 +59,16 @@ pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunRe
         let rejected = destination.withhold(&error)?;
         return Err(run.unfinished(error, &outcomes, rejected));
     }
+    // Before anything is published, and before what could not be taken back.
+    run.found(&outcomes);
+    if run.has_failed_gates()
+        && !run.plan().monitor.publishes
+        && let Some(error) = run.gate_failure(&outcomes)
+    {
+        run.warn_of_gates(&outcomes);
+        let rejected = destination.withhold(&error)?;
+        return Err(run.unfinished(error, &outcomes, rejected));
+    }
     let mut written = destination.finish()?;
     outcomes.ledger.check(written.row_count)?;
     let facts = run.facts(&outcomes, run.final_status(&outcomes), written.output_bytes);

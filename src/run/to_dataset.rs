@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::output::checkpoint::{Checkpoint, PartRecord, RunIdentity};
 use crate::output::dataset::{DatasetOutput, Layout};
 use crate::output::observed::{self, Observed};
+use crate::output::profile as profile_file;
 use crate::output::publication::{self, Manifest};
 use crate::output::report;
 use crate::pipeline::correction::Corrections;
@@ -311,6 +312,12 @@ impl Destination for ToDataset<'_> {
                 manifest.report = Some(report::stage(&target.path, run_id, facts)?);
             } else {
                 report::create(path, run_id, facts)?;
+            }
+        }
+        if let Some(profile) = self.run.profile(outcomes) {
+            match self.run.profile_path() {
+                None => manifest.profile = Some(profile_file::stage(&target.path, profile)?),
+                Some(path) => profile_file::create(&path, target.overwrite, profile)?,
             }
         }
         publication::publish(&target.path, &manifest, self.run.signer.as_ref())?;

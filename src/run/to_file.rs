@@ -9,6 +9,7 @@ use super::destination::{Begun, Destination};
 use super::{Run, Written};
 use crate::error::{Error, Kind, Result};
 use crate::output::file::{FileOutput, FinishedFiles};
+use crate::output::profile as profile_file;
 use crate::output::table_writer::TableWriter;
 use crate::output::{quarantine, report};
 use crate::pipeline::observer::Partials;
@@ -26,6 +27,7 @@ pub(super) struct ToFile<'a> {
     run: &'a Run<'a>,
     state: State,
     report: Option<PendingFile>,
+    profile: Option<PendingFile>,
     signature: Option<PendingFile>,
 }
 
@@ -48,6 +50,7 @@ impl<'a> ToFile<'a> {
             run,
             state: State::New,
             report: None,
+            profile: None,
             signature: None,
         }
     }
@@ -83,6 +86,10 @@ impl Destination for ToFile<'_> {
         let schema = run.plan().job.output_schema.clone();
         let writer = TableWriter::create(&path, overwrite, format, schema, &run.footer())?;
         self.report = open_report(run.target())?;
+        self.profile = run
+            .profile_path()
+            .map(|path| PendingFile::create(&path, overwrite))
+            .transpose()?;
         if run.signer.is_some() {
             let path = signed::default_signature_of_file(&path);
             self.signature = Some(PendingFile::create(&path, overwrite)?);
@@ -117,7 +124,10 @@ impl Destination for ToFile<'_> {
         self.run.note_publication()
     }
 
-    fn publish(&mut self, _outcomes: &Outcomes, _facts: &[Fact]) -> Result<Option<String>> {
+    fn publish(&mut self, outcomes: &Outcomes, _facts: &[Fact]) -> Result<Option<String>> {
+        if let (Some(file), Some(profile)) = (&mut self.profile, self.run.profile(outcomes)) {
+            profile_file::write(file, profile)?;
+        }
         let State::Finished(finished) = std::mem::replace(&mut self.state, State::Ended) else {
             return Err(Error::internal("the output is not finished"));
         };
@@ -133,11 +143,14 @@ impl Destination for ToFile<'_> {
             _ => None,
         };
         finished.publish(report, signature)?;
+        if let Some(file) = self.profile.take() {
+            file.publish(self.run.target().overwrite)?;
+        }
         Ok(name)
     }
 
     fn withhold(&mut self, error: &Error) -> Result<Option<String>> {
-        (self.report, self.signature) = (None, None);
+        (self.report, self.profile, self.signature) = (None, None, None);
         let output = self.take_open()?;
         if error.kind() != Kind::ErrorBudget {
             return Ok(None);

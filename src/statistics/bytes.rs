@@ -27,8 +27,13 @@ impl Writer {
 
     /// Appends a text.
     pub fn text(&mut self, text: &str) {
-        self.integer(text.len() as u64);
-        self.0.extend_from_slice(text.as_bytes());
+        self.bytes(text.as_bytes());
+    }
+
+    /// Appends bytes with their length.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.integer(bytes.len() as u64);
+        self.0.extend_from_slice(bytes);
     }
 
     /// The bytes.
@@ -92,10 +97,15 @@ impl<'a> Reader<'a> {
 
     /// The next text.
     pub fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    /// The next bytes.
+    pub fn bytes(&mut self) -> Option<&'a [u8]> {
         let length = self.length()?;
-        let (text, rest) = self.0.split_at_checked(length)?;
+        let (bytes, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
-        std::str::from_utf8(text).ok()
+        Some(bytes)
     }
 }
 

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use super::bytes::{Reader, Writer};
 use super::hash::of_bytes;
 
-/// The most categories that are counted one by one.
-pub const MAX_CATEGORIES: usize = 4096;
+/// The most categories that are counted one by one: with their texts they take 140 KiB at most.
+pub const MAX_CATEGORIES: usize = 2048;
 
 /// The most bytes of a category's text that are kept; its hash stands for the whole.
-pub const MAX_TEXT_BYTES: usize = 64;
+pub const MAX_TEXT_BYTES: usize = 56;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Category {
@@ -37,8 +37,9 @@ impl Categories {
         }
     }
 
-    /// Counts rows of a category whose hash is known.
+    /// Counts rows of a category whose hash is known, of which the upper half is kept.
     pub fn add_hashed(&mut self, hash: u128, text: &str, count: u64) {
+        let hash = hash >> 64 << 64;
         if let Some(category) = self.kept.get_mut(&hash) {
             category.count += count;
         } else if self.has_room_for(hash) {
@@ -126,7 +127,6 @@ impl Categories {
         writer.integer(self.kept.len() as u64);
         for (hash, category) in &self.kept {
             writer.integer((hash >> 64) as u64);
-            writer.integer(*hash as u64);
             writer.text(&category.text);
             writer.integer(category.count);
         }
@@ -138,7 +138,7 @@ impl Categories {
         (length <= MAX_CATEGORIES && (other == 0 || length == MAX_CATEGORIES)).then_some(())?;
         let mut kept = BTreeMap::new();
         for _ in 0..length {
-            let hash = u128::from(reader.integer()?) << 64 | u128::from(reader.integer()?);
+            let hash = u128::from(reader.integer()?) << 64;
             let (text, count) = (reader.text()?.to_owned(), reader.count()?);
             let is_in_order = kept.last_key_value().is_none_or(|(last, _)| *last < hash);
             (is_in_order && count > 0 && text.len() <= MAX_TEXT_BYTES).then_some(())?;

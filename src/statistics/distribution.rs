@@ -116,6 +116,12 @@ impl Distribution {
         })
     }
 
+    /// The finite values in rising order, in buckets that know their extremes.
+    #[must_use]
+    pub fn ranges(&self) -> Vec<Range> {
+        self.sketch.ranges()
+    }
+
     /// The finite values of this and of another column in shared buckets.
     #[must_use]
     pub fn side_by_side(&self, other: &Self) -> Vec<SharedRange> {

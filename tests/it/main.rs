@@ -74,6 +74,9 @@ mod recovery;
 // Data sets whose runs are asked to stop at any moment.
 mod killed;
 
+// What runs watch: profiles, drift, gates.
+mod watch;
+
 // Models by name and by signature.
 mod registry;
 mod report_page;

@@ -27,13 +27,13 @@ use crate::package::signature::SIGNATURE_NAME;
 use crate::package::signature::verify::refuse_link;
 use crate::package::written::WrittenManifest;
 use crate::package::{MANIFEST_NAME, Manifest};
-use crate::plan::Plan;
 use crate::plan::replay::replay;
 use crate::plan::signed::sign_model_as;
 use crate::plan::text::reads_texts;
 use crate::request::pack::Pack;
 use crate::request::signature::Sign;
 use crate::request::work::{Quality, Work};
+use crate::run::profile::profile_as_read;
 use crate::storage::{
     Location, PendingFile, SharedFile, StagedDirectory, TEMPORARY_PREFIX, canonical,
     create_unsynced_below, files_below, find, metadata, read, read_unchanged,
@@ -358,20 +358,14 @@ impl Packing<'_> {
         Ok(Some(golden))
     }
 
-    /// Profiles the columns of the training data that the model reads.
+    /// Profiles the training data as the model reads it, and the scores that it gives.
     fn baseline(&mut self, interrupt: &Interrupt) -> Result<Option<Profile>> {
         if self.request.data.is_empty() {
             return Ok(None);
         }
         let mut work = self.work(&self.request.data);
         work.outcome.passthrough = Some(vec!["none".into()]);
-        let plan = Plan::bind(&work)?;
-        let (dataset, schema) = (&plan.job.dataset, &plan.job.table_schema);
-        let mut profile = Profile::new(schema, &|name| dataset.is_untyped(name));
-        for batch in dataset.batches(&dataset.as_read(schema)) {
-            interrupt.check()?;
-            profile.observe(&batch?)?;
-        }
+        let profile = profile_as_read(&work, interrupt)?;
         let mut file = PendingFile::create(&self.directory.join(BASELINE), true)?;
         write_table(&mut file, &profile_table(&profile)?)?;
         file.publish(true)?;

@@ -1,0 +1,200 @@
+//! Tables as Evidently and `NannyML` see them: all values of every column in memory.
+//!
+//! Owns the reading. What is computed of the values is [`super::compat`]'s.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type};
+
+use super::compat::{Number, Verdict, evidently, nannyml};
+use super::profile::Kind;
+use super::profile_table::is_profile;
+use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
+use crate::storage::Location;
+use crate::table::ReadOptions;
+use crate::table::dataset::Dataset;
+use crate::table::location::locate;
+
+/// Whose numbers are computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tool {
+    /// Evidently.
+    Evidently,
+    /// `NannyML`.
+    NannyMl,
+}
+
+/// A column's values.
+#[derive(Debug)]
+enum Values {
+    Numbers(Vec<f64>),
+    Categories(BTreeMap<String, u64>),
+}
+
+/// A column with the tool's numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Compared {
+    /// The column.
+    pub name: String,
+    /// The numbers.
+    pub numbers: Vec<Number>,
+    /// What the tool says by default; none for one that needs more than two tables.
+    pub verdict: Option<Verdict>,
+}
+
+/// The tool's numbers of the columns that both tables have.
+///
+/// # Errors
+/// A usage error for a profile, which has no values; fails if a table cannot be read.
+pub fn compare(
+    tool: Tool,
+    baseline: &Location,
+    current: &Location,
+    options: &ReadOptions,
+    interrupt: &Interrupt,
+) -> Result<Vec<Compared>> {
+    let baseline = columns(tool, baseline, options, interrupt)?;
+    let mut current: BTreeMap<String, Values> = columns(tool, current, options, interrupt)?
+        .into_iter()
+        .collect();
+    let mut compared = Vec::new();
+    for (name, before) in baseline {
+        let Some(now) = current.remove(&name) else {
+            continue;
+        };
+        let found = match (before, now) {
+            (Values::Numbers(before), Values::Numbers(now)) => match tool {
+                Tool::Evidently => evidently::numbers(&before, &now).map(with_verdict),
+                Tool::NannyMl => nannyml::numbers(&before, &now).map(without_verdict),
+            },
+            (Values::Categories(before), Values::Categories(now)) => {
+                let counts = side_by_side(&before, &now);
+                match tool {
+                    Tool::Evidently => evidently::categories(&counts).map(with_verdict),
+                    Tool::NannyMl => nannyml::categories(&counts).map(without_verdict),
+                }
+            }
+            _ => None,
+        };
+        compared.extend(found.map(|(numbers, verdict)| Compared {
+            name,
+            numbers,
+            verdict,
+        }));
+    }
+    Ok(compared)
+}
+
+fn with_verdict((numbers, verdict): (Vec<Number>, Verdict)) -> (Vec<Number>, Option<Verdict>) {
+    (numbers, Some(verdict))
+}
+
+fn without_verdict(numbers: Vec<Number>) -> (Vec<Number>, Option<Verdict>) {
+    (numbers, None)
+}
+
+fn side_by_side(before: &BTreeMap<String, u64>, now: &BTreeMap<String, u64>) -> [Vec<u64>; 2] {
+    let names: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    [before, now].map(|side| {
+        let counts = names.iter().map(|name| side.get(*name).copied());
+        counts.map(Option::unwrap_or_default).collect()
+    })
+}
+
+/// The columns of a table, numbers sorted. Infinite numbers are missing to Evidently.
+fn columns(
+    tool: Tool,
+    path: &Location,
+    options: &ReadOptions,
+    interrupt: &Interrupt,
+) -> Result<Vec<(String, Values)>> {
+    let files = locate(std::slice::from_ref(path), false)?.files;
+    let table = Arc::new(Dataset::open(&files, &[], options)?);
+    let schema = table.schema();
+    if is_profile(&schema) {
+        let error = Error::usage("`--compat` computes from values, and a profile has none");
+        return Err(error.at_path(path).hint("name the tables themselves"));
+    }
+    let mut columns: Vec<(String, Values)> = Vec::new();
+    for field in schema.fields() {
+        let values = match Kind::of(field.data_type(), table.is_untyped(field.name())) {
+            Kind::Numbers => Values::Numbers(Vec::new()),
+            Kind::Categories | Kind::Untyped => Values::Categories(BTreeMap::new()),
+            Kind::Other => continue,
+        };
+        columns.push((field.name().clone(), values));
+    }
+    for batch in table.batches(&table.as_read(&schema)) {
+        interrupt.check()?;
+        let batch = batch?;
+        for (name, values) in &mut columns {
+            let Some(column) = batch.column_by_name(name) else {
+                continue;
+            };
+            let converted = |data_type: &DataType| {
+                cast(column, data_type).map_err(|error| {
+                    let message = format!(
+                        "a column of type {} has no form as {data_type}",
+                        column.data_type()
+                    );
+                    Error::failed(message)
+                        .at_path(path)
+                        .at_column(name.as_str())
+                        .because(error)
+                })
+            };
+            match values {
+                Values::Numbers(numbers) => {
+                    // Times have no form as floats but through integers.
+                    let column = match column.data_type() {
+                        DataType::Date32 | DataType::Time32(_) => converted(&DataType::Int32)?,
+                        temporal if temporal.is_temporal() => converted(&DataType::Int64)?,
+                        _ => converted(&DataType::Float64)?,
+                    };
+                    let column = cast(&column, &DataType::Float64).map_err(|error| {
+                        Error::internal("integers without a form as floats").because(error)
+                    })?;
+                    let column = column.as_primitive::<Float64Type>();
+                    numbers.extend(column.iter().flatten().filter(|value| {
+                        !value.is_nan() && (tool == Tool::NannyMl || value.is_finite())
+                    }));
+                }
+                Values::Categories(counts) => {
+                    let texts = converted(&DataType::Utf8)?;
+                    let texts = texts.as_string::<i32>();
+                    for text in (0..texts.len()).filter(|row| texts.is_valid(*row)) {
+                        *counts.entry(texts.value(text).to_owned()).or_default() += 1;
+                    }
+                }
+            }
+        }
+    }
+    for (name, values) in &mut columns {
+        if let Values::Categories(counts) = values
+            && table.is_untyped(name)
+            && let Some(numbers) = parsed(counts)
+        {
+            *values = Values::Numbers(numbers);
+        }
+        if let Values::Numbers(numbers) = values {
+            numbers.sort_unstable_by(f64::total_cmp);
+        }
+    }
+    Ok(columns)
+}
+
+/// The numbers that texts without types stand for, if each but the empty one is a number.
+fn parsed(counts: &BTreeMap<String, u64>) -> Option<Vec<f64>> {
+    let mut numbers = Vec::new();
+    for (text, count) in counts.iter().filter(|(text, _)| !text.trim().is_empty()) {
+        let number: f64 = text.trim().parse().ok()?;
+        if number.is_finite() {
+            numbers.extend((0..*count).map(|_| number));
+        }
+    }
+    (!numbers.is_empty()).then_some(numbers)
+}

@@ -1,0 +1,345 @@
+//! Mean and deviation of numbers of which a baseline says where they lie and how wide they are.
+//!
+//! Owns sums of integers: each value is taken in steps of a small part of the baseline's
+//! deviation, so that adding is exact and the order, the cut into batches and the tree of merges
+//! cannot change a bit. Values far outside the baseline go into exact sums of their own. A value
+//! is rounded to 2⁻³⁵ of the deviation. It must not know columns.
+
+use crate::statistics::bytes::{Reader, Writer};
+use crate::statistics::exact_sum::ExactSum;
+
+/// Steps in a deviation of the baseline.
+const STEPS: f64 = 16_384.0;
+
+/// Values so many steps away from the baseline's mean are far; squares of steps, added up over
+/// [`CHUNK`] values, are still integers of 53 bits.
+const FAR: f64 = 1_048_576.0;
+
+/// Parts of a step that are kept.
+const PARTS: f64 = 1_048_576.0;
+
+/// Values added before the sums become integers.
+const CHUNK: usize = 4096;
+
+/// Rounds to an integer when added and taken away: 1.5 · 2⁵².
+const ROUNDING: f64 = 6_755_399_441_055_744.0;
+
+/// Where a baseline's values lie, and how wide they are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scale {
+    center: f64,
+    /// The width of a step; none where numbers are too small or too large for steps.
+    step: Option<f64>,
+}
+
+impl Scale {
+    /// No steps: every number goes into an exact sum.
+    #[must_use]
+    pub fn exact() -> Self {
+        Self {
+            center: 0.0,
+            step: None,
+        }
+    }
+
+    /// The scale of a baseline with this mean and standard deviation.
+    #[must_use]
+    pub fn new(mean: Option<f64>, deviation: Option<f64>) -> Self {
+        let center = mean.unwrap_or(0.0);
+        let usable = |one: &f64| one.is_normal() && (1e-250..1e250).contains(one);
+        let deviation = deviation
+            .filter(|one| *one > 0.0)
+            .or(Some(center.abs() / 1024.0).filter(|one| *one > 0.0))
+            .unwrap_or(1.0);
+        Self {
+            center,
+            step: Some(deviation / STEPS).filter(usable),
+        }
+    }
+}
+
+/// Sums of finite numbers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Moments {
+    near_count: u64,
+    steps: i128,
+    parts: i128,
+    square_steps: i128,
+    products: i128,
+    square_parts: i128,
+    far_count: u64,
+    far_sum: Option<Box<(ExactSum, ExactSum)>>,
+}
+
+impl Moments {
+    /// Adds finite numbers; NaN and the infinities are passed over.
+    pub fn add(&mut self, values: &[f64], scale: &Scale) {
+        let Some(step) = scale.step else {
+            values.iter().for_each(|value| self.add_far(*value));
+            return;
+        };
+        for chunk in values.chunks(CHUNK) {
+            let near = self.add_chunk(chunk, scale.center, 1.0 / step);
+            if near < chunk.len() as u64 {
+                chunk
+                    .iter()
+                    .filter(|value| !is_near((*value - scale.center) * (1.0 / step)))
+                    .for_each(|value| self.add_far(*value));
+            }
+        }
+    }
+
+    fn add_chunk(&mut self, values: &[f64], center: f64, per_step: f64) -> u64 {
+        let mut sums = [0.0_f64; 6];
+        for value in values {
+            let scaled = (value - center) * per_step;
+            let (scaled, one) = if is_near(scaled) {
+                (scaled, 1.0)
+            } else {
+                (0.0, 0.0)
+            };
+            let steps = (scaled + ROUNDING) - ROUNDING;
+            let parts = ((scaled - steps) * PARTS + ROUNDING) - ROUNDING;
+            sums[0] += one;
+            sums[1] += steps;
+            sums[2] += parts;
+            sums[3] += steps * steps;
+            sums[4] += steps * parts;
+            sums[5] += parts * parts;
+        }
+        self.near_count += sums[0] as u64;
+        self.steps += sums[1] as i128;
+        self.parts += sums[2] as i128;
+        self.square_steps += sums[3] as i128;
+        self.products += sums[4] as i128;
+        self.square_parts += sums[5] as i128;
+        sums[0] as u64
+    }
+
+    fn add_far(&mut self, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        let sums = self.far_sum.get_or_insert_default();
+        sums.0.add(value);
+        sums.1.add_square(value);
+        self.far_count += 1;
+    }
+
+    /// Adds other sums of the same scale.
+    pub fn merge(&mut self, other: &Self) {
+        self.near_count += other.near_count;
+        self.steps += other.steps;
+        self.parts += other.parts;
+        self.square_steps += other.square_steps;
+        self.products += other.products;
+        self.square_parts += other.square_parts;
+        self.far_count += other.far_count;
+        if let Some(other) = &other.far_sum {
+            let own = self.far_sum.get_or_insert_default();
+            own.0.merge(&other.0);
+            own.1.merge(&other.1);
+        }
+    }
+
+    /// How many numbers were added.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.near_count + self.far_count
+    }
+
+    /// The mean; none for no numbers.
+    #[must_use]
+    pub fn mean(&self, scale: &Scale) -> Option<f64> {
+        let near = self.near_mean(scale);
+        let far = self
+            .far_sum
+            .as_ref()
+            .and_then(|sums| sums.0.mean(self.far_count));
+        match (near, far) {
+            (Some(near), Some(far)) => {
+                let share = self.far_count as f64 / self.count() as f64;
+                Some(near * (1.0 - share) + far * share)
+            }
+            (near, far) => near.or(far),
+        }
+    }
+
+    fn near_mean(&self, scale: &Scale) -> Option<f64> {
+        let step = scale.step.filter(|_| self.near_count > 0)?;
+        Some(scale.center + self.mean_steps() * step)
+    }
+
+    fn mean_steps(&self) -> f64 {
+        (self.steps as f64 + self.parts as f64 / PARTS) / self.near_count as f64
+    }
+
+    /// The sample standard deviation (divisor n − 1); none for fewer than two numbers.
+    #[must_use]
+    pub fn standard_deviation(&self, scale: &Scale) -> Option<f64> {
+        let count = self.count();
+        if count < 2 {
+            return None;
+        }
+        let mut squares = 0.0;
+        if let Some(step) = scale.step.filter(|_| self.near_count > 0) {
+            let all = self.square_steps as f64
+                + 2.0 * self.products as f64 / PARTS
+                + self.square_parts as f64 / (PARTS * PARTS);
+            let mean = self.mean_steps();
+            let spread = (all - self.near_count as f64 * mean * mean).max(0.0);
+            squares += spread * step * step;
+        }
+        if let Some(sums) = &self.far_sum {
+            squares += sums.0.squared_deviations(&sums.1, self.far_count);
+            if let (Some(near), Some(far)) = (self.near_mean(scale), sums.0.mean(self.far_count)) {
+                let weight = self.near_count as f64 * (self.far_count as f64 / count as f64);
+                squares += (far - near) * (far - near) * weight;
+            }
+        }
+        Some((squares / (count - 1) as f64).sqrt())
+    }
+
+    /// Writes the sums.
+    pub fn write(&self, writer: &mut Writer) {
+        writer.integer(self.near_count);
+        for sum in self.sums() {
+            writer.signed((sum >> 64) as i64);
+            writer.integer(sum as u64);
+        }
+        writer.integer(self.far_count);
+        if let Some(sums) = &self.far_sum {
+            sums.0.write(writer);
+            sums.1.write(writer);
+        }
+    }
+
+    /// Reads sums that [`Moments::write`] wrote; none for other bytes.
+    pub fn read(reader: &mut Reader) -> Option<Self> {
+        let near_count = reader.count()?;
+        let mut sum = || Some(i128::from(reader.signed()?) << 64 | i128::from(reader.integer()?));
+        let [steps, parts, square_steps, products, square_parts] =
+            [sum()?, sum()?, sum()?, sum()?, sum()?];
+        let far_count = reader.count()?;
+        let far_sum = if far_count > 0 {
+            Some(Box::new((ExactSum::read(reader)?, ExactSum::read(reader)?)))
+        } else {
+            None
+        };
+        let is_small = |sum: i128| sum.unsigned_abs() < 1 << 120;
+        let moments = Self {
+            near_count,
+            steps,
+            parts,
+            square_steps,
+            products,
+            square_parts,
+            far_count,
+            far_sum,
+        };
+        moments.sums().into_iter().all(is_small).then_some(moments)
+    }
+
+    fn sums(&self) -> [i128; 5] {
+        [
+            self.steps,
+            self.parts,
+            self.square_steps,
+            self.products,
+            self.square_parts,
+        ]
+    }
+}
+
+/// Whether a value can be counted in steps; NaN cannot.
+#[inline]
+fn is_near(scaled: f64) -> bool {
+    scaled.abs() <= FAR
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::statistics::distribution::Distribution;
+
+    fn bytes(moments: &Moments) -> Vec<u8> {
+        let mut writer = Writer::default();
+        moments.write(&mut writer);
+        writer.into_bytes()
+    }
+
+    fn check(values: &[f64], scale: Scale) -> (f64, f64) {
+        let mut moments = Moments::default();
+        moments.add(values, &scale);
+        let mut exact = Distribution::default();
+        exact.observe_f64(values);
+        assert_eq!(moments.count(), exact.finite_count());
+        let apart = |one: Option<f64>, other: Option<f64>, unit: f64| match (one, other) {
+            (Some(one), Some(other)) => (one - other).abs() / unit,
+            (one, other) => {
+                assert_eq!(one.is_some(), other.is_some());
+                0.0
+            }
+        };
+        let deviation = exact.standard_deviation().filter(|one| *one > 0.0);
+        let unit = deviation.unwrap_or(1.0);
+        (
+            apart(moments.mean(&scale), exact.mean(), unit),
+            apart(
+                moments.standard_deviation(&scale),
+                exact.standard_deviation(),
+                unit,
+            ),
+        )
+    }
+
+    #[test]
+    fn moments_are_those_of_exact_sums() {
+        let values: Vec<f64> = (0..9001)
+            .map(|row| f64::from(row * 7919 % 1009) / 7.0)
+            .collect();
+        let usual = Scale::new(Some(72.0), Some(41.6));
+        for (values, scale) in [
+            (values.clone(), usual),
+            (values.clone(), Scale::new(Some(1e6), Some(1.0))),
+            (values.clone(), Scale::new(Some(72.0), Some(0.0))),
+            (values.iter().map(|x| x * 1e140).collect(), usual),
+            (
+                values.iter().map(|x| x * 5e-324).collect(),
+                Scale::new(Some(0.0), Some(5e-324)),
+            ),
+            (vec![f64::NAN, 1.0, f64::INFINITY, 2.0, 1e12], usual),
+        ] {
+            let (mean, deviation) = check(&values, scale);
+            assert!(
+                mean < 1e-9 && deviation < 1e-9,
+                "{mean} {deviation} {scale:?}"
+            );
+        }
+        assert_eq!(Moments::default().mean(&usual), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn any_order_and_cut_gives_the_same_bytes(
+            values in proptest::collection::vec(proptest::num::f64::ANY, 1..300),
+            cut in 0usize..300,
+        ) {
+            let scale = Scale::new(Some(0.5), Some(2.0));
+            let mut whole = Moments::default();
+            whole.add(&values, &scale);
+            let cut = cut.min(values.len());
+            let mut merged = Moments::default();
+            let reversed: Vec<f64> = values[cut..].iter().rev().copied().collect();
+            merged.add(&reversed, &scale);
+            let mut other = Moments::default();
+            other.add(&values[..cut], &scale);
+            merged.merge(&other);
+            prop_assert!(bytes(&merged) == bytes(&whole));
+            prop_assert_eq!(Moments::read(&mut Reader::new(&bytes(&whole))), Some(whole));
+        }
+    }
+}

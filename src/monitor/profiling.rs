@@ -1,0 +1,186 @@
+//! The profile of a run: the model's inputs as it reads them, then its scores.
+//!
+//! Owns the observer. What a profile holds is [`super::profile`]'s.
+
+use std::any::Any;
+
+use arrow::datatypes::Field;
+
+use super::profile::{ColumnProfile, Kind, Profile};
+use super::reading::{InputReader, Numbers, Reading};
+use crate::error::{Error, Result};
+use crate::pipeline::observer::{EncodedBlock, Observer, Partial, ScoredPortion};
+use crate::statistics::bytes::{Reader, Writer};
+
+/// Profiles inputs and scores.
+#[derive(Debug)]
+pub struct ProfileObserver {
+    inputs: Vec<(usize, InputReader)>,
+    /// Scores with their positions among the columns that the model adds.
+    scores: Vec<(usize, Field)>,
+}
+
+/// A profile of some rows of a run.
+#[derive(Debug)]
+pub struct RunProfile {
+    /// Inputs, then scores.
+    pub profile: Profile,
+    scratch: Numbers,
+}
+
+impl ProfileObserver {
+    /// The observer of these inputs, each with its number among the first arm's, and scores.
+    #[must_use]
+    pub fn new(inputs: Vec<(usize, InputReader)>, scores: Vec<Field>) -> Self {
+        let is_input = |name: &str| inputs.iter().any(|(_, reader)| reader.column == name);
+        let scores = scores
+            .into_iter()
+            .enumerate()
+            .filter(|(_, field)| !is_input(field.name()))
+            .collect();
+        Self { inputs, scores }
+    }
+
+    /// What the profile of a portion takes at most.
+    #[must_use]
+    pub fn portion_bytes(&self) -> u64 {
+        (self.inputs.len() + self.scores.len()) as u64 * COLUMN_BYTES
+    }
+
+    fn profile(&self) -> Profile {
+        let inputs = self.inputs.iter().map(|(_, reader)| {
+            let kind = match reader.reading {
+                Reading::Numbers => Kind::Numbers,
+                Reading::Codes | Reading::Texts => Kind::Categories,
+                Reading::Presence => Kind::Other,
+            };
+            ColumnProfile::new(reader.column.clone(), kind)
+        });
+        let scores = self.scores.iter().map(|(_, field)| {
+            let kind = Kind::of(field.data_type(), false);
+            ColumnProfile::new(field.name().clone(), kind)
+        });
+        Profile {
+            columns: inputs.chain(scores).collect(),
+        }
+    }
+}
+
+/// What a column's profile takes at most: its sketch, its categories, its registers.
+const COLUMN_BYTES: u64 = 300 << 10;
+
+impl Observer for ProfileObserver {
+    fn name(&self) -> &'static str {
+        "profile"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn empty(&self) -> Box<dyn Partial> {
+        Box::new(RunProfile {
+            profile: self.profile(),
+            scratch: Numbers::default(),
+        })
+    }
+
+    fn observe(&self, portion: &ScoredPortion<'_>) -> Result<Box<dyn Partial>> {
+        let mut profile = self.profile();
+        let columns = &mut profile.columns[self.inputs.len()..];
+        for (column, (position, _)) in columns.iter_mut().zip(&self.scores) {
+            let scores = portion.scores.get(*position);
+            let scores = scores.ok_or_else(|| Error::internal("a column of scores is missing"))?;
+            column.observe(scores)?;
+        }
+        Ok(Box::new(RunProfile {
+            profile,
+            scratch: Numbers::default(),
+        }))
+    }
+
+    fn watches_blocks(&self) -> bool {
+        true
+    }
+
+    fn observe_block(&self, partial: &mut dyn Partial, block: &EncodedBlock<'_>) -> Result<()> {
+        let partial: &mut dyn Any = partial;
+        let RunProfile { profile, scratch } = partial
+            .downcast_mut()
+            .ok_or_else(|| Error::internal("not a profile"))?;
+        for ((index, reader), column) in self.inputs.iter().zip(&mut profile.columns) {
+            match reader.reading {
+                Reading::Numbers => {
+                    reader.numbers(block, *index, scratch)?;
+                    let Numbers {
+                        values,
+                        missing,
+                        nan,
+                    } = scratch;
+                    values.retain(|value| !value.is_nan());
+                    values.extend((0..*nan).map(|_| f64::NAN));
+                    column.observe_values(values, *missing);
+                }
+                Reading::Codes | Reading::Texts => {
+                    let found = reader.categories(block, *index)?;
+                    let mut others = found.rows - found.missing;
+                    for (text, count) in &found.texts {
+                        column.observe_category(text, *count);
+                        others -= count;
+                    }
+                    column.observe_missing(found.missing);
+                    column.observe_others(others);
+                }
+                Reading::Presence => {
+                    let (rows, missing) = reader.presence(block, *index)?;
+                    column.observe_missing(missing);
+                    column.observe_others(rows - missing);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn needs_only_scores(&self) -> bool {
+        false
+    }
+
+    fn partial_of(&self, bytes: &[u8]) -> Option<Box<dyn Partial>> {
+        let profile = read(&mut Reader::new(bytes))?;
+        let mut own = self.profile();
+        own.merge(&profile).ok()?;
+        Some(Box::new(RunProfile {
+            profile: own,
+            scratch: Numbers::default(),
+        }))
+    }
+}
+
+impl Partial for RunProfile {
+    fn merge(&mut self, other: &dyn Partial) -> Result<()> {
+        let other: &dyn Any = other;
+        let other: &Self = other
+            .downcast_ref()
+            .ok_or_else(|| Error::internal("not a profile"))?;
+        self.profile.merge(&other.profile)
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut writer = Writer::default();
+        writer.integer(self.profile.columns.len() as u64);
+        for column in &self.profile.columns {
+            writer.bytes(&column.to_bytes());
+        }
+        writer.into_bytes()
+    }
+}
+
+fn read(reader: &mut Reader) -> Option<Profile> {
+    let mut profile = Profile::default();
+    for _ in 0..reader.length()? {
+        profile
+            .columns
+            .push(ColumnProfile::of_bytes(reader.bytes()?)?);
+    }
+    reader.is_at_end().then_some(profile)
+}

@@ -1,0 +1,361 @@
+//! What a model reads of a block, input by input: numbers or categories, without rejected rows.
+//!
+//! Owns how missing values, NaN and categories are told apart. It must not know what is counted of
+//! them.
+
+use std::collections::HashMap;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::{cast, filter};
+use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
+
+use crate::contract::binding::BoundInput;
+use crate::contract::{InputKind, NativeElement, NativeType, Width};
+use crate::error::{Error, Result};
+use crate::feature::FeatureBlock;
+use crate::feature::missing::Sentinels;
+use crate::pipeline::observer::{EncodedBlock, Features};
+
+/// How an input's values are observed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// As the numbers that the model computes with.
+    Numbers,
+    /// As the model's integer codes of categories.
+    Codes,
+    /// As the categories that the column holds.
+    Texts,
+    /// Only whether there is a value.
+    Presence,
+}
+
+/// An input of a model, to be observed.
+#[derive(Clone, Debug)]
+pub struct InputReader {
+    /// The column's name in the data.
+    pub column: String,
+    /// How it is observed.
+    pub reading: Reading,
+    /// The column's type in the data.
+    pub data_type: DataType,
+    sentinels: Sentinels,
+}
+
+/// The numbers of an input in a block.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    /// All rows; NaN for a missing value and for NaN.
+    pub values: Vec<f64>,
+    /// The rows whose value is missing.
+    pub missing: u64,
+    /// The rows whose value is NaN.
+    pub nan: u64,
+}
+
+/// The categories of an input in a block.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// The rows of each category.
+    pub texts: Vec<(String, u64)>,
+    /// The rows without a value.
+    pub missing: u64,
+    /// All rows.
+    pub rows: u64,
+}
+
+impl InputReader {
+    /// The reader of an input; `sentinels` mean a missing value in its column.
+    #[must_use]
+    pub fn new(bound: &BoundInput, sentinels: &Sentinels) -> Self {
+        let reading = match &bound.input.kind {
+            InputKind::Number => Reading::Numbers,
+            InputKind::CategoryCode => Reading::Codes,
+            InputKind::Category(_) | InputKind::HashedCategory(_) => Reading::Texts,
+            InputKind::Native(NativeType {
+                element,
+                width: Width::One,
+                ..
+            }) => match element {
+                NativeElement::Text | NativeElement::Boolean => Reading::Texts,
+                _ => Reading::Numbers,
+            },
+            InputKind::Native(_) | InputKind::Text => Reading::Presence,
+        };
+        Self {
+            column: bound.column.clone(),
+            reading,
+            data_type: bound.data_type.clone(),
+            sentinels: sentinels.clone(),
+        }
+    }
+
+    /// Whether the column's own values can be counted as categories.
+    #[must_use]
+    pub fn may_be_texts(&self) -> bool {
+        self.reading != Reading::Presence
+            && (self.data_type == DataType::Boolean || self.data_type.is_string())
+    }
+
+    /// The numbers of the block's rows that were not rejected.
+    ///
+    /// # Errors
+    /// An internal error if the block has no such input.
+    pub fn numbers(
+        &self,
+        block: &EncodedBlock<'_>,
+        index: usize,
+        numbers: &mut Numbers,
+    ) -> Result<()> {
+        let values = &mut numbers.values;
+        values.clear();
+        encoded(block, index, values)?;
+        let all_rows = values.len();
+        if !block.rejected.is_empty() {
+            let (mut row, mut rejected) = (0, block.rejected.iter().peekable());
+            values.retain(|_| {
+                let is_rejected = rejected.next_if(|next| **next == row).is_some();
+                row += 1;
+                !is_rejected
+            });
+        }
+        let without = values.iter().filter(|value| value.is_nan()).count() as u64;
+        numbers.nan = if without == 0 {
+            0
+        } else {
+            let column = block.columns.get(index).ok_or_else(no_input)?;
+            nan_count(column, all_rows, block.rejected).min(without)
+        };
+        numbers.missing = without - numbers.nan;
+        Ok(())
+    }
+
+    /// The categories of the block's rows that were not rejected.
+    ///
+    /// # Errors
+    /// An internal error if the column's values have no form as texts.
+    pub fn categories(&self, block: &EncodedBlock<'_>, index: usize) -> Result<Counted> {
+        if self.reading == Reading::Codes {
+            return self.codes(block, index);
+        }
+        let column = block.columns.get(index).ok_or_else(no_input)?;
+        // What the encoder takes for a category is not a missing value, whatever it is spelt like.
+        let mut codes = Vec::new();
+        if !self.sentinels.is_empty() && encoded(block, index, &mut codes).is_err() {
+            codes.clear();
+        }
+        let texts = cast(&kept(column, block)?, &DataType::Utf8)
+            .map_err(|error| Error::internal("a category without a text").because(error))?;
+        let texts = texts.as_string::<i32>();
+        let mut counts: HashMap<&str, (u64, usize)> = HashMap::new();
+        for (row, text) in texts.iter().enumerate() {
+            if let Some(text) = text {
+                counts.entry(text).or_insert((0, row)).0 += 1;
+            }
+        }
+        let mut counted = Counted {
+            rows: texts.len() as u64,
+            missing: texts.null_count() as u64,
+            ..Counted::default()
+        };
+        let row_of = |kept: usize| nth_kept(block.rejected, kept);
+        for (text, (count, first)) in counts {
+            let is_code = || codes.get(row_of(first)).is_some_and(|code| !code.is_nan());
+            if self.sentinels.is_text(text, is_code) {
+                counted.missing += count;
+            } else {
+                counted.texts.push((text.to_owned(), count));
+            }
+        }
+        Ok(counted)
+    }
+
+    fn codes(&self, block: &EncodedBlock<'_>, index: usize) -> Result<Counted> {
+        let mut numbers = Numbers::default();
+        self.numbers(block, index, &mut numbers)?;
+        let mut counts: HashMap<u64, u64> = HashMap::new();
+        for value in numbers.values.iter().filter(|value| !value.is_nan()) {
+            *counts.entry((value + 0.0).to_bits()).or_default() += 1;
+        }
+        let texts = counts.into_iter();
+        let texts = texts.map(|(bits, count)| (f64::from_bits(bits).to_string(), count));
+        Ok(Counted {
+            texts: texts.collect(),
+            missing: numbers.missing + numbers.nan,
+            rows: numbers.values.len() as u64,
+        })
+    }
+
+    /// The rows of the block that were not rejected, and those among them without a value.
+    ///
+    /// # Errors
+    /// An internal error if the block has no such input.
+    pub fn presence(&self, block: &EncodedBlock<'_>, index: usize) -> Result<(u64, u64)> {
+        let column = block.columns.get(index).ok_or_else(no_input)?;
+        let column = kept(column, block)?;
+        Ok((column.len() as u64, column.logical_null_count() as u64))
+    }
+}
+
+fn no_input() -> Error {
+    Error::internal("an input that the block does not have")
+}
+
+/// The encoded values of an input as numbers.
+fn encoded(block: &EncodedBlock<'_>, index: usize, values: &mut Vec<f64>) -> Result<()> {
+    match block.features {
+        Features::Numbers(FeatureBlock::Single(columns)) if index < columns.feature_count() => {
+            values.extend(columns.column(index).iter().map(|value| f64::from(*value)));
+        }
+        Features::Numbers(FeatureBlock::Double(columns)) if index < columns.feature_count() => {
+            values.extend_from_slice(columns.column(index));
+        }
+        // A block of no rows has no features.
+        Features::Numbers(_) if block.row_count == 0 => {}
+        Features::Numbers(_) => return Err(no_input()),
+        Features::Columns(columns) => {
+            let column = columns.get(index).ok_or_else(no_input)?;
+            let column = cast(column, &DataType::Float64)
+                .map_err(|error| Error::internal("an input that is no number").because(error))?;
+            let column = column.as_primitive::<Float64Type>();
+            values.extend(column.iter().map(|value| value.unwrap_or(f64::NAN)));
+        }
+    }
+    Ok(())
+}
+
+/// The column without rejected rows.
+fn kept(column: &ArrayRef, block: &EncodedBlock<'_>) -> Result<ArrayRef> {
+    if block.rejected.is_empty() {
+        return Ok(column.clone());
+    }
+    let mut keep = vec![true; column.len()];
+    block.rejected.iter().for_each(|row| keep[*row] = false);
+    filter(column, &BooleanArray::from(keep))
+        .map_err(|error| Error::internal("cannot drop rejected rows").because(error))
+}
+
+/// The index in the block of a row that was not rejected.
+fn nth_kept(rejected: &[usize], kept: usize) -> usize {
+    let mut row = kept;
+    for rejected in rejected {
+        if *rejected > row {
+            break;
+        }
+        row += 1;
+    }
+    row
+}
+
+/// The NaN of a column of floating-point numbers, in rows that were not rejected.
+fn nan_count(column: &ArrayRef, row_count: usize, rejected: &[usize]) -> u64 {
+    let is_nan: Vec<bool> = match column.data_type() {
+        DataType::Float32 => flags(column.as_primitive::<Float32Type>(), |one| one.is_nan()),
+        DataType::Float64 => flags(column.as_primitive::<Float64Type>(), |one| one.is_nan()),
+        DataType::Float16 => flags(column.as_primitive::<Float16Type>(), |one| one.is_nan()),
+        _ => return 0,
+    };
+    let rejected = rejected
+        .iter()
+        .filter(|row| is_nan.get(**row) == Some(&true));
+    let (all, rejected) = (is_nan.iter().filter(|one| **one).count(), rejected.count());
+    (all.min(row_count) - rejected.min(all)) as u64
+}
+
+fn flags<T: arrow::datatypes::ArrowPrimitiveType>(
+    column: &arrow::array::PrimitiveArray<T>,
+    is_nan: impl Fn(T::Native) -> bool,
+) -> Vec<bool> {
+    column
+        .iter()
+        .map(|value| value.is_some_and(&is_nan))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{Float32Array, StringArray};
+
+    use super::*;
+    use crate::contract::Input;
+    use crate::feature::missing::MissingValues;
+    use crate::feature::{Columns, Precision};
+
+    fn reader(kind: InputKind, is_untyped: bool) -> InputReader {
+        let bound = BoundInput {
+            input: Input::of_kind("f", kind),
+            column: "a".to_owned(),
+            data_type: DataType::Utf8,
+        };
+        let missing = MissingValues {
+            is_untyped,
+            ..MissingValues::default()
+        };
+        let sentinels = missing.of(&bound.input, "a");
+        InputReader::new(&bound, &sentinels)
+    }
+
+    #[test]
+    fn missing_values_nan_and_rejected_rows_are_counted_apart() {
+        let column: ArrayRef = Arc::new(Float32Array::from(vec![
+            Some(1.0),
+            None,
+            Some(f32::NAN),
+            Some(f32::NAN),
+            Some(f32::INFINITY),
+        ]));
+        let mut features = Columns::<f32>::filled(5, 1, f32::NAN);
+        features.column_mut(0)[0] = 1.0;
+        features.column_mut(0)[4] = f32::INFINITY;
+        let features = FeatureBlock::Single(features);
+        assert_eq!(features.precision(), Precision::Single);
+        let block = |rejected| EncodedBlock {
+            columns: std::slice::from_ref(&column),
+            features: Features::Numbers(&features),
+            rejected,
+            row_count: 5,
+        };
+        let mut found = Numbers::default();
+        let numbers = reader(InputKind::Number, false);
+        numbers.numbers(&block(&[]), 0, &mut found).unwrap();
+        assert_eq!((found.values.len(), found.missing, found.nan), (5, 1, 2));
+        numbers.numbers(&block(&[1, 2]), 0, &mut found).unwrap();
+        assert_eq!((found.values.len(), found.missing, found.nan), (3, 0, 1));
+    }
+
+    #[test]
+    fn a_word_for_missing_is_a_category_only_if_the_model_knows_it() {
+        let column: ArrayRef = Arc::new(StringArray::from(vec![
+            Some("a"),
+            Some("NA"),
+            None,
+            Some("b"),
+            Some("NA"),
+        ]));
+        let mut features = Columns::<f64>::filled(5, 1, f64::NAN);
+        features.column_mut(0)[0] = 0.0;
+        let mut known = features.clone();
+        known.column_mut(0)[1] = 1.0;
+        known.column_mut(0)[4] = 1.0;
+        let of = |features: Columns<f64>, rejected: &[usize]| {
+            let features = FeatureBlock::Double(features);
+            let block = EncodedBlock {
+                columns: std::slice::from_ref(&column),
+                features: Features::Numbers(&features),
+                rejected,
+                row_count: 5,
+            };
+            let kind = InputKind::Category(crate::contract::Vocabulary {
+                values: Vec::new(),
+                unseen_code: f64::NAN,
+            });
+            let mut found = reader(kind, true).categories(&block, 0).unwrap();
+            found.texts.sort();
+            (found.texts, found.missing, found.rows)
+        };
+        let one = |text: &str, count| (text.to_owned(), count);
+        assert_eq!(of(features, &[]), (vec![one("a", 1), one("b", 1)], 3, 5));
+        assert_eq!(of(known, &[0]), (vec![one("NA", 2), one("b", 1)], 1, 4));
+    }
+}

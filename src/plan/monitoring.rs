@@ -1,0 +1,343 @@
+//! What a run watches, resolved: its baseline, its limits, its gates, its profile.
+//!
+//! Owns the defaults of a package, and which facts a gate of this run can read. It must not know
+//! what was found: that is the report's.
+
+use std::sync::Arc;
+
+use super::options::share_of_one;
+use crate::contract::binding::BoundInput;
+use crate::error::{Error, Result};
+use crate::feature::Precision;
+use crate::monitor::against::BaselineObserver;
+use crate::monitor::drift::Limits;
+use crate::monitor::gate::Gate;
+use crate::monitor::judgement::{PlannedGate, Severity};
+use crate::monitor::profile::Profile;
+use crate::monitor::profile_table::read_profile;
+use crate::monitor::profiling::ProfileObserver;
+use crate::monitor::reading::InputReader;
+use crate::package::manifest::GateLevel;
+use crate::package::open::{Identity, PackageMonitoring};
+use crate::pipeline::observer::Observer;
+use crate::pipeline::scoring::Scoring;
+use crate::pipeline::{Job, Outcomes};
+use crate::report::control::{self, History};
+use crate::report::monitoring::{self as facts, Offer};
+use crate::report::run::{self, RunContext};
+use crate::request::monitoring::{Monitoring, OnGate};
+use crate::storage::Location;
+use crate::table::spelling::did_you_mean;
+
+/// What inputs and scores are compared with.
+#[derive(Debug)]
+pub struct Baseline {
+    /// The profile.
+    pub profile: Profile,
+    /// Where it was read.
+    pub path: Location,
+}
+
+/// What a run watches.
+#[derive(Debug, Default)]
+pub struct Monitor {
+    /// What inputs and scores are compared with.
+    pub baseline: Option<Baseline>,
+    /// When a column has drifted.
+    pub limits: Limits,
+    /// The gates, the package's first.
+    pub gates: Vec<PlannedGate>,
+    /// Gates of the package that are about facts that no run has: those of evaluations.
+    pub other_gates: Vec<Gate>,
+    /// Whether the output is published if a gate fails.
+    pub publishes: bool,
+    /// Whether a gate that cannot be decided fails.
+    pub is_strict: bool,
+    /// Where the profile goes: a path, or `auto`.
+    pub profile: Option<Location>,
+    /// Whether facts may hold values of rows: the extremes of inputs.
+    pub shows_values: bool,
+    /// (column, whom to ask about it).
+    pub owners: Vec<(String, String)>,
+    /// What counts inputs; none if nothing is asked of them.
+    pub observer: Option<Arc<BaselineObserver>>,
+    /// The facts that gates can read.
+    pub offers: Vec<Offer>,
+    /// Facts of earlier runs.
+    pub history: Option<History>,
+    /// Whether limits of drift are learnt from them.
+    pub is_learning: bool,
+    /// Whether the user wants no baseline.
+    is_switched_off: bool,
+    unresolved: Vec<(Gate, Severity, Option<String>, bool)>,
+}
+
+impl Monitor {
+    /// Reads options and baseline. Gates are resolved by [`Monitor::with_gates`], once the job is
+    /// known.
+    ///
+    /// # Errors
+    /// A usage error for limits and gates that are none; fails if the baseline cannot be read.
+    pub fn new(
+        request: &Monitoring,
+        package: &PackageMonitoring,
+        scoring: &Scoring,
+        shows_values: bool,
+    ) -> Result<Self> {
+        let named = match &request.baseline {
+            Some(path) if path.as_os_str() == "none" => None,
+            Some(path) => Some(path),
+            None => package.baseline.as_ref(),
+        };
+        let baseline = named
+            .map(|path| {
+                let profile = read_profile(path)?;
+                Ok::<_, Error>(Baseline {
+                    profile,
+                    path: path.clone(),
+                })
+            })
+            .transpose()?;
+        let limits = limits(request, package)?;
+        let of_package = package.gates.iter().map(|entry| {
+            let severity = match entry.level {
+                GateLevel::Fail => Severity::Fail,
+                GateLevel::Warn => Severity::Warn,
+            };
+            let gate = Gate::parse(&entry.expression)?;
+            Ok((gate, severity, entry.on_trip.clone(), true))
+        });
+        let own = request
+            .gate
+            .iter()
+            .map(|text| Ok((Gate::parse(text)?, Severity::Fail, None, false)));
+        let gates: Vec<_> = of_package.chain(own).collect::<Result<_>>()?;
+        let mut monitor = Self {
+            baseline,
+            limits,
+            publishes: request.on_gate == OnGate::Publish,
+            is_strict: request.strict_gates,
+            profile: request.profile.clone(),
+            shows_values,
+            owners: package.owners.clone(),
+            history: request.history.as_deref().map(History::read).transpose()?,
+            is_learning: request.max_js.is_none() && package.drift.max_js.is_none(),
+            unresolved: gates,
+            is_switched_off: request
+                .baseline
+                .as_ref()
+                .is_some_and(|path| path.as_os_str() == "none"),
+            ..Self::default()
+        };
+        let reads_inputs = |(gate, ..): &(Gate, Severity, Option<String>, bool)| {
+            facts::INPUT_METRICS.contains(&gate.metric())
+                && readers(scoring)
+                    .iter()
+                    .any(|(_, reader)| gate.subject() == "*" || gate.subject() == reader.column)
+        };
+        let watches = monitor.baseline.is_some()
+            || monitor.profile.is_some()
+            || monitor.unresolved.iter().any(reads_inputs);
+        if watches {
+            let none = Profile::default();
+            let baseline = monitor.baseline.as_ref().map(|baseline| &baseline.profile);
+            let is_single = scoring.model().model.precision() == Some(Precision::Single);
+            let round = |value: f64| {
+                if is_single {
+                    f64::from(value as f32)
+                } else {
+                    value
+                }
+            };
+            let readers = readers(scoring);
+            let observer = BaselineObserver::new(readers, baseline.unwrap_or(&none), &round);
+            monitor.observer = Some(Arc::new(observer));
+        }
+        Ok(monitor)
+    }
+
+    /// What watches the rows pass, and what a portion's partials take.
+    #[must_use]
+    pub fn observers(&self, scoring: &Scoring) -> (Vec<Box<dyn Observer>>, u64) {
+        let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+        let mut bytes = 0;
+        if let Some(observer) = &self.observer {
+            bytes += observer.byte_counts().1;
+            observers.push(Box::new(observer.clone()));
+        }
+        if self.profile.is_some() {
+            let profile = profile_observer(scoring);
+            bytes += profile.portion_bytes();
+            observers.push(Box::new(profile));
+        }
+        (observers, bytes)
+    }
+
+    /// The same with the gates that the facts of this job and model can decide.
+    ///
+    /// # Errors
+    /// A usage error for a gate of a flag that reads a fact that cannot exist.
+    pub fn bound(self, job: &Job, model: &Identity) -> Result<Self> {
+        let context = RunContext::of_nothing(model.clone());
+        let known = run::facts(job, &Outcomes::new(job), &context);
+        let offers = offers(job, &self, &known);
+        self.with_gates(offers)
+    }
+
+    /// The same with the gates that these facts can decide.
+    ///
+    /// # Errors
+    /// A usage error for a gate of a flag that reads a fact that cannot exist.
+    fn with_gates(mut self, offers: Vec<Offer>) -> Result<Self> {
+        for (gate, severity, on_trip, is_of_package) in std::mem::take(&mut self.unresolved) {
+            match self.check_gate(&gate, &offers) {
+                Err(_) if is_of_package => self.other_gates.push(gate),
+                Err(error) => return Err(error),
+                Ok(()) => self.gates.push(PlannedGate {
+                    gate,
+                    severity,
+                    on_trip,
+                }),
+            }
+        }
+        self.offers = offers;
+        Ok(self)
+    }
+
+    fn check_gate(&self, gate: &Gate, offers: &[Offer]) -> Result<()> {
+        let is_meant = |offer: &&Offer| offer.has_metric(gate.metric());
+        let meant: Vec<&Offer> = offers.iter().filter(is_meant).collect();
+        let otherwise = "`tallow check` lists the facts that gates can read";
+        if meant.is_empty() {
+            let error = Error::usage(format!(
+                "the gate `{gate}` reads a fact that this run does not have"
+            ));
+            let is_of_drift = facts::DRIFT_METRICS.contains(&gate.metric());
+            if is_of_drift && self.baseline.is_none() {
+                return Err(error.hint("pass `--baseline FILE`: drift needs a profile to compare"));
+            }
+            if control::METRICS.contains(&gate.metric()) && self.history.is_none() {
+                return Err(error.hint("pass `--history DIR`: it compares with earlier reports"));
+            }
+            let names = offers.iter().map(|offer| offer.metric.as_str());
+            return Err(error.hint(did_you_mean(gate.metric(), &names, otherwise)));
+        }
+        if meant.iter().any(|offer| offer.has_subject(gate.subject())) {
+            return Ok(());
+        }
+        let subjects = meant.iter().flat_map(|offer| offer.subjects());
+        let (message, hint) = if gate.subject().is_empty() {
+            let metric = gate.metric();
+            (
+                format!("the gate `{gate}` does not say of which column"),
+                format!("write `{metric}(COLUMN)`, or `{metric}(*)` for every one"),
+            )
+        } else {
+            (
+                format!("the gate `{gate}` reads a column that does not exist"),
+                did_you_mean(gate.subject(), &subjects, otherwise),
+            )
+        };
+        Err(Error::usage(message).hint(hint))
+    }
+
+    /// The warning that gates of the package about drift have nothing to be judged by.
+    #[must_use]
+    pub fn warning(&self) -> Option<Error> {
+        let is_of_run = |gate: &&Gate| {
+            facts::DRIFT_METRICS.contains(&gate.metric())
+                || facts::INPUT_METRICS.contains(&gate.metric())
+        };
+        let unjudged: Vec<String> = self
+            .other_gates
+            .iter()
+            .filter(is_of_run)
+            .map(|gate| format!("`{gate}`"))
+            .collect();
+        let message = format!(
+            "gates of the package are not judged, because this run does not have their facts: {}",
+            unjudged.join(", ")
+        );
+        (!unjudged.is_empty() && !self.is_switched_off).then(|| {
+            Error::failed(message).hint(
+                "`--baseline FILE` gives them a profile to compare with; `--baseline none` says \
+                 that none is needed",
+            )
+        })
+    }
+
+    /// The owner of a column, if the package names one.
+    #[must_use]
+    pub fn owner(&self, column: &str) -> Option<&str> {
+        let found = self.owners.iter().find(|(name, _)| name == column);
+        found.map(|(_, owner)| owner.as_str())
+    }
+}
+
+/// The profile of the inputs and scores of a model.
+#[must_use]
+pub fn profile_observer(scoring: &Scoring) -> ProfileObserver {
+    ProfileObserver::new(readers(scoring), scoring.fields())
+}
+
+/// The inputs, one for each column, with their numbers.
+fn readers(scoring: &Scoring) -> Vec<(usize, InputReader)> {
+    let encoder = scoring.encoder();
+    let features = encoder.inputs().len() - scoring.offset_count();
+    let mut readers: Vec<(usize, InputReader)> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for (index, (bound, sentinels)) in encoder.inputs_with_sentinels().enumerate().take(features) {
+        let BoundInput { column, .. } = bound;
+        if seen.insert(column.clone()) {
+            readers.push((index, InputReader::new(bound, sentinels)));
+        }
+    }
+    readers
+}
+
+fn limits(request: &Monitoring, package: &PackageMonitoring) -> Result<Limits> {
+    let default = Limits::default();
+    Ok(Limits {
+        js: share_of_one("--max-js", request.max_js.or(package.drift.max_js))?
+            .unwrap_or(default.js),
+        ks: share_of_one("--max-ks", request.max_ks.or(package.drift.max_ks))?
+            .unwrap_or(default.ks),
+    })
+}
+
+/// The facts that gates of a job can read; `known` are the facts of a run without rows.
+fn offers(job: &Job, monitor: &Monitor, known: &[crate::report::Fact]) -> Vec<Offer> {
+    let inputs: Vec<String> = job
+        .arms
+        .inputs()
+        .map(|bound| bound.column.clone())
+        .collect();
+    let fields = job.arms.fields();
+    let baseline = monitor.baseline.as_ref().map(|baseline| &baseline.profile);
+    let mut offers = facts::offers(
+        known,
+        &inputs,
+        &fields,
+        monitor.observer.as_deref(),
+        baseline,
+    );
+    let is_estimating = |one: &Box<dyn Observer>| ["performance", "loss"].contains(&one.name());
+    if job.observers.iter().any(is_estimating) {
+        offers.push(Offer {
+            section: "estimates",
+            metric: "estimated_".to_owned(),
+            subjects: vec![String::new()],
+        });
+    }
+    if monitor.history.is_some() {
+        let of_history = facts::history_offers(&offers);
+        offers.extend(of_history);
+    }
+    offers
+}
+
+/// Where the profile of a run goes: none for one that is a file of the data set.
+#[must_use]
+pub fn is_automatic(profile: &Location) -> bool {
+    profile.as_os_str() == "auto"
+}

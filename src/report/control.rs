@@ -1,0 +1,197 @@
+//! Facts of earlier reports, and what they say of today's.
+//!
+//! Owns which facts are followed from night to night, and the section `history`: one subject for
+//! each followed fact, written as in a gate, such as `mean(probability)`. It must not know how
+//! limits are computed.
+//!
+//! | metric | meaning |
+//! |---|---|
+//! | `zscore` | distance of today's value from the median, in scaled median absolute deviations |
+//! | `value`, `median`, `limit_low`, `limit_high` | today's value and its control limits |
+//! | `ewma`, `ewma_limit_low`, `ewma_limit_high` | the weighted mean of the nights, its limits |
+//! | `page_hinkley`, `adwin` | 1 if there was a lasting change, else 0 |
+//! | `nights` | reports that the limits were learnt from |
+//! | `verdict` | text: `ok`, `beyond` its limits, `shift` |
+//!
+//! With an empty subject: `reports`, those that were read.
+
+use std::collections::{HashMap, HashSet};
+
+use super::facts::Fact;
+use super::stored::StoredReport;
+use crate::error::Result;
+use crate::monitor::history::Control;
+use crate::storage::{Location, find};
+use crate::table::location::resolve_present;
+
+/// The section of history.
+pub const SECTION: &str = "history";
+
+/// The metrics of a followed fact that gates can read.
+pub const METRICS: [&str; 5] = ["zscore", "median", "ewma", "page_hinkley", "adwin"];
+
+/// (section, metrics) of facts that are followed.
+const FOLLOWED: [(&str, &[&str]); 5] = [
+    ("ledger", &["rows_in", "scored", "rejected", "filtered"]),
+    (
+        "scores",
+        &["mean", "standard_deviation", "null_count", "nan_count"],
+    ),
+    ("inputs", &["mean", "standard_deviation", "missing_rate"]),
+    ("drift", &["js", "psi", "unseen_rate", "drifted_share"]),
+    ("evaluation", &["roc_auc", "log_loss", "accuracy", "rmse"]),
+];
+
+/// Runs whose facts are learnt from: those that were published without complaint.
+const GOOD: [&str; 1] = ["done"];
+
+/// Values of a fact, with the time of each run and the model that scored.
+type Series = Vec<(String, Option<String>, f64)>;
+
+/// Facts of earlier nights, by their names in gates.
+#[derive(Clone, Debug, Default)]
+pub struct History {
+    series: HashMap<String, Series>,
+    report_count: usize,
+}
+
+/// Whether facts of a section are about scores, and start anew with another model.
+fn is_of_model(section: &str) -> bool {
+    matches!(section, "scores" | "evaluation")
+}
+
+/// Whether a metric of this section is followed.
+#[must_use]
+pub fn follows(section: &str, metric: &str) -> bool {
+    let found = FOLLOWED.iter().find(|(own, _)| *own == section);
+    found.is_some_and(|(_, metrics)| metrics.contains(&metric))
+}
+
+/// A fact's name in a gate.
+#[must_use]
+pub fn name(subject: &str, metric: &str) -> String {
+    if subject.is_empty() {
+        metric.to_owned()
+    } else {
+        format!("{metric}({subject})")
+    }
+}
+
+fn is_followed(fact: &Fact) -> bool {
+    follows(&fact.section, &fact.metric)
+}
+
+fn model_of(facts: &[Fact]) -> Option<String> {
+    super::facts::text(facts, "model", "digest").map(str::to_owned)
+}
+
+impl History {
+    /// Reads the reports in a directory, or of a pattern; files that are no reports are passed
+    /// over in a directory.
+    ///
+    /// # Errors
+    /// Fails if a file that was named cannot be read.
+    pub fn read(path: &Location) -> Result<Self> {
+        let mut history = Self::default();
+        let is_directory = find(path)?.is_some_and(|found| found.is_directory);
+        for file in resolve_present(path)? {
+            match StoredReport::read(&file) {
+                Err(_) if is_directory => {}
+                reports => reports?.iter().for_each(|report| history.add(report)),
+            }
+        }
+        for series in history.series.values_mut() {
+            series.sort_by(|one, other| one.0.cmp(&other.0));
+        }
+        Ok(history)
+    }
+
+    fn add(&mut self, report: &StoredReport) {
+        if !report.status().is_some_and(|status| GOOD.contains(&status)) {
+            return;
+        }
+        self.report_count += 1;
+        let time = report.text("run", "started_at").unwrap_or_default();
+        let model = model_of(&report.facts);
+        let mut seen = HashSet::new();
+        for fact in report.facts.iter().filter(|fact| is_followed(fact)) {
+            let Some(value) = fact.as_number() else {
+                continue;
+            };
+            let model = model.clone().filter(|_| is_of_model(&fact.section));
+            // `mean` of an input and of a score have one name only if they are one column.
+            let own = name(&fact.subject, &fact.metric);
+            if seen.insert(own.clone()) {
+                let series = self.series.entry(own).or_default();
+                series.push((time.to_owned(), model, value));
+            }
+        }
+    }
+
+    /// The limit of a fact that earlier nights teach, of whatever model; none from too few.
+    #[must_use]
+    pub fn learnt(&self, subject: &str, metric: &str) -> Option<f64> {
+        let series = self.series.get(&name(subject, metric))?;
+        let known: Vec<f64> = series.iter().map(|(.., value)| *value).collect();
+        let control = Control::new(&known, *known.last()?)?;
+        Some(control.limits()[1])
+    }
+
+    /// What earlier nights say of today's facts.
+    #[must_use]
+    pub fn facts(&self, today: &[Fact]) -> Vec<Fact> {
+        let count = self.report_count as u64;
+        let mut facts = vec![Fact::count(SECTION, "", "reports", count, "reports")];
+        let model = model_of(today);
+        let mut seen = HashSet::new();
+        for fact in today.iter().filter(|fact| is_followed(fact)) {
+            let own = name(&fact.subject, &fact.metric);
+            let (Some(value), Some(series)) = (fact.as_number(), self.series.get(&own)) else {
+                continue;
+            };
+            let known: Vec<f64> = series
+                .iter()
+                .filter(|(_, of, _)| of.is_none() || *of == model)
+                .map(|(.., value)| *value)
+                .collect();
+            if !seen.insert(own.clone()) {
+                continue;
+            }
+            if let Some(control) = Control::new(&known, value) {
+                facts.extend(control_facts(&own, value, &control));
+            }
+        }
+        facts
+    }
+}
+
+fn control_facts(name: &str, value: f64, control: &Control) -> Vec<Fact> {
+    let verdict = if control.is_beyond() {
+        "beyond"
+    } else if control.has_shifted() {
+        "shift"
+    } else {
+        "ok"
+    };
+    let [low, high] = control.limits();
+    let [ewma_low, ewma_high] = control.ewma_limits;
+    let numbers = [
+        ("zscore", control.zscore),
+        ("value", value),
+        ("median", control.median),
+        ("limit_low", low),
+        ("limit_high", high),
+        ("ewma", control.ewma),
+        ("ewma_limit_low", ewma_low),
+        ("ewma_limit_high", ewma_high),
+        ("page_hinkley", f64::from(u8::from(control.page_hinkley))),
+        ("adwin", f64::from(u8::from(control.adwin.is_some()))),
+        ("nights", control.nights as f64),
+    ];
+    let numbers = numbers
+        .into_iter()
+        .map(|(metric, value)| Fact::number(SECTION, name, metric, value, ""));
+    std::iter::once(Fact::text(SECTION, name, "verdict", verdict))
+        .chain(numbers)
+        .collect()
+}
