@@ -12,6 +12,7 @@ pub mod identity;
 pub mod list;
 pub mod memory;
 pub mod monitoring;
+mod name;
 pub mod options;
 mod quality;
 pub mod reading;
@@ -26,12 +27,12 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use serde_json::{Map, Value as Json};
-use sha2::{Digest, Sha256};
 
 use self::columns::{output_schema, passthrough, positions, refuse_duplicates, requested_columns};
 use self::guard::{Guards, budget};
 use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
 use self::monitoring::Monitor;
+use self::name::Name;
 use self::options::{
     binding_options, byte_size, check_offset, check_virtual_ensembles, graph_features,
     missing_values, renames, rows_axes, set_threshold, tree_selection,
@@ -43,7 +44,6 @@ use crate::contract::binding::{
     BindingOptions, BoundInput, bind, check_missing_names, fed_columns,
 };
 use crate::contract::renaming::Renaming;
-use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::feature::token_use::TokenUses;
@@ -66,7 +66,11 @@ use crate::request::monitoring::Monitoring;
 use crate::request::rows::OnBadFile;
 use crate::request::text::TextModel;
 use crate::request::work::{Binding, Prediction, Resources, Work};
+<<<<<<< HEAD
 use crate::storage::{Location, SharedFile, check_unchanged, read_unchanged};
+=======
+use crate::storage::{check_unchanged, read_unchanged};
+>>>>>>> 985bc18 (Name a run's work in a file of its own)
 use crate::table::ReadOptions;
 use crate::table::chunk::leaf_count;
 use crate::table::dataset::{BadFile, Dataset};
@@ -643,43 +647,3 @@ fn thread_count(requested: Option<usize>) -> Result<usize> {
 
 /// More workers than the largest machines have cores.
 const MAX_THREADS: usize = 1024;
-
-/// Bytes at each end of an input that enter the run's name.
-const FINGERPRINT_BYTES: u64 = 65_536;
-
-/// A name for the work: the digest of tool version, model, options that show in the output, and the
-/// inputs' sizes and both ends (for Parquet that holds the footer). The same command on the same
-/// data has the same name, so the same output bytes.
-#[derive(Clone, Debug)]
-struct Name(Sha256);
-
-impl Name {
-    /// All of it but the inputs.
-    fn new(configuration: &BTreeMap<String, Json>, opened: &OpenedModel) -> Self {
-        let mut digest = Sha256::new();
-        digest.update(env!("CARGO_PKG_VERSION"));
-        digest.update(&opened.digest);
-        for (name, value) in configuration {
-            digest.update(format!("{name}={value}\n"));
-        }
-        Self(digest)
-    }
-
-    fn run_id(&self, dataset: &Dataset) -> Result<String> {
-        let mut digest = self.0.clone();
-        for file in &dataset.files {
-            let content = SharedFile::open(&file.path)?;
-            digest.update(content.byte_count().to_le_bytes());
-            for (column, value) in &file.partitions {
-                digest.update(format!("{column:?}={value:?}\n"));
-            }
-            let ends = [0, content.byte_count().saturating_sub(FINGERPRINT_BYTES)];
-            for start in ends {
-                let mut buffer = vec![0; FINGERPRINT_BYTES.min(content.byte_count()) as usize];
-                content.read_exact_at(&mut buffer, start)?;
-                digest.update(&buffer);
-            }
-        }
-        Ok(hexadecimal(&digest.finalize()[..16]))
-    }
-}
