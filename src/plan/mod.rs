@@ -66,11 +66,7 @@ use crate::request::monitoring::Monitoring;
 use crate::request::rows::OnBadFile;
 use crate::request::text::TextModel;
 use crate::request::work::{Binding, Prediction, Resources, Work};
-<<<<<<< HEAD
-use crate::storage::{Location, SharedFile, check_unchanged, read_unchanged};
-=======
-use crate::storage::{check_unchanged, read_unchanged};
->>>>>>> 985bc18 (Name a run's work in a file of its own)
+use crate::storage::{Location, check_unchanged, read_unchanged};
 use crate::table::ReadOptions;
 use crate::table::chunk::leaf_count;
 use crate::table::dataset::{BadFile, Dataset};
