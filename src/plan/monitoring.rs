@@ -120,7 +120,7 @@ impl Monitor {
             profile: request.profile.clone(),
             shows_values,
             owners: package.owners.clone(),
-            history: request.history.as_deref().map(History::read).transpose()?,
+            history: request.history.as_ref().map(History::read).transpose()?,
             is_learning: request.max_js.is_none() && package.drift.max_js.is_none(),
             unresolved: gates,
             is_switched_off: request

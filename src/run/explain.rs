@@ -237,7 +237,7 @@ impl Explainer<'_> {
             kept_rows: None,
             first_row: number,
         };
-        let block = scoring.scorer().score(row, 0..1, origin)?;
+        let block = scoring.scorer().score(row, 0..1, origin, None)?;
         let scored = scoring.gather(vec![block])?;
         let rejection = scored.rejections.first();
         let read = match rejection {
