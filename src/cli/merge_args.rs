@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::locations;
+use super::paths::locations;
 use crate::request::merging::Merging;
 
 /// `tallow merge`
