@@ -10,6 +10,7 @@ Those on a month-to-month contract leave most, those bound for two years hardly 
 customers leave more than old ones; calls to support and a high bill drive people away; paying by
 hand goes with leaving; those who use much data stay."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ CUSTOMER_ROWS = 2000
 CSV_ROWS = 200
 # The labels of the last customers have not come yet.
 OUTCOME_ROWS = 1900
+CANDIDATE_TREES = 25
 TREES = 60
 DEPTH = 4
 
@@ -161,6 +163,18 @@ def train(rng):
     return xgboost.train(parameters, rows, num_boost_round=TREES)
 
 
+def first_trees(model, count):
+    """The model with its first trees only: the candidate of the guide. Slices of a booster lose the
+    names of the categories."""
+    held = json.loads(bytes(model.save_raw("json")))
+    trees = held["learner"]["gradient_booster"]["model"]
+    trees["trees"] = trees["trees"][:count]
+    trees["tree_info"] = trees["tree_info"][:count]
+    trees["iteration_indptr"] = trees["iteration_indptr"][: count + 1]
+    trees["gbtree_model_param"]["num_trees"] = str(count)
+    return xgboost.Booster(model_file=bytearray(json.dumps(held).encode()))
+
+
 def table(frame):
     types = {"age": pa.int32(), "signup_date": pa.date32()}
     return pa.table(
@@ -173,6 +187,7 @@ def main():
     model = train(rng)
     (FOLDER / "churn").mkdir(parents=True, exist_ok=True)
     model.save_model(FOLDER / "churn" / "model.ubj")
+    first_trees(model, CANDIDATE_TREES).save_model(FOLDER / "candidate.ubj")
     frame = people(rng, CUSTOMER_ROWS)
     labels = churned(rng, frame)
     frame["customer_id"] = [

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use super::challenger_args::ChallengerArgs;
 use super::compare_args::CompareArgs;
 pub use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::corrected_args::CorrectedArgs;
@@ -205,6 +206,9 @@ pub struct WorkArgs {
     /// Text models
     #[command(flatten)]
     pub text: TextArgs,
+    /// Further models
+    #[command(flatten)]
+    pub challengers: ChallengerArgs,
     /// Resources
     #[command(flatten)]
     pub resources: ResourceArgs,

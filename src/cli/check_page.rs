@@ -21,6 +21,7 @@ pub(super) fn page(found: &Found) -> Page {
         estimated_bytes,
         replay,
         scanned,
+        challengers,
     } = found;
     let job = &plan.job;
     let mut page = Page::new("model and data fit");
@@ -31,6 +32,13 @@ pub(super) fn page(found: &Found) -> Page {
         "  model   {} ({}, {model_bytes})",
         plan.model.name, plan.model.format
     ));
+    for (name, dropped) in challengers {
+        let state = dropped.as_ref().map_or_else(
+            || "fits".to_owned(),
+            |reason| format!("would drop out: {reason}"),
+        );
+        page.line(format!("  challenger {name} {state}"));
+    }
     if let Some(Replay {
         row_count,
         max_difference,
@@ -192,6 +200,7 @@ pub(super) fn object(found: &Found) -> Json {
         estimated_bytes,
         replay,
         scanned,
+        challengers,
     } = found;
     let job = &plan.job;
     json!({
@@ -199,6 +208,9 @@ pub(super) fn object(found: &Found) -> Json {
         "run_id": plan.run_id,
         "model": plan.model.named().into_iter()
             .map(|(name, value)| (name, Json::from(value))).collect::<Map<_, _>>(),
+        "challengers": challengers.iter()
+            .map(|(name, dropped)| json!({"name": name, "dropped": dropped}))
+            .collect::<Vec<_>>(),
         "rows": job.row_count(),
         "golden": replay.map(|replay| json!({
             "rows": replay.row_count,

@@ -16,6 +16,8 @@ use toml::{Table, Value};
 use crate::error::{Error, Result};
 use crate::escape::is_unsafe;
 use crate::package::manifest::line_of;
+use crate::registry::name::Reference;
+use crate::request::challenger::split_name;
 use crate::request::{Request, VERSION};
 use crate::storage::{Location, read};
 use crate::table::spelling::did_you_mean;
@@ -241,7 +243,7 @@ impl JobFile {
         let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
         let word = |value: &Value| {
             let word = if is_path {
-                self.path_of(value)
+                self.path_of(key, value)
             } else {
                 plain(value)
             };
@@ -260,12 +262,30 @@ impl JobFile {
         }
     }
 
-    /// A path from the file's directory on; `none` stays the word.
-    fn path_of(&self, value: &Value) -> Option<OsString> {
+    /// A path from the file's directory on; `none` stays the word, and so does the name of a
+    /// registry's model.
+    fn path_of(&self, key: &str, value: &Value) -> Option<OsString> {
         let path: Location = value.clone().try_into().ok()?;
+        if key != "challenger" {
+            return self.anchored(key, &path);
+        }
+        let (name, model) = split_name(&path);
+        let model = self.anchored(key, &model)?;
+        Some(name.map_or(model.clone(), |name| {
+            let mut named = OsString::from(format!("{name}="));
+            named.push(model);
+            named
+        }))
+    }
+
+    fn anchored(&self, key: &str, path: &Location) -> Option<OsString> {
+        let is_model = ["model", "challenger"].contains(&key);
+        if is_model && path.to_str().and_then(Reference::parse).is_some() {
+            return Some(path.as_os_str().to_owned());
+        }
         let directory = Location::from(&self.path).parent();
         let directory = directory.filter(|above| !above.is_empty());
-        let (Some(directory), true) = (directory, path != "none") else {
+        let (Some(directory), true) = (directory, *path != "none") else {
             return Some(path.as_os_str().to_owned());
         };
         let is_pattern = path

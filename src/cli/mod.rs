@@ -4,6 +4,7 @@
 //! a file.
 
 pub mod args;
+pub mod challenger_args;
 mod check;
 mod check_page;
 mod choices;

@@ -6,10 +6,12 @@ use super::args::{
     BindingArgs, GuardArgs, ObserverArgs, OutcomeArgs, OutputArgs, ResourceArgs, ScoreArgs,
     WorkArgs,
 };
+use super::challenger_args::ChallengerArgs;
 use super::paths::locations;
 use super::quality_args::QualityArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
 use super::text_args::TextArgs;
+use crate::request::challenger::Challengers;
 use crate::request::output::{Limits, Output, Telemetry};
 use crate::request::rows::{Dialect, Rows};
 use crate::request::text::TextModel;
@@ -52,6 +54,7 @@ impl From<WorkArgs> for Work {
             quality,
             outcome,
             text,
+            challengers,
             resources,
         } = args;
         Self {
@@ -66,7 +69,30 @@ impl From<WorkArgs> for Work {
             quality: quality.into(),
             outcome: outcome.into(),
             text: text.into(),
+            challengers: challengers.into(),
             resources: resources.into(),
+        }
+    }
+}
+
+impl From<ChallengerArgs> for Challengers {
+    fn from(args: ChallengerArgs) -> Self {
+        let ChallengerArgs {
+            challenger,
+            challenger_time,
+            challenger_memory,
+            split,
+            split_by,
+            split_salt,
+        } = args;
+        Self {
+            challenger: locations(challenger),
+            challenger_time,
+            challenger_memory,
+            split,
+            split_by,
+            split_salt,
+            ..Self::default()
         }
     }
 }

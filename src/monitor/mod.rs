@@ -38,6 +38,7 @@ pub mod kolmogorov;
 pub mod moments;
 pub mod overlay;
 pub mod paired;
+pub mod pairs;
 pub mod profile;
 pub mod profile_table;
 pub mod profiling;

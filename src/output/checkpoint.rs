@@ -215,6 +215,26 @@ pub fn begun(directory: &Location) -> Result<Option<Resolved>> {
     Ok(from_json::<RunIdentity>(directory, IDENTITY)?.model_version)
 }
 
+/// The versions of a registry's models that answer a share of the rows in the run which lies
+/// unfinished in `directory`, by their names in it.
+///
+/// # Errors
+/// Fails if the record of the run cannot be read.
+pub fn begun_split(directory: &Location) -> Result<BTreeMap<String, Resolved>> {
+    if find_below(directory, IDENTITY)?.is_none() {
+        return Ok(BTreeMap::new());
+    }
+    let identity: RunIdentity = from_json(directory, IDENTITY)?;
+    let split = identity.configuration.get("--split");
+    let arms = split.and_then(|split| split.get("arms")?.as_array());
+    let version = |arm: &Json| {
+        let name = arm.get("name")?.as_str()?.to_owned();
+        let resolved = serde_json::from_value(arm.get("resolved")?.clone()).ok()?;
+        Some((name, resolved))
+    };
+    Ok(arms.into_iter().flatten().filter_map(version).collect())
+}
+
 /// The state of a run, in its output's directory.
 #[derive(Debug)]
 pub struct Checkpoint {

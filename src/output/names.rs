@@ -47,6 +47,9 @@ pub const STAGED: &str = "_tallow/staged";
 /// The report of a run that did not finish its data set.
 const UNFINISHED_REPORT: &str = "_tallow/unfinished.report.pq";
 
+/// Why a challenger's data set is not finished, and will not be by a run that goes on.
+pub const DROPPED: &str = "_tallow/dropped.json";
+
 /// The extension of tables that are not predictions.
 const SIDECAR_EXTENSION: &str = "pq";
 
@@ -135,6 +138,24 @@ pub fn unfinished_report(path: &Location, is_dataset: bool) -> Location {
     } else {
         path.with_extension(format!("unfinished.report.{SIDECAR_EXTENSION}"))
     }
+}
+
+/// The answers of the challenger `name` of the output at `path`: a data set of a data set, else a
+/// file. They lie outside of the output, so that no reader of it takes them for its rows.
+#[must_use]
+pub fn challenger(path: &Location, is_dataset: bool, name: &str) -> Location {
+    let mut directory = path.tidied().as_os_str().to_owned();
+    if path.file_name().is_none() {
+        // `.` and `..` have no name of their own to extend.
+        directory.push("/");
+    }
+    directory.push(".challengers");
+    let name = if is_dataset {
+        name.to_owned()
+    } else {
+        format!("{name}.{SIDECAR_EXTENSION}")
+    };
+    Location::from(&directory).join(name)
 }
 
 /// A part's name in files and records.
@@ -269,6 +290,19 @@ mod tests {
         assert_eq!(report(file, false), "out/o.report.pq");
         assert_eq!(staged(REPORT), "_tallow/staged/_tallow/report.pq");
         assert_eq!(waiting[1], "_tallow/staged/a=b/part-00000.parquet.staged");
+    }
+
+    #[test]
+    fn challengers_answer_outside_of_the_output() {
+        for (path, is_dataset, expected) in [
+            ("out/p.parquet", false, "out/p.parquet.challengers/b.pq"),
+            ("p.csv", false, "p.csv.challengers/b.pq"),
+            ("out/scores/", true, "out/scores.challengers/b"),
+            ("scores", true, "scores.challengers/b"),
+        ] {
+            let found = challenger(&Location::from(path), is_dataset, "b");
+            assert_eq!(found, Location::from(expected));
+        }
     }
 
     #[test]

@@ -100,7 +100,7 @@ pub fn restore(
     let Some(record) = checkpoint.parts.get(&part) else {
         return Ok(None);
     };
-    let mut known = stored(job, checkpoint, record)?;
+    let mut known = stored(&job.observers, checkpoint, record)?;
     if known.iter().any(Option::is_none) {
         read_again(job, checkpoint, record, &mut known)?;
     }
@@ -112,9 +112,26 @@ pub fn restore(
     Ok(restored)
 }
 
+/// As [`restore`], of a part that a challenger made: its output does not show what its observers
+/// saw.
+///
+/// # Errors
+/// Fails if the file system refuses to say where it was stored.
+pub fn restore_challenger(
+    observers: &[Box<dyn Observer>],
+    checkpoint: &Checkpoint,
+    part: u64,
+) -> Result<Option<(PartAccount, Partials)>> {
+    let Some(record) = checkpoint.parts.get(&part) else {
+        return Ok(None);
+    };
+    let known: Option<Vec<_>> = stored(observers, checkpoint, record)?.into_iter().collect();
+    Ok(known.map(|known| (record.account.clone(), Partials::new(known))))
+}
+
 /// For each observer, its partial as it was stored; none where it was not, or by another version.
 fn stored(
-    job: &Job,
+    observers: &[Box<dyn Observer>],
     checkpoint: &Checkpoint,
     record: &PartRecord,
 ) -> Result<Vec<Option<Box<dyn Partial>>>> {
@@ -128,8 +145,7 @@ fn stored(
         });
         row.and_then(|(.., state)| observer.partial_of(state))
     };
-    Ok(job
-        .observers
+    Ok(observers
         .iter()
         .map(|observer| of_observer(&**observer))
         .collect())
@@ -196,6 +212,7 @@ fn read_again(
                 kept_rows: None,
                 first_row: 0,
             },
+            champion: None,
         };
         again
             .iter_mut()

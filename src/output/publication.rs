@@ -450,6 +450,25 @@ pub fn abandon(directory: &Location) -> Result<()> {
     remove_below(directory, pending)
 }
 
+/// Removes a published data set: first what says that it is whole, then its files. What its
+/// manifest does not list stays.
+///
+/// # Errors
+/// Fails if the file system refuses or the manifest cannot be read.
+pub fn withdraw(directory: &Location) -> Result<()> {
+    let Some(manifest) = Manifest::find(directory)? else {
+        return Ok(());
+    };
+    remove_below(directory, SUCCESS)?;
+    for path in manifest.paths() {
+        remove_below(directory, &path)?;
+        let above = path.ancestors().skip(1).filter(|above| !above.is_empty());
+        above.for_each(|above| remove_empty_directory_below(directory, above));
+    }
+    remove_below(directory, SIGNATURE)?;
+    remove_below(directory, MANIFEST)
+}
+
 /// Where a file lies in the data set: still hidden, or under its name.
 fn find_file(directory: &Location, file: &WrittenFile) -> Result<Location> {
     let path = Location::from(&file.path);

@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt64Array};
-use arrow::compute::{filter_record_batch, take_record_batch};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, UInt64Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::SchemaRef;
 
-use super::arm::{Arms, score_all};
+use super::arm::{ArmRows, Arms};
+use super::challenger::{
+    self, Benches, ChallengerBlocks, ChallengerRows, Challengers, ChampionAnswers, Portion,
+};
 use super::correction::Corrections;
-use super::observer::{EncodedBlock, Observer, Partials, ScoredPortion};
+use super::observer::{EncodedBlock, Observer, Partials, ScoredPortion, Watch};
 use super::ordered::lock;
 use super::part::PartPortion;
 use super::pieces::Work;
@@ -20,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::feature::verdict::{Coercions, Origin};
 use crate::process;
 use crate::storage::check_unchanged;
-use crate::table::dataset::{Dataset, DatasetFile};
+use crate::table::dataset::{Dataset, DatasetFile, Position};
 
 /// A run, resolved: nothing in here is a default any more.
 #[derive(Debug)]
@@ -35,6 +38,8 @@ pub struct Job {
     pub selection: Option<Selection>,
     /// The models, each with its binding to the batches that the selection gives.
     pub arms: Arms,
+    /// Models that score the rows as well, if there are any.
+    pub challengers: Option<Challengers>,
     /// Positions, in those batches, of the columns that come along.
     pub passthrough: Vec<usize>,
     /// The output's columns: the ones that come along, then the outcome's.
@@ -82,6 +87,8 @@ pub struct Finished {
     pub counts: Vec<u64>,
     /// The time that it took.
     pub times: StageTimes,
+    /// What came of it of each challenger; none of one that failed.
+    pub challengers: Vec<Option<Finished>>,
 }
 
 impl Job {
@@ -92,6 +99,14 @@ impl Job {
         let inputs = self.arms.inputs().map(|bound| bound.column.as_str());
         let rules = self.rules.iter().map(|rule| rule.name.as_str());
         inputs.chain(rules).collect()
+    }
+
+    /// The columns that are read from files: those of all models.
+    #[must_use]
+    pub fn file_schema(&self) -> &SchemaRef {
+        self.challengers
+            .as_ref()
+            .map_or(&self.read_schema, |all| &all.read_schema)
     }
 
     /// The number of rows to read, if every file says so without being read.
@@ -123,29 +138,16 @@ impl Job {
             .map(|&position| batch.column(position).clone())
             .chain(scores)
             .collect();
-        let fields = self.output_schema.fields().iter().zip(&columns);
-        let fields = fields.map(|(field, column)| {
-            field
-                .as_ref()
-                .clone()
-                .with_data_type(column.data_type().clone())
-        });
-        let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let output = RecordBatch::try_new_with_options(schema, columns, &options);
-        let output = output.map_err(|error| {
-            Error::internal("the output's columns do not fit its schema").because(error)
-        })?;
+        let mut keep = vec![true; batch.num_rows()];
+        rejections
+            .iter()
+            .for_each(|rejection| keep[rejection.row] = false);
+        let output = challenger::kept(&self.output_schema, columns, &keep)?;
         if rejections.is_empty() {
             return Ok((output, None));
         }
         let read: Vec<usize> = (0..self.read_schema.fields().len()).collect();
         let read = batch.project(&read).map_err(internal)?;
-        let mut keep = vec![true; batch.num_rows()];
-        rejections
-            .iter()
-            .for_each(|rejection| keep[rejection.row] = false);
-        let output = filter_record_batch(&output, &BooleanArray::from(keep)).map_err(internal)?;
         let rows: UInt64Array = rejections
             .iter()
             .map(|rejection| rejection.row as u64)
@@ -168,6 +170,10 @@ pub(super) struct Decoded {
     batch: RecordBatch,
     /// Their positions among the portion's rows; none if all were kept.
     kept_rows: Option<Vec<u32>>,
+    /// The rows that each of several arms answers.
+    arms: Vec<ArmRows>,
+    /// The same rows as challengers read them.
+    challenged: ChallengerRows,
     /// What observers saw of blocks: as many as workers are at work on them.
     seen: Mutex<Vec<Partials>>,
     times: StageTimes,
@@ -181,6 +187,26 @@ impl Decoded {
             first_row: self.first_row,
         }
     }
+
+    fn portion<'a>(&'a self, job: &'a Job) -> Portion<'a> {
+        Portion {
+            batch: &self.batch,
+            origin: self.origin(job),
+            file: self.file,
+        }
+    }
+}
+
+/// What a worker writes on.
+pub(super) struct Bench<'a> {
+    scorers: Vec<Scorer<'a>>,
+    challengers: Benches<'a>,
+}
+
+/// What came of a block: of the run's models, and of its challengers.
+pub(super) struct Block {
+    scored: ScoredBlock,
+    challenged: ChallengerBlocks,
 }
 
 /// A worker's way through one portion: read and filter it, score its blocks, make the output's rows
@@ -193,34 +219,27 @@ pub(super) struct PortionWork<'a> {
 
 impl<'a> Work for PortionWork<'a> {
     type Item = PartPortion;
-    type State = Vec<Scorer<'a>>;
+    type State = Bench<'a>;
     type Prepared = Decoded;
-    type Piece = Vec<ScoredBlock>;
+    type Piece = Block;
     type Outcome = Finished;
 
-    fn state(&self) -> Vec<Scorer<'a>> {
-        self.job.arms.scorers()
+    fn state(&self) -> Bench<'a> {
+        Bench {
+            scorers: self.job.arms.scorers(),
+            challengers: Benches::new(self.job.challengers.as_ref()),
+        }
     }
 
-    fn prepare(
-        &self,
-        _scorers: &mut Vec<Scorer<'a>>,
-        PartPortion { part, portion }: PartPortion,
-    ) -> Result<Decoded> {
+    fn prepare(&self, _bench: &mut Bench<'a>, item: PartPortion) -> Result<Decoded> {
         let (job, mut times) = (self.job, StageTimes::default());
-        let (file, first_row, end_byte) = (
-            portion.file,
-            portion.portion.first_row,
-            portion.portion.end_byte,
+        let (part, file) = (item.part, item.portion.file);
+        let (first_row, end_byte) = (
+            item.portion.portion.first_row,
+            item.portion.portion.end_byte,
         );
-        let DatasetFile { path, table, .. } = &job.dataset.files[file];
-        let batch = times
-            .measure(Stage::Read, || (portion.portion.decode)())
-            .map_err(|error| error.at_path(path));
-        // Before anything is said of what was read: a file that is written to meanwhile is not
-        // damaged, it is not finished.
-        check_unchanged(path, &table.identity())?;
-        let batch = batch?;
+        let path = &job.dataset.files[file].path;
+        let (batch, further) = times.measure(Stage::Read, || self.read(item))?;
         let batch = self
             .corrections
             .iter()
@@ -234,7 +253,9 @@ impl<'a> Work for PortionWork<'a> {
                 .measure(Stage::Query, || selection.apply(&batch))
                 .map_err(|error| error.map_row(|row| row + first_row).at_path(path))?,
         };
-        Ok(Decoded {
+        let read_count = job.read_schema.fields().len();
+        let arms = job.arms.rows(&batch, read_count, kept_rows.as_deref())?;
+        let mut decoded = Decoded {
             part,
             file,
             first_row,
@@ -242,69 +263,89 @@ impl<'a> Work for PortionWork<'a> {
             rows_in,
             batch,
             kept_rows,
+            arms,
+            challenged: ChallengerRows::default(),
             seen: Mutex::default(),
             times,
-        })
+        };
+        if let Some(challengers) = &job.challengers {
+            decoded.challenged = challenger::rows(
+                challengers,
+                decoded.portion(job),
+                read_count,
+                further.as_deref(),
+                decoded.kept_rows.as_deref(),
+            )?;
+        }
+        Ok(decoded)
     }
 
     fn piece_count(&self, decoded: &Decoded) -> usize {
-        decoded
-            .batch
-            .num_rows()
-            .div_ceil(self.job.arms.block_rows())
+        let rows = decoded.batch.num_rows();
+        self.job.arms.block_count(rows, &decoded.arms)
     }
 
-    fn piece(
-        &self,
-        scorers: &mut Vec<Scorer<'a>>,
-        decoded: &Decoded,
-        number: usize,
-    ) -> Result<Vec<ScoredBlock>> {
-        let (job, batch) = (self.job, &decoded.batch);
-        let rows = job.arms.block(number, batch.num_rows());
-        let origin = decoded.origin(job);
-        if !job.observers.iter().any(|one| one.watches_blocks()) {
-            return score_all(scorers, batch, &rows, origin, None);
-        }
-        let taken = lock(&decoded.seen).pop();
-        let mut seen = taken.unwrap_or_else(|| Partials::empty(&job.observers));
-        let mut watch = |block: &EncodedBlock<'_>| seen.observe_block(&job.observers, block);
-        let scored = score_all(scorers, batch, &rows, origin, Some(&mut watch))?;
-        lock(&decoded.seen).push(seen);
-        Ok(scored)
+    fn piece(&self, bench: &mut Bench<'a>, decoded: &Decoded, number: usize) -> Result<Block> {
+        let job = self.job;
+        let scored = self.scored(&mut bench.scorers, decoded, number)?;
+        let challenged = job
+            .challengers
+            .as_ref()
+            .map_or_else(ChallengerBlocks::new, |all| {
+                let rows = job.arms.block(number, decoded.batch.num_rows());
+                let work = scored.times.of(Stage::Encode) + scored.times.of(Stage::Score);
+                challenger::score(
+                    all,
+                    &mut bench.challengers,
+                    &decoded.challenged,
+                    decoded.portion(job),
+                    &rows,
+                    work,
+                )
+            });
+        Ok(Block { scored, challenged })
     }
 
-    fn finish(&self, decoded: &Decoded, blocks: Vec<Vec<ScoredBlock>>) -> Result<Finished> {
-        let mut times = decoded.times;
-        blocks
-            .iter()
-            .flatten()
-            .for_each(|block| times.add(&block.times));
-        let mut scored = times.measure(Stage::Finish, || self.job.arms.gather(blocks))?;
-        let (rules, origin) = (&self.job.rules, decoded.origin(self.job));
+    fn finish(&self, decoded: &Decoded, blocks: Vec<Block>) -> Result<Finished> {
+        let (job, mut times) = (self.job, decoded.times);
+        let (blocks, challenged): (Vec<_>, Vec<_>) = blocks
+            .into_iter()
+            .map(|block| (block.scored, block.challenged))
+            .unzip();
+        blocks.iter().for_each(|block| times.add(&block.times));
+        let row_count = decoded.batch.num_rows();
+        let mut scored = times.measure(Stage::Finish, || {
+            job.arms.gather(row_count, &decoded.arms, blocks)
+        })?;
+        let (rules, origin) = (&job.rules, decoded.origin(job));
         let verdicts = times
             .measure(Stage::Query, || rules.judge(&decoded.batch))
             .map_err(|error| error.at_path(origin.path))?;
         let input_count = scored.coercions.len();
         rules.reject(&verdicts, &mut scored.rejections, input_count, origin);
+        let columns = if job.challengers.is_some() {
+            scored.columns.clone()
+        } else {
+            Vec::new()
+        };
         let (output, rejected) = times.measure(Stage::Finish, || {
-            self.job
-                .split_rejected(&decoded.batch, scored.columns, &scored.rejections)
+            job.split_rejected(&decoded.batch, scored.columns, &scored.rejections)
         })?;
         let portion = ScoredPortion {
             rows: &decoded.batch,
             rejections: &scored.rejections,
-            scores: &output.columns()[self.job.passthrough.len()..],
+            scores: &output.columns()[job.passthrough.len()..],
             verdicts: &verdicts,
             origin,
+            champion: None,
         };
         let seen = times.measure(Stage::Finish, || {
-            let mut seen = Partials::observe(&self.job.observers, &portion)?;
+            let mut seen = Partials::observe(&job.observers, &portion)?;
             let of_blocks = std::mem::take(&mut *lock(&decoded.seen));
             of_blocks.iter().try_for_each(|other| seen.merge(other))?;
             Ok::<_, Error>(seen)
         })?;
-        Ok(Finished {
+        let mut finished = Finished {
             part: decoded.part,
             file: decoded.file,
             first_row: decoded.first_row,
@@ -318,6 +359,85 @@ impl<'a> Work for PortionWork<'a> {
             seen,
             counts: scored.counts,
             times,
-        })
+            challengers: Vec::new(),
+        };
+        if let Some(challengers) = &job.challengers {
+            let champion = ChampionAnswers {
+                columns: &columns,
+                rejections: &finished.rejections,
+            };
+            finished.challengers = challenger::finish(
+                job,
+                challengers,
+                decoded.portion(job),
+                &decoded.challenged,
+                challenged,
+                champion,
+                &finished,
+            );
+        }
+        Ok(finished)
+    }
+}
+
+impl<'a> PortionWork<'a> {
+    /// Scores block `number`; the observers that watch blocks see what the run's own model reads.
+    fn scored(
+        &self,
+        scorers: &mut [Scorer<'a>],
+        decoded: &Decoded,
+        number: usize,
+    ) -> Result<ScoredBlock> {
+        let (job, origin) = (self.job, decoded.origin(self.job));
+        let (batch, arms) = (&decoded.batch, &decoded.arms);
+        if !job.observers.iter().any(|one| one.watches_blocks()) {
+            return job.arms.score(scorers, batch, arms, origin, number, None);
+        }
+        let taken = lock(&decoded.seen).pop();
+        let mut seen = taken.unwrap_or_else(|| Partials::empty(&job.observers));
+        let mut watch = |block: &EncodedBlock<'_>| seen.observe_block(&job.observers, block);
+        let watch: Watch<'_> = Some(&mut watch);
+        let scored = job
+            .arms
+            .score(scorers, batch, arms, origin, number, watch)?;
+        lock(&decoded.seen).push(seen);
+        Ok(scored)
+    }
+}
+
+impl PortionWork<'_> {
+    /// The rows of a portion as they are read: the run's own columns, and those that only
+    /// challengers read, unless these cannot be read.
+    fn read(&self, item: PartPortion) -> Result<(RecordBatch, Option<Vec<ArrayRef>>)> {
+        let job = self.job;
+        let PartPortion {
+            portion, is_own, ..
+        } = item;
+        let DatasetFile { path, table, .. } = &job.dataset.files[portion.file];
+        let (first_row, row_count) = (portion.portion.first_row, portion.portion.row_count);
+        let batch = (portion.portion.decode)().map_err(|error| error.at_path(path));
+        // Before anything is said of what was read: a file that is written to meanwhile is not
+        // damaged, it is not finished.
+        check_unchanged(path, &table.identity())?;
+        let Some(challengers) = job.challengers.as_ref().filter(|_| !is_own) else {
+            return Ok((batch?, None));
+        };
+        let error = match batch {
+            Ok(batch) => {
+                let (own, further) = challengers.split(&batch)?;
+                return Ok((own, Some(further)));
+            }
+            Err(error) if challengers.further.is_empty() => return Err(error),
+            Err(error) => error,
+        };
+        let start = Position {
+            file: portion.file,
+            row: first_row,
+        };
+        let own =
+            challenger::read_own(job, start, row_count).map_err(|error| error.at_path(path))?;
+        let text = error.in_one_line();
+        challengers.drop_further(start, || Error::failed(text.clone()));
+        Ok((own, None))
     }
 }

@@ -9,13 +9,16 @@
 //!
 //! Statistics are taken by observers on the workers (see [`observer`]) and merged at delivery, in
 //! the order of the input, so that they cost no lock and no byte depends on threads. A job has
-//! [`arm`]s: one model in an ordinary run; a champion and its challengers would be several.
+//! [`arm`]s, whose answers are the output: one model in an ordinary run. Its [`challenger`]s score
+//! the same rows, and what comes of them goes elsewhere.
 
 mod answers;
 pub mod arm;
 pub mod budget;
+pub mod challenger;
 pub mod correction;
 pub mod job;
+pub mod lane;
 pub mod ledger;
 pub mod observer;
 mod ordered;
@@ -25,6 +28,7 @@ pub mod rule;
 pub mod run;
 pub mod scoring;
 pub mod selection;
+pub mod split;
 pub mod stage;
 pub mod verification;
 

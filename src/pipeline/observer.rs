@@ -29,6 +29,17 @@ pub struct ScoredPortion<'a> {
     pub verdicts: &'a [BooleanArray],
     /// Where the rows are from.
     pub origin: Origin<'a>,
+    /// What the run's own model answered, where those of a challenger are observed.
+    pub champion: Option<ChampionScores<'a>>,
+}
+
+/// The answers of a run's own model to the rows that a challenger scored.
+#[derive(Clone, Copy, Debug)]
+pub struct ChampionScores<'a> {
+    /// Its columns: a row for each of [`ScoredPortion::scores`], null where it rejected the row.
+    pub scores: &'a [ArrayRef],
+    /// A hash of each row's place in the input.
+    pub keys: &'a [u64],
 }
 
 /// Rows of a portion that a worker has just encoded and scored.
@@ -252,6 +263,7 @@ mod tests {
                 kept_rows: None,
                 first_row: 0,
             },
+            champion: None,
         };
         let mut all = Partials::empty(&observers);
         all.merge(&Partials::observe(&observers, &portion).unwrap())

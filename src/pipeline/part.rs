@@ -167,4 +167,6 @@ impl PartAccount {
 pub(super) struct PartPortion {
     pub(super) part: u64,
     pub(super) portion: FilePortion,
+    /// Whether it has only the columns of the run's own model.
+    pub(super) is_own: bool,
 }

@@ -4,17 +4,18 @@ use std::collections::VecDeque;
 
 use arrow::array::RecordBatch;
 
-use super::answers::add_counts;
 use super::budget::Budget;
+use super::challenger::Challenger;
 use super::correction::Corrections;
 use super::job::{Finished, Job, PortionWork};
+use super::lane::{ChallengerLane, Entry, Lane};
 use super::ledger::Ledger;
 use super::observer::Partials;
 use super::ordered::for_each_in_order;
 use super::part::{PartAccount, PartPortion, Segment};
 use super::scoring::Rejection;
-use super::stage::{Stage, StageTimes};
-use crate::error::Result;
+use super::stage::StageTimes;
+use crate::error::{Error, Result};
 use crate::feature::verdict::Coercions;
 use crate::interrupt::Interrupt;
 use crate::table::dataset::{FilePortions, Position};
@@ -79,6 +80,18 @@ impl Outcomes {
         }
     }
 
+    /// Nothing done yet, of a challenger.
+    #[must_use]
+    pub fn of_challenger(job: &Job, arm: &Challenger) -> Self {
+        let scoring = &arm.scoring;
+        Self {
+            coercions: vec![Coercions::default(); scoring.encoder().inputs().len()],
+            seen: Partials::empty(&arm.observers),
+            counts: vec![0; scoring.model().model.counters().len()],
+            ..Self::new(job)
+        }
+    }
+
     /// Rows that this run itself read.
     #[must_use]
     pub fn rows_read(&self) -> u64 {
@@ -135,7 +148,8 @@ impl Input {
 }
 
 /// Works on the segments in order and hands what comes of them to `receiver`; `advance` hears of
-/// input rows as they are done. What was done is in `outcomes` also if the run fails.
+/// input rows as they are done. What was done is in `outcomes` also if the run fails. `challengers`
+/// has an entry for each of the job's, in their order.
 ///
 /// # Errors
 /// The first failure in input order; [`Kind::Signal`](crate::error::Kind::Signal) or
@@ -146,6 +160,7 @@ pub fn run(
     receiver: &mut dyn Receiver,
     control: &Control,
     outcomes: &mut Outcomes,
+    challengers: Vec<Entry<'_>>,
     advance: &(dyn Fn(u64) + Sync),
 ) -> Result<()> {
     let Input {
@@ -161,13 +176,11 @@ pub fn run(
     };
     let rejected = outcomes.ledger.total().rejected;
     let mut delivery = Delivery {
-        job,
         control,
         receiver,
-        outcomes,
-        part: None,
+        lane: Lane::of_run(job, outcomes),
+        challengers: ChallengerLane::all(job.challengers.as_ref(), challengers),
         rejected,
-        has_ended_a_part: false,
         advance,
     };
     let worked = for_each_in_order(
@@ -181,8 +194,8 @@ pub fn run(
         |finished| delivery.take(finished),
     );
     let ended = worked.and_then(|()| delivery.finish(first));
-    match delivery.part.take() {
-        Some((account, seen)) => ended.and(delivery.outcomes.add(&account, &seen)),
+    match delivery.lane.part.take() {
+        Some((account, seen)) => ended.and(delivery.lane.outcomes.add(&account, &seen)),
         None => ended,
     }
 }
@@ -198,9 +211,13 @@ struct Source<'a> {
 /// A segment being cut.
 struct Cutting {
     portions: FilePortions,
+    /// Where the next portion begins, and the byte of the file there.
+    next: (Position, Option<u64>),
     part: u64,
     left_in_part: u64,
     left: u64,
+    /// Whether only the columns of the run's own model are read.
+    is_own: bool,
 }
 
 impl Source<'_> {
@@ -213,15 +230,17 @@ impl Source<'_> {
                     return Ok(None);
                 };
                 let portions = self.job.dataset.portions_at(
-                    &self.job.read_schema,
+                    self.job.file_schema(),
                     segment.start,
                     segment.start_byte,
                 );
                 self.current = Some(Cutting {
                     portions,
+                    next: (segment.start, segment.start_byte),
                     part: segment.first_part,
                     left_in_part: rows_per_part,
                     left: segment.row_count,
+                    is_own: false,
                 });
                 continue;
             };
@@ -229,21 +248,53 @@ impl Source<'_> {
             let next = if max_rows == 0 {
                 None
             } else {
-                cutting.portions.next_portion(max_rows)?
+                match cutting.portions.next_portion(max_rows) {
+                    Err(error) if !cutting.is_own && reads_further(self.job) => {
+                        read_own(self.job, cutting, &error);
+                        continue;
+                    }
+                    next => next?,
+                }
             };
             let Some(portion) = next else {
                 self.current = None;
                 continue;
             };
             let (part, rows) = (cutting.part, portion.portion.row_count);
+            let end = Position {
+                file: portion.file,
+                row: portion.portion.first_row + rows,
+            };
+            cutting.next = (end, portion.portion.end_byte);
             cutting.left -= rows;
             cutting.left_in_part -= rows;
             if cutting.left_in_part == 0 {
                 (cutting.part, cutting.left_in_part) = (part + 1, rows_per_part);
             }
-            return Ok(Some(PartPortion { part, portion }));
+            return Ok(Some(PartPortion {
+                part,
+                portion,
+                is_own: cutting.is_own,
+            }));
         }
     }
+}
+
+/// Whether challengers read columns that the run's own model does not.
+fn reads_further(job: &Job) -> bool {
+    let challengers = job.challengers.as_ref();
+    challengers.is_some_and(|challengers| !challengers.further.is_empty())
+}
+
+/// Goes on without the columns that only challengers read: the file cannot be cut with them.
+fn read_own(job: &Job, cutting: &mut Cutting, error: &Error) {
+    let (start, byte) = cutting.next;
+    let text = error.in_one_line();
+    if let Some(challengers) = &job.challengers {
+        challengers.drop_further(start, || Error::failed(text.clone()));
+    }
+    cutting.portions = job.dataset.portions_at(&job.read_schema, start, byte);
+    cutting.is_own = true;
 }
 
 impl Iterator for Source<'_> {
@@ -256,31 +307,19 @@ impl Iterator for Source<'_> {
 
 /// Takes what workers finished, in order.
 struct Delivery<'a> {
-    job: &'a Job,
     control: &'a Control,
     receiver: &'a mut dyn Receiver,
-    outcomes: &'a mut Outcomes,
-    /// The part at work, and what the observers saw of it so far.
-    part: Option<(PartAccount, Partials)>,
+    lane: Lane<'a>,
+    challengers: Vec<ChallengerLane<'a>>,
     rejected: u64,
-    has_ended_a_part: bool,
     advance: &'a (dyn Fn(u64) + Sync),
 }
 
 impl Delivery<'_> {
     fn take(&mut self, mut finished: Finished) -> Result<()> {
-        if self
-            .part
-            .as_ref()
-            .is_some_and(|(account, _)| account.number != finished.part)
-        {
+        if self.lane.is_beyond(finished.part) {
             self.end_part()?;
         }
-        let start = Position {
-            file: finished.file,
-            row: finished.first_row,
-        };
-        let input_count = finished.coercions.len();
         let overrun = self
             .control
             .budget
@@ -288,19 +327,12 @@ impl Delivery<'_> {
         if let Some(excess) = overrun {
             finished.rejections.truncate(excess as usize);
         }
-        self.outcomes.times.add(&finished.times);
-        add_counts(&mut self.outcomes.counts, &finished.counts);
-        let mut times = StageTimes::default();
-        times.measure(Stage::Write, || self.write(&finished))?;
-        self.outcomes.times.add(&times);
-        let (account, seen) = self.part.get_or_insert_with(|| {
-            (
-                PartAccount::new(finished.part, start, input_count),
-                Partials::empty(&self.job.observers),
-            )
-        });
-        account.book(&finished);
-        seen.merge(&finished.seen)?;
+        let challenged = std::mem::take(&mut finished.challengers);
+        self.challengers
+            .iter_mut()
+            .zip(challenged)
+            .for_each(|(lane, finished)| lane.take(finished));
+        self.lane.take(&mut *self.receiver, &finished)?;
         self.rejected += finished.rejections.len() as u64;
         (self.advance)(finished.rows_in);
         if overrun.is_some() {
@@ -310,43 +342,20 @@ impl Delivery<'_> {
         }
     }
 
-    fn write(&mut self, finished: &Finished) -> Result<()> {
-        self.receiver.write(finished.part, &finished.output)?;
-        let Some(rejected) = finished
-            .rejected
-            .as_ref()
-            .filter(|_| !finished.rejections.is_empty())
-        else {
-            return Ok(());
-        };
-        let rows = rejected.slice(0, finished.rejections.len());
-        self.receiver
-            .reject(finished.part, finished.file, &rows, &finished.rejections)
-    }
-
+    /// Ends a part of all models; that of the run's own last, so that it is never there alone.
     fn end_part(&mut self) -> Result<()> {
-        let Some((account, seen)) = self.part.take() else {
-            return Ok(());
-        };
-        self.has_ended_a_part = true;
-        self.outcomes.add(&account, &seen)?;
-        let mut times = StageTimes::default();
-        times.measure(Stage::Write, || self.receiver.end_part(&account, &seen))?;
-        self.outcomes.times.add(&times);
-        Ok(())
+        self.challengers
+            .iter_mut()
+            .for_each(ChallengerLane::end_part);
+        self.lane.end_part(&mut *self.receiver)
     }
 
     /// Ends the last part; a run without rows has one part, which is empty.
     fn finish(&mut self, first: Option<Segment>) -> Result<()> {
         self.control.interrupt.check()?;
-        self.end_part()?;
-        let Some(first) = first.filter(|first| !self.has_ended_a_part && first.first_part == 0)
-        else {
-            return Ok(());
-        };
-        let input_count = self.job.arms.inputs().count();
-        let account = PartAccount::new(0, first.start, input_count);
-        self.part = Some((account, Partials::empty(&self.job.observers)));
-        self.end_part()
+        self.challengers
+            .iter_mut()
+            .for_each(|lane| lane.finish(first));
+        self.lane.finish(&mut *self.receiver, first)
     }
 }

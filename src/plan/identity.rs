@@ -31,6 +31,7 @@ pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
         quality,
         outcome,
         text,
+        challengers: _,
         resources: _,
     } = args;
     let json = |value: serde_json::Result<Json>| {

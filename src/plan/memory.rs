@@ -95,6 +95,8 @@ pub struct Needs {
     pub observed_bytes: u64,
     /// The rows of the output, or more, where that is known.
     pub row_count: Option<u64>,
+    /// The outputs beyond the run's own: those of challengers.
+    pub output_count: u64,
 }
 
 /// How much a run may take.
@@ -213,7 +215,8 @@ impl Needs {
         let arrays = (own(waiting) / chunk as u64 + 1)
             .saturating_mul(self.output_leaf_count as u64 * ARRAY_BYTES);
         let writer = own(waiting) + own(2 * chunk) + own(ENCODER_BYTES) + arrays;
-        if self.may_reject { 2 * writer } else { writer }
+        let own = if self.may_reject { 2 * writer } else { writer };
+        own.saturating_add(writer.saturating_mul(self.output_count))
     }
 }
 
@@ -367,6 +370,7 @@ mod tests {
         has_texts: true,
         observed_bytes: 0,
         row_count: None,
+        output_count: 0,
     };
 
     #[test]

@@ -4,20 +4,24 @@
 //! argument again, and nothing changes a plan that a run works on.
 
 pub mod agreement;
+pub mod challenger;
 mod columns;
 pub mod effect;
 pub mod geo;
 pub mod guard;
 pub mod identity;
+pub mod import;
 pub mod list;
 pub mod memory;
 pub mod monitoring;
 mod name;
+mod needs;
 pub mod options;
 mod quality;
 pub mod reading;
 pub mod replay;
 pub mod signed;
+pub mod split;
 pub mod target;
 pub(crate) mod text;
 mod warning;
@@ -25,21 +29,24 @@ mod warning;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use serde_json::{Map, Value as Json};
 
+use self::challenger::{Champion, Contender, afford_all};
 use self::columns::{output_schema, passthrough, positions, refuse_duplicates, requested_columns};
 use self::guard::{Guards, budget};
-use self::memory::{Needs, RESIDENT_STEP, afford, before_rows};
+use self::import::import_options;
+use self::memory::{Needs, before_rows};
 use self::monitoring::Monitor;
 use self::name::Name;
+use self::needs::needs;
 use self::options::{
     binding_options, byte_size, check_offset, check_virtual_ensembles, graph_features,
-    missing_values, renames, rows_axes, set_threshold, tree_selection,
+    missing_values, renames, set_threshold,
 };
 use self::reading::read_options;
+use self::split::SplitArm;
 use self::target::Target;
-use crate::contract::Policy;
 use crate::contract::binding::{
     BindingOptions, BoundInput, bind, check_missing_names, fed_columns,
 };
@@ -47,7 +54,7 @@ use crate::contract::renaming::Renaming;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::feature::token_use::TokenUses;
-use crate::format::{GraphFeatures, ImportOptions};
+use crate::format::GraphFeatures;
 use crate::interrupt::Interrupt;
 use crate::memory::Pool;
 use crate::package::Resolved;
@@ -64,14 +71,11 @@ use crate::query::Derived;
 use crate::request::Request;
 use crate::request::monitoring::Monitoring;
 use crate::request::rows::OnBadFile;
-use crate::request::text::TextModel;
-use crate::request::work::{Binding, Prediction, Resources, Work};
+use crate::request::work::{Resources, Work};
 use crate::storage::{Location, check_unchanged, read_unchanged};
 use crate::table::ReadOptions;
-use crate::table::chunk::leaf_count;
 use crate::table::dataset::{BadFile, Dataset};
 use crate::table::location::{Located, locate};
-use crate::table::row_size::{fixed_width, is_varying};
 
 /// A run, ready to start.
 #[derive(Debug)]
@@ -92,6 +96,10 @@ pub struct Plan {
     /// do.
     pub ignored: Vec<Location>,
     needs: Needs,
+    /// The models that were to score the same rows.
+    pub challengers: Vec<Contender>,
+    /// The models that answer a share of the rows.
+    pub split: Vec<SplitArm>,
     /// Where results go; none for a dry run that names no output.
     pub target: Option<Target>,
     /// What is too strange about the input.
@@ -186,6 +194,7 @@ impl Plan {
             quality: requested_quality,
             outcome,
             text,
+            challengers: _,
             resources,
         } = args;
         let Resources {
@@ -309,9 +318,17 @@ impl Plan {
         ));
         let requested = requested_columns(&bound, &along, selection.as_ref(), &rules, &schema);
         refuse_duplicates(&requested, &dataset)?;
+        let mut configuration = identity::configuration(args)?;
+        let split = split::resolve(args, &dataset, &schema)?;
+        let requested = match &split {
+            None => requested,
+            Some(split) => {
+                split.describe(&mut configuration);
+                split.with_columns(&requested, &schema, &dataset)?
+            }
+        };
         let read_schema = dataset.as_read(&requested);
         let batch_schema = widened(&selection, &read_schema);
-        let mut configuration = identity::configuration(args)?;
         let (reference, digest) = quality::reference(requested_quality)?.unzip();
         if let Some(digest) = digest {
             configuration.insert("--reference".to_owned(), digest.into());
@@ -340,20 +357,43 @@ impl Plan {
             .with_offsets(binding_options.offset.len());
         let monitor = Monitor::new(monitoring, &package, &scoring, *show_values)?;
         let (observers, observed_bytes) = monitor.observers(&scoring);
-        let output_schema =
-            output_schema(&along, &widened(&selection, &requested), scoring.fields())?;
-        let mut needs = needs(&dataset, &scoring, &output_schema, selection.is_some());
+        let table = widened(&selection, &requested);
+        let arm = Arm {
+            name: identity.name.clone(),
+            version: identity.version.clone(),
+            scoring,
+            selection: None,
+            work: 0.into(),
+        };
+        let (arms, split) = match split {
+            None => (Arms::one(arm), Vec::new()),
+            Some(split) => split.into_arms(args, arm, &batch_schema, &read_schema)?,
+        };
+        let output_schema = output_schema(&along, &table, arms.fields())?;
+        let mut needs = needs(&dataset, &arms, &output_schema, selection.is_some());
         needs.may_reject |= rules.may_reject();
         needs.has_query |= !rules.is_empty();
         needs.score_row_bytes += rules.row_bytes();
         needs.observed_bytes = observed_bytes;
-        let allowance = afford(
-            memory,
+        let before = process::memory_bytes().unwrap_or(0);
+        let champion = Champion {
+            dataset: &dataset,
+            schema: &schema,
+            requested: &requested,
+            table: &table,
+            along: &along,
+            fields: arms.fields(),
+            name: &identity.name,
             threads,
+        };
+        let (mut challengers, mut contenders) = challenger::resolve(args, &champion)?;
+        let (allowance, needs) = afford_all(
+            memory,
+            &champion,
             &needs,
-            &dataset,
-            &read_schema,
-            dataset.options(),
+            before,
+            &mut challengers,
+            &mut contenders,
         )?;
         if let Some(bytes) = allowance.foreign_bytes {
             Pool::of_process().set_limit(Some(Pool::of_process().used().saturating_add(bytes)));
@@ -370,10 +410,6 @@ impl Plan {
         dataset.set_options(ReadOptions {
             max_portion_bytes,
             ..options
-        });
-        let arms = Arms::one(Arm {
-            name: identity.name.clone(),
-            scoring,
         });
         let rules = Arc::new(rules);
         let job = Job {
@@ -393,6 +429,7 @@ impl Plan {
             read_schema,
             selection,
             arms,
+            challengers,
         };
         let monitor = monitor.bound(&job, &identity)?;
         warnings.extend(monitor.warning());
@@ -405,6 +442,8 @@ impl Plan {
             bad_files,
             ignored: found.ignored,
             needs,
+            challengers: contenders,
+            split,
             target: None,
             guards: Guards::default(),
             budget: Budget::default(),
@@ -447,13 +486,10 @@ impl Plan {
     /// Fails if a file cannot be opened again.
     pub fn estimated_bytes(&self) -> Result<u64> {
         let Job {
-            dataset,
-            read_schema,
-            threads,
-            ..
+            dataset, threads, ..
         } = &self.job;
-        let demands =
-            dataset.demands(read_schema, std::slice::from_ref(dataset.options()), true)?;
+        let schema = self.job.file_schema();
+        let demands = dataset.demands(schema, std::slice::from_ref(dataset.options()), true)?;
         Ok(demands
             .first()
             .map_or(0, |demand| self.needs.estimate(*threads, demand)))
@@ -506,35 +542,6 @@ impl Plan {
     }
 }
 
-/// What is asked of the import, whatever the model turns out to be.
-///
-/// # Errors
-/// A usage error for an option that has no meaning.
-pub fn import_options(
-    binding: &Binding,
-    outcome: &Prediction,
-    text: &TextModel,
-) -> Result<ImportOptions> {
-    let trees = tree_selection(outcome.trees.as_deref())?;
-    // One name may be that of a column of lists, and a regex stands for as many columns as there
-    // are.
-    let features = binding_options(binding)?
-        .features
-        .map(|features| features.len());
-    let feature_count = features.filter(|count| *count > 1);
-    let (graph_features, rows_axes) = (graph_features(binding)?, rows_axes(binding)?);
-    let virtual_ensembles = outcome.virtual_ensembles;
-    Ok(ImportOptions {
-        virtual_ensembles,
-        trees,
-        text: text::options(text, outcome)?,
-        feature_count,
-        graph_features,
-        rows_axes,
-        ..ImportOptions::default()
-    })
-}
-
 /// Whether the columns that `--features` names for inputs of a graph are those of the contract
 /// already.
 fn is_fed(opened: &OpenedModel, features: &[GraphFeatures]) -> Result<bool> {
@@ -563,41 +570,6 @@ fn open_dataset(
     match on_bad_file {
         OnBadFile::Fail => Ok((Dataset::open(paths, renames, options)?, Vec::new())),
         OnBadFile::Skip => Dataset::open_readable(paths, renames, options),
-    }
-}
-
-/// What the run takes alongside its portions; the model and the footers are in memory by now.
-fn needs(dataset: &Dataset, scoring: &Scoring, output: &Schema, has_query: bool) -> Needs {
-    let mut inputs = scoring.encoder().inputs().map(|bound| &bound.input);
-    let row_bytes = |fields: &[FieldRef]| {
-        fields
-            .iter()
-            .map(|field| fixed_width(field.data_type()) as u64)
-            .sum()
-    };
-    let scores = scoring.fields();
-    let is_number = |field: &&Field| field.data_type() != &DataType::Utf8;
-    let score_column_count = scores.iter().filter(is_number).count() as u64;
-    Needs {
-        resident_bytes: process::memory_bytes()
-            .unwrap_or(0)
-            .next_multiple_of(RESIDENT_STEP),
-        peak_bytes: process::peak_memory_bytes().unwrap_or(0),
-        has_query,
-        may_reject: inputs
-            .any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject),
-        block_bytes: scoring.block_bytes() as u64,
-        model_bytes: scoring.model().model.worker_bytes() as u64,
-        score_row_bytes: row_bytes(&scores.into_iter().map(Arc::new).collect::<Vec<_>>()),
-        score_column_count,
-        output_row_bytes: row_bytes(output.fields()),
-        output_leaf_count: leaf_count(output.fields()),
-        has_texts: output
-            .fields()
-            .iter()
-            .any(|field| is_varying(field.data_type())),
-        observed_bytes: 0,
-        row_count: dataset.row_count(),
     }
 }
 

@@ -45,7 +45,8 @@ pub(super) fn observers(
     reference: Option<Reference>,
     quality: &Quality,
 ) -> Result<Vec<Box<dyn Observer>>> {
-    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(ScoreObserver::new(arms.fields()))];
+    let mut observers: Vec<Box<dyn Observer>> =
+        vec![Box::new(ScoreObserver::new(arms.observed_fields()))];
     if !rules.is_empty() {
         observers.push(Box::new(QualityObserver::new(rules.clone())));
     }

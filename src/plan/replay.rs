@@ -17,6 +17,7 @@ use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::run::{Control, Input, Outcomes, Receiver, run};
 use crate::pipeline::scoring::Rejection;
+use crate::request::challenger::Challengers;
 use crate::request::rows::{Dialect, OnBadFile};
 use crate::request::text::TextModel;
 use crate::request::work::{Quality, Work};
@@ -90,6 +91,7 @@ fn answer<'a>(found: &'a RecordBatch, name: &str) -> Option<&'a ArrayRef> {
 /// The answers that the model gives, without the rows' own columns.
 fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
     let mut own = args.clone();
+    own.challengers = Challengers::default();
     own.inputs = vec![golden.rows.clone()];
     (
         own.binding.features,
@@ -128,6 +130,7 @@ fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
         &mut answers,
         &Control::default(),
         &mut Outcomes::new(&plan.job),
+        Vec::new(),
         &|_| {},
     )?;
     concat_batches(&answers.schema, &answers.batches)

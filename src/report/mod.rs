@@ -18,6 +18,7 @@ pub mod facts;
 pub mod gates;
 pub mod history;
 pub mod json;
+pub mod models;
 pub mod monitoring;
 pub mod number;
 pub mod openlineage;

@@ -184,14 +184,29 @@ fn ledger_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
         .map(|(metric, count)| Fact::count(section, subject.clone(), metric, count, "rows"))
     });
     let refusing = job.refusing();
-    let reasons = outcomes
-        .ledger
-        .reasons
-        .iter()
-        .map(|(&(input, reason), &count)| {
-            Fact::count("rejections", refusing[input], reason.code(), count, "rows")
-        });
+    let reasons = outcomes.ledger.reasons.iter();
+    let reasons = summed(reasons.map(|(&(input, reason), &count)| {
+        let column = refusing[input].to_owned();
+        (column, reason.code(), count)
+    }));
+    let reasons = reasons
+        .into_iter()
+        .map(|(column, reason, count)| Fact::count("rejections", column, reason, count, "rows"));
     rows.chain(reasons).collect()
+}
+
+/// The counts of each column and kind, which several inputs may have in common, in their order.
+fn summed<'a>(counts: impl Iterator<Item = (String, &'a str, u64)>) -> Vec<(String, &'a str, u64)> {
+    let mut sums: Vec<(String, &str, u64)> = Vec::new();
+    let mut known: HashMap<(String, &str), usize> = HashMap::new();
+    for (column, kind, count) in counts {
+        let index = *known.entry((column.clone(), kind)).or_insert(sums.len());
+        match sums.get_mut(index) {
+            Some(sum) => sum.2 += count,
+            None => sums.push((column, kind, count)),
+        }
+    }
+    sums
 }
 
 /// Names of their own for files that were given more than once: `path`, `path (2)`, …; subjects are
@@ -221,8 +236,8 @@ fn coercion_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
             .named()
             .map(|(metric, count)| (bound.column.clone(), metric, count))
     });
-    named
-        .filter(|(.., count)| *count > 0)
+    summed(named.filter(|(.., count)| *count > 0))
+        .into_iter()
         .map(|(column, metric, count)| Fact::count("coercions", column, metric, count, "values"))
         .collect()
 }
@@ -281,6 +296,26 @@ fn performance_facts(job: &Job, outcomes: &Outcomes, context: &RunContext) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_column_that_several_models_read_has_one_count() {
+        let counts = [
+            ("a", "null", 2),
+            ("b", "null", 1),
+            ("a", "null", 3),
+            ("a", "unseen", 1),
+        ];
+        let counts = counts.map(|(column, kind, count)| (column.to_owned(), kind, count));
+        let found = summed(counts.into_iter());
+        let found: Vec<_> = found
+            .iter()
+            .map(|(column, kind, count)| (column.as_str(), *kind, *count))
+            .collect();
+        assert_eq!(
+            found,
+            [("a", "null", 5), ("b", "null", 1), ("a", "unseen", 1)]
+        );
+    }
 
     #[test]
     fn files_repeated_have_names_of_their_own() {

@@ -7,6 +7,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::Value as Json;
 
 use super::facts::{Fact, Value, number, of_section, text};
+use super::models;
 use super::renderer::{Detail, Renderer, Report};
 use super::spark;
 use super::value_group::{GROUPS, value_group};
@@ -140,6 +141,7 @@ fn lines(report: &Report<'_>) -> Vec<Line> {
             Some(line(&fact.subject, &format!("{seconds:.3} s of work")))
         }));
     }
+    lines.extend(models::lines(facts));
     let output = output(facts).filter(|_| !watch_lines::is_withheld_by_gates(facts));
     lines.extend(output.map(|text| line("output", &text)));
     lines.extend(report.text("report").map(|path| line("report", path)));

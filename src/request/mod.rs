@@ -4,6 +4,7 @@
 //! job file as TOML, both flat, with keys named as the flags. It must not know clap, nor what an
 //! option's value means: the plan checks it.
 
+pub mod challenger;
 pub mod compare;
 pub mod comparison;
 pub mod evaluation;

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::challenger::Challengers;
 use super::rows::Rows;
 use super::signature::TrustRequest;
 use super::text::TextModel;
@@ -45,6 +46,9 @@ pub struct Work {
     /// Text models
     #[serde(flatten)]
     pub text: TextModel,
+    /// Further models
+    #[serde(flatten)]
+    pub challengers: Challengers,
     /// Resources
     #[serde(flatten)]
     pub resources: Resources,

@@ -9,6 +9,7 @@ use super::events::{Events, Progress};
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::quality;
+use crate::pipeline::lane::{ChallengerReceiver, Entry};
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
@@ -31,6 +32,8 @@ pub struct Found {
     pub replay: Option<Replay>,
     /// What became of the rows, if they were read.
     pub scanned: Option<Outcomes>,
+    /// The challengers: the name of each, and why it would drop out, if it would.
+    pub challengers: Vec<(String, Option<String>)>,
 }
 
 /// Checks a request; with `has_output` also where its results would go, and with `is_scanning`
@@ -71,14 +74,19 @@ pub fn check(
         .iter()
         .for_each(|warning| events.warned(warning));
     let replay = replay(&request.work)?;
+    let own = plan.challengers.iter();
+    let mut challengers: Vec<(String, Option<String>)> = own
+        .map(|one| (one.name.clone(), one.index.clone().err()))
+        .collect();
     let scanned = is_scanning
-        .then(|| scanned(&plan, interrupt, events))
+        .then(|| scanned(&plan, interrupt, events, &mut challengers))
         .transpose()?;
     Ok(Found {
         plan,
         estimated_bytes,
         replay,
         scanned,
+        challengers,
     })
 }
 
@@ -91,8 +99,28 @@ fn refuse_existing(target: &Target) -> Result<()> {
     Err(error.hint("pass `--overwrite` to replace it, or choose another name"))
 }
 
-/// Reads, filters and scores every row, and forgets the scores.
-fn scanned(plan: &Plan, interrupt: &Interrupt, events: &dyn Events) -> Result<Outcomes> {
+/// Reads, filters and scores every row, and forgets the scores; notes which challengers drop out.
+fn scanned(
+    plan: &Plan,
+    interrupt: &Interrupt,
+    events: &dyn Events,
+    challengers: &mut [(String, Option<String>)],
+) -> Result<Outcomes> {
+    let job = &plan.job;
+    let arms = job.challengers.iter().flat_map(|all| &all.arms);
+    let mut sinks: Vec<(&str, Nowhere, Outcomes, Option<Error>)> = arms
+        .map(|arm| {
+            let outcomes = Outcomes::of_challenger(job, arm);
+            (arm.name.as_str(), Nowhere, outcomes, None)
+        })
+        .collect();
+    let entries = sinks
+        .iter_mut()
+        .map(|(_, receiver, outcomes, dropped)| Entry {
+            receiver,
+            outcomes,
+            dropped,
+        });
     let control = Control {
         interrupt: interrupt.clone(),
         budget: plan.budget,
@@ -108,9 +136,16 @@ fn scanned(plan: &Plan, interrupt: &Interrupt, events: &dyn Events) -> Result<Ou
         &mut Nowhere,
         &control,
         &mut outcomes,
+        entries.collect(),
         &|rows| events.progressed(Progress::Rows(rows)),
     );
     events.progressed(Progress::Ended);
+    for (own, .., dropped) in sinks {
+        let found = challengers.iter_mut().find(|(name, _)| name == own);
+        if let (Some((_, reason)), Some(error)) = (found, dropped) {
+            *reason = Some(error.in_one_line());
+        }
+    }
     let elsewhere = |error: Error| match error.kind() {
         Kind::ErrorBudget => error.hint(
             "`tallow score` writes the rejected rows, with the reason for each, next to its output",
@@ -150,4 +185,8 @@ impl Receiver for Nowhere {
     fn end_part(&mut self, _account: &PartAccount, _seen: &Partials) -> Result<()> {
         Ok(())
     }
+}
+
+impl ChallengerReceiver for Nowhere {
+    fn drop_out(&mut self, _error: &Error) {}
 }

@@ -4,6 +4,7 @@
 //! What each step does is the file's and the data set's.
 
 use super::Written;
+use super::challengers::Challengers;
 use crate::error::{Error, Result};
 use crate::pipeline::{Input, Outcomes, Receiver};
 use crate::report::Fact;
@@ -19,11 +20,12 @@ pub(super) struct Begun {
 
 /// Takes the results of a run, from its first step to its last.
 pub(super) trait Destination: Receiver {
-    /// Opens what the rows go to. None if the output is there already.
+    /// Opens what the rows go to, and what those of challengers go to. None if the output is there
+    /// already.
     ///
     /// # Errors
     /// Fails if another output is there, or if nothing can be written.
-    fn begin(&mut self) -> Result<Option<Begun>>;
+    fn begin(&mut self, challengers: &mut Challengers<'_>) -> Result<Option<Begun>>;
 
     /// Ends the tables, which are all there; they still wait for their names.
     ///

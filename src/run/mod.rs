@@ -6,6 +6,7 @@
 
 pub mod arms;
 pub mod caller;
+mod challengers;
 pub mod check;
 pub mod compare;
 mod destination;
@@ -49,11 +50,13 @@ use crate::output::quarantine::Quarantine;
 use crate::output::{publication, report};
 use crate::package::open::Identity;
 use crate::package::signature::sign::SigningIdentity;
+use crate::pipeline::lane::Entry;
 use crate::pipeline::part::RowCounts;
 use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
 use crate::plan::target::Target;
 use crate::plan::{Plan, effect, geo, signed};
 use crate::process;
+use crate::report::models::{self, Model};
 use crate::report::monitoring::Found;
 use crate::report::run::{RunContext, Status, facts};
 use crate::report::stored::StoredReport;
@@ -337,6 +340,7 @@ impl<'a> Run<'a> {
         input: Input,
         receiver: &mut dyn Receiver,
         outcomes: &mut Outcomes,
+        challengers: Vec<Entry<'_>>,
     ) -> Result<()> {
         let rows_before = outcomes.ledger.total().rows_in;
         let _ = self.is_resumed.set(rows_before > 0);
@@ -350,6 +354,7 @@ impl<'a> Run<'a> {
             receiver,
             &self.control,
             outcomes,
+            challengers,
             &|rows| self.audience.progressed(Progress::Rows(rows)),
         );
         self.audience.progressed(Progress::Ended);
@@ -381,7 +386,30 @@ impl<'a> Run<'a> {
     }
 
     /// All that the report says.
-    fn facts(&self, outcomes: &Outcomes, status: Status, output_bytes: u64) -> Vec<Fact> {
+    fn facts(
+        &self,
+        outcomes: &Outcomes,
+        challengers: &[Model<'_>],
+        status: Status,
+        output_bytes: u64,
+    ) -> Vec<Fact> {
+        let mut facts = self.own_facts(outcomes, status, output_bytes);
+        if !self.plan.split.is_empty() {
+            let others = self.plan.split.iter();
+            let others = others.map(|arm| (&arm.identity, Some(arm.share)));
+            let all: Vec<_> = std::iter::once((&self.plan.model, None))
+                .chain(others)
+                .collect();
+            facts.extend(models::split_facts(&self.plan.job, outcomes, &all));
+        }
+        if !challengers.is_empty() {
+            facts.extend(models::facts(&self.plan.model, outcomes, challengers));
+        }
+        facts
+    }
+
+    /// What the report says of the run's own model.
+    fn own_facts(&self, outcomes: &Outcomes, status: Status, output_bytes: u64) -> Vec<Fact> {
         let mut facts = facts(
             &self.plan.job,
             outcomes,
@@ -524,7 +552,7 @@ impl<'a> Run<'a> {
             Kind::Gate if self.has_failed_gates() => Status::Withheld,
             _ => Status::Failed,
         };
-        let facts = self.facts(outcomes, status, 0);
+        let facts = self.own_facts(outcomes, status, 0);
         let is_free = |path: &Location| {
             find(path).is_ok_and(|found| found.is_none()) || StoredReport::read(path).is_ok()
         };

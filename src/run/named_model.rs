@@ -4,11 +4,14 @@
 //! are looked up.
 
 use crate::error::Result;
-use crate::output::checkpoint;
+use crate::output::{checkpoint, names};
 use crate::plan::target::Target;
 use crate::registry::model::{self, Local};
+use crate::registry::name::Reference;
+use crate::request::challenger::{Challengers, Located, name_of, split_name};
 use crate::request::signature::TrustRequest;
 use crate::request::work::Work;
+use crate::storage::Location;
 
 /// Puts the model's path in place of its name in a registry, and adds what the user's configuration
 /// requires of every model. `target` is where results go, if they do.
@@ -28,6 +31,7 @@ pub fn locate(
         None => None,
     };
     model::locate(work, local, begun)?;
+    locate_challengers(work, goes_on, local);
     if work.trust.keys.is_empty() {
         work.trust.keys.clone_from(&trust.keys);
     }
@@ -37,4 +41,47 @@ pub fn locate(
         }
     }
     Ok(())
+}
+
+/// Looks up the models of all challengers. One that is not found is none of the run's concern: the
+/// plan says what becomes of it.
+fn locate_challengers(work: &mut Work, goes_on: Option<&Target>, local: &Local) {
+    let is_split = !work.challengers.split.is_empty();
+    let located = work.challengers.challenger.iter().enumerate();
+    let located = located.map(|(index, text)| {
+        let (name, (_, model)) = (name_of(text), split_name(text));
+        let begun = goes_on.and_then(|target| {
+            if is_split {
+                return checkpoint::begun_split(&target.path).ok()?.remove(&name);
+            }
+            checkpoint::begun(&names::challenger(&target.path, true, &name)).ok()?
+        });
+        let known = work.challengers.resolved_challengers.get(index);
+        let mut own = work.clone();
+        own.model = model.clone();
+        own.resolved = known.cloned().flatten();
+        own.challengers = Challengers::default();
+        if !is_reference(&model) {
+            own.as_of = None;
+        }
+        let found = model::locate(&mut own, local, begun);
+        Located {
+            name,
+            model,
+            path: found
+                .map(|()| own.model)
+                .map_err(|error| error.in_one_line()),
+            resolved: own.resolved,
+        }
+    });
+    let located: Vec<Located> = located.collect();
+    if located.iter().any(|one| one.resolved.is_some()) {
+        let resolved = located.iter().map(|one| one.resolved.clone());
+        work.challengers.resolved_challengers = resolved.collect();
+    }
+    work.challengers.located = located;
+}
+
+fn is_reference(model: &Location) -> bool {
+    model.to_str().and_then(Reference::parse).is_some()
 }

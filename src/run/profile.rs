@@ -33,6 +33,7 @@ pub fn profile_as_read(work: &Work, interrupt: &Interrupt) -> Result<Profile> {
         &mut Nowhere,
         &control,
         &mut outcomes,
+        Vec::new(),
         &|_| {},
     )?;
     let profile = outcomes.seen.get::<RunProfile>();

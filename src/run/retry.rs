@@ -4,6 +4,9 @@
 //! exactly as if the rows had never been bad; all other parts stay as they are.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+
+use serde_json::Value as Json;
 
 use super::caller::Caller;
 use super::ending::{Failure, RunResult};
@@ -22,6 +25,7 @@ use crate::output::quarantine;
 use crate::plan::identity;
 use crate::plan::reading::dialect_options;
 use crate::report::previous::PreviousRun;
+use crate::request::challenger::{Challengers, split_name};
 use crate::request::monitoring::Monitoring;
 use crate::request::output::{Limits, Output, Telemetry};
 use crate::request::rows::Dialect;
@@ -78,6 +82,12 @@ pub fn retry(
             ..caller.clone()
         };
         let names = names_of(&manifest, &base);
+        if has_challengers(&manifest) {
+            audience.noted(
+                "challengers do not score corrected rows: their answers are those of the run that \
+                 made the data set",
+            );
+        }
         let run = Run::begin(&request, &names, &caller, &audience, interrupt)?;
         run.carry_out(|| correct(&run, retry))
     })
@@ -251,6 +261,7 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Re
                 .map(|registry| base.join(registry)),
             trust: anchored_trust(base, &made.work.trust),
             inputs,
+            challengers: split_of(&made.work.challengers, base),
             resources: retry.resources.clone(),
             ..made.work
         },
@@ -277,6 +288,48 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Re
         monitoring: anchored_monitoring(base, made.monitoring),
         telemetry: retry.telemetry.clone(),
     })
+}
+
+/// Whether challengers scored the rows too.
+fn has_challengers(manifest: &Manifest) -> bool {
+    let is_there = |name: &str| {
+        let named = manifest.request.get(name).and_then(Json::as_array);
+        named.is_some_and(|named| !named.is_empty())
+    };
+    is_there("challenger") && !is_there("split")
+}
+
+/// The models that answer a share of the rows, with paths that begin at `base`; challengers that
+/// only score them as well are left out.
+fn split_of(made: &Challengers, base: &Location) -> Challengers {
+    if made.split.is_empty() {
+        return Challengers::default();
+    }
+    let anchored = |text: &Location| {
+        let (name, model) = split_name(text);
+        let model = base.join(model);
+        name.map_or(model.clone(), |name| {
+            let mut named = OsString::from(format!("{name}="));
+            named.push(model.as_os_str());
+            Location::from(&named)
+        })
+    };
+    let is_resolved = |index: usize| {
+        let resolved = made.resolved_challengers.get(index);
+        resolved.is_some_and(Option::is_some)
+    };
+    let named = made.challenger.iter().enumerate();
+    let named = named.map(|(index, text)| {
+        if is_resolved(index) {
+            text.clone()
+        } else {
+            anchored(text)
+        }
+    });
+    Challengers {
+        challenger: named.collect(),
+        ..made.clone()
+    }
 }
 
 /// What is watched, with paths that begin at `base`.

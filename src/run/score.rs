@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::caller::Caller;
+use super::challengers::Challengers;
 use super::destination::{Begun, Destination};
 use super::ending::{Failure, RunResult};
 use super::events::{Audience, Events};
@@ -48,14 +49,20 @@ pub fn score(
 
 /// Scores what is left to do, and publishes.
 pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunResult, Failure> {
+    let mut challengers = Challengers::new(run);
     let Some(Begun {
         input,
         mut outcomes,
-    }) = destination.begin()?
+    }) = destination.begin(&mut challengers)?
     else {
         return Ok(run.nothing_to_do("do with", SAME));
     };
-    if let Err(error) = run.score(input, &mut *destination, &mut outcomes) {
+    if let Err(error) = run.score(
+        input,
+        &mut *destination,
+        &mut outcomes,
+        challengers.entries(),
+    ) {
         let rejected = destination.withhold(&error)?;
         return Err(run.unfinished(error, &outcomes, rejected));
     }
@@ -71,10 +78,20 @@ pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunRe
     }
     let mut written = destination.finish()?;
     outcomes.ledger.check(written.row_count)?;
-    let facts = run.facts(&outcomes, run.final_status(&outcomes), written.output_bytes);
+    challengers.finish();
+    let status = run.final_status(&outcomes);
+    let facts = run.facts(
+        &outcomes,
+        &challengers.models(),
+        status,
+        written.output_bytes,
+    );
     if let Err(error) = destination.seal(&facts) {
         return Err(run.unfinished(error, &outcomes, None));
     }
+    challengers.publish();
+    let warnings = challengers.warnings().into_iter();
+    warnings.for_each(|warning| run.audience.warn_at_end(warning));
     written.report = destination.publish(&outcomes, &facts)?;
     run.finish(&outcomes, &facts, &written)
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use arrow::array::RecordBatch;
 use serde_json::Value as Json;
 
+use super::challengers::Challengers;
 use super::destination::{Begun, Destination};
 use super::events::Events;
 use super::{Run, Written};
@@ -88,7 +89,11 @@ impl<'a> ToDataset<'a> {
     }
 
     /// What an unfinished run of the same work left, or nothing. None if the data set is there.
-    fn checkpoint(&mut self, identity: &RunIdentity) -> Result<Option<Checkpoint>> {
+    fn checkpoint(
+        &mut self,
+        identity: &RunIdentity,
+        challengers: &Challengers<'_>,
+    ) -> Result<Option<Checkpoint>> {
         let run = self.run;
         let (target, directory) = (run.target(), &run.target().path);
         let published = match Manifest::find(directory) {
@@ -108,11 +113,20 @@ impl<'a> ToDataset<'a> {
             } else {
                 None
             };
-            if may_stay && damaged.is_none() {
+            let missing = if may_stay && damaged.is_none() {
+                challengers.first_missing(identity)?
+            } else {
+                None
+            };
+            if may_stay && damaged.is_none() && missing.is_none() {
                 return Ok(None);
             }
             if !target.overwrite {
                 let message = match damaged {
+                    _ if missing.is_some() => format!(
+                        "the output exists already, without the answers of the challenger `{}`",
+                        missing.unwrap_or_default()
+                    ),
                     Some(file) => format!(
                         "the output exists already, but its file `{file}` is missing or not \
                             as it was \
@@ -158,8 +172,12 @@ impl<'a> ToDataset<'a> {
         &mut self,
         mut checkpoint: Checkpoint,
         corrections: Option<Corrections>,
+        challengers: &mut Challengers<'_>,
     ) -> Result<Begun> {
         let (run, job) = (self.run, &self.run.plan().job);
+        if let Some(identity) = &self.identity {
+            challengers.find_parts(identity, &mut checkpoint);
+        }
         let mut outcomes = Outcomes::new(job);
         for number in checkpoint.parts.keys().copied().collect::<Vec<_>>() {
             run.interrupt().check()?;
@@ -178,6 +196,7 @@ impl<'a> ToDataset<'a> {
             ));
         }
         outcomes.rows_before = outcomes.ledger.total().rows_in;
+        challengers.open_datasets(&checkpoint);
         let rows_per_part = job.rows_per_part.unwrap_or(u64::MAX);
         let segments = checkpoint.remaining(rows_per_part, job.limit.unwrap_or(u64::MAX));
         let layout = self.layout()?;
@@ -266,20 +285,20 @@ impl<'a> ToDataset<'a> {
 }
 
 impl Destination for ToDataset<'_> {
-    fn begin(&mut self) -> Result<Option<Begun>> {
+    fn begin(&mut self, challengers: &mut Challengers<'_>) -> Result<Option<Begun>> {
         let (checkpoint, corrections) = if let Some(remake) = self.remake.take() {
             self.identity = Some(remake.identity);
             self.request = Some(remake.request);
             (remake.checkpoint, Some(remake.corrections))
         } else {
             let identity = identity::of(self.run.plan(), self.run.interrupt())?;
-            let Some(checkpoint) = self.checkpoint(&identity)? else {
+            let Some(checkpoint) = self.checkpoint(&identity, challengers)? else {
                 return Ok(None);
             };
             self.identity = Some(identity);
             (checkpoint, None)
         };
-        self.go_on(checkpoint, corrections).map(Some)
+        self.go_on(checkpoint, corrections, challengers).map(Some)
     }
 
     fn finish(&mut self) -> Result<Written> {

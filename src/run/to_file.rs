@@ -5,6 +5,7 @@
 
 use arrow::array::RecordBatch;
 
+use super::challengers::Challengers;
 use super::destination::{Begun, Destination};
 use super::{Run, Written};
 use crate::error::{Error, Kind, Result};
@@ -71,9 +72,9 @@ impl<'a> ToFile<'a> {
 }
 
 impl Destination for ToFile<'_> {
-    fn begin(&mut self) -> Result<Option<Begun>> {
+    fn begin(&mut self, challengers: &mut Challengers<'_>) -> Result<Option<Begun>> {
         let run = self.run;
-        if run.is_done_already()? {
+        if challengers.have_files() && run.is_done_already()? {
             return Ok(None);
         }
         let Target {
@@ -97,6 +98,7 @@ impl Destination for ToFile<'_> {
         forget_withheld(run.target())?;
         let output = FileOutput::new(writer, path, run.quarantine()?, rejected_path, overwrite);
         self.state = State::Open(Box::new(output));
+        challengers.open_files();
         Ok(Some(Begun {
             input: Input::whole(&run.plan().job),
             outcomes: Outcomes::new(&run.plan().job),

@@ -124,6 +124,7 @@ const RESERVED: [(&str, &str, &[&str]); 9] = [
         &[
             "storage/",
             "cli/args.rs",
+            "cli/challenger_args.rs",
             "cli/compare_args.rs",
             "cli/drift_args.rs",
             "cli/evaluate_args.rs",

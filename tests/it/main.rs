@@ -81,6 +81,12 @@ mod watch;
 mod registry;
 mod report_page;
 
+// Models that score the same rows and can change nothing.
+mod challengers;
+
+// Rows that are split between models.
+mod split;
+
 // Packages that are made of models.
 mod pack;
 

@@ -123,6 +123,7 @@ fn settled(line: &str) -> String {
             "in T",
         ),
         (r"\([\d.]+ [KMG]?i?B\)", "(SIZE)"),
+        (r"[\d.]+ times the work", "N times the work"),
         (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
         (r":([0-9a-f]{64}|[0-9a-f]{8}…)", ":DIGEST"),
         (r"^too many bad rows: [\d,]+ of", "too many bad rows: N of"),

@@ -401,6 +401,7 @@ mod tests {
     fn observed(observer: &PerformanceObserver, columns: &[ArrayRef]) -> PerformanceCounts {
         let none = RecordBatch::new_empty(Arc::new(arrow::datatypes::Schema::empty()));
         let portion = ScoredPortion {
+            champion: None,
             rows: &none,
             rejections: &[],
             scores: columns,

@@ -87,6 +87,7 @@ pub(super) fn golden(
         &mut receiver,
         &control,
         &mut outcomes,
+        Vec::new(),
         &|_| {},
     )?;
     let sampled = receiver.sample.finish(&plan.job.output_schema)?;

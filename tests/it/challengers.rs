@@ -1,0 +1,451 @@
+//! Challengers: models that score the same rows and can change nothing of the run's own results.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::harness::{Room, column, numbers, table, texts};
+use crate::recovery::{files, room};
+
+/// A run without its output and challengers.
+const SCORE: &str = "score --model good.json in-0.parquet in-1.parquet --on-null a=reject";
+
+/// The room with challengers: one that moves some scores, one that reads a column which the run's
+/// own model does not, and others that fail in one way each.
+fn challenged() -> Room {
+    let room = room();
+    let good = std::fs::read_to_string(room.path("good.json")).unwrap();
+    let next = good.replace("1.4904803E-1", "3.4904803E-1");
+    assert_ne!(good, next);
+    room.file("next.json", &next);
+    let named = |names: &str| {
+        next.replace(r#"["a", "b"]"#, names)
+            .replace(r#"["a","b"]"#, names)
+    };
+    assert_ne!(named(r#"["a","id"]"#), next);
+    room.file("wide.json", named(r#"["a","id"]"#));
+    room.file("missing.json", named(r#"["a","zzz"]"#));
+    room.file("garbage.json", r#"{"learner": 1}"#);
+    room
+}
+
+/// What of a report is the run's own, and does not show times.
+fn own_facts(room: &Room, report: &str) -> Vec<Vec<Option<String>>> {
+    let facts = table(&room.path(report));
+    let columns = ["section", "subject", "metric", "value", "text", "unit"];
+    let columns = columns.map(|name| texts(column(&facts, name)));
+    let row = |row: usize| columns.iter().map(|column| column[row].clone()).collect();
+    let rows: Vec<Vec<Option<String>>> = (0..facts.num_rows()).map(row).collect();
+    let is_own = |row: &Vec<Option<String>>| {
+        let section = row[0].as_deref().unwrap();
+        !["models", "performance"].contains(&section)
+            && !["invocation_id", "started_at", "output"].contains(&row[2].as_deref().unwrap())
+    };
+    rows.into_iter().filter(is_own).collect()
+}
+
+/// (subject, metric) → value or text of the section `models`.
+fn models(room: &Room, report: &str) -> BTreeMap<(String, String), String> {
+    let facts = table(&room.path(report));
+    let text = |name: &str| texts(column(&facts, name));
+    let (sections, subjects, metrics) = (text("section"), text("subject"), text("metric"));
+    let (values, words) = (text("value"), text("text"));
+    let own = (0..facts.num_rows()).filter(|row| sections[*row].as_deref() == Some("models"));
+    own.map(|row| {
+        let name = (
+            subjects[row].clone().unwrap(),
+            metrics[row].clone().unwrap(),
+        );
+        (
+            name,
+            values[row].clone().or_else(|| words[row].clone()).unwrap(),
+        )
+    })
+    .collect()
+}
+
+fn fact<'a>(models: &'a BTreeMap<(String, String), String>, name: &str, metric: &str) -> &'a str {
+    &models[&(name.to_owned(), metric.to_owned())]
+}
+
+const FAILING: &str = "--challenger missing.json --challenger garbage.json --challenger gone.json";
+
+#[test]
+fn challengers_change_no_byte_of_a_file_and_its_rejected_rows() {
+    let room = challenged();
+    room.tallow(&format!("{SCORE} --output alone.parquet")).ok();
+    let read = |name: &str| std::fs::read(room.path(name)).unwrap();
+    let cases = [
+        ("one", "--challenger next.json --threads 1"),
+        (
+            "two",
+            "--challenger next.json --challenger wide.json --batch-rows 61 --threads 5",
+        ),
+        ("failing", FAILING),
+        ("slow", "--challenger next.json --challenger-time 0s"),
+        (
+            "large",
+            "--challenger next.json --challenger-memory 1kb --threads 2",
+        ),
+        (
+            "little",
+            "--challenger next.json --challenger wide.json --memory 250MiB",
+        ),
+    ];
+    for (name, options) in cases {
+        let run = room.tallow(&format!("{SCORE} {options} --output {name}.parquet"));
+        run.ok();
+        assert_eq!(
+            read(&format!("{name}.parquet")),
+            read("alone.parquet"),
+            "{name}"
+        );
+        assert_eq!(
+            read(&format!("{name}.rejected.pq")),
+            read("alone.rejected.pq"),
+            "{name}"
+        );
+        assert_eq!(
+            own_facts(&room, &format!("{name}.report.pq")),
+            own_facts(&room, "alone.report.pq"),
+            "{name}"
+        );
+    }
+    assert_eq!(
+        room.listing_of("two.parquet.challengers"),
+        ["next.pq", "wide.pq"]
+    );
+    assert_eq!(
+        read("one.parquet.challengers/next.pq"),
+        read("two.parquet.challengers/next.pq")
+    );
+    assert_eq!(
+        read("little.parquet.challengers/wide.pq"),
+        read("two.parquet.challengers/wide.pq")
+    );
+    let failing = models(&room, "failing.report.pq");
+    for name in ["missing", "garbage", "gone"] {
+        assert_eq!(fact(&failing, name, "status"), "dropped");
+    }
+    assert!(fact(&failing, "missing", "reason").contains("`zzz`"));
+    for name in ["slow", "large"] {
+        let models = models(&room, &format!("{name}.report.pq"));
+        let reason = fact(&models, "next", "reason");
+        assert!(
+            reason.contains("took more than") || reason.contains("memory"),
+            "{reason}"
+        );
+        assert!(
+            !room
+                .path(&format!("{name}.parquet.challengers/next.pq"))
+                .exists()
+        );
+    }
+}
+
+#[test]
+fn a_challenger_answers_as_it_would_alone_and_is_compared() {
+    let room = challenged();
+    let line = format!("{SCORE} --challenger next.json --challenger same=good.json");
+    let run = room.tallow(&format!("{line} --output both.parquet")).ok();
+    assert!(run.stderr.contains("challenger   next: "), "{}", run.stderr);
+    let alone = SCORE.replace("good.json", "next.json");
+    room.tallow(&format!("{alone} --output alone.parquet")).ok();
+    let (alone, own) = (
+        table(&room.path("alone.parquet")),
+        table(&room.path("both.parquet.challengers/next.pq")),
+    );
+    assert_eq!(alone, own, "with the columns that come along");
+    let champion = table(&room.path("both.parquet"));
+    let scores = |batch| numbers(column(batch, "probability"));
+    let (first, second) = (scores(&champion), scores(&own));
+    let flips = texts(column(&champion, "prediction"))
+        .into_iter()
+        .zip(texts(column(&own, "prediction")))
+        .filter(|(first, second)| first != second)
+        .count();
+    let mean = first
+        .iter()
+        .zip(&second)
+        .map(|(one, other)| other - one)
+        .sum::<f64>();
+    let models = models(&room, "both.report.pq");
+    let number = |name, metric| fact(&models, name, metric).parse::<f64>().unwrap();
+    assert_eq!(number("next", "flips"), flips as f64);
+    assert!(flips > 0);
+    assert!((number("next", "mean_difference") - mean / first.len() as f64).abs() < 1e-12);
+    assert_eq!(number("next", "scored"), 13_862.0);
+    assert_eq!(number("next", "rejected"), 140.0);
+    assert_eq!(number("next", "rejected_null(a)"), 140.0);
+    assert_eq!(number("same", "agreement"), 1.0);
+    assert_eq!(number("same", "rank_correlation"), 1.0);
+    assert_eq!(number("same", "psi"), 0.0);
+    assert_eq!(number("same", "max_absolute_difference"), 0.0);
+    assert_eq!(fact(&models, "good", "role"), "champion");
+    assert!(number("next", "seconds_per_million_rows") > 0.0);
+}
+
+#[test]
+fn a_data_set_has_data_sets_of_challengers_and_is_the_same_without() {
+    let room = challenged();
+    let parts = format!("{SCORE} --rows-per-part 1000 --partition-by region");
+    room.tallow(&format!("{parts} --output alone/")).ok();
+    let line = format!("{parts} --challenger next.json --challenger wide.json {FAILING}");
+    room.tallow(&format!("{line} --output out/")).ok();
+    assert_eq!(files(&room.path("out")), files(&room.path("alone")));
+    assert_eq!(room.listing_of("out.challengers"), ["next", "wide"]);
+    let alone = parts.replace("good.json", "next.json");
+    room.tallow(&format!("{alone} --output next/")).ok();
+    let rows = |directory: &str| {
+        let files = files(&room.path(directory)).into_keys();
+        let parts = files.filter(|name| name.contains("part-") && !name.starts_with('_'));
+        parts
+            .map(|name| table(&room.path(&format!("{directory}/{name}"))))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(rows("out.challengers/next"), rows("next"));
+    // Readers of the output see its own rows alone.
+    let seen =
+        room.tallow("score -qq --model good.json out --on-null reject --output again.parquet");
+    seen.fails(3);
+    let again = room.tallow(&format!("{line} --output out/ --skip-code 99"));
+    assert_eq!(again.code, 99, "{}", again.stderr);
+    let more = room
+        .tallow(&format!("{line} --challenger b=good.json --output out/"))
+        .fails(1);
+    assert!(
+        more.stderr
+            .contains("without the answers of the challenger `b`"),
+        "{}",
+        more.stderr
+    );
+    room.tallow(&format!(
+        "{line} --challenger b=good.json --output out/ --overwrite"
+    ))
+    .ok();
+    assert_eq!(files(&room.path("out")), files(&room.path("alone")));
+    let retried = room.tallow("retry out").ok();
+    assert!(
+        retried
+            .stderr
+            .contains("challengers do not score corrected rows")
+    );
+}
+
+/// What readers see of a run with challengers.
+fn seen(room: &Room, output: &str) -> BTreeMap<String, Vec<u8>> {
+    let mut seen = files(&room.path(output));
+    for name in ["next", "wide"] {
+        let own = files(&room.path(&format!("{output}.challengers/{name}")));
+        seen.extend(
+            own.into_iter()
+                .map(|(path, bytes)| (format!("{name}/{path}"), bytes)),
+        );
+    }
+    seen
+}
+
+#[test]
+fn a_run_that_is_killed_and_goes_on_gives_the_same_bytes_of_all_models() {
+    let room = challenged();
+    let line = format!(
+        "{SCORE} --quiet --rows-per-part 1000 --batch-rows 50 --threads 1 --challenger next.json \
+         --challenger wide.json --output"
+    );
+    room.tallow(&format!("{line} whole/")).ok();
+    let expected = seen(&room, "whole");
+    let steps = [
+        "out.challengers/next/_tallow/part-00002.json",
+        "out.challengers/wide/_tallow/part-00008.json",
+        "out/_tallow/part-00004.json",
+        "out.challengers/next/_SUCCESS",
+        "out.challengers/wide/_tallow/publication.json",
+    ];
+    for step in steps {
+        for directory in ["out", "out.challengers"] {
+            let _ = std::fs::remove_dir_all(room.path(directory));
+        }
+        let mut child = room
+            .command()
+            .args(format!("{line} out/").split_whitespace())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while !room.path(step).exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        room.tallow(&format!("{line} out/")).ok();
+        assert_eq!(seen(&room, "out"), expected, "killed at {step}");
+        assert_eq!(
+            models(&room, "out/_tallow/report.pq")
+                .get(&("next".to_owned(), "rank_correlation".to_owned())),
+            models(&room, "whole/_tallow/report.pq")
+                .get(&("next".to_owned(), "rank_correlation".to_owned()))
+        );
+    }
+}
+
+#[test]
+fn a_run_goes_on_whatever_became_of_its_challengers() {
+    let room = challenged();
+    let line = format!("{SCORE} --quiet --rows-per-part 1000 --output out/");
+    room.tallow(&format!("{line} --challenger next.json")).ok();
+    let expected = files(&room.path("out"));
+    let own = || files(&room.path("out.challengers/next"));
+    let answers = own();
+    // The state of a run that was killed after its parts: published by a run that knew none.
+    for damage in ["gone", "changed", "other"] {
+        std::fs::remove_dir_all(room.path("out")).unwrap();
+        match damage {
+            "gone" => std::fs::remove_dir_all(room.path("out.challengers")).unwrap(),
+            "changed" => {
+                let part = room.path("out.challengers/next/part-00003.parquet");
+                std::fs::write(part, b"PAR1").unwrap();
+            }
+            _ => {}
+        }
+        let run = room.tallow(&format!("{line} --challenger next.json --overwrite"));
+        run.ok();
+        assert_eq!(files(&room.path("out")), expected, "{damage}");
+        assert_eq!(own(), answers, "{damage}");
+    }
+    // What an earlier night's challenger left does not outlive a night on which it fails.
+    room.file("next.json", "{}");
+    room.tallow(&format!(
+        "{line} --challenger next.json --overwrite --restart"
+    ))
+    .ok();
+    assert_eq!(files(&room.path("out")), expected);
+    assert!(own().is_empty(), "{:?}", own().keys());
+    // A file of somebody else's in its place is not touched.
+    room.file("out.challengers/mine/notes.txt", "mine");
+    let line = format!("{line} --challenger mine=good.json --overwrite --restart");
+    room.tallow(&line).ok();
+    assert_eq!(
+        std::fs::read(room.path("out.challengers/mine/notes.txt")).unwrap(),
+        b"mine"
+    );
+    let models = models(&room, "out/_tallow/report.pq");
+    assert_eq!(fact(&models, "mine", "status"), "dropped");
+}
+
+/// Bytes that a run asks the system for.
+#[cfg(target_os = "linux")]
+fn bytes_read(room: &Room, line: &str) -> u64 {
+    let mut child = room
+        .command()
+        .args(line.split_whitespace())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let of = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", child.id())).unwrap();
+    // Until it is waited for, a process that ended still says what it read.
+    while !of("stat")
+        .rsplit(')')
+        .next()
+        .unwrap()
+        .trim()
+        .starts_with('Z')
+    {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let io = of("io");
+    let read = io
+        .lines()
+        .find_map(|line| line.strip_prefix("rchar: "))
+        .unwrap()
+        .parse();
+    assert!(child.wait().unwrap().success(), "{line}");
+    read.unwrap()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_challenger_costs_no_further_read_of_the_data() {
+    let room = challenged();
+    let line = "score -qq --model good.json in-0.parquet in-1.parquet in-2.parquet --on-null \
+                a=reject --passthrough id --report none --output";
+    let alone = bytes_read(&room, &format!("{line} alone.parquet"));
+    let with =
+        |options: &str, name: &str| bytes_read(&room, &format!("{line} {name}.parquet {options}"));
+    let data: u64 = (0..3)
+        .map(|file| {
+            std::fs::metadata(room.path(&format!("in-{file}.parquet")))
+                .unwrap()
+                .len()
+        })
+        .sum();
+    let one = with("--challenger next.json", "one");
+    let three = "--challenger next.json --challenger b=good.json --challenger wide.json";
+    let three = with(three, "three");
+    // Of 1.15 times the data, each model's own file is the smallest part.
+    assert!(alone > data / 2, "{alone} of {data}");
+    assert!(one <= alone + alone * 15 / 100, "{one} after {alone}");
+    assert!(three <= alone + alone * 15 / 100, "{three} after {alone}");
+}
+
+#[test]
+fn names_and_limits_of_challengers_are_checked_before_the_run() {
+    let room = challenged();
+    let wrong = |options: &str| {
+        let line = format!("{SCORE} {options} --output out.parquet");
+        room.tallow(&line).fails(2).stderr
+    };
+    assert!(wrong("--challenger good.json").contains("two models of the run are called `good`"));
+    let twice = wrong("--challenger next.json --challenger NEXT=wide.json");
+    assert!(twice.contains("`--challenger NAME=MODEL`"), "{twice}");
+    assert!(wrong("--challenger-time 3m").contains("nothing without `--challenger`"));
+    assert!(wrong("--challenger next.json --challenger-time soon").contains("not a time span"));
+    assert!(!Path::new(&room.path("out.parquet")).exists());
+}
+
+#[test]
+fn check_says_which_challengers_would_drop_out() {
+    let room = challenged();
+    let line = SCORE.replace("score", "check");
+    let run = room
+        .tallow(&format!(
+            "{line} --challenger next.json --challenger missing.json --scan"
+        ))
+        .ok();
+    assert!(
+        run.stdout.contains("challenger next fits"),
+        "{}",
+        run.stdout
+    );
+    assert!(
+        run.stdout.contains("challenger missing would drop out"),
+        "{}",
+        run.stdout
+    );
+}
+
+#[test]
+fn a_job_file_holds_challengers_by_path_and_by_name() {
+    let room = challenged();
+    let printed = room
+        .tallow(&format!(
+            "{SCORE} --challenger next.json --challenger b=wide.json --challenger-time 5m \
+             --output jobs/out.parquet --print-job"
+        ))
+        .ok();
+    assert!(
+        printed
+            .stdout
+            .contains(r#"challenger = ["next.json", "b=wide.json"]"#)
+    );
+    room.file(
+        "jobs/nightly.toml",
+        "model = \"../good.json\"\ninputs = [\"../in-0.parquet\"]\non_null = [\"a=reject\"]\n\
+         challenger = [\"../next.json\", \"b=../wide.json\"]\noutput = \"out.parquet\"\n",
+    );
+    room.tallow("score --job jobs/nightly.toml").ok();
+    assert_eq!(
+        room.listing_of("jobs/out.parquet.challengers"),
+        ["b.pq", "next.pq"]
+    );
+}
