@@ -27,7 +27,7 @@ pub struct PackArgs {
     /// The model's version
     #[arg(long, value_name = "TEXT")]
     pub model_version: Option<String>,
-    /// Names for the features of a model that has none, in its order
+    /// Names for the features of a model that has none, in its order; of a graph: `x=a,b`
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub features: Option<Vec<String>>,
     /// Training data, for column types and the baseline profile; may be repeated

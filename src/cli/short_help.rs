@@ -6,7 +6,7 @@
 use clap::{Arg, Command};
 
 /// The flags that `-h` shows, of any verb that has them.
-const COMMON: [&str; 28] = [
+const COMMON: [&str; 27] = [
     "job",
     "model",
     "output",
@@ -31,7 +31,6 @@ const COMMON: [&str; 28] = [
     "gate",
     "row",
     "positive",
-    "threads",
     "memory",
     "format",
     "quiet",

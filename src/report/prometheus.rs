@@ -4,9 +4,10 @@
 //! Every metric is a gauge about the last run, so that a job that runs once a day and is gone again
 //! can be alerted on. Each is always there, 0 where nothing was counted, because an alert on a
 //! metric that is missing never fires; but a run that had nothing to do counted no rows, so it says
-//! that and leaves their metrics out: an alert on too few rows must not fire for it. Samples carry
-//! no time stamps: the collector refuses them. Owns names, help and the text; it must not know
-//! where the text is written.
+//! that and leaves their metrics out: an alert on too few rows must not fire for it. Costs are
+//! there where they are known: no energy is not 0 joules. Samples carry no time stamps: the
+//! collector refuses them. Owns names, help and the text; it must not know where the text is
+//! written.
 //!
 //! Source: Prometheus, "Exposition formats", text format 0.0.4.
 
@@ -143,6 +144,13 @@ fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
         });
         found.map_or(0.0, |fact| number(&fact.value))
     };
+    // What the machine or the user did not say: absent, not 0.
+    let known = |section: &str, metric: &str| {
+        let found = facts.iter().any(|fact| {
+            fact.section == section && fact.subject.is_empty() && fact.metric == metric
+        });
+        found.then(|| fact(section, metric))
+    };
     let counted =
         |section: &str, metric: &str| (!end.had_nothing_to_do).then(|| fact(section, metric));
     let skipped = facts
@@ -218,22 +226,22 @@ fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
         (
             "tallow_read_bytes",
             "Bytes that the last run read.",
-            counted("performance", "bytes_read"),
+            known("performance", "bytes_read"),
         ),
         (
             "tallow_written_bytes",
             "Bytes that the last run wrote.",
-            counted("performance", "bytes_written"),
+            known("performance", "bytes_written"),
         ),
         (
             "tallow_energy_joules",
             "Energy that the processors used during the last run.",
-            counted("performance", "energy_joules"),
+            known("performance", "energy_joules"),
         ),
         (
             "tallow_price",
             "What the last run cost, at the price of the machine for an hour.",
-            counted("performance", "price"),
+            known("performance", "price"),
         ),
     ];
     let mut text = String::new();

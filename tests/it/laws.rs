@@ -99,7 +99,9 @@ impl Law {
             "none",
         ];
         // A graph finishes its own columns: it has no margins to add.
-        let raw = (!self.model.to_string_lossy().contains("/onnx")).then_some("--raw");
+        let model = self.model.to_string_lossy();
+        let is_graph = model.contains("/onnx") || model.contains("/pt2");
+        let raw = (!is_graph).then_some("--raw");
         room.run(
             fixed
                 .iter()

@@ -13,7 +13,7 @@ use std::io::Write;
 use toml::Table;
 
 use self::golden::{Golden, golden};
-use crate::contract::{ColumnType, InputKind};
+use crate::contract::{ColumnType, Contract, InputKind};
 use crate::error::{Error, Result, shell_word};
 use crate::format::ImportOptions;
 use crate::interrupt::Interrupt;
@@ -273,7 +273,7 @@ impl Packing<'_> {
         Ok(())
     }
 
-    /// Names the features of a model that has no names, or the columns of a graph's only input.
+    /// Names the features of a model that has no names, or the columns of a graph's inputs.
     fn name_features(&mut self, opened: &OpenedModel, names: &[String]) -> Result<()> {
         let contract = &opened.loaded.contract;
         if !contract.named || reads_texts(contract) {
@@ -282,14 +282,22 @@ impl Packing<'_> {
                 .for_each(|name| self.manifest.add_input(name, None, true));
             return Ok(());
         }
-        let [input] = contract.inputs.as_slice() else {
-            return Err(Error::usage(
-                "`--features` is for models without names, and this model names its features",
-            )
-            .hint("leave it out; to rename columns, use `tallow score --rename`"));
+        let features = match (by_input(names, contract), contract.inputs.as_slice()) {
+            (Some(features), _) => features,
+            (None, [input]) => {
+                let names = names.iter().map(|name| name.as_str().into()).collect();
+                Table::from_iter([(input.name.clone(), toml::Value::Array(names))])
+            }
+            (None, _) => {
+                return Err(Error::usage(
+                    "`--features` is for models without names, and this model names its features",
+                )
+                .hint(
+                    "leave it out, or name the columns of a graph's inputs: `--features x=a,b`; \
+                     to rename columns, use `tallow score --rename`",
+                ));
+            }
         };
-        let names: Vec<toml::Value> = names.iter().map(|name| name.as_str().into()).collect();
-        let features = Table::from_iter([(input.name.clone(), names.into())]);
         self.manifest.set_section(
             "graph",
             Table::from_iter([("features".to_owned(), features.into())]),
@@ -452,6 +460,26 @@ impl Packing<'_> {
         replay(&self.work(&[]))?;
         open(self.directory, &ImportOptions::default())
     }
+}
+
+/// The columns of each input of a graph, where the first of them is written `INPUT=COLUMN`.
+fn by_input(names: &[String], contract: &Contract) -> Option<Table> {
+    let mut features = Table::new();
+    let mut last = None;
+    for name in names {
+        let is_input = |text: &str| contract.inputs.iter().any(|input| input.name == text);
+        let begun = name.split_once('=').filter(|(input, _)| is_input(input));
+        let (input, column) = match begun {
+            Some((input, column)) => (last.insert(input.to_owned()), column),
+            None => (last.as_mut()?, name.as_str()),
+        };
+        features
+            .entry(input.clone())
+            .or_insert_with(|| toml::Value::Array(Vec::new()))
+            .as_array_mut()?
+            .push(column.into());
+    }
+    Some(features)
 }
 
 /// Whether a file of a package is taken over when it is packed again. Signatures are made anew.
