@@ -5,7 +5,6 @@
 //! tell; reading has a bench of its own, and so have the families of models. 28 columns, 64 512
 //! rows, in blocks as the workers take them.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -112,7 +111,7 @@ fn encode(bencher: Bencher, column: impl Fn(usize) -> ArrayRef, kind: &InputKind
         Some(Precision::Single),
     );
     let origin = Origin {
-        path: Path::new("rows"),
+        path: &tallow::storage::Location::from("rows"),
         kept_rows: None,
         first_row: 0,
     };

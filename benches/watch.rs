@@ -4,6 +4,8 @@
 //! `cargo bench --bench watch`. With `TALLOW_WORKLOAD=DIR`, a directory with `model.json` and
 //! `input.parquet`, whole runs are measured too; the bench fails if watching costs more than 10 %.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};

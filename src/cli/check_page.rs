@@ -13,6 +13,7 @@ use crate::process;
 use crate::report::monitoring::Offer;
 use crate::report::text::ignored_text;
 use crate::run::check::Found;
+use crate::storage::Location;
 
 /// The lines for the user.
 pub(super) fn page(found: &Found) -> Page {
@@ -240,7 +241,7 @@ pub(super) fn object(found: &Found) -> Json {
         "threads": job.threads,
         "estimated_memory_bytes": estimated_bytes,
         "warnings": plan.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "ignored_files": plan.ignored.iter().map(|path| path.text()).collect::<Vec<_>>(),
+        "ignored_files": plan.ignored.iter().map(Location::text).collect::<Vec<_>>(),
         "bad_files": plan.bad_files.iter()
             .map(|file| json!({"path": file.path.text(), "reason": file.reason}))
             .collect::<Vec<_>>(),

@@ -15,7 +15,7 @@ use crate::storage::Location;
 ///
 /// Compares predictions as `tallow score` writes them: `a` is the first table, `b` the second. With
 /// labels, every metric is that of both, and the difference has a 95 % interval from a paired test:
-/// DeLong's, McNemar's, a mean of paired losses, or a bootstrap.
+/// that of `DeLong` or `McNemar`, a mean of paired losses, or a bootstrap.
 #[derive(Clone, Debug, Args)]
 pub struct CompareArgs {
     /// Predictions of one model or run: a file, a glob or a directory

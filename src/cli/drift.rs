@@ -93,21 +93,18 @@ pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
     let interrupt = signal::watch(console)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();
-    let (found, lines) = match request.compat {
-        Some(tool) => {
-            let tool = match tool {
-                Compat::Evidently => Tool::Evidently,
-                Compat::NannyMl => Tool::NannyMl,
-            };
-            let compared = compare(tool, &paths[0], &paths[1], &options, &interrupt)?;
-            (compat::facts(tool, &compared), compat::lines(&compared))
-        }
-        None => {
-            let baseline = profile_of(&paths[..1], &options, &interrupt)?;
-            let current = profile_of(&paths[1..], &options, &interrupt)?;
-            let compared = Comparison::of(&baseline, &current, limits);
-            (compared.facts(), compared.lines())
-        }
+    let (found, lines) = if let Some(tool) = request.compat {
+        let tool = match tool {
+            Compat::Evidently => Tool::Evidently,
+            Compat::NannyMl => Tool::NannyMl,
+        };
+        let compared = compare(tool, &paths[0], &paths[1], &options, &interrupt)?;
+        (compat::facts(tool, &compared), compat::lines(&compared))
+    } else {
+        let baseline = profile_of(&paths[..1], &options, &interrupt)?;
+        let current = profile_of(&paths[1..], &options, &interrupt)?;
+        let compared = Comparison::of(&baseline, &current, limits);
+        (compared.facts(), compared.lines())
     };
     let mut facts = vec![
         Fact::text("run", "", "status", "done"),

@@ -267,10 +267,10 @@ impl JobFile {
     fn path_of(&self, key: &str, value: &Value) -> Option<OsString> {
         let path: Location = value.clone().try_into().ok()?;
         if key != "challenger" {
-            return self.anchored(key, &path);
+            return Some(self.anchored(key, &path));
         }
         let (name, model) = split_name(&path);
-        let model = self.anchored(key, &model)?;
+        let model = self.anchored(key, &model);
         Some(name.map_or(model.clone(), |name| {
             let mut named = OsString::from(format!("{name}="));
             named.push(model);
@@ -278,15 +278,15 @@ impl JobFile {
         }))
     }
 
-    fn anchored(&self, key: &str, path: &Location) -> Option<OsString> {
+    fn anchored(&self, key: &str, path: &Location) -> OsString {
         let is_model = ["model", "challenger"].contains(&key);
         if is_model && path.to_str().and_then(Reference::parse).is_some() {
-            return Some(path.as_os_str().to_owned());
+            return path.as_os_str().to_owned();
         }
         let directory = Location::from(&self.path).parent();
         let directory = directory.filter(|above| !above.is_empty());
         let (Some(directory), true) = (directory, *path != "none") else {
-            return Some(path.as_os_str().to_owned());
+            return path.as_os_str().to_owned();
         };
         let is_pattern = path
             .to_str()
@@ -295,12 +295,10 @@ impl JobFile {
             .to_str()
             .filter(|_| is_pattern && path.is_relative())
         {
-            Some(text) => Some(
-                Path::new(&glob::Pattern::escape(text))
-                    .join(path.as_os_str())
-                    .into(),
-            ),
-            None => Some(directory.join(path).as_os_str().to_owned()),
+            Some(text) => Path::new(&glob::Pattern::escape(text))
+                .join(path.as_os_str())
+                .into(),
+            None => directory.join(path).as_os_str().to_owned(),
         }
     }
 }

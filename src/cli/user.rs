@@ -29,7 +29,7 @@ pub(super) fn local() -> Local {
 pub(super) fn user_directory(name: &str, otherwise: &str) -> Location {
     let absolute = variable(name)
         .map(Location::from)
-        .filter(|path| path.is_absolute());
+        .filter(Location::is_absolute);
     let home = variable("HOME").map(Location::from).unwrap_or_default();
     absolute
         .unwrap_or_else(|| home.join(otherwise))

@@ -67,6 +67,7 @@ impl Encoder {
     }
 
     /// The inputs, each with what means a missing value in its column.
+    #[must_use]
     pub fn inputs_with_sentinels(
         &self,
     ) -> impl ExactSizeIterator<Item = (&BoundInput, &Sentinels)> {

@@ -137,8 +137,7 @@ pub fn judge(planned: &PlannedGate, facts: &[Measured<'_>], is_strict: bool) -> 
         Severity::Warn => State::Warn,
     };
     let state = match (&worst, tripped_count, undecided_count) {
-        (None, ..) => trip,
-        (_, 1.., _) => trip,
+        (None, ..) | (_, 1.., _) => trip,
         (_, _, 1..) if is_strict => trip,
         (_, _, 1..) => State::Undecided,
         _ => State::Ok,

@@ -366,7 +366,12 @@ mod tests {
     fn many(count: u64) -> Vec<(f64, f64)> {
         // Not the hashes of the rows themselves, by which the sample is chosen.
         let number = |seed: u64| (spread(seed + (1 << 50)) >> 11) as f64 / (1_u64 << 53) as f64;
-        let pair = |row| (number(row), (number(row) + number(row + (1 << 40))) / 2.0);
+        let pair = |row| {
+            (
+                number(row),
+                f64::midpoint(number(row), number(row + (1 << 40))),
+            )
+        };
         (0..count).map(pair).collect()
     }
 

@@ -148,11 +148,7 @@ pub(super) fn read(
     files: Files<'_>,
 ) -> Result<(Vec<CheckedArtefact>, Parts)> {
     let own = model.within(directory);
-    let open: BTreeMap<&Location, &ArtefactEntry> = model
-        .listed
-        .iter()
-        .map(|(path, entry)| (path, entry))
-        .collect();
+    let open: BTreeMap<&Location, &ArtefactEntry> = model.listed.iter().collect();
     let reading = CheckedFolder {
         model,
         package: Folder {

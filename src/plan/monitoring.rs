@@ -40,6 +40,10 @@ pub struct Baseline {
 
 /// What a run watches.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own that the user sets"
+)]
 pub struct Monitor {
     /// What inputs and scores are compared with.
     pub baseline: Option<Baseline>,
@@ -321,8 +325,8 @@ fn offers(job: &Job, monitor: &Monitor, known: &[crate::report::Fact]) -> Vec<Of
         monitor.observer.as_deref(),
         baseline,
     );
-    let is_estimating = |one: &Box<dyn Observer>| ["performance", "loss"].contains(&one.name());
-    if job.observers.iter().any(is_estimating) {
+    let is_estimating = |one: &dyn Observer| ["performance", "loss"].contains(&one.name());
+    if job.observers.iter().any(|one| is_estimating(&**one)) {
         offers.push(Offer {
             section: "estimates",
             metric: "estimated_".to_owned(),

@@ -19,6 +19,9 @@ use crate::report::monitoring::{DRIFT_METRICS, INPUT_METRICS};
 use crate::report::stored::StoredReport;
 use crate::storage::{Location, read};
 
+/// Gates, each with its level.
+type LevelledGates = Vec<(Gate, GateLevel)>;
+
 /// The most bytes of a manifest or an evaluation's report.
 const BYTES_LIMIT: u64 = 64 << 20;
 
@@ -118,7 +121,7 @@ impl Registry {
     }
 
     /// The gates of a version's package, and the package's own version.
-    fn gates(&self, to: &Reference) -> Result<(Vec<(Gate, GateLevel)>, Option<String>)> {
+    fn gates(&self, to: &Reference) -> Result<(LevelledGates, Option<String>)> {
         let digest = self.resolve(to, None)?.digest;
         let record = record::read(&*self.store, &digest)?;
         let manifest = record.files.iter().find(|file| file.path == MANIFEST_NAME);

@@ -202,14 +202,12 @@ fn found(evaluation: &Evaluation, metric: &str) -> Result<(Estimate, u64)> {
     let all = evaluation.segments.iter().find(|one| one.name == ALL);
     let metrics = all.map_or(&[][..], |all| &all.metrics);
     let own = metrics.iter().find(|(name, _)| name == metric);
-    match (own, all) {
-        (Some((_, estimate)), Some(all)) => Ok((*estimate, all.rows)),
-        _ => {
-            let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).collect();
-            let error = Error::usage(format!("the evaluation has no metric `{metric}`"));
-            Err(error.hint(format!("the metrics are {}", names.join(", "))))
-        }
+    if let (Some((_, estimate)), Some(all)) = (own, all) {
+        return Ok((*estimate, all.rows));
     }
+    let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).collect();
+    let error = Error::usage(format!("the evaluation has no metric `{metric}`"));
+    Err(error.hint(format!("the metrics are {}", names.join(", "))))
 }
 
 /// An arm less the best, on the rows that both have.

@@ -235,7 +235,7 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Re
         .map(|input| anchored_at(base, input))
         .collect::<Result<_>>()?;
     let mut paths = made.work.inputs.iter().chain([&made.work.model]);
-    let needs_base = !base.is_empty() && paths.any(|path| path.is_relative());
+    let needs_base = !base.is_empty() && paths.any(Location::is_relative);
     if needs_base && find(base)?.is_none_or(|found| !found.is_directory) {
         let error =
             Error::failed("the directory where the data set was made is gone").at_path(base);

@@ -352,9 +352,8 @@ pub fn rename_below(
     let from = from.local_path();
     let to: Location = to.into();
     let to = to.local_path();
-    let path = root.join(&to);
-    let renamed =
-        fault::before(&path).and_then(|()| rename_in(root, from.as_ref(), to.as_ref(), replaces));
+    let path = root.join(to);
+    let renamed = fault::before(&path).and_then(|()| rename_in(root, from, to, replaces));
     match renamed {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !replaces => {
             let error = Error::failed(

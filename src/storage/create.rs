@@ -43,7 +43,7 @@ pub fn create_below(
     let root = root.local_path();
     let below: Location = below.into();
     let below = below.local_path();
-    create(root, below.as_ref(), source, true)
+    create(root, below, source, true)
 }
 
 /// As [`create_below`], for many files at once: after a power failure the file may be missing or
@@ -60,7 +60,7 @@ pub fn create_unsynced_below(
     let root = root.local_path();
     let below: Location = below.into();
     let below = below.local_path();
-    create(root, below.as_ref(), source, false)
+    create(root, below, source, false)
 }
 
 fn create(root: &Path, below: &Path, source: &mut dyn Read, is_durable: bool) -> Result<bool> {

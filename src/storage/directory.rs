@@ -13,9 +13,9 @@ use crate::error::Result;
 /// # Errors
 /// Fails if something of that name is not a directory or the file system refuses.
 pub fn make_directory(path: impl Into<Location>) -> Result<()> {
+    const DOING: &str = "cannot make the directory";
     let path: Location = path.into();
     let path = path.local_path();
-    const DOING: &str = "cannot make the directory";
     let is_missing =
         |path: &&Path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err();
     let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();

@@ -113,6 +113,7 @@ impl Location {
     }
 
     /// The names from the outermost on; `/` is one.
+    #[must_use]
     pub fn names(&self) -> impl DoubleEndedIterator<Item = &OsStr> {
         self.0.iter()
     }
@@ -152,9 +153,9 @@ impl Location {
     #[must_use]
     pub fn is_plain(&self) -> bool {
         let is_name = |part| matches!(part, Component::Normal(_));
-        let separators = self.0.as_os_str().as_encoded_bytes();
-        let separators = separators.iter().filter(|byte| **byte == b'/').count();
-        self.0.components().all(is_name) && self.0.components().count() == separators + 1
+        let name = self.0.as_os_str().as_encoded_bytes();
+        let name_count = name.split(|byte| *byte == b'/').count();
+        self.0.components().all(is_name) && self.0.components().count() == name_count
     }
 
     /// The same without repeated `/` and names of `.`.
@@ -184,6 +185,7 @@ impl Location {
     }
 
     /// The name for a message; what is not UTF-8 is replaced.
+    #[must_use]
     pub fn display(&self) -> impl fmt::Display {
         self.0.display()
     }

@@ -93,7 +93,7 @@ impl PendingFile {
         let below: Location = below.into();
         let below = below.local_path();
         let path = root.join(below);
-        let opened = fault::before(&path).and_then(|()| Directory::of(root, below.as_ref(), true));
+        let opened = fault::before(&path).and_then(|()| Directory::of(root, below, true));
         let (directory, name) = at(&path, "cannot open the directory of the file", opened)?;
         check_destination(&path, true)?;
         Self::create_in(directory, &name, &path)

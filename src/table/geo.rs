@@ -96,7 +96,7 @@ mod tests {
 
     use super::*;
 
-    fn file(entry: Value) -> String {
+    fn file(entry: &Value) -> String {
         json!({
             "version": "1.1.0",
             "primary_column": "geometry",
@@ -114,7 +114,7 @@ mod tests {
     fn what_is_true_of_all_rows_is_carried() {
         let crs = json!({"id": {"authority": "EPSG", "code": 25832}});
         let of = |types: &[&str], bbox: f64| {
-            file(json!({
+            file(&json!({
                 "encoding": "WKB",
                 "geometry_types": types,
                 "crs": crs,
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn what_is_not_true_of_all_rows_is_not() {
-        let of = |crs: u32| file(json!({"encoding": "WKB", "geometry_types": [], "crs": crs}));
+        let of = |crs: u32| file(&json!({"encoding": "WKB", "geometry_types": [], "crs": crs}));
         let names = columns(&[("geometry", "geometry")]);
         assert!(carried(&[of(1), of(1)], &names).is_some());
         assert_eq!(carried(&[of(1), of(2)], &names), None);

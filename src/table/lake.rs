@@ -109,7 +109,7 @@ impl Lakes {
             return Ok(());
         };
         for above in real.ancestors() {
-            if !self.searched.insert(above.to_owned()) {
+            if !self.searched.insert(above.clone()) {
                 return Ok(());
             }
             if let Some(kind) = KINDS.iter().find(|kind| (kind.is_root)(&above)) {

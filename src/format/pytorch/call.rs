@@ -24,7 +24,7 @@ impl<'p> Call<'_, 'p> {
         Some(&found.arg)
     }
 
-    fn missing<T>(&self, name: &str) -> Result<T> {
+    fn missing<T>(name: &str) -> Result<T> {
         Err(Error::failed(format!(
             "the argument `{name}` is missing, or of another kind than expected"
         )))
@@ -40,13 +40,13 @@ impl<'p> Call<'_, 'p> {
 
     pub(super) fn tensor(&self, name: &str) -> Result<Tensor> {
         self.find_tensor(name)?
-            .map_or_else(|| self.missing(name), Ok)
+            .map_or_else(|| Self::missing(name), Ok)
     }
 
     /// A list of tensors.
     pub(super) fn tensors(&self, name: &str) -> Result<Vec<Tensor>> {
         let Some(named) = self.find(name).and_then(|found| found.as_tensors.as_ref()) else {
-            return self.missing(name);
+            return Self::missing(name);
         };
         named
             .iter()
@@ -57,13 +57,13 @@ impl<'p> Call<'_, 'p> {
     /// A list of tensors some of which may be `None`.
     pub(super) fn optional_tensors(&self, name: &str) -> Result<Vec<Option<Tensor>>> {
         let Some(found) = self.find(name) else {
-            return self.missing(name);
+            return Self::missing(name);
         };
         if found.as_tensors.is_some() {
             return Ok(self.tensors(name)?.into_iter().map(Some).collect());
         }
         let Some(list) = &found.as_optional_tensors else {
-            return self.missing(name);
+            return Self::missing(name);
         };
         list.iter()
             .map(|one| {
@@ -86,7 +86,7 @@ impl<'p> Call<'_, 'p> {
         match self.find_size(name)? {
             Some(Size::Fixed(value)) => Ok(Operand::Number(Number::Integer(value))),
             Some(Size::Made(name)) => Ok(Operand::Made(name)),
-            None => self.missing(name),
+            None => Self::missing(name),
         }
     }
 
@@ -101,7 +101,7 @@ impl<'p> Call<'_, 'p> {
 
     pub(super) fn number(&self, name: &str) -> Result<Number> {
         self.find_number(name)
-            .map_or_else(|| self.missing(name), Ok)
+            .map_or_else(|| Self::missing(name), Ok)
     }
 
     pub(super) fn real(&self, name: &str, default: f64) -> f64 {
@@ -168,7 +168,7 @@ impl<'p> Call<'_, 'p> {
 
     pub(super) fn sizes(&self, name: &str) -> Result<Vec<Size>> {
         self.find_sizes(name)?
-            .map_or_else(|| self.missing(name), Ok)
+            .map_or_else(|| Self::missing(name), Ok)
     }
 
     /// A list of known integers.
@@ -186,7 +186,7 @@ impl<'p> Call<'_, 'p> {
 
     pub(super) fn integers(&self, name: &str) -> Result<Vec<i64>> {
         self.find_integers(name)?
-            .map_or_else(|| self.missing(name), Ok)
+            .map_or_else(|| Self::missing(name), Ok)
     }
 
     /// The names of the outputs, lists among them flattened.

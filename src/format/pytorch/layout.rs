@@ -43,7 +43,10 @@ fn program_name(names: &[String]) -> Option<&str> {
     let own = |name: &&String| {
         name.as_str() == OLD_PROGRAM
             || name.split_once(MODELS).is_some_and(|(folder, file)| {
-                !folder.contains('/') && file.ends_with(".json") && !file.contains('/')
+                let is_json = file
+                    .rsplit_once('.')
+                    .is_some_and(|(_, ending)| ending == "json");
+                !folder.contains('/') && is_json && !file.contains('/')
             })
     };
     names.iter().find(own).map(String::as_str)

@@ -50,12 +50,12 @@ fn epsilon(call: &Call) -> Attribute<'static> {
 
 /// Scale and bias, ones and zeros where there are none.
 fn parameters(graph: &mut Writer, call: &Call, x: &Tensor, shape: &[i64]) -> Result<[String; 2]> {
-    let mut of = |name: &str, default: f64| match call.find_tensor(name)? {
-        Some(found) => Ok(graph.as_type(&found, x.element)),
-        None => {
-            let shape = graph.integers(shape);
-            graph.of_shape(x.element, &shape, Number::Real(default))
+    let mut of = |name: &str, default: f64| {
+        if let Some(found) = call.find_tensor(name)? {
+            return Ok(graph.as_type(&found, x.element));
         }
+        let shape = graph.integers(shape);
+        graph.of_shape(x.element, &shape, Number::Real(default))
     };
     Ok([of("weight", 1.0)?, of("bias", 0.0)?])
 }

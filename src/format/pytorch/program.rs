@@ -55,6 +55,7 @@ pub(super) struct NamedArgument {
 /// One of the kinds of values; all fields are empty for `None` and for kinds that no operator here
 /// reads.
 #[derive(Debug, Default, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the format")]
 pub(super) struct Argument {
     pub(super) as_tensor: Option<Named>,
     pub(super) as_tensors: Option<Vec<Named>>,

@@ -142,12 +142,11 @@ fn extreme(graph: &mut Writer, call: &Call, operators: [&str; 3]) -> Result<Writ
 fn index_of(graph: &mut Writer, call: &Call, operator: &str) -> Result<Written> {
     let x = call.tensor("self")?;
     let keeps = call.flag("keepdim", false);
-    let (name, axis) = match call.find_integer("dim") {
-        Some(axis) => (x.name.clone(), x.axis(axis)? as i64),
-        None => {
-            let flat = graph.integers(&[-1]);
-            (graph.node("Reshape", &[&x.name, &flat]), 0)
-        }
+    let (name, axis) = if let Some(axis) = call.find_integer("dim") {
+        (x.name.clone(), x.axis(axis)? as i64)
+    } else {
+        let flat = graph.integers(&[-1]);
+        (graph.node("Reshape", &[&x.name, &flat]), 0)
     };
     let settings = [
         ("axis", Attribute::Integer(axis)),

@@ -10,7 +10,7 @@ use crate::graph::ElementType;
 pub(super) const OPERATORS: &[(&str, Write)] = &[
     ("embedding", |graph, call| {
         let [weight, indices] = [call.tensor("weight")?, call.tensor("indices")?];
-        let indices = checked(graph, &indices, weight.fixed(0)?)?;
+        let indices = checked(graph, &indices, weight.fixed(0)?);
         Ok(graph.node("Gather", &[&weight.name, &indices]).into())
     }),
     ("index_select", |graph, call| {
@@ -65,11 +65,11 @@ pub(super) const OPERATORS: &[(&str, Write)] = &[
 
 /// Indices as they are, and beyond the end instead of negative ones, which count from the end to
 /// the graph and are an error to PyTorch.
-fn checked(graph: &mut Writer, indices: &Tensor, count: i64) -> Result<String> {
+fn checked(graph: &mut Writer, indices: &Tensor, count: i64) -> String {
     let wide = graph.as_type(indices, ElementType::Int64);
     let (zero, end) = (graph.integer(0), graph.integer(count));
     let is_negative = graph.node("Less", &[&wide, &zero]);
-    Ok(graph.node("Where", &[&is_negative, &end, &wide]))
+    graph.node("Where", &[&is_negative, &end, &wide])
 }
 
 /// Lists of indices for consecutive axes, which broadcast to one shape.

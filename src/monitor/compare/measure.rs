@@ -240,7 +240,7 @@ fn rmse(losses: &Losses) -> Option<Paired> {
     })
 }
 
-/// Metrics of decisions: those of McNemar, and those of the bootstrap.
+/// Metrics of decisions: those of `McNemar`, and those of the bootstrap.
 fn decided(whole: &Whole, sums: &Sums) -> Vec<Paired> {
     let has_classes = matches!(whole.task, Task::Binary | Task::Classes);
     let labelled: u64 = sums.outcomes.values().sum();

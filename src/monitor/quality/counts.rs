@@ -328,14 +328,12 @@ impl Keys {
             )
         };
         let what = "the values of a column that must be unique";
-        match &mut self.reserved {
-            Some(reserved) => reserved.grow(expected - held, what).map_err(refused),
-            None => {
-                let reserved = Pool::of_process().reserve(expected, what);
-                self.reserved = Some(reserved.map_err(refused)?);
-                Ok(())
-            }
+        if let Some(reserved) = &mut self.reserved {
+            return reserved.grow(expected - held, what).map_err(refused);
         }
+        let reserved = Pool::of_process().reserve(expected, what);
+        self.reserved = Some(reserved.map_err(refused)?);
+        Ok(())
     }
 }
 

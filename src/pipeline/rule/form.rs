@@ -190,10 +190,10 @@ fn call(text: &str) -> Option<(&str, &str)> {
     for letter in inner.chars() {
         match (quote, letter) {
             (Some(open), letter) if open == letter => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(letter),
             (None, '(') => depth += 1,
             (None, ')') => depth = depth.checked_sub(1)?,
+            // Within quotes, brackets are letters.
             _ => {}
         }
     }
@@ -207,7 +207,6 @@ fn arguments(inner: &str) -> Vec<&str> {
     for (index, letter) in inner.char_indices() {
         match (quote, letter) {
             (Some(open), letter) if open == letter => quote = None,
-            (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(letter),
             (None, '(') => depth += 1,
             (None, ')') => depth -= 1,

@@ -75,7 +75,7 @@ pub enum Ask {
 /// All rules of a run, in order.
 #[derive(Debug, Default)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    list: Vec<Rule>,
     conditions: Option<Conditions>,
     columns: BTreeSet<String>,
     views: HashMap<String, View>,
@@ -124,7 +124,7 @@ impl Rules {
                 .into_iter()
                 .filter(|(name, _)| columns.contains(name))
                 .collect(),
-            rules,
+            list: rules,
             conditions,
             columns,
             example_count: 0,
@@ -163,14 +163,15 @@ impl Rules {
     }
 
     /// The rules in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Rule> {
-        self.rules.iter()
+        self.list.iter()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.list.is_empty()
     }
 
     /// Whether a rule reads the column.
@@ -182,7 +183,7 @@ impl Rules {
     /// Whether rows may be rejected.
     #[must_use]
     pub fn may_reject(&self) -> bool {
-        self.rules.iter().any(|rule| rule.on_fail == OnFail::Reject)
+        self.list.iter().any(|rule| rule.on_fail == OnFail::Reject)
     }
 
     /// The bytes that judging takes for each row of a portion.
@@ -193,7 +194,7 @@ impl Rules {
             .conditions
             .as_ref()
             .map_or(0, Conditions::computed_count);
-        (16 * (self.columns.len() + computed) + 2 * self.rules.len()) as u64
+        (16 * (self.columns.len() + computed) + 2 * self.list.len()) as u64
     }
 
     /// For each condition on rows, whether each row meets it.
@@ -217,7 +218,7 @@ impl Rules {
         origin: Origin<'_>,
     ) {
         let known = rejections.len();
-        for (number, rule) in self.rules.iter().enumerate() {
+        for (number, rule) in self.list.iter().enumerate() {
             let (OnFail::Reject, Ask::Row(index)) = (rule.on_fail, &rule.ask) else {
                 continue;
             };

@@ -12,6 +12,7 @@ use super::*;
 use crate::query::{Derived, Query};
 
 /// Rows of every type, with nulls, both zeros, NaN, infinities and the ends of ranges.
+#[expect(clippy::too_many_lines, reason = "a table of values")]
 fn rows() -> RecordBatch {
     let columns: Vec<(&str, ArrayRef)> = vec![
         (

@@ -42,6 +42,10 @@ pub(super) struct Key {
 }
 
 impl Key {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers format it for the key alone"
+    )]
     pub(super) fn new(label: &str, value: String, note: String) -> Self {
         Self {
             label: label.to_owned(),

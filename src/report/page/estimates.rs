@@ -56,9 +56,8 @@ pub fn section(night: &Night) -> Option<Section> {
     let rows = number("rows").map_or(String::new(), |rows| {
         format!("Over {} rows. ", number::count(rows))
     });
-    let assumption = report.text(SECTION, "", "assumption").map_or_else(
-        || "The estimates hold only while the model is as well calibrated as on its reference.",
-        |text| text,
+    let assumption = report.text(SECTION, "", "assumption").unwrap_or(
+        "The estimates hold only while the model is as well calibrated as on its reference.",
     );
     Some(Section {
         id: "estimates",

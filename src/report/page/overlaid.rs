@@ -12,7 +12,7 @@ use crate::report::number;
 const SMALL_CATEGORIES: usize = 12;
 
 /// Shares of the present values of both sides.
-fn shares(counts: impl Iterator<Item = Counts> + Clone) -> [Vec<f64>; 2] {
+fn shares(counts: &(impl Iterator<Item = Counts> + Clone)) -> [Vec<f64>; 2] {
     [0, 1].map(|side| {
         let total: u64 = counts.clone().map(|both| both[side]).sum();
         let total = total.max(1) as f64;
@@ -42,13 +42,13 @@ pub fn small(overlay: &Overlay, is_drifted: bool, label: &str) -> Svg {
             counts.extend((*other != [0, 0]).then_some(*other));
             let known = counts.len();
             counts.extend((*new > 0).then_some([0, *new]));
-            let shares = shares(counts.iter().copied());
+            let shares = shares(&counts.iter().copied());
             let full = largest(&shares);
             let width = 100.0 / counts.len().max(1) as f64;
-            for index in 0..counts.len() {
+            for (index, (before, now)) in shares[0].iter().zip(&shares[1]).enumerate() {
                 let (x, inner) = (width * (index as f64 + 0.12), width * 0.76);
                 let height = |share: f64| if full > 0.0 { 96.2 * share / full } else { 0.0 };
-                let (before, now) = (height(shares[0][index]), height(shares[1][index]));
+                let (before, now) = (height(*before), height(*now));
                 let class = if index < known { "q" } else { "hx" };
                 chart.rect(class, x, inner, 100.0 - now, now);
                 if index < known {

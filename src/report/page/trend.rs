@@ -82,10 +82,8 @@ impl Controlled {
     /// The last night that has a value.
     #[must_use]
     pub fn last(&self) -> Option<(usize, f64)> {
-        let nights = (0..self.series.observations.len()).rev();
-        nights
-            .filter_map(|night| Some((night, self.value(night)?)))
-            .next()
+        let mut nights = (0..self.series.observations.len()).rev();
+        nights.find_map(|night| Some((night, self.value(night)?)))
     }
 
     /// How the last night stands: outside its range, or shifted for a while.

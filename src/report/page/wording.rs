@@ -98,7 +98,7 @@ mod tests {
         let shown = [
             value("missing_rate", 0.174),
             value("js", 0.2144),
-            value("peak_memory_bytes", 1048576.0),
+            value("peak_memory_bytes", 1_048_576.0),
             value("wall_seconds", 2.941),
             value("rows", 2_001_187.0),
             value("mean", 0.294_31),
