@@ -72,7 +72,7 @@ pub fn large(bins: &[OverlayBin], is_log: bool, is_drifted: bool, height: u32, l
 }
 
 fn numbers(chart: &mut Chart, bins: &[OverlayBin], is_drifted: bool) {
-    let shares = shares(bins.iter().map(|bin| bin.counts));
+    let shares = shares(&bins.iter().map(|bin| bin.counts));
     let full = largest(&shares);
     let [before, now] = &shares;
     let above = if is_drifted {
@@ -152,7 +152,7 @@ pub fn categories(named: &[(String, Counts)], other: Counts, new: u64) -> Table 
         .iter()
         .map(|(_, counts)| *counts)
         .chain([other, [0, new]]);
-    let shares = shares(all);
+    let shares = shares(&all);
     let full = largest(&shares).max(f64::MIN_POSITIVE);
     let mut table = Table::new(
         "Categories",
@@ -204,7 +204,7 @@ pub fn categories(named: &[(String, Counts)], other: Counts, new: u64) -> Table 
 /// The bins as a table.
 #[must_use]
 pub fn values(bins: &[OverlayBin]) -> Table {
-    let shares = shares(bins.iter().map(|bin| bin.counts));
+    let shares = shares(&bins.iter().map(|bin| bin.counts));
     let mut table = Table::new("Bins", &[("Bin", ""), ("Baseline", "r"), ("Today", "r")]);
     "Values as a table".clone_into(&mut table.fold);
     table.rows = bins
