@@ -36,7 +36,7 @@ fn batch() -> RecordBatch {
 fn read(bencher: Bencher, path: &Path) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let dataset = Arc::new(
-            Dataset::open(&[path.to_owned()], &[], &ReadOptions::default())
+            Dataset::open(&[path.into()], &[], &ReadOptions::default())
                 .expect("a file that was just written"),
         );
         let mut portions =

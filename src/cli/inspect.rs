@@ -59,7 +59,7 @@ pub(super) fn run(args: &InspectArgs, console: &Console) -> Result<()> {
     } else {
         None
     };
-    if manifest.is_none() && found.is_directory && find(&path.join(IDENTITY))?.is_some() {
+    if manifest.is_none() && found.is_directory && find(path.join(IDENTITY))?.is_some() {
         let error =
             Error::contract("the directory holds a data set that is not finished").at_path(path);
         return Err(
@@ -106,7 +106,7 @@ fn show(shown: &Shown, console: &Console) -> Result<()> {
 fn is_data(path: &Location, is_directory: bool) -> Result<bool> {
     if is_directory {
         for mark in MODEL_MARKS {
-            if find(&path.join(mark))?.is_some() {
+            if find(path.join(mark))?.is_some() {
                 return Ok(false);
             }
         }

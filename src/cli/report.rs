@@ -112,6 +112,6 @@ fn card(reports: &[StoredReport]) -> Option<String> {
         .filter(|report| report.text("model", "path").is_some())
         .max_by_key(started_at)?;
     let package = &Location::from(last.text("model", "path")?);
-    let bytes = read(&package.join(CARD_NAME), CARD_BYTES).ok()?;
+    let bytes = read(package.join(CARD_NAME), CARD_BYTES).ok()?;
     String::from_utf8(bytes).ok()
 }

@@ -139,7 +139,7 @@ impl PairedScores {
             first.next_tie()?.ok_or_else(damaged)?;
             while let Some(payload) = first.next_row()? {
                 rows += 1;
-                if rows % ROWS_BETWEEN_CHECKS == 0 {
+                if rows.is_multiple_of(ROWS_BETWEEN_CHECKS) {
                     interrupt.check()?;
                 }
                 let label = number(&payload, 8).ok_or_else(damaged)?;

@@ -249,9 +249,9 @@ fn nth_kept(rejected: &[usize], kept: usize) -> usize {
 /// The NaN of a column of floating-point numbers, in rows that were not rejected.
 fn nan_count(column: &ArrayRef, row_count: usize, rejected: &[usize]) -> u64 {
     let is_nan: Vec<bool> = match column.data_type() {
-        DataType::Float32 => flags(column.as_primitive::<Float32Type>(), |one| one.is_nan()),
-        DataType::Float64 => flags(column.as_primitive::<Float64Type>(), |one| one.is_nan()),
-        DataType::Float16 => flags(column.as_primitive::<Float16Type>(), |one| one.is_nan()),
+        DataType::Float32 => flags(column.as_primitive::<Float32Type>(), f32::is_nan),
+        DataType::Float64 => flags(column.as_primitive::<Float64Type>(), f64::is_nan),
+        DataType::Float16 => flags(column.as_primitive::<Float16Type>(), half::f16::is_nan),
         _ => return 0,
     };
     let rejected = rejected

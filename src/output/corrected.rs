@@ -319,7 +319,7 @@ fn correction_error(
         .find(|(_, index)| **index == file)
         .map_or("", |(path, _)| path);
     Error::contract(message)
-        .at_path(&Location::from(path))
+        .at_path(Location::from(path))
         .at_row(row + 1)
 }
 

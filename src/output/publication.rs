@@ -308,7 +308,7 @@ pub fn check_names(directory: &Location, published: Option<&Manifest>) -> Result
         .filter_map(|path| path.file_name())
         .map(Location::from)
         .chain([REPORT, PROFILE].map(Location::from));
-    top.filter(|name| is_of_data_set(name))
+    top.filter(is_of_data_set)
         .try_for_each(|name| refuse_foreign(directory, &name, &listed, true))
 }
 

@@ -252,7 +252,7 @@ pub fn open(path: &Location, options: &ImportOptions) -> Result<OpenedModel> {
     if !found.is_directory {
         return open_file(path, path, options);
     }
-    if find(&path.join(MANIFEST))?.is_some() {
+    if find(path.join(MANIFEST))?.is_some() {
         return open_package(path, options);
     }
     let folder = ModelFolder::new(path);
@@ -293,7 +293,7 @@ fn missing_model(path: &Location) -> Result<Error> {
 /// Whether one of these files lies in the directory.
 fn any_in(path: &Location, names: &[&str]) -> Result<bool> {
     for name in names {
-        if find(&path.join(name))?.is_some() {
+        if find(path.join(name))?.is_some() {
             return Ok(true);
         }
     }
@@ -305,7 +305,7 @@ fn any_in(path: &Location, names: &[&str]) -> Result<bool> {
 /// # Errors
 /// A contract error for a manifest that is wrong; a trust error for rows outside the package.
 pub fn golden_rows(path: &Location) -> Result<Option<GoldenRows>> {
-    if !metadata(path)?.is_directory || find(&path.join(MANIFEST))?.is_none() {
+    if !metadata(path)?.is_directory || find(path.join(MANIFEST))?.is_none() {
         return Ok(None);
     }
     Package::golden_rows(path, FILES)
@@ -364,7 +364,7 @@ fn open_package(path: &Location, options: &ImportOptions) -> Result<OpenedModel>
 
 /// What a package has besides its model.
 fn provided(path: &Location, manifest: &Manifest) -> Result<Vec<(String, String)>> {
-    let has_card = find(&path.join(CARD_NAME))?.is_some();
+    let has_card = find(path.join(CARD_NAME))?.is_some();
     let gates: Vec<&str> = manifest
         .gates
         .iter()

@@ -129,7 +129,7 @@ impl ModelFiles for ModelFolder<'_> {
     }
 
     fn has(&self, name: &Location) -> Result<bool> {
-        Ok(storage::find(&self.path.join(name))?.is_some())
+        Ok(storage::find(self.path.join(name))?.is_some())
     }
 
     fn read(&self, name: &Location) -> Result<Option<Vec<u8>>> {

@@ -121,11 +121,7 @@ pub fn names(args: &Work, champion: &str) -> Result<Vec<String>> {
                 .hint(format!("add `--challenger MODEL`, or leave `{flag}` out")),
         );
     }
-    let names: Vec<String> = options
-        .challenger
-        .iter()
-        .map(|text| name_of(text))
-        .collect();
+    let names: Vec<String> = options.challenger.iter().map(name_of).collect();
     // They are names of files, and some file systems do not tell case apart.
     let mut seen = HashSet::from([champion.to_lowercase()]);
     match names.iter().find(|name| !seen.insert(name.to_lowercase())) {
@@ -252,10 +248,7 @@ fn bytes_of(bound: &Bound, threads: usize) -> u64 {
 
 /// The run's work as that of a challenger.
 fn own_work(args: &Work, located: &Located) -> Result<Work> {
-    let path = located
-        .path
-        .clone()
-        .map_err(|reason| Error::failed(reason))?;
+    let path = located.path.clone().map_err(Error::failed)?;
     let mut own = args.clone();
     own.model = path;
     own.resolved.clone_from(&located.resolved);

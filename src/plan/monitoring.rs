@@ -154,7 +154,7 @@ impl Monitor {
                 }
             };
             let readers = readers(scoring);
-            let observer = BaselineObserver::new(readers, baseline.unwrap_or(&none), &round);
+            let observer = BaselineObserver::new(readers, baseline.unwrap_or(&none), round);
             monitor.observer = Some(Arc::new(observer));
         }
         Ok(monitor)

@@ -135,7 +135,7 @@ pub fn verify_model(request: &Verify) -> Result<Verified> {
 
 /// Whether a directory is a data set that tallow wrote.
 fn is_data_set(path: &Location) -> Result<bool> {
-    Ok(metadata(path)?.is_directory && find(&path.join(names::MANIFEST))?.is_some())
+    Ok(metadata(path)?.is_directory && find(path.join(names::MANIFEST))?.is_some())
 }
 
 /// What a signature is over: the manifest of a data set, else the model itself.

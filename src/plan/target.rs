@@ -262,7 +262,7 @@ impl Target {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        Lock::acquire(&self.path.directory().join(format!(".{name}.lock")), owner)
+        Lock::acquire(self.path.directory().join(format!(".{name}.lock")), owner)
             .map_err(|error| error.at_path(&self.path))
     }
 

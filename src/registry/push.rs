@@ -68,7 +68,7 @@ pub fn package_files(path: &Location) -> Result<Vec<(String, Location)>> {
         !own.starts_with(TEMPORARY_PREFIX)
     };
     // Text models in the hub's cache consist of links; a package has none.
-    let is_package = find(&path.join(MANIFEST_NAME))?.is_some();
+    let is_package = find(path.join(MANIFEST_NAME))?.is_some();
     let files = files_below(path, "")?.into_iter().filter(is_kept);
     files
         .map(|below| {

@@ -120,7 +120,9 @@ fn answered(outcomes: &Outcomes, name: &str) -> u64 {
         Statistic::Label(labels, _) if column == MODEL => Some(labels),
         _ => None,
     });
-    let mut own = labels.into_iter().flat_map(|labels| labels.iter());
+    let mut own = labels
+        .into_iter()
+        .flat_map(super::super::statistics::labels::LabelCounts::iter);
     own.find(|(label, _)| *label == name)
         .map_or(0, |(_, count)| count)
 }

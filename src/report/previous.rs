@@ -74,7 +74,7 @@ pub fn newest(named: Option<&Location>, own: Option<&Location>) -> Result<Option
     }
     let mut runs = paths
         .iter()
-        .map(|path| PreviousRun::read(path))
+        .map(PreviousRun::read)
         .collect::<Result<Vec<_>>>()?;
     runs.retain(|run| run.status == "done");
     Ok(runs

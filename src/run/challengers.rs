@@ -431,7 +431,9 @@ impl Arm<'_> {
         let mut manifest = Manifest::new(names, identity, self.request(run), directory);
         manifest.rows_per_part = plan.job.rows_per_part.unwrap_or(u64::MAX);
         let model = self.contender.identity.iter();
-        manifest.model = model.flat_map(|model| model.named()).collect();
+        manifest.model = model
+            .flat_map(super::super::package::open::Identity::named)
+            .collect();
         manifest.scheduler.clone_from(&caller.scheduler);
         manifest.ledger = self.outcomes.ledger.total();
         manifest.parts = parts;

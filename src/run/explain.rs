@@ -274,9 +274,9 @@ impl Explainer<'_> {
             };
             explanation.trees = self.paths(values, &explanation.margins, &inputs, is_single);
         }
-        explanation.outcome = "scored".to_owned();
+        "scored".clone_into(&mut explanation.outcome);
         if let Some(rejection) = rejection {
-            explanation.outcome = "rejected".to_owned();
+            "rejected".clone_into(&mut explanation.outcome);
             let column = inputs
                 .get(rejection.input)
                 .map_or("", |input| &input.column);

@@ -30,7 +30,7 @@ impl Scratch {
             parent: parent.to_owned(),
             name: format!("tallow-replay-{unique}"),
         };
-        make_directory(&scratch.path())?;
+        make_directory(scratch.path())?;
         Ok(scratch)
     }
 

@@ -221,5 +221,5 @@ fn forget_withheld(target: &Target) -> Result<()> {
         .rejected
         .as_ref()
         .filter(|path| is_left && has_own_name && quarantine::is_table(path));
-    rejected.map_or(Ok(()), |path| remove(path))
+    rejected.map_or(Ok(()), remove)
 }

@@ -163,7 +163,7 @@ mod tests {
                 .as_ref(),
             Some(&missing.into_os_string())
         );
-        let full = AppendFile::open(&Location::from("/dev/full"))
+        let full = AppendFile::open(Location::from("/dev/full"))
             .unwrap()
             .append_line("line")
             .unwrap_err();

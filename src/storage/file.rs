@@ -359,7 +359,7 @@ mod tests {
             SharedFile::open(directory.path()).unwrap_err().message(),
             "cannot open the file: it is a directory"
         );
-        let missing = SharedFile::open(&directory.path().join("missing")).unwrap_err();
+        let missing = SharedFile::open(directory.path().join("missing")).unwrap_err();
         assert_eq!(missing.message(), "cannot open the file");
         assert!(missing.hint_text().unwrap().contains("spelling"));
         assert!(
@@ -368,9 +368,9 @@ mod tests {
                 .message()
                 .contains("device")
         );
-        assert!(list(&directory.path().join("missing")).is_err());
+        assert!(list(directory.path().join("missing")).is_err());
         assert!(
-            metadata(&directory.path().join("missing"))
+            metadata(directory.path().join("missing"))
                 .unwrap_err()
                 .hint_text()
                 .is_some()

@@ -274,7 +274,7 @@ mod tests {
         assert!(!path.exists());
         drop(
             Lock::acquire_inside(
-                &directory.path().join("set"),
+                directory.path().join("set"),
                 Path::new("state/lock"),
                 "process 3",
             )
@@ -348,7 +348,7 @@ mod tests {
         fs::remove_dir(path.parent().unwrap()).unwrap();
         std::os::unix::fs::symlink(directory.path(), path.parent().unwrap()).unwrap();
         let error = Lock::acquire_inside(
-            &directory.path().join("set"),
+            directory.path().join("set"),
             Path::new("state/lock"),
             "process 1",
         )

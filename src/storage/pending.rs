@@ -430,7 +430,7 @@ mod tests {
     #[test]
     fn a_file_that_is_not_published_leaves_nothing() {
         let directory = tempfile::tempdir().unwrap();
-        let mut file = PendingFile::create(&directory.path().join("out.csv"), false).unwrap();
+        let mut file = PendingFile::create(directory.path().join("out.csv"), false).unwrap();
         file.write_all(b"abc").unwrap();
         drop(file);
         assert!(names(directory.path()).is_empty());
@@ -486,7 +486,7 @@ mod tests {
         let error = PendingFile::create(directory.path(), true).unwrap_err();
         assert_eq!(error.message(), "cannot create the file: it is a directory");
         let missing = directory.path().join("missing");
-        let error = PendingFile::create(&missing.join("out.csv"), false).unwrap_err();
+        let error = PendingFile::create(missing.join("out.csv"), false).unwrap_err();
         assert!(
             error
                 .message()

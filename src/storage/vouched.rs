@@ -113,10 +113,10 @@ mod tests {
         let vouched = Vouched::new(&directory, files).unwrap();
         let refused = |name: &str| {
             let error = vouched
-                .guard(|| read(&directory.join(name), 100))
+                .guard(|| read(directory.join(name), 100))
                 .unwrap_err();
             assert_eq!(error.kind(), Kind::Trust, "{error}");
-            let opened = vouched.guard(|| SharedFile::open(&directory.join(name)).map(|_| ()));
+            let opened = vouched.guard(|| SharedFile::open(directory.join(name)).map(|_| ()));
             (error.message().to_owned(), opened.is_ok())
         };
         let signed = directory.join("signed");

@@ -416,8 +416,7 @@ const PACKED: [&str; 6] = ["bz2", "xz", "lzma", "lz4", "z", "lzo"];
 /// A name, without its ending, that no file has: a command must not write over its own input.
 fn unused(stem: &str, ending: &str) -> String {
     let is_free = |stem: &str| {
-        storage::find(&Location::from(&format!("{stem}{ending}")))
-            .is_ok_and(|found| found.is_none())
+        storage::find(Location::from(&format!("{stem}{ending}"))).is_ok_and(|found| found.is_none())
     };
     std::iter::once(stem.to_owned())
         .chain((1..100).map(|number| format!("{stem}-{number}")))

@@ -525,7 +525,7 @@ impl Dataset {
     ) -> impl Iterator<Item = Result<RecordBatch>> {
         let mut portions = self.portions(schema, Position::default());
         let decoded = |FilePortion { file, portion }: FilePortion| {
-            (portion.decode)().map_err(|error| error.at_path(&&self.files[file].path))
+            (portion.decode)().map_err(|error| error.at_path(&self.files[file].path))
         };
         std::iter::from_fn(move || portions.next_portion(u64::MAX).transpose())
             .map(move |portion| portion.and_then(decoded))

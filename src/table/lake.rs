@@ -39,7 +39,7 @@ const KINDS: [Kind; 8] = [
         name: "an Apache Hudi table",
         is_root: |directory| {
             // A partition that was copied without its table holds all versions too.
-            let is_partition = find(&directory.join(".hoodie_partition_metadata"));
+            let is_partition = find(directory.join(".hoodie_partition_metadata"));
             is_directory(&directory.join(".hoodie")) || is_partition.is_ok_and(|it| it.is_some())
         },
         export: "pyspark: spark.read.format('hudi').load('TABLE').write.parquet('export')",
@@ -202,7 +202,7 @@ fn is_acid_root(directory: &Location) -> bool {
     let own = directory
         .file_name()
         .is_some_and(|name| is_acid_name(&name.to_string_lossy()));
-    own || find(&directory.join("_orc_acid_version")).is_ok_and(|found| found.is_some())
+    own || find(directory.join("_orc_acid_version")).is_ok_and(|found| found.is_some())
 }
 
 fn is_acid_name(name: &str) -> bool {

@@ -21,10 +21,10 @@ pub(super) const OPERATORS: &[(&str, Write)] = &[
         computed(graph, call, "Mul", i64::checked_mul)
     }),
     ("_operator.floordiv", |graph, call| {
-        computed(graph, call, "Div", |a, b| a.checked_div_euclid(b))
+        computed(graph, call, "Div", i64::checked_div_euclid)
     }),
     ("_operator.mod", |graph, call| {
-        computed(graph, call, "Mod", |a, b| a.checked_rem_euclid(b))
+        computed(graph, call, "Mod", i64::checked_rem_euclid)
     }),
     ("torch.sym_max", |graph, call| {
         computed(graph, call, "Max", |a, b| Some(a.max(b)))

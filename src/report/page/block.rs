@@ -201,7 +201,9 @@ impl Cell {
     /// With another class as well.
     #[must_use]
     pub fn with_class(mut self, class: &str) -> Self {
-        self.class = format!("{} {class}", self.class).trim().to_owned();
+        format!("{} {class}", self.class)
+            .trim()
+            .clone_into(&mut self.class);
         self
     }
 

@@ -69,7 +69,7 @@ pub(super) fn roc(report: &Indexed) -> Option<Figure> {
             .then(left[1].total_cmp(&right[1]))
     });
     let area = report.number(SECTION, "", "roc_auc");
-    let area_text = area.map_or(String::new(), |area| number::metric(area));
+    let area_text = area.map_or(String::new(), number::metric);
     let mut chart = square(
         &format!("ROC curve, area {area_text}"),
         "false positive rate",

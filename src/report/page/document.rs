@@ -126,7 +126,7 @@ impl Page {
         if !self.trouble.is_empty() {
             write!(f, "<b>{}</b> ", html(&self.trouble))?;
         }
-        write!(f, "{}</p>\n", html(&self.verdict))?;
+        writeln!(f, "{}</p>", html(&self.verdict))?;
         if !self.next.is_empty() {
             let calm = if self.trouble.is_empty() { " calm" } else { "" };
             write!(f, "<div class=\"next{calm}\"><p>What to do</p>")?;
@@ -159,7 +159,7 @@ impl Page {
             }
             f.write_str("\n</dl>\n")?;
         }
-        write!(f, "{}</header>\n", self.strip)
+        writeln!(f, "{}</header>", self.strip)
     }
 }
 

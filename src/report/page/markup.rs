@@ -121,7 +121,7 @@ impl Display for Figure {
                 self.class, self.chart.0
             )?;
         }
-        write!(f, "{}</figure>\n", self.values)
+        writeln!(f, "{}</figure>", self.values)
     }
 }
 
@@ -150,9 +150,9 @@ impl Display for Trend {
                 html(remark)
             )?;
         }
-        write!(
+        writeln!(
             f,
-            "<span class=\"u\">{}</span></figcaption><div class=\"c\">{}</div></figure>\n",
+            "<span class=\"u\">{}</span></figcaption><div class=\"c\">{}</div></figure>",
             html(usual),
             chart.0
         )
@@ -175,7 +175,7 @@ impl Display for Section {
             html(title)
         )?;
         if !lead.is_empty() {
-            write!(f, "<p>{}</p>\n", html(lead))?;
+            writeln!(f, "<p>{}</p>", html(lead))?;
         }
         self.blocks
             .iter()

@@ -207,7 +207,7 @@ impl<'a> Night<'a> {
         let mut columns: Vec<Column> = report
             .subjects("drift")
             .into_iter()
-            .filter_map(|(name, facts)| Column::of(*name, facts, &gates))
+            .filter_map(|(name, facts)| Column::of(name, facts, &gates))
             .collect();
         columns.sort_by(|left, right| {
             let key = |one: &Column| one.number("js").unwrap_or(-1.0);
@@ -407,7 +407,7 @@ impl<'a> Column<'a> {
 #[must_use]
 pub fn nights(reports: &[StoredReport]) -> Vec<Night<'_>> {
     let mut all: Vec<Indexed> = reports.iter().map(Indexed::new).collect();
-    all.sort_by_key(|report| report.started_at());
+    all.sort_by_key(Indexed::started_at);
     let kinds: Vec<&str> = all.iter().map(Indexed::kind).collect();
     let is_single = ["ledger", "evaluation", "drift", "run"]
         .iter()

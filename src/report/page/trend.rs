@@ -199,7 +199,7 @@ impl Controlled {
         // Lines break where nights have no value or no limits.
         let runs = |has: &dyn Fn(usize) -> Option<f64>, step: usize| {
             let mut runs: Vec<Vec<[f64; 2]>> = vec![Vec::new()];
-            let is_drawn = |night: &usize| night % step == 0 || night + 1 == nights.len();
+            let is_drawn = |night: &usize| night.is_multiple_of(step) || night + 1 == nights.len();
             for night in nights.clone().filter(is_drawn) {
                 match (has(night), runs.last_mut()) {
                     (Some(value), Some(run)) => run.push([calendar.at(night), inside(value)]),

@@ -120,7 +120,7 @@ pub(super) fn golden(
     ROWS.iter()
         .try_for_each(|name| remove_below(directory, *name))?;
     for (name, batch) in [(rows_name, &rows), (EXPECTED, &answers)] {
-        let mut file = PendingFile::create(&directory.join(name), true)?;
+        let mut file = PendingFile::create(directory.join(name), true)?;
         write_table(&mut file, batch)?;
         file.publish(true)?;
     }

@@ -139,8 +139,7 @@ fn refuse_other(request: &Pack) -> Result<()> {
             );
         }
     }
-    if find(output)?.is_some() && request.overwrite && find(&output.join(MANIFEST_NAME))?.is_none()
-    {
+    if find(output)?.is_some() && request.overwrite && find(output.join(MANIFEST_NAME))?.is_none() {
         return Err(Error::usage("the output exists and is not a package")
             .at_path(output)
             .hint("name another directory"));
@@ -167,7 +166,7 @@ impl Packing<'_> {
                     self.copy_file(&model.join(&name), &name)?;
                 }
             }
-            let manifest = read(&model.join(MANIFEST_NAME), MANIFEST_BYTES_LIMIT)?;
+            let manifest = read(model.join(MANIFEST_NAME), MANIFEST_BYTES_LIMIT)?;
             self.manifest = WrittenManifest::parse(&manifest)
                 .map_err(|error| error.at_path(model.join(MANIFEST_NAME)))?;
             return Ok(());
@@ -327,7 +326,7 @@ impl Packing<'_> {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        let mut file = PendingFile::create(&self.directory.join(name), true)?;
+        let mut file = PendingFile::create(self.directory.join(name), true)?;
         file.write_all(bytes).map_err(|error| {
             Error::failed("cannot write the file")
                 .because(error)
@@ -374,7 +373,7 @@ impl Packing<'_> {
         let mut work = self.work(&self.request.data);
         work.outcome.passthrough = Some(vec!["none".into()]);
         let profile = profile_as_read(&work, interrupt)?;
-        let mut file = PendingFile::create(&self.directory.join(BASELINE), true)?;
+        let mut file = PendingFile::create(self.directory.join(BASELINE), true)?;
         write_table(&mut file, &profile_table(&profile)?)?;
         file.publish(true)?;
         let entries = Table::from_iter([("profile".to_owned(), BASELINE.into())]);
@@ -447,9 +446,9 @@ impl Packing<'_> {
 
     /// Opens the finished package and scores its golden rows again.
     fn check(&self) -> Result<OpenedModel> {
-        let manifest = read(&self.directory.join(MANIFEST_NAME), MANIFEST_BYTES_LIMIT)?;
+        let manifest = read(self.directory.join(MANIFEST_NAME), MANIFEST_BYTES_LIMIT)?;
         if let Some(baseline) = Manifest::parse(&manifest)?.baseline
-            && find(&self.directory.join(&baseline.profile))?.is_none()
+            && find(self.directory.join(&baseline.profile))?.is_none()
         {
             return Err(
                 Error::contract("the baseline profile of the manifest is missing")
