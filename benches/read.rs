@@ -36,8 +36,12 @@ fn batch() -> RecordBatch {
 fn read(bencher: Bencher, path: &Path) {
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
         let dataset = Arc::new(
-            Dataset::open(&[path.into()], &[], &ReadOptions::default())
-                .expect("a file that was just written"),
+            Dataset::open(
+                &[tallow::storage::Location::from(path)],
+                &[],
+                &ReadOptions::default(),
+            )
+            .expect("a file that was just written"),
         );
         let mut portions =
             dataset.portions(&dataset.as_read(&dataset.schema()), Position::default());
