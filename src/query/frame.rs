@@ -90,7 +90,7 @@ pub(super) fn column(name: &str, array: &ArrayRef) -> Option<pl::Column> {
     Some(pl::Column::from(series))
 }
 
-/// The type that polars knows a type of Arrow as, see [`column`].
+/// The type that polars knows a type of Arrow as, see [`column()`].
 pub(super) fn polars_type(data_type: &DataType) -> Option<pl::DataType> {
     Some(match data_type {
         DataType::Null | DataType::Boolean => pl::DataType::Boolean,
