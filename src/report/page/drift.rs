@@ -24,10 +24,7 @@ const MAX_ROWS: usize = 60;
 pub fn section(night: &Night, options: Options) -> Option<Section> {
     let report = night.with("drift")?;
     let columns = night.columns();
-    let drifted = columns
-        .iter()
-        .filter(|one| one.state < State::Undecided)
-        .count();
+    let drifted = columns.iter().filter(|one| one.has_changed).count();
     let undecided = columns
         .iter()
         .filter(|one| one.state == State::Undecided)

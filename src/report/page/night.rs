@@ -341,6 +341,8 @@ pub struct Column<'a> {
     pub state: State,
     /// The word for that.
     pub word: &'a str,
+    /// Whether it changed against the baseline, gates apart.
+    pub has_changed: bool,
     facts: Vec<&'a Fact>,
 }
 
@@ -362,6 +364,7 @@ impl<'a> Column<'a> {
             ("undecided", _) => State::Undecided,
             _ => State::Ok,
         };
+        let has_changed = matches!(word.as_str(), "drift" | "missing" | "other_kind");
         let is_missing = own.iter().all(|gate| gate.metric == "missing_rate");
         let word = match word.as_str() {
             "ok" if gate.is_some() && is_missing => "missing",
@@ -374,6 +377,7 @@ impl<'a> Column<'a> {
             name,
             state,
             word,
+            has_changed,
             facts: facts.to_vec(),
         })
     }

@@ -128,7 +128,7 @@ fn keys(night: &Night) -> Vec<Key> {
     let compared = columns.len();
     if compared > 0 {
         let count = |state: State| columns.iter().filter(|one| one.state == state).count();
-        let drifted = count(State::Fail) + count(State::Warn);
+        let drifted = columns.iter().filter(|one| one.has_changed).count();
         let note = format!("{} undecided", count(State::Undecided));
         let mut key = Key::new(
             "Columns that drifted",

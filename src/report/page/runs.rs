@@ -78,10 +78,7 @@ pub(super) fn section(nights: &[Night], states: &[State]) -> Section {
         }
         if has_drift {
             let columns = night.columns();
-            let drifted = columns
-                .iter()
-                .filter(|one| one.state < State::Undecided)
-                .count();
+            let drifted = columns.iter().filter(|one| one.has_changed).count();
             let known = night.with("drift").map(|_| drifted as f64);
             row.push(number(known, &number::count));
         }
