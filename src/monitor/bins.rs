@@ -239,12 +239,7 @@ mod tests {
     use super::super::distance;
     use super::super::drift::Drift;
     use super::*;
-
-    fn of(values: &[f64]) -> Distribution {
-        let mut distribution = Distribution::default();
-        distribution.observe_f64(values);
-        distribution
-    }
+    use crate::monitor::golden::distribution as of;
 
     fn counted(bins: &FrozenBins, values: &[f64]) -> Vec<u64> {
         let mut counts = vec![0; bins.len() + 1];

@@ -324,13 +324,7 @@ mod tests {
 
     use super::super::distance;
     use super::*;
-    use crate::monitor::golden::{categories, numbers};
-
-    fn of(values: &[f64]) -> Distribution {
-        let mut distribution = Distribution::default();
-        distribution.observe_f64(values);
-        distribution
-    }
+    use crate::monitor::golden::{categories, distribution as of, numbers};
 
     fn counted(counts: &[u64]) -> Categories {
         let mut categories = Categories::default();

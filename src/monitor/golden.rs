@@ -1,5 +1,14 @@
 //! The rows of the golden numbers, rebuilt from their formulas.
 
+use crate::statistics::distribution::Distribution;
+
+/// The distribution of these values.
+pub(crate) fn distribution(values: &[f64]) -> Distribution {
+    let mut distribution = Distribution::default();
+    distribution.observe_f64(values);
+    distribution
+}
+
 /// The scores (1 or 2) and labels that the numbers of two classes belong to.
 pub(crate) fn clf_rows(score: u32) -> Vec<(f64, bool)> {
     (0..2000_u64)

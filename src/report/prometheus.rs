@@ -138,21 +138,15 @@ impl Renderer for Prometheus {
 /// The whole file. Of `facts` those about rows, files, bytes and values are taken; a run that ended
 /// before there were any has none.
 fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
-    let fact = |section: &str, metric: &str| {
+    let known = |section: &str, metric: &str| {
         let found = facts.iter().find(|fact| {
             fact.section == section && fact.subject.is_empty() && fact.metric == metric
         });
-        found.map_or(0.0, |fact| number(&fact.value))
+        found.map(|fact| number(&fact.value))
     };
-    // What the machine or the user did not say: absent, not 0.
-    let known = |section: &str, metric: &str| {
-        let found = facts.iter().any(|fact| {
-            fact.section == section && fact.subject.is_empty() && fact.metric == metric
-        });
-        found.then(|| fact(section, metric))
+    let counted = |section: &str, metric: &str| {
+        (!end.had_nothing_to_do).then(|| known(section, metric).unwrap_or(0.0))
     };
-    let counted =
-        |section: &str, metric: &str| (!end.had_nothing_to_do).then(|| fact(section, metric));
     let skipped = facts
         .iter()
         .filter(|fact| fact.section == "bad_files")

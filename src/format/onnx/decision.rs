@@ -106,15 +106,6 @@ fn rows(value: &Value) -> Option<Vec<Vec<f64>>> {
 mod tests {
     use super::*;
 
-    fn node<'a>(operator: &'a str, inputs: &[&'a str], outputs: &[&'a str]) -> Node<'a> {
-        Node {
-            operator,
-            inputs: inputs.to_vec(),
-            outputs: outputs.to_vec(),
-            ..Node::default()
-        }
-    }
-
     fn with<'a>(mut node: Node<'a>, name: &'a str, string: &'a [u8], floats: &[f32]) -> Node<'a> {
         node.attributes.push(AttributeProto {
             name,
@@ -135,12 +126,12 @@ mod tests {
 
     #[test]
     fn sums_without_a_link_are_decision_values() {
-        let classifier = |operator| node(operator, &["x"], &["label", "raw"]);
+        let classifier = |operator| Node::new(operator, &["x"], &["label", "raw"]);
         let passed = |classifier: Node<'static>| {
             origin(vec![
                 classifier,
-                node("Cast", &["raw"], &["cast"]),
-                node("ZipMap", &["cast"], &["scores"]),
+                Node::new("Cast", &["raw"], &["cast"]),
+                Node::new("ZipMap", &["cast"], &["scores"]),
             ])
         };
         for operator in ["LinearClassifier", "SVMClassifier"] {
@@ -154,7 +145,7 @@ mod tests {
         assert!(!passed(platt).is_decision(None));
         let softmax = origin(vec![
             classifier("LinearClassifier"),
-            node("Softmax", &["raw"], &["scores"]),
+            Node::new("Softmax", &["raw"], &["scores"]),
         ]);
         assert!(!softmax.is_decision(None));
     }
@@ -162,12 +153,12 @@ mod tests {
     #[test]
     fn products_are_decision_values_where_a_trial_row_does_not_sum_to_one() {
         let both_sides = origin(vec![
-            node("MatMul", &["x", "w"], &["product"]),
-            node("Add", &["product", "b"], &["score"]),
-            node("Mul", &["score", "minus_one"], &["negated"]),
-            node("Concat", &["negated", "score"], &["scores"]),
+            Node::new("MatMul", &["x", "w"], &["product"]),
+            Node::new("Add", &["product", "b"], &["score"]),
+            Node::new("Mul", &["score", "minus_one"], &["negated"]),
+            Node::new("Concat", &["negated", "score"], &["scores"]),
         ]);
-        let forest = origin(vec![node(
+        let forest = origin(vec![Node::new(
             "TreeEnsembleClassifier",
             &["x"],
             &["label", "scores"],

@@ -121,15 +121,6 @@ mod tests {
     use super::*;
     use crate::format::onnx::schema::{Graph as GraphProto, Node};
 
-    fn node<'a>(operator: &'a str, inputs: &[&'a str], outputs: &[&'a str]) -> Node<'a> {
-        Node {
-            operator,
-            inputs: inputs.to_vec(),
-            outputs: outputs.to_vec(),
-            ..Node::default()
-        }
-    }
-
     /// Whether missing values of `x` are reported in a graph of these nodes, from the first to the
     /// last.
     fn is_distinguished(nodes: Vec<Node>) -> bool {
@@ -145,45 +136,45 @@ mod tests {
 
     #[test]
     fn missing_values_are_reported_where_their_own_way_leads_to_something_that_reports_them() {
-        let scaled = || node("Scaler", &["x"], &["scaled"]);
+        let scaled = || Node::new("Scaler", &["x"], &["scaled"]);
         assert!(is_distinguished(vec![
-            node("Imputer", &["x"], &["full"]),
-            node("Gemm", &["full", "w"], &["y"])
+            Node::new("Imputer", &["x"], &["full"]),
+            Node::new("Gemm", &["full", "w"], &["y"])
         ]));
         assert!(is_distinguished(vec![
             scaled(),
-            node("Concat", &["scaled", "other"], &["all"]),
-            node("TreeEnsembleRegressor", &["all"], &["y"])
+            Node::new("Concat", &["scaled", "other"], &["all"]),
+            Node::new("TreeEnsembleRegressor", &["all"], &["y"])
         ]));
         assert!(is_distinguished(vec![
-            node("IsNaN", &["x"], &["gap"]),
-            node("Where", &["gap", "zero", "x"], &["y"])
+            Node::new("IsNaN", &["x"], &["gap"]),
+            Node::new("Where", &["gap", "zero", "x"], &["y"])
         ]));
         assert!(
-            is_distinguished(vec![node("Relu", &["other"], &["y"])]),
+            is_distinguished(vec![Node::new("Relu", &["other"], &["y"])]),
             "what nothing reads stops nothing"
         );
         assert!(!is_distinguished(vec![
             scaled(),
-            node("LinearRegressor", &["scaled"], &["y"])
+            Node::new("LinearRegressor", &["scaled"], &["y"])
         ]));
         assert!(!is_distinguished(vec![
-            node("Gemm", &["x", "w"], &["score"]),
-            node("Greater", &["score", "half"], &["y"])
+            Node::new("Gemm", &["x", "w"], &["score"]),
+            Node::new("Greater", &["score", "half"], &["y"])
         ]));
         assert!(!is_distinguished(vec![
-            node("LinearClassifier", &["x"], &["class"]),
-            node("LabelEncoder", &["class"], &["y"])
+            Node::new("LinearClassifier", &["x"], &["class"]),
+            Node::new("LabelEncoder", &["class"], &["y"])
         ]));
         let shape = vec![
-            node("Shape", &["x"], &["shape"]),
-            node("Equal", &["shape", "one"], &["is_one"]),
-            node("MatMul", &["x", "w"], &["y"]),
+            Node::new("Shape", &["x"], &["shape"]),
+            Node::new("Equal", &["shape", "one"], &["is_one"]),
+            Node::new("MatMul", &["x", "w"], &["y"]),
         ];
         assert!(!is_distinguished(shape));
         let left_out = vec![
-            node("LSTM", &["x", "w", "r", "", ""], &["", "y"]),
-            node("Imputer", &["", "other"], &["z"]),
+            Node::new("LSTM", &["x", "w", "r", "", ""], &["", "y"]),
+            Node::new("Imputer", &["", "other"], &["z"]),
         ];
         assert!(!is_distinguished(left_out));
     }
@@ -191,7 +182,7 @@ mod tests {
     #[test]
     fn what_functions_do_with_missing_values_is_not_known() {
         let graph = Some(GraphProto {
-            nodes: vec![node("Gemm", &["x", "w"], &["y"])],
+            nodes: vec![Node::new("Gemm", &["x", "w"], &["y"])],
             ..GraphProto::default()
         });
         let model = ModelProto {

@@ -113,6 +113,17 @@ pub(super) struct Node<'a> {
 }
 
 impl<'a> Node<'a> {
+    /// A node without attributes, for tests.
+    #[cfg(test)]
+    pub(super) fn new(operator: &'a str, inputs: &[&'a str], outputs: &[&'a str]) -> Self {
+        Self {
+            operator,
+            inputs: inputs.to_vec(),
+            outputs: outputs.to_vec(),
+            ..Self::default()
+        }
+    }
+
     fn inside(wire: Wire<'a>) -> Result<Self> {
         let mut message = wire.message()?;
         let (mut node, mut attributes) = (Self::default(), Vec::new());
