@@ -12,11 +12,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_empty_array};
 use arrow::datatypes::{DataType, Schema};
 use polars::prelude as pl;
-use polars::prelude::IntoLazy;
 
 use super::evaluate::{Rows, attempted};
 use super::expression::Expression;
-use super::translation::{Source, Translator, name_of};
+use super::formula::Formula;
+use super::translation::{Source, Translator};
 use super::{rows_of, value};
 use crate::error::{Error, Result};
 
@@ -28,7 +28,7 @@ const STACK: usize = 16 << 20;
 pub struct Conditions {
     columns: BTreeSet<String>,
     sources: Vec<Source>,
-    expressions: Vec<pl::Expr>,
+    formulas: Vec<Formula>,
 }
 
 impl Conditions {
@@ -48,8 +48,8 @@ impl Conditions {
         };
         let empty = rows_of(&columns, 0, empty)?;
         let mut translator = Translator::new(&empty);
-        let mut expressions = Vec::with_capacity(parsed.len());
-        for (number, expression) in parsed.iter().enumerate() {
+        let mut formulas = Vec::with_capacity(parsed.len());
+        for expression in &parsed {
             let found = expression.check(&empty)?;
             if !matches!(found, DataType::Boolean | DataType::Null) {
                 return Err(Error::contract(format!(
@@ -59,13 +59,12 @@ impl Conditions {
                 ))
                 .hint("compare the value with something, such as `amount > 0`"));
             }
-            let expression = translator.condition(expression.node());
-            expressions.push(expression.alias(format!("r{number}")));
+            formulas.push(translator.condition(expression.node()));
         }
         Ok(Self {
             sources: translator.into_sources(),
             columns,
-            expressions,
+            formulas,
         })
     }
 
@@ -90,35 +89,35 @@ impl Conditions {
     /// Fails if there is not enough memory; an internal error if the batch does not have the
     /// columns that the conditions were bound to.
     pub fn hold(&self, batch: &RecordBatch) -> Result<Vec<BooleanArray>> {
-        if self.expressions.is_empty() {
+        if self.formulas.is_empty() {
             return Ok(Vec::new());
         }
         let count = batch.num_rows();
         if count == 0 {
             let none = || BooleanArray::from(Vec::<bool>::new());
-            return Ok(self.expressions.iter().map(|_| none()).collect());
+            return Ok(self.formulas.iter().map(|_| none()).collect());
         }
         let rows = rows_of(&self.columns, count, |name| {
             batch.column_by_name(name).cloned()
         })?;
-        let columns = self.sources.iter().enumerate();
-        let columns = columns.map(|(number, source)| {
-            super::frame::column(&name_of(number), &values(source, &rows)?)
+        let columns = self.sources.iter().map(|source| {
+            super::frame::column(&values(source, &rows)?)
                 .ok_or_else(|| Error::internal("a value of a type that polars does not know"))
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
-        let work = || {
-            stacker::grow(STACK, || {
-                let frame = pl::DataFrame::new(count, columns)?;
-                frame.lazy().select_seq(&self.expressions).collect()
-            })
-        };
-        let computed = catch_unwind(AssertUnwindSafe(work))
-            .map_err(|_| Error::internal("polars stopped at a rule"))?;
-        let computed = computed
-            .map_err(|error| Error::internal("polars cannot compute a rule").because(error))?;
-        computed.columns().iter().map(booleans).collect()
+        let met = self.formulas.iter();
+        met.map(|formula| met_by_rows(formula, &columns)).collect()
     }
+}
+
+/// Whether each row meets a formula; null is no.
+fn met_by_rows(formula: &Formula, columns: &[pl::Column]) -> Result<BooleanArray> {
+    let work = || stacker::grow(STACK, || formula.compute(columns));
+    let computed = catch_unwind(AssertUnwindSafe(work))
+        .map_err(|_| Error::internal("polars stopped at a rule"))?;
+    let computed =
+        computed.map_err(|error| Error::internal("polars cannot compute a rule").because(error))?;
+    booleans(&computed)
 }
 
 fn values(source: &Source, rows: &Rows) -> Result<ArrayRef> {

@@ -40,8 +40,8 @@ impl AsRef<[u8]> for SharedBytes {
 }
 
 /// An array as a column of polars; none for a type that expressions do not compute with.
-pub(super) fn column(name: &str, array: &ArrayRef) -> Option<pl::Column> {
-    let name = pl::PlSmallStr::from_str(name);
+pub(super) fn column(array: &ArrayRef) -> Option<pl::Column> {
+    let name = pl::PlSmallStr::EMPTY;
     let series = match array.data_type() {
         DataType::Null => {
             let nulls = Booleans::new_null(ArrowDataType::Boolean, array.len());

@@ -30,6 +30,7 @@ mod conversion;
 mod date_text;
 mod evaluate;
 mod expression;
+mod formula;
 mod frame;
 mod functions;
 mod made_text;

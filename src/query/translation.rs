@@ -1,4 +1,4 @@
-//! Expressions as polars computes them.
+//! Expressions as formulas that polars computes.
 //!
 //! Owns which parts of an expression polars computes with the meaning that SQL has here:
 //! comparisons, `AND`, `OR`, `NOT`, `BETWEEN`, `IN`, `IS NULL`, `IS TRUE`, patterns, lengths, and
@@ -13,10 +13,10 @@ use arrow::datatypes::{
     TimestampMicrosecondType, TimestampNanosecondType,
 };
 use polars::prelude as pl;
-use polars::prelude::Literal;
 
 use super::comparison::matched;
 use super::evaluate::{Rows, evaluate};
+use super::formula::{Formula, Kind};
 use super::frame;
 use super::node::{Comparison, Node, Operator};
 use super::pattern::as_regex;
@@ -38,11 +38,6 @@ pub(super) struct Translator<'a> {
     sources: Vec<Source>,
 }
 
-/// The name of a column by its number: names of tables may mean something to polars.
-pub(super) fn name_of(number: usize) -> String {
-    format!("c{number}")
-}
-
 impl<'a> Translator<'a> {
     /// A translator for tables whose columns have the types of these.
     pub(super) fn new(empty: &'a Rows) -> Self {
@@ -57,56 +52,59 @@ impl<'a> Translator<'a> {
         self.sources
     }
 
-    /// Whether a row meets the condition; null counts as no.
-    pub(super) fn condition(&mut self, node: &Node) -> pl::Expr {
+    /// Whether a row meets the condition; null is no.
+    pub(super) fn condition(&mut self, node: &Node) -> Formula {
         let is_constant = evaluate(node, self.empty).is_ok_and(|value| value.is_constant);
         // A constant of polars has one row, whatever the table has.
-        let expression = if is_constant {
+        if is_constant {
             self.computed(node)
         } else {
             self.any(node)
-        };
-        expression.fill_null(false.lit())
+        }
     }
 
-    fn any(&mut self, node: &Node) -> pl::Expr {
+    fn any(&mut self, node: &Node) -> Formula {
         match self.translated(node) {
             Some(expression) => expression,
             None => self.computed(node),
         }
     }
 
-    fn computed(&mut self, node: &Node) -> pl::Expr {
+    fn computed(&mut self, node: &Node) -> Formula {
         self.column(Source::Computed(node.clone()))
     }
 
-    fn column(&mut self, source: Source) -> pl::Expr {
+    fn column(&mut self, source: Source) -> Formula {
         let known = self.sources.iter().position(|known| *known == source);
         let number = known.unwrap_or_else(|| {
             self.sources.push(source);
             self.sources.len() - 1
         });
-        pl::col(name_of(number))
+        Formula::Column(number)
     }
 
     /// What polars computes of a part; none if it means something else by it.
-    fn translated(&mut self, node: &Node) -> Option<pl::Expr> {
+    fn translated(&mut self, node: &Node) -> Option<Formula> {
         let value = evaluate(node, self.empty).ok()?;
         if value.is_constant {
             return literal(&value.array);
         }
         match node {
             Node::Column(name) => Some(self.column(Source::Column(name.clone()))),
-            Node::Not(inner) => Some(self.any(inner).not()),
-            Node::And(left, right) => Some(self.any(left).and(self.any(right))),
-            Node::Or(left, right) => Some(self.any(left).or(self.any(right))),
-            Node::IsNull(inner) => Some(self.any(inner).is_null()),
-            Node::IsTruth(inner, expected) => Some(self.any(inner).eq_missing(expected.lit())),
+            Node::Not(inner) => Some(self.any(inner).then(Formula::Not)),
+            Node::And(left, right) => Some(self.any(left).with(self.any(right), Formula::And)),
+            Node::Or(left, right) => Some(self.any(left).with(self.any(right), Formula::Or)),
+            Node::IsNull(inner) => Some(self.any(inner).then(Formula::IsNull)),
+            Node::IsTruth(inner, expected) => {
+                let expected = pl::Scalar::from(*expected);
+                let same = Formula::compare(Comparison::NotDistinct);
+                Some(self.any(inner).with(Formula::Constant(expected), same))
+            }
             Node::Compare(how, left, right) => self.compared(*how, left, right),
             Node::Between { value, low, high } => {
                 let low = self.compared(Comparison::GreaterOrEqual, value, low)?;
                 let high = self.compared(Comparison::LessOrEqual, value, high)?;
-                Some(low.and(high))
+                Some(low.with(high, Formula::And))
             }
             Node::In(value, items) => self.among(value, items),
             Node::Matches {
@@ -121,7 +119,8 @@ impl<'a> Translator<'a> {
                 }
                 let patterns = pattern.array.as_string::<i32>();
                 let pattern = patterns.iter().next().flatten()?;
-                Some(text.str().contains(as_regex(pattern, *how)?.lit(), true))
+                let pattern = as_regex(pattern, *how)?;
+                Some(text.then(|text| Formula::Matches(text, pattern)))
             }
             Node::Arithmetic(operator, left, right) => self.arithmetic(*operator, left, right),
             Node::Call(name, arguments) => self.called(name, arguments),
@@ -129,7 +128,7 @@ impl<'a> Translator<'a> {
         }
     }
 
-    fn compared(&mut self, how: Comparison, left: &Node, right: &Node) -> Option<pl::Expr> {
+    fn compared(&mut self, how: Comparison, left: &Node, right: &Node) -> Option<Formula> {
         let own = (
             evaluate(left, self.empty).ok()?,
             evaluate(right, self.empty).ok()?,
@@ -137,27 +136,18 @@ impl<'a> Translator<'a> {
         let shared = matched(&own.0, &own.1).ok()?;
         let left = self.operand(left, &own.0, &shared.0)?;
         let right = self.operand(right, &own.1, &shared.1)?;
-        Some(match how {
-            Comparison::Equal => left.eq(right),
-            Comparison::NotEqual => left.neq(right),
-            Comparison::Less => left.lt(right),
-            Comparison::LessOrEqual => left.lt_eq(right),
-            Comparison::Greater => left.gt(right),
-            Comparison::GreaterOrEqual => left.gt_eq(right),
-            Comparison::Distinct => left.neq_missing(right),
-            Comparison::NotDistinct => left.eq_missing(right),
-        })
+        Some(left.with(right, Formula::compare(how)))
     }
 
     /// A side of a comparison, in the type that both have in common.
-    fn operand(&mut self, node: &Node, own: &Value, shared: &Value) -> Option<pl::Expr> {
+    fn operand(&mut self, node: &Node, own: &Value, shared: &Value) -> Option<Formula> {
         if own.is_constant {
             return literal(&shared.array);
         }
         widened(self.any(node), own.data_type(), shared.data_type())
     }
 
-    fn among(&mut self, value: &Node, items: &[Node]) -> Option<pl::Expr> {
+    fn among(&mut self, value: &Node, items: &[Node]) -> Option<Formula> {
         let own = evaluate(value, self.empty).ok()?;
         let (mut shared, mut has_null, mut constants) = (None, false, Vec::new());
         for item in items {
@@ -177,95 +167,100 @@ impl<'a> Translator<'a> {
         }
         let shared = shared?;
         let constants: Vec<&dyn Array> = constants.iter().map(AsRef::as_ref).collect();
-        let constants = frame::column("items", &concat(&constants).ok()?)?;
-        let constants = constants.as_materialized_series().clone().lit();
+        let constants = frame::column(&concat(&constants).ok()?)?;
+        let constants = constants.as_materialized_series().clone();
         let value = widened(self.any(value), own.data_type(), &shared)?;
-        let found = value.is_in(constants.implode(true), false);
+        let found = value.then(|value| Formula::Among(value, constants));
         // In none of them, but perhaps in the one that is null.
-        let unknown = pl::Scalar::null(pl::DataType::Boolean).lit();
-        Some(if has_null { found.or(unknown) } else { found })
+        let unknown = Formula::Constant(pl::Scalar::null(pl::DataType::Boolean));
+        Some(if has_null {
+            found.with(unknown, Formula::Or)
+        } else {
+            found
+        })
     }
 
-    fn arithmetic(&mut self, operator: Operator, left: &Node, right: &Node) -> Option<pl::Expr> {
+    fn arithmetic(&mut self, operator: Operator, left: &Node, right: &Node) -> Option<Formula> {
         let own = (
             evaluate(left, self.empty).ok()?,
             evaluate(right, self.empty).ok()?,
         );
         let shared = shared_type([&own.0, &own.1].into_iter(), "+").ok()?;
+        let is_rounded = matches!(operator, Operator::DivideWhole | Operator::Remainder);
         let is_real = shared == DataType::Float64
             || shared == DataType::Int64 && operator == Operator::Divide;
-        if !is_real {
+        if is_rounded || !is_real {
             return None;
         }
         let left = self.real(left, &own.0)?;
         let right = self.real(right, &own.1)?;
-        Some(match operator {
-            Operator::Add => left + right,
-            Operator::Subtract => left - right,
-            Operator::Multiply => left * right,
-            Operator::Divide => left / right,
-            Operator::DivideWhole | Operator::Remainder => return None,
-        })
+        let computed = |left, right| Formula::Arithmetic(operator, left, right);
+        Some(left.with(right, computed))
     }
 
-    fn real(&mut self, node: &Node, own: &Value) -> Option<pl::Expr> {
+    fn real(&mut self, node: &Node, own: &Value) -> Option<Formula> {
         widened(self.any(node), own.data_type(), &DataType::Float64)
     }
 
-    fn text(&mut self, node: &Node) -> Option<pl::Expr> {
+    fn text(&mut self, node: &Node) -> Option<Formula> {
         let value = evaluate(node, self.empty).ok()?;
         (*value.data_type() == DataType::Utf8).then(|| self.any(node))
     }
 
-    fn called(&mut self, name: &str, arguments: &[Node]) -> Option<pl::Expr> {
+    fn called(&mut self, name: &str, arguments: &[Node]) -> Option<Formula> {
         let [only] = arguments else {
             return None;
         };
         if name == "length" {
             let text = self.text(only)?;
-            return Some(text.str().len_chars().cast(pl::DataType::Int64));
+            let length = text.then(Formula::Length);
+            return Some(length.then(|length| Formula::Cast(length, pl::DataType::Int64)));
         }
         if *evaluate(only, self.empty).ok()?.data_type() != DataType::Float64 {
             return None;
         }
-        match name {
-            "isnan" => Some(self.any(only).is_nan()),
-            "isinf" => Some(self.any(only).is_infinite()),
-            "isfinite" => Some(self.any(only).is_finite()),
-            _ => None,
-        }
+        let kind = match name {
+            "isnan" => Kind::NotANumber,
+            "isinf" => Kind::Infinite,
+            "isfinite" => Kind::Finite,
+            _ => return None,
+        };
+        Some(self.any(only).then(|number| Formula::Is(kind, number)))
     }
 }
 
 /// A value in a type that holds it without loss, or as SQL rounds it; none where polars rounds in
 /// another way.
-fn widened(expression: pl::Expr, own: &DataType, shared: &DataType) -> Option<pl::Expr> {
+fn widened(formula: Formula, own: &DataType, shared: &DataType) -> Option<Formula> {
+    let cast = |formula: Formula, to| formula.then(|inner| Formula::Cast(inner, to));
     match (own, shared) {
-        (own, shared) if own == shared => Some(expression),
+        (own, shared) if own == shared => Some(formula),
         (DataType::Int64 | DataType::Float32, DataType::Float64) => {
-            Some(expression.cast(pl::DataType::Float64))
+            Some(cast(formula, pl::DataType::Float64))
         }
         (DataType::Int64, DataType::Decimal128(_, scale)) => {
             let units = i128::from(10).checked_pow(u32::try_from(*scale).ok()?)?;
-            Some(expression.cast(pl::DataType::Int128) * integer(units))
+            Some(scaled(cast(formula, pl::DataType::Int128), units))
         }
         (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) if to >= from => {
             let units = i128::from(10).checked_pow(u32::from(to.abs_diff(*from)))?;
-            Some(expression * integer(units))
+            Some(scaled(formula, units))
         }
         _ => None,
     }
 }
 
-fn integer(value: i128) -> pl::Expr {
-    pl::Scalar::new(pl::DataType::Int128, pl::AnyValue::Int128(value)).lit()
+fn scaled(formula: Formula, units: i128) -> Formula {
+    let units = pl::Scalar::new(pl::DataType::Int128, pl::AnyValue::Int128(units));
+    let product = |left, right| Formula::Arithmetic(Operator::Multiply, left, right);
+    formula.with(Formula::Constant(units), product)
 }
 
 /// The one value of an array.
-fn literal(array: &ArrayRef) -> Option<pl::Expr> {
+fn literal(array: &ArrayRef) -> Option<Formula> {
     let data_type = frame::polars_type(array.data_type())?;
     if array.is_null(0) || *array.data_type() == DataType::Null {
-        return Some(pl::Scalar::null(data_type).lit());
+        return Some(Formula::Constant(pl::Scalar::null(data_type)));
     }
     let value = match array.data_type() {
         DataType::Boolean => pl::AnyValue::Boolean(array.as_boolean().value(0)),
@@ -288,5 +283,5 @@ fn literal(array: &ArrayRef) -> Option<pl::Expr> {
         }
         _ => return None,
     };
-    Some(pl::Scalar::new(data_type, value).lit())
+    Some(Formula::Constant(pl::Scalar::new(data_type, value)))
 }
