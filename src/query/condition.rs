@@ -11,11 +11,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_empty_array};
 use arrow::datatypes::{DataType, Schema};
-use polars::prelude as pl;
 
 use super::evaluate::{Rows, attempted};
 use super::expression::Expression;
 use super::formula::Formula;
+use super::frame::Column;
 use super::translation::{Source, Translator};
 use super::{rows_of, value};
 use crate::error::{Error, Result};
@@ -101,7 +101,7 @@ impl Conditions {
             batch.column_by_name(name).cloned()
         })?;
         let columns = self.sources.iter().map(|source| {
-            super::frame::column(&values(source, &rows)?)
+            Column::new(&values(source, &rows)?)
                 .ok_or_else(|| Error::internal("a value of a type that polars does not know"))
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
@@ -111,13 +111,13 @@ impl Conditions {
 }
 
 /// Whether each row meets a formula; null is no.
-fn met_by_rows(formula: &Formula, columns: &[pl::Column]) -> Result<BooleanArray> {
-    let work = || stacker::grow(STACK, || formula.compute(columns));
+fn met_by_rows(formula: &Formula, columns: &[Column]) -> Result<BooleanArray> {
+    let work = || stacker::grow(STACK, || formula.truth(columns));
     let computed = catch_unwind(AssertUnwindSafe(work))
         .map_err(|_| Error::internal("polars stopped at a rule"))?;
-    let computed =
-        computed.map_err(|error| Error::internal("polars cannot compute a rule").because(error))?;
-    booleans(&computed)
+    let computed = computed.ok_or_else(|| Error::internal("polars cannot compute a rule"))?;
+    let is_met = |value: Option<bool>| Some(value.unwrap_or(false));
+    Ok(computed.iter().map(is_met).collect())
 }
 
 fn values(source: &Source, rows: &Rows) -> Result<ArrayRef> {
@@ -131,15 +131,6 @@ fn values(source: &Source, rows: &Rows) -> Result<ArrayRef> {
                 .map_err(|fault| Error::failed(format!("cannot compute a rule: {}", fault.message)))
         }
     }
-}
-
-fn booleans(column: &pl::Column) -> Result<BooleanArray> {
-    let column = column.as_materialized_series();
-    let values = column
-        .bool()
-        .map_err(|error| Error::internal("a rule is not true or false").because(error))?;
-    let is_met = |value: Option<bool>| Some(value.unwrap_or(false));
-    Ok(values.iter().map(is_met).collect())
 }
 
 #[cfg(test)]

@@ -5,9 +5,12 @@
 //! which formula means the same as an expression, [`super::translation`] knows.
 
 use polars::prelude as pl;
-use polars::prelude::{ChunkCompareEq, ChunkCompareIneq, IntoSeries};
-use polars_ops::prelude::{StringNameSpaceImpl, is_in};
+use polars::prelude::arity::unary_elementwise_values;
+use polars::prelude::{ChunkCompareEq, ChunkCompareIneq};
+use polars_ops::prelude::StringNameSpaceImpl;
 
+use super::frame::Column;
+use super::items::Items;
 use super::node::{Comparison, Operator};
 
 /// One step, and the steps whose columns it reads.
@@ -16,7 +19,7 @@ pub(super) enum Formula {
     /// The column of this number.
     Column(usize),
     /// One value for all rows.
-    Constant(pl::Scalar),
+    Constant(Column),
     /// True for false; null stays null.
     Not(Box<Self>),
     /// Both, with the truth table of SQL.
@@ -27,18 +30,20 @@ pub(super) enum Formula {
     IsNull(Box<Self>),
     /// How two values of one type compare.
     Compare(Comparison, Box<Self>, Box<Self>),
-    /// Whether a value equals one of these, none of which is null.
-    Among(Box<Self>, pl::Series),
+    /// Whether a value equals one of these; null for null.
+    Among(Box<Self>, Items),
     /// Whether a text has a part that matches the regular expression.
     Matches(Box<Self>, String),
     /// How many characters a text has.
     Length(Box<Self>),
     /// What a double is.
     Is(Kind, Box<Self>),
-    /// `+ - * /` of doubles, or of integers of 128 bits.
+    /// `+ - * /` of doubles.
     Arithmetic(Operator, Box<Self>, Box<Self>),
-    /// A value in another type.
-    Cast(Box<Self>, pl::DataType),
+    /// A number as a double.
+    Real(Box<Self>),
+    /// An integer in units of a decimal: so many to one.
+    Units(Box<Self>, i128),
 }
 
 /// Kinds of doubles.
@@ -65,46 +70,78 @@ impl Formula {
         move |left, right| Self::Compare(how, left, right)
     }
 
-    /// The column of a formula: one value for each row, or a single one for all rows.
-    pub(super) fn compute(&self, columns: &[pl::Column]) -> pl::PolarsResult<pl::Column> {
+    /// The column of a formula: one value for each row, or a single one for all rows; none if the
+    /// columns have other types than the formula was made for.
+    pub(super) fn compute(&self, columns: &[Column]) -> Option<Column> {
         let of = |formula: &Self| formula.compute(columns);
-        Ok(match self {
-            Self::Column(number) => columns[*number].clone(),
-            Self::Constant(value) => {
-                pl::Column::new_scalar(pl::PlSmallStr::EMPTY, value.clone(), 1)
+        let truth = |formula: &Self| formula.truth(columns);
+        Some(match self {
+            Self::Column(number) => columns.get(*number)?.clone(),
+            Self::Constant(value) => value.clone(),
+            Self::Not(inner) => Column::Boolean(!truth(inner)?),
+            Self::And(left, right) => Column::Boolean(truth(left)? & truth(right)?),
+            Self::Or(left, right) => Column::Boolean(truth(left)? | truth(right)?),
+            Self::IsNull(inner) => Column::Boolean(is_null(&of(inner)?)),
+            Self::Compare(how, left, right) => {
+                Column::Boolean(compared(*how, &of(left)?, &of(right)?)?)
             }
-            Self::Not(inner) => column(!of(inner)?.bool()?.clone()),
-            Self::And(left, right) => (&of(left)? & &of(right)?)?,
-            Self::Or(left, right) => (&of(left)? | &of(right)?)?,
-            Self::IsNull(inner) => column(of(inner)?.is_null()),
-            Self::Compare(how, left, right) => column(compared(*how, &of(left)?, &of(right)?)?),
-            Self::Among(value, items) => {
-                let items = items.implode()?.into_series();
-                column(is_in(of(value)?.as_materialized_series(), &items, false)?)
-            }
-            Self::Matches(text, pattern) => column(of(text)?.str()?.contains(pattern, true)?),
-            Self::Length(text) => column(of(text)?.str()?.str_len_chars()),
-            Self::Is(kind, number) => column(is_kind(*kind, of(number)?.as_materialized_series())?),
+            Self::Among(value, items) => Column::Boolean(items.contain(&of(value)?)?),
+            Self::Matches(text, pattern) => match of(text)? {
+                Column::Text(texts) => Column::Boolean(texts.contains(pattern, true).ok()?),
+                _ => return None,
+            },
+            Self::Length(text) => match of(text)? {
+                Column::Text(texts) => Column::Int64(integers(&texts.str_len_chars())),
+                _ => return None,
+            },
+            Self::Is(kind, number) => Column::Boolean(is_kind(*kind, &of(number)?)?),
             Self::Arithmetic(operator, left, right) => {
-                arithmetic(*operator, &of(left)?, &of(right)?)?
+                Column::Float64(arithmetic(*operator, &of(left)?, &of(right)?)?)
             }
-            Self::Cast(inner, data_type) => of(inner)?.strict_cast(data_type)?,
+            Self::Real(inner) => Column::Float64(real(&of(inner)?)?),
+            Self::Units(inner, units) => Column::Int128(in_units(&of(inner)?, *units)?),
         })
+    }
+
+    /// The column of a formula that is true or false.
+    pub(super) fn truth(&self, columns: &[Column]) -> Option<pl::BooleanChunked> {
+        match self.compute(columns)? {
+            Column::Boolean(values) => Some(values),
+            _ => None,
+        }
     }
 }
 
-fn column<T: pl::PolarsDataType>(values: pl::ChunkedArray<T>) -> pl::Column
-where
-    pl::ChunkedArray<T>: IntoSeries,
-{
-    pl::Column::from(values.into_series())
+fn is_null(column: &Column) -> pl::BooleanChunked {
+    match column {
+        Column::Boolean(values) => values.is_null(),
+        Column::Int32(values) => values.is_null(),
+        Column::Int64(values) => values.is_null(),
+        Column::Int128(values) => values.is_null(),
+        Column::Float32(values) => values.is_null(),
+        Column::Float64(values) => values.is_null(),
+        Column::Text(values) => values.is_null(),
+    }
 }
 
-fn compared(
-    how: Comparison,
-    left: &pl::Column,
-    right: &pl::Column,
-) -> pl::PolarsResult<pl::BooleanChunked> {
+fn compared(how: Comparison, left: &Column, right: &Column) -> Option<pl::BooleanChunked> {
+    Some(match (left, right) {
+        (Column::Boolean(left), Column::Boolean(right)) => of_one_type(how, left, right),
+        (Column::Int32(left), Column::Int32(right)) => of_one_type(how, left, right),
+        (Column::Int64(left), Column::Int64(right)) => of_one_type(how, left, right),
+        (Column::Int128(left), Column::Int128(right)) => of_one_type(how, left, right),
+        (Column::Float32(left), Column::Float32(right)) => of_one_type(how, left, right),
+        (Column::Float64(left), Column::Float64(right)) => of_one_type(how, left, right),
+        (Column::Text(left), Column::Text(right)) => of_one_type(how, left, right),
+        _ => return None,
+    })
+}
+
+fn of_one_type<T>(how: Comparison, left: &T, right: &T) -> pl::BooleanChunked
+where
+    T: for<'a> ChunkCompareEq<&'a T, Item = pl::BooleanChunked>
+        + for<'a> ChunkCompareIneq<&'a T, Item = pl::BooleanChunked>,
+{
     match how {
         Comparison::Equal => left.equal(right),
         Comparison::NotEqual => left.not_equal(right),
@@ -117,26 +154,50 @@ fn compared(
     }
 }
 
-fn is_kind(kind: Kind, numbers: &pl::Series) -> pl::PolarsResult<pl::BooleanChunked> {
-    match kind {
+fn is_kind(kind: Kind, column: &Column) -> Option<pl::BooleanChunked> {
+    let Column::Float64(numbers) = column else {
+        return None;
+    };
+    Some(match kind {
         Kind::NotANumber => numbers.is_nan(),
         Kind::Infinite => numbers.is_infinite(),
         Kind::Finite => numbers.is_finite(),
-    }
+    })
 }
 
-fn arithmetic(
-    operator: Operator,
-    left: &pl::Column,
-    right: &pl::Column,
-) -> pl::PolarsResult<pl::Column> {
-    match operator {
+fn arithmetic(operator: Operator, left: &Column, right: &Column) -> Option<pl::Float64Chunked> {
+    let (Column::Float64(left), Column::Float64(right)) = (left, right) else {
+        return None;
+    };
+    Some(match operator {
         Operator::Add => left + right,
         Operator::Subtract => left - right,
         Operator::Multiply => left * right,
         Operator::Divide => left / right,
-        Operator::DivideWhole | Operator::Remainder => Err(pl::PolarsError::InvalidOperation(
-            "rounded division is not computed by polars".into(),
-        )),
-    }
+        Operator::DivideWhole | Operator::Remainder => return None,
+    })
+}
+
+fn integers(lengths: &pl::UInt32Chunked) -> pl::Int64Chunked {
+    unary_elementwise_values(lengths, i64::from)
+}
+
+fn real(column: &Column) -> Option<pl::Float64Chunked> {
+    Some(match column {
+        Column::Int64(values) => unary_elementwise_values(values, |value| value as f64),
+        Column::Float32(values) => unary_elementwise_values(values, f64::from),
+        _ => return None,
+    })
+}
+
+/// Products never overflow: a type that holds both sides was found before.
+fn in_units(column: &Column, units: i128) -> Option<pl::Int128Chunked> {
+    let scaled = |value: i128| value.wrapping_mul(units);
+    Some(match column {
+        Column::Int64(values) => {
+            unary_elementwise_values(values, |value: i64| scaled(i128::from(value)))
+        }
+        Column::Int128(values) => unary_elementwise_values(values, scaled),
+        _ => return None,
+    })
 }

@@ -3,7 +3,8 @@
 //! Owns the step from an array to a series that shares its values: no number and no text is copied,
 //! only bits of nulls and booleans, and the 16 bytes by which polars finds each text. It knows the
 //! types that expressions compute with. Dates, timestamps and decimals become the integers that
-//! they are stored as: values that are compared were made of one type before.
+//! they are stored as: values that are compared were made of one type before. Columns are typed
+//! ones: a series would link every method of every type into the program.
 
 use arrow::array::{Array, ArrayRef, AsArray, PrimitiveArray, StringArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
@@ -12,7 +13,6 @@ use arrow::datatypes::{
     Float64Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampNanosecondType,
 };
 use polars::prelude as pl;
-use polars::prelude::IntoSeries;
 use polars_arrow::array::{
     BooleanArray as Booleans, PrimitiveArray as Numbers, Utf8ViewArray, View,
 };
@@ -39,69 +39,63 @@ impl AsRef<[u8]> for SharedBytes {
     }
 }
 
-/// An array as a column of polars; none for a type that expressions do not compute with.
-pub(super) fn column(array: &ArrayRef) -> Option<pl::Column> {
-    let name = pl::PlSmallStr::EMPTY;
-    let series = match array.data_type() {
-        DataType::Null => {
-            let nulls = Booleans::new_null(ArrowDataType::Boolean, array.len());
-            pl::BooleanChunked::with_chunk(name, nulls).into_series()
-        }
-        DataType::Boolean => {
-            let array = array.as_boolean();
-            let values = bits(array.values());
-            let booleans = Booleans::try_new(ArrowDataType::Boolean, values, nulls(array.nulls()));
-            pl::BooleanChunked::with_chunk(name, booleans.ok()?).into_series()
-        }
-        DataType::Int64 => {
-            let numbers = numbers::<Int64Type>(array, ArrowDataType::Int64)?;
-            pl::Int64Chunked::with_chunk(name, numbers).into_series()
-        }
-        DataType::Float32 => {
-            let numbers = numbers::<Float32Type>(array, ArrowDataType::Float32)?;
-            pl::Float32Chunked::with_chunk(name, numbers).into_series()
-        }
-        DataType::Float64 => {
-            let numbers = numbers::<Float64Type>(array, ArrowDataType::Float64)?;
-            pl::Float64Chunked::with_chunk(name, numbers).into_series()
-        }
-        DataType::Date32 => {
-            let numbers = numbers::<Date32Type>(array, ArrowDataType::Int32)?;
-            pl::Int32Chunked::with_chunk(name, numbers).into_series()
-        }
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            let numbers = numbers::<TimestampMicrosecondType>(array, ArrowDataType::Int64)?;
-            pl::Int64Chunked::with_chunk(name, numbers).into_series()
-        }
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            let numbers = numbers::<TimestampNanosecondType>(array, ArrowDataType::Int64)?;
-            pl::Int64Chunked::with_chunk(name, numbers).into_series()
-        }
-        DataType::Decimal128(..) => {
-            let numbers = numbers::<Decimal128Type>(array, ArrowDataType::Int128)?;
-            pl::Int128Chunked::with_chunk(name, numbers).into_series()
-        }
-        DataType::Utf8 => {
-            let texts = texts(array.as_string::<i32>())?;
-            pl::StringChunked::with_chunk(name, texts).into_series()
-        }
-        _ => return None,
-    };
-    Some(pl::Column::from(series))
+/// A column of polars, by its type.
+#[derive(Clone, Debug)]
+pub(super) enum Column {
+    Boolean(pl::BooleanChunked),
+    Int32(pl::Int32Chunked),
+    Int64(pl::Int64Chunked),
+    Int128(pl::Int128Chunked),
+    Float32(pl::Float32Chunked),
+    Float64(pl::Float64Chunked),
+    Text(pl::StringChunked),
 }
 
-/// The type that polars knows a type of Arrow as, see [`column()`].
-pub(super) fn polars_type(data_type: &DataType) -> Option<pl::DataType> {
-    Some(match data_type {
-        DataType::Null | DataType::Boolean => pl::DataType::Boolean,
-        DataType::Int64 | DataType::Timestamp(..) => pl::DataType::Int64,
-        DataType::Float32 => pl::DataType::Float32,
-        DataType::Float64 => pl::DataType::Float64,
-        DataType::Date32 => pl::DataType::Int32,
-        DataType::Decimal128(..) => pl::DataType::Int128,
-        DataType::Utf8 => pl::DataType::String,
-        _ => return None,
-    })
+impl Column {
+    /// An array as a column of polars; none for a type that expressions do not compute with.
+    pub(super) fn new(array: &ArrayRef) -> Option<Self> {
+        let name = pl::PlSmallStr::EMPTY;
+        Some(match array.data_type() {
+            DataType::Null => {
+                let nulls = Booleans::new_null(ArrowDataType::Boolean, array.len());
+                Self::Boolean(pl::BooleanChunked::with_chunk(name, nulls))
+            }
+            DataType::Boolean => {
+                let array = array.as_boolean();
+                let (values, nulls) = (bits(array.values()), nulls(array.nulls()));
+                let booleans = Booleans::try_new(ArrowDataType::Boolean, values, nulls).ok()?;
+                Self::Boolean(pl::BooleanChunked::with_chunk(name, booleans))
+            }
+            DataType::Int64 => Self::Int64(chunked::<Int64Type, _>(array)?),
+            DataType::Float32 => Self::Float32(chunked::<Float32Type, _>(array)?),
+            DataType::Float64 => Self::Float64(chunked::<Float64Type, _>(array)?),
+            DataType::Date32 => Self::Int32(chunked::<Date32Type, _>(array)?),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Self::Int64(chunked::<TimestampMicrosecondType, _>(array)?)
+            }
+            DataType::Timestamp(TimeUnit::Nanosecond, _) => {
+                Self::Int64(chunked::<TimestampNanosecondType, _>(array)?)
+            }
+            DataType::Decimal128(..) => Self::Int128(chunked::<Decimal128Type, _>(array)?),
+            DataType::Utf8 => {
+                let texts = texts(array.as_string::<i32>())?;
+                Self::Text(pl::StringChunked::with_chunk(name, texts))
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// Numbers of Arrow as numbers of polars that are stored alike.
+fn chunked<T, P>(array: &ArrayRef) -> Option<pl::ChunkedArray<P>>
+where
+    T: ArrowPrimitiveType,
+    T::Native: NativeType,
+    P: pl::PolarsNumericType<Native = T::Native>,
+{
+    let data_type = P::get_static_dtype().to_arrow(pl::CompatLevel::newest());
+    let numbers = numbers::<T>(array, data_type)?;
+    Some(pl::ChunkedArray::with_chunk(pl::PlSmallStr::EMPTY, numbers))
 }
 
 fn numbers<T: ArrowPrimitiveType>(

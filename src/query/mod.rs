@@ -33,6 +33,7 @@ mod expression;
 mod formula;
 mod frame;
 mod functions;
+mod items;
 mod made_text;
 mod maths;
 mod moments;

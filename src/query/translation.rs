@@ -6,18 +6,17 @@
 //! functions, `CASE`) is computed by this room first, and polars reads it as a column of its own.
 //! It must not know rows.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::concat;
-use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, TimestampNanosecondType,
-};
-use polars::prelude as pl;
+use arrow::datatypes::DataType;
 
 use super::comparison::matched;
 use super::evaluate::{Rows, evaluate};
 use super::formula::{Formula, Kind};
-use super::frame;
+use super::frame::Column;
+use super::items::Items;
 use super::node::{Comparison, Node, Operator};
 use super::pattern::as_regex;
 use super::value::{Value, shared_type};
@@ -87,7 +86,7 @@ impl<'a> Translator<'a> {
     fn translated(&mut self, node: &Node) -> Option<Formula> {
         let value = evaluate(node, self.empty).ok()?;
         if value.is_constant {
-            return literal(&value.array);
+            return constant(&value.array);
         }
         match node {
             Node::Column(name) => Some(self.column(Source::Column(name.clone()))),
@@ -96,9 +95,8 @@ impl<'a> Translator<'a> {
             Node::Or(left, right) => Some(self.any(left).with(self.any(right), Formula::Or)),
             Node::IsNull(inner) => Some(self.any(inner).then(Formula::IsNull)),
             Node::IsTruth(inner, expected) => {
-                let expected = pl::Scalar::from(*expected);
                 let same = Formula::compare(Comparison::NotDistinct);
-                Some(self.any(inner).with(Formula::Constant(expected), same))
+                Some(self.any(inner).with(truth(Some(*expected))?, same))
             }
             Node::Compare(how, left, right) => self.compared(*how, left, right),
             Node::Between { value, low, high } => {
@@ -142,7 +140,7 @@ impl<'a> Translator<'a> {
     /// A side of a comparison, in the type that both have in common.
     fn operand(&mut self, node: &Node, own: &Value, shared: &Value) -> Option<Formula> {
         if own.is_constant {
-            return literal(&shared.array);
+            return constant(&shared.array);
         }
         widened(self.any(node), own.data_type(), shared.data_type())
     }
@@ -167,17 +165,14 @@ impl<'a> Translator<'a> {
         }
         let shared = shared?;
         let constants: Vec<&dyn Array> = constants.iter().map(AsRef::as_ref).collect();
-        let constants = frame::column(&concat(&constants).ok()?)?;
-        let constants = constants.as_materialized_series().clone();
+        let items = Items::new(&Column::new(&concat(&constants).ok()?)?);
         let value = widened(self.any(value), own.data_type(), &shared)?;
-        let found = value.then(|value| Formula::Among(value, constants));
+        let found = value.then(|value| Formula::Among(value, items));
         // In none of them, but perhaps in the one that is null.
-        let unknown = Formula::Constant(pl::Scalar::null(pl::DataType::Boolean));
-        Some(if has_null {
-            found.with(unknown, Formula::Or)
-        } else {
-            found
-        })
+        if has_null {
+            return Some(found.with(truth(None)?, Formula::Or));
+        }
+        Some(found)
     }
 
     fn arithmetic(&mut self, operator: Operator, left: &Node, right: &Node) -> Option<Formula> {
@@ -213,8 +208,7 @@ impl<'a> Translator<'a> {
         };
         if name == "length" {
             let text = self.text(only)?;
-            let length = text.then(Formula::Length);
-            return Some(length.then(|length| Formula::Cast(length, pl::DataType::Int64)));
+            return Some(text.then(Formula::Length));
         }
         if *evaluate(only, self.empty).ok()?.data_type() != DataType::Float64 {
             return None;
@@ -232,56 +226,33 @@ impl<'a> Translator<'a> {
 /// A value in a type that holds it without loss, or as SQL rounds it; none where polars rounds in
 /// another way.
 fn widened(formula: Formula, own: &DataType, shared: &DataType) -> Option<Formula> {
-    let cast = |formula: Formula, to| formula.then(|inner| Formula::Cast(inner, to));
     match (own, shared) {
         (own, shared) if own == shared => Some(formula),
         (DataType::Int64 | DataType::Float32, DataType::Float64) => {
-            Some(cast(formula, pl::DataType::Float64))
+            Some(formula.then(Formula::Real))
         }
         (DataType::Int64, DataType::Decimal128(_, scale)) => {
-            let units = i128::from(10).checked_pow(u32::try_from(*scale).ok()?)?;
-            Some(scaled(cast(formula, pl::DataType::Int128), units))
+            in_units(formula, u32::try_from(*scale).ok()?)
         }
         (DataType::Decimal128(_, from), DataType::Decimal128(_, to)) if to >= from => {
-            let units = i128::from(10).checked_pow(u32::from(to.abs_diff(*from)))?;
-            Some(scaled(formula, units))
+            in_units(formula, u32::from(to.abs_diff(*from)))
         }
         _ => None,
     }
 }
 
-fn scaled(formula: Formula, units: i128) -> Formula {
-    let units = pl::Scalar::new(pl::DataType::Int128, pl::AnyValue::Int128(units));
-    let product = |left, right| Formula::Arithmetic(Operator::Multiply, left, right);
-    formula.with(Formula::Constant(units), product)
+/// Integers with so many decimal digits more.
+fn in_units(formula: Formula, digits: u32) -> Option<Formula> {
+    let units = i128::from(10).checked_pow(digits)?;
+    Some(formula.then(|inner| Formula::Units(inner, units)))
+}
+
+/// True, false, or unknown.
+fn truth(value: Option<bool>) -> Option<Formula> {
+    constant(&(Arc::new(BooleanArray::from(vec![value])) as ArrayRef))
 }
 
 /// The one value of an array.
-fn literal(array: &ArrayRef) -> Option<Formula> {
-    let data_type = frame::polars_type(array.data_type())?;
-    if array.is_null(0) || *array.data_type() == DataType::Null {
-        return Some(Formula::Constant(pl::Scalar::null(data_type)));
-    }
-    let value = match array.data_type() {
-        DataType::Boolean => pl::AnyValue::Boolean(array.as_boolean().value(0)),
-        DataType::Int64 => pl::AnyValue::Int64(array.as_primitive::<Int64Type>().value(0)),
-        DataType::Float32 => pl::AnyValue::Float32(array.as_primitive::<Float32Type>().value(0)),
-        DataType::Float64 => pl::AnyValue::Float64(array.as_primitive::<Float64Type>().value(0)),
-        DataType::Date32 => pl::AnyValue::Int32(array.as_primitive::<Date32Type>().value(0)),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            pl::AnyValue::Int64(array.as_primitive::<TimestampMicrosecondType>().value(0))
-        }
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => {
-            pl::AnyValue::Int64(array.as_primitive::<TimestampNanosecondType>().value(0))
-        }
-        DataType::Decimal128(..) => {
-            pl::AnyValue::Int128(array.as_primitive::<Decimal128Type>().value(0))
-        }
-        DataType::Utf8 => {
-            let text = array.as_string::<i32>().value(0);
-            pl::AnyValue::StringOwned(pl::PlSmallStr::from_str(text))
-        }
-        _ => return None,
-    };
-    Some(Formula::Constant(pl::Scalar::new(data_type, value)))
+fn constant(array: &ArrayRef) -> Option<Formula> {
+    Column::new(array).map(Formula::Constant)
 }
