@@ -197,6 +197,7 @@ mod tests {
         let mut scores = Scores {
             margins,
             leaves: Some(vec![1]),
+            refused: Vec::new(),
         };
         model
             .worker()

@@ -11,6 +11,7 @@ use arrow::array::ArrayRef;
 
 use crate::contract::Contract;
 use crate::error::Result;
+use crate::feature::verdict::Reason;
 use crate::feature::{FeatureBlock, Precision};
 use crate::outcome::{Margins, Outcome};
 
@@ -65,6 +66,20 @@ pub struct Scores {
     /// original library numbers a tree's leaves; none if they were not asked for, and for families
     /// without trees.
     pub leaves: Option<Vec<u32>>,
+    /// The rows that the original library stops at, although their values are read: a step between
+    /// makes an infinite number or NaN. In any order, a row possibly several times.
+    pub refused: Vec<RefusedRow>,
+}
+
+/// A row that a model of numbers refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefusedRow {
+    /// The row of the block.
+    pub row: usize,
+    /// The input that caused it.
+    pub input: usize,
+    /// Why.
+    pub reason: Reason,
 }
 
 impl Scores {
@@ -74,6 +89,7 @@ impl Scores {
         Self {
             margins: Margins::empty(precision),
             leaves: None,
+            refused: Vec::new(),
         }
     }
 
@@ -84,6 +100,7 @@ impl Scores {
             Margins::Double(values) => values.clear(),
         }
         self.leaves = None;
+        self.refused.clear();
     }
 }
 
@@ -97,6 +114,8 @@ pub struct ColumnScores {
     /// The rows whose texts the model could not read, in order, each with its reason; their values
     /// are null.
     pub refused: Vec<(usize, String)>,
+    /// As [`Scores::refused`].
+    pub unfit: Vec<RefusedRow>,
     /// For each input, the values that the model's own encoders do not know; empty where it has
     /// no encoders.
     pub unseen: Vec<u64>,

@@ -444,7 +444,7 @@ impl Outcome {
                 probabilities,
             } => {
                 let class = |row: &[T]| {
-                    if row.len() == 1 {
+                    if row.len() == 1 && labels.len() > 1 {
                         usize::from(row[0].to_double() > 0.5)
                     } else {
                         largest(row)

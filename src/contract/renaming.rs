@@ -173,7 +173,10 @@ fn inside_structs(missing: &[&str], schema: &Schema, features: &[String]) -> Opt
     } else {
         format!("name it `{path}` in `--features`, which lists all columns in the model's order")
     };
-    Some(format!("`{name}` lies inside a struct, as `{path}`: {how}"))
+    Some(format!(
+        "`{name}` lies inside a struct, as `{path}`: {how}, or list `{path}` under `[[inputs]]` of \
+         a package"
+    ))
 }
 
 /// Puts the table's own names where the model stores a changed one.
@@ -437,7 +440,7 @@ mod tests {
         assert_eq!(
             inside_structs(&["zip"], &table, &features).unwrap(),
             "`zip` lies inside a struct, as `address.zip`: name all columns in the model's order, \
-             `--features address.zip,age`"
+             `--features address.zip,age`, or list `address.zip` under `[[inputs]]` of a package"
         );
         assert_eq!(inside_structs(&["income"], &table, &features), None);
     }

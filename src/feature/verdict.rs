@@ -26,6 +26,8 @@ pub enum Reason {
     Fraction,
     /// A number is infinite in the model's precision, and the model's library refuses those.
     Infinite,
+    /// A step of the model makes NaN of a number, and what reads it refuses that.
+    Undefined,
     /// The tokenizer of a text model refuses the text.
     Text,
     /// A rule that rejects rows does not hold.
@@ -34,7 +36,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Null,
         Self::Unseen,
         Self::NotANumber,
@@ -42,6 +44,7 @@ impl Reason {
         Self::Range,
         Self::Fraction,
         Self::Infinite,
+        Self::Undefined,
         Self::Text,
     ];
 
@@ -56,6 +59,7 @@ impl Reason {
             Self::Range => "out_of_range",
             Self::Fraction => "not_an_integer",
             Self::Infinite => "infinite",
+            Self::Undefined => "undefined",
             Self::Text => "not_tokenized",
             Self::Rule => "rule",
         }
@@ -74,6 +78,9 @@ impl Reason {
             Self::Infinite => {
                 "a number is infinite or too large for the model's precision, which its library \
                  refuses"
+            }
+            Self::Undefined => {
+                "a step of the model makes NaN of a number, which its library refuses"
             }
             Self::Text => "the tokenizer refuses the text",
             Self::Rule => "the row does not meet the rule",

@@ -38,6 +38,28 @@ const PICKLE_INDEX: &str = "pytorch_model.bin.index.json";
 /// The encoder as an ONNX graph, in the order in which sentence-transformers looks for it.
 pub const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
 
+/// The graphs that sentence-transformers, optimum and Transformers.js write next to that one: where
+/// the directory holds just one of them, it is the model.
+const OTHER_GRAPHS: [&str; 17] = [
+    "model_quantized.onnx",
+    "model_optimized.onnx",
+    "model_int8.onnx",
+    "model_uint8.onnx",
+    "model_fp16.onnx",
+    "model_q4.onnx",
+    "model_q4f16.onnx",
+    "model_bnb4.onnx",
+    "model_O1.onnx",
+    "model_O2.onnx",
+    "model_O3.onnx",
+    "model_O4.onnx",
+    "model_qint8_arm64.onnx",
+    "model_qint8_avx512.onnx",
+    "model_qint8_avx512_vnni.onnx",
+    "model_quint8_avx2.onnx",
+    "model_optimized_quantized.onnx",
+];
+
 /// Ends of the names of files that hold a graph's tensors, as optimum and PyTorch write them.
 const GRAPH_DATA: [&str; 2] = ["_data", ".data"];
 
@@ -165,12 +187,28 @@ pub fn is_model(files: &dyn ModelFiles) -> Result<bool> {
         }
     }
     // A graph alone may be any model's.
-    for graph in GRAPHS {
-        if has(graph)? {
-            return Ok(has(CONFIG)? && has(TOKENIZER)?);
+    Ok(has(CONFIG)? && has(TOKENIZER)? && graph_name(files, &Location::from(""))?.is_some())
+}
+
+/// The graph of the encoder in a folder: the one that sentence-transformers takes, else the only
+/// one.
+fn graph_name(files: &dyn ModelFiles, encoder: &Location) -> Result<Option<Location>> {
+    for name in GRAPHS {
+        let path = encoder.join(name);
+        if files.has(&path)? {
+            return Ok(Some(path));
         }
     }
-    Ok(false)
+    let mut found = Vec::new();
+    for folder in ["", "onnx"] {
+        for name in OTHER_GRAPHS {
+            let path = encoder.join(folder).join(name);
+            if files.has(&path)? {
+                found.push(path);
+            }
+        }
+    }
+    Ok(found.pop().filter(|_| found.is_empty()))
 }
 
 /// Whether a file of this name may be one of a text model.
@@ -450,23 +488,22 @@ fn part(files: &dyn ModelFiles, (kind, path): (String, Location)) -> Result<Modu
 
 /// The encoder's graph, if there is one.
 fn graph(files: &dyn ModelFiles, encoder: &Location) -> Result<Option<GraphPart>> {
-    for name in GRAPHS {
-        let path = encoder.join(name);
-        let Some(bytes) = files.read(&path)? else {
-            continue;
-        };
-        let mut data = Vec::new();
-        for end in GRAPH_DATA {
-            let file = Location::from(format!("{}{end}", path.display()));
-            if let (Some(content), Some(own)) = (files.read(&file)?, file.file_name()) {
-                data.push((own.to_string_lossy().into_owned(), content));
-            }
+    let Some(path) = graph_name(files, encoder)? else {
+        return Ok(None);
+    };
+    let Some(bytes) = files.read(&path)? else {
+        return Ok(None);
+    };
+    let mut data = Vec::new();
+    for end in GRAPH_DATA {
+        let file = Location::from(format!("{}{end}", path.display()));
+        if let (Some(content), Some(own)) = (files.read(&file)?, file.file_name()) {
+            data.push((own.to_string_lossy().into_owned(), content));
         }
-        let opened = open_graph_with(&bytes, data);
-        let opened = opened.map_err(|error| error.at_node(path.display().to_string()))?;
-        return Ok(Some(graph_part(&path, opened)));
     }
-    Ok(None)
+    let opened = open_graph_with(&bytes, data);
+    let opened = opened.map_err(|error| error.at_node(path.display().to_string()))?;
+    Ok(Some(graph_part(&path, opened)))
 }
 
 fn graph_part(path: &Location, opened: OpenGraph) -> GraphPart {
@@ -520,10 +557,8 @@ fn weights(
     if let Some(index) = files.read(&encoder.join(INDEX))? {
         return parts_of(files, encoder, INDEX, &index).map(Some);
     }
-    for name in GRAPHS {
-        if files.has(&encoder.join(name))? {
-            return Ok(None);
-        }
+    if graph_name(files, encoder)?.is_some() {
+        return Ok(None);
     }
     let held = if let Some(bytes) = files.read(&encoder.join(PICKLE))? {
         vec![(PICKLE.to_owned(), bytes)]

@@ -167,6 +167,7 @@ pub(super) fn inputs(manifest: &Manifest, contract: &mut Contract) -> Result<()>
         .iter()
         .map(|entry| (entry.name.as_str(), entry))
         .collect();
+    name_fields(&entries, &mut contract.inputs);
     for input in &mut contract.inputs {
         if let Some(entry) = entries.remove(input.name.as_str()) {
             tighten(input, entry).map_err(|error| error.at_column(&entry.name))?;
@@ -181,6 +182,24 @@ pub(super) fn inputs(manifest: &Manifest, contract: &mut Contract) -> Result<()>
         unknown.join(", ")
     );
     Err(Error::contract(message).hint("correct the names under `[[inputs]]`, or remove them"))
+}
+
+/// Names inputs by the fields of structs that the manifest lists for them: `address.zip` is where
+/// the model's `zip` lies, if the model has no input of the whole name, and one of the last part.
+fn name_fields(entries: &BTreeMap<&str, &InputEntry>, inputs: &mut [Input]) {
+    let is_input = |inputs: &[Input], name: &str| inputs.iter().any(|input| input.name == name);
+    for path in entries.keys() {
+        let Some((_, field)) = path.rsplit_once('.') else {
+            continue;
+        };
+        let is_meant = !is_input(inputs, path) && !entries.contains_key(field);
+        if let Some(input) = inputs
+            .iter_mut()
+            .find(|input| is_meant && input.name == field)
+        {
+            (*path).clone_into(&mut input.name);
+        }
+    }
 }
 
 fn name_inputs(entries: &[InputEntry], contract: &mut Contract) -> Result<()> {

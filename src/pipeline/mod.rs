@@ -24,6 +24,7 @@ pub mod observer;
 mod ordered;
 pub mod part;
 mod pieces;
+mod refused;
 pub mod rule;
 pub mod run;
 pub mod scoring;

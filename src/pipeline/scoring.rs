@@ -9,9 +9,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::answers::{Answers, Gathered, add_counts};
 use super::observer::{EncodedBlock, Features, Watch};
+use super::refused::{settle_numbers, settle_texts, without_margins, without_results};
 use super::stage::{Stage, StageTimes};
-use crate::contract::Policy;
-use crate::error::{Error, Result, shell_word};
+use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::feature::substitute::{first_refused, row_alone, row_count, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
@@ -347,10 +347,14 @@ impl Scorer<'_> {
                 times
                     .measure(Stage::Score, || worker.score(block, &wants, &mut scores))
                     .map_err(|error| error.at_path(origin.path))?;
-                let (margins, verdicts) = (Answers::Margins(scores.margins), verdicts.into_rows());
+                let (mut margins, mut verdicts) = (scores.margins, verdicts.into_rows());
+                let refused = scores.refused;
+                let missing =
+                    settle_numbers(encoder, refused, &mut verdicts, &mut coercions, origin)?;
+                without_margins(&mut margins, &missing, rows);
                 let features = Features::Numbers(block);
                 watched(watch, &columns, features, &verdicts, rows, &mut times)?;
-                (margins, verdicts, Vec::new())
+                (Answers::Margins(margins), verdicts, Vec::new())
             }
             Bench::Columnar(worker) => {
                 let (encoded, verdicts) = times.measure(Stage::Encode, || {
@@ -358,15 +362,19 @@ impl Scorer<'_> {
                 })?;
                 let mut verdicts = verdicts.into_rows();
                 let rejected: Vec<usize> = verdicts.iter().map(|(row, ..)| *row).collect();
-                let scored = times.measure(Stage::Score, || {
+                let mut scored = times.measure(Stage::Score, || {
                     score_columns(&mut **worker, &encoded, &rejected, &model.outcome, origin)
                 })?;
                 let unseen = unseen(&mut **worker, &encoded, scored.unseen, &rejected)?;
                 if let Some(coercions) = coercions.first_mut() {
                     coercions.truncated_count += scored.truncated_count;
                     coercions.unfit_count +=
-                        settle_refused(encoder, scored.refused, &mut verdicts, origin)?;
+                        settle_texts(encoder, scored.refused, &mut verdicts, origin)?;
                 }
+                let unfit = std::mem::take(&mut scored.unfit);
+                let missing =
+                    settle_numbers(encoder, unfit, &mut verdicts, &mut coercions, origin)?;
+                without_results(&mut scored.columns, &missing)?;
                 coercions
                     .iter_mut()
                     .zip(unseen)
@@ -437,48 +445,6 @@ fn unseen(
             .for_each(|(all, one)| *all = all.saturating_sub(copies * one));
     }
     Ok(unseen)
-}
-
-/// Applies the policy of the first input to the rows that the model just scored could not read;
-/// returns how many there were.
-fn settle_refused(
-    encoder: &Encoder,
-    refused: Vec<(usize, String)>,
-    rejected: &mut Vec<(usize, usize, Reason)>,
-    origin: Origin,
-) -> Result<u64> {
-    let known = rejected.len();
-    let mut count = 0;
-    for (row, reason) in refused {
-        let is_known = |(known, ..): &(usize, usize, Reason)| known.cmp(&row);
-        if rejected[..known].binary_search_by(is_known).is_ok() {
-            continue;
-        }
-        count += 1;
-        let error =
-            Error::failed("cannot tokenize the text").because(std::io::Error::other(reason));
-        let Some(bound) = encoder.inputs().next() else {
-            return Err(error);
-        };
-        match bound.input.on_unseen {
-            Policy::Reject => rejected.push((row, 0, Reason::Text)),
-            Policy::Null => {}
-            Policy::Error | Policy::Default(_) => {
-                let policy = |name: &str| shell_word(&format!("{}={name}", bound.column));
-                let (reject, null) = (policy("reject"), policy("null"));
-                return Err(error
-                    .at_path(origin.path)
-                    .at_column(&bound.column)
-                    .at_row(origin.row_number(row))
-                    .hint(format!(
-                        "pass `--on-unseen {reject}` to reject such rows, or `--on-unseen {null}` \
-                         for a missing result"
-                    )));
-            }
-        }
-    }
-    rejected.sort_unstable_by_key(|(row, ..)| *row);
-    Ok(count)
 }
 
 /// Scores the encoded columns; whatever a graph says of rejected rows is of no account.

@@ -203,6 +203,7 @@ impl Projection {
             }
             if record.field_count != self.slots.len() {
                 let text = &piece.text[position..record.end];
+                let is_blank = is_blank || text.iter().all(u8::is_ascii_whitespace);
                 return Err((row, self.ragged(record.field_count, is_blank, text)));
             }
             position = record.end;
@@ -504,6 +505,10 @@ mod tests {
         );
         assert_eq!(
             message(b"1,2\n\n3,4\n", 3),
+            "cannot read the row: expected 2 fields, found a blank line (`rows.csv`, row 12)"
+        );
+        assert_eq!(
+            message(b"1,2\n \t\n3,4\n", 3),
             "cannot read the row: expected 2 fields, found a blank line (`rows.csv`, row 12)"
         );
         assert_eq!(

@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeBinaryArray, GenericListArray, MapArray, OffsetSizeTrait,
-    PrimitiveArray, StructArray, TimestampMicrosecondArray, TimestampNanosecondArray,
+    PrimitiveArray, StructArray, TimestampMicrosecondArray, TimestampMillisecondArray,
+    TimestampNanosecondArray, TimestampSecondArray,
 };
 use arrow::datatypes::{DataType, TimeUnit};
 
@@ -22,7 +23,7 @@ const EPOCH_DAY: i128 = 2_440_588;
 
 const NANOSECONDS_OF_DAY: i128 = 86_400_000_000_000;
 
-/// Nanoseconds since 1970, of a clock without a time zone.
+/// Nanoseconds since 1970: of UTC where Spark wrote the file, else of a clock without a time zone.
 fn nanoseconds(value: &[u8]) -> Option<i128> {
     let (time, day) = value.split_at_checked(8)?;
     let time = i64::from_le_bytes(time.try_into().ok()?);
@@ -84,7 +85,7 @@ fn is_time(own: &DataType, expected: &DataType) -> bool {
         (own, expected),
         (
             DataType::FixedSizeBinary(INT96_BYTES),
-            DataType::Timestamp(_, None)
+            DataType::Timestamp(..)
         )
     )
 }
@@ -117,9 +118,11 @@ fn converted(column: &ArrayRef, expected: &DataType) -> Result<ArrayRef> {
     let odd = || Error::internal("a column is not of its own type");
     let wrong = |error| Error::internal("times that do not fit their lists").because(error);
     match (column.data_type(), expected) {
-        (DataType::FixedSizeBinary(_), DataType::Timestamp(unit, None)) => {
-            timestamps(column.as_fixed_size_binary_opt().ok_or_else(odd)?, *unit)
-        }
+        (DataType::FixedSizeBinary(_), DataType::Timestamp(unit, zone)) => timestamps(
+            column.as_fixed_size_binary_opt().ok_or_else(odd)?,
+            *unit,
+            zone.as_ref(),
+        ),
         (DataType::Struct(_), DataType::Struct(fields)) => {
             let values = column.as_struct_opt().ok_or_else(odd)?;
             let columns = values
@@ -175,7 +178,12 @@ fn list<O: OffsetSizeTrait>(
     })?))
 }
 
-fn timestamps(values: &FixedSizeBinaryArray, unit: TimeUnit) -> Result<ArrayRef> {
+fn timestamps(
+    values: &FixedSizeBinaryArray,
+    unit: TimeUnit,
+    zone: Option<&Arc<str>>,
+) -> Result<ArrayRef> {
+    let zone = zone.cloned();
     let tick = match unit {
         TimeUnit::Second => 1_000_000_000,
         TimeUnit::Millisecond => 1_000_000,
@@ -189,12 +197,18 @@ fn timestamps(values: &FixedSizeBinaryArray, unit: TimeUnit) -> Result<ArrayRef>
     let array: PrimitiveArray<arrow::datatypes::Int64Type> = ticks.into_iter().collect();
     let (_, ticks, nulls) = array.into_parts();
     Ok(match unit {
-        TimeUnit::Nanosecond => Arc::new(TimestampNanosecondArray::new(ticks, nulls)),
-        TimeUnit::Microsecond => Arc::new(TimestampMicrosecondArray::new(ticks, nulls)),
-        TimeUnit::Millisecond => {
-            Arc::new(arrow::array::TimestampMillisecondArray::new(ticks, nulls))
+        TimeUnit::Nanosecond => {
+            Arc::new(TimestampNanosecondArray::new(ticks, nulls).with_timezone_opt(zone))
         }
-        TimeUnit::Second => Arc::new(arrow::array::TimestampSecondArray::new(ticks, nulls)),
+        TimeUnit::Microsecond => {
+            Arc::new(TimestampMicrosecondArray::new(ticks, nulls).with_timezone_opt(zone))
+        }
+        TimeUnit::Millisecond => {
+            Arc::new(TimestampMillisecondArray::new(ticks, nulls).with_timezone_opt(zone))
+        }
+        TimeUnit::Second => {
+            Arc::new(TimestampSecondArray::new(ticks, nulls).with_timezone_opt(zone))
+        }
     })
 }
 

@@ -23,11 +23,11 @@ use parquet::file::statistics::Statistics;
 
 use super::demand::Demand;
 use super::parquet_check::check_metadata;
-use super::parquet_decode::{Decoder, ParquetPortions, int96_units};
+use super::parquet_decode::{Decoder, ParquetPortions, int96_units, int96_zone};
 use super::parquet_footer::{CheckedFooter, check_footer};
 use super::parquet_header::{ChunkFacts, HeaderReader, PageChecks};
 use super::parquet_types::{annotated, readable, with_timestamps};
-use super::parquet_zones::with_zones;
+use super::parquet_zones::{WIDE_INTEGERS, with_zones};
 use super::{
     ColumnRequest, FormatReader, Portions, ReadOptions, Start, TableFile, parquet_demand,
     room_for_columns,
@@ -69,7 +69,8 @@ impl FormatReader for Parquet {
         room_for_columns(footer.schema().fields().len()).map_err(|error| error.at_path(path))?;
         let units = int96_units(&input, &footer, &unreadable)?;
         let unit = |column: usize| units.get(&column).copied().unwrap_or(TimeUnit::Microsecond);
-        let schema = Arc::new(with_timestamps(footer.schema(), unit));
+        let zone = int96_zone(&footer);
+        let schema = Arc::new(with_timestamps(footer.schema(), unit, zone));
         Ok(Box::new(ParquetFile {
             path: path.to_owned(),
             identity: input.0.identity(),
@@ -108,6 +109,12 @@ pub(super) fn footer(input: &Input) -> Result<Footer> {
     let bytes = footer_bytes(input)?;
     let parsed = bytes.and_then(|bytes| parsed_footer(bytes, input.len()));
     let footer = parsed.map_err(|error| {
+        let hint = if error.to_string().contains(WIDE_INTEGERS) {
+            "cast the column before you write the file, such as to `pl.Decimal(38, 0)`, `pl.Int64` \
+             or `pl.String`"
+        } else {
+            hint
+        };
         Error::failed("cannot read the Parquet footer")
             .at_path(path)
             .because(error)

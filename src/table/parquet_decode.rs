@@ -17,7 +17,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
 
 use super::cast::cast_column;
 use super::compact::compacted;
@@ -426,6 +426,14 @@ impl Decoder {
     }
 }
 
+/// The zone of times of the type INT96: Spark writes its `timestamp`, an instant, as such, and
+/// reads any as one. Other readers, pyarrow, DuckDB and polars, know no zone of theirs.
+pub(super) fn int96_zone(footer: &ArrowReaderMetadata) -> Option<&'static str> {
+    let pairs = footer.metadata().file_metadata().key_value_metadata()?;
+    let is_sparks = |pair: &KeyValue| pair.key.starts_with("org.apache.spark.");
+    pairs.iter().any(is_sparks).then_some("UTC")
+}
+
 /// The unit that holds all times of each column of the type INT96, by the column's number. Spark's
 /// times have microseconds; other writers' files are read through for it, these columns alone.
 pub(super) fn int96_units(
@@ -433,12 +441,7 @@ pub(super) fn int96_units(
     footer: &ArrowReaderMetadata,
     unreadable: &[(usize, String)],
 ) -> Result<HashMap<usize, TimeUnit>> {
-    let file = footer.metadata().file_metadata();
-    let is_sparks = file.key_value_metadata().is_some_and(|pairs| {
-        pairs
-            .iter()
-            .any(|pair| pair.key.starts_with("org.apache.spark."))
-    });
+    let is_sparks = int96_zone(footer).is_some();
     let is_readable = |column: usize| {
         unreadable
             .iter()

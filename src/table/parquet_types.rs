@@ -466,15 +466,18 @@ fn changed(field: &FieldRef, change: &impl Fn(Field) -> Field) -> FieldRef {
     Arc::new(change(field.as_ref().clone().with_data_type(data_type)))
 }
 
-/// The columns with times of the type INT96 as timestamps of these units, one for each column.
+/// The columns with times of the type INT96 as timestamps of these units, one for each column, and
+/// of this zone.
 pub(super) fn with_timestamps(
     schema: &Schema,
     unit_of: impl Fn(usize) -> arrow::datatypes::TimeUnit,
+    zone: Option<&str>,
 ) -> Schema {
     let with = |(column, field): (usize, &FieldRef)| {
         changed(field, &|field| match Annotation::of_field(&field) {
             Some(Annotation::Int96) => {
-                without_annotation(field).with_data_type(DataType::Timestamp(unit_of(column), None))
+                let data_type = DataType::Timestamp(unit_of(column), zone.map(Arc::from));
+                without_annotation(field).with_data_type(data_type)
             }
             _ => field,
         })

@@ -16,6 +16,9 @@ use parquet::file::metadata::KeyValue;
 /// The key of a footer's metadata under which writers keep the Arrow schema.
 const KEY: &str = "ARROW:schema";
 
+/// What polars calls `Int128` and `UInt128`.
+pub(super) const WIDE_INTEGERS: &str = "integers of 128 bits";
+
 /// The schema with the zones that the Arrow schema in the footer's metadata names.
 ///
 /// # Errors
@@ -33,7 +36,13 @@ pub(super) fn with_zones(
     let Some(text) = text else {
         return Ok(schema.clone());
     };
-    let stored = stored_schema(text).ok_or_else(|| {
+    let message = message_of(text);
+    if let Some(name) = message.as_deref().and_then(wide_integer) {
+        return Err(ParquetError::General(format!(
+            "the column `{name}` holds {WIDE_INTEGERS}, which only polars reads"
+        )));
+    }
+    let stored = message.as_deref().and_then(stored_schema).ok_or_else(|| {
         ParquetError::General(format!(
             "the Arrow schema in the footer (`{KEY}`) is damaged"
         ))
@@ -47,14 +56,33 @@ pub(super) fn with_zones(
     ))
 }
 
-/// The schema that a text holds; none if it holds none that can be read.
-fn stored_schema(text: &str) -> Option<Schema> {
+/// The message that a text holds.
+fn message_of(text: &str) -> Option<Vec<u8>> {
     let bytes = BASE64_STANDARD.decode(text).ok()?;
     // A mark and a length may precede the message.
-    let message = match bytes.strip_prefix(&[0xff; 4]) {
-        Some(rest) => rest.get(4..)?,
-        None => &bytes,
+    match bytes.strip_prefix(&[0xff; 4]) {
+        Some(rest) => rest.get(4..).map(<[u8]>::to_vec),
+        None => Some(bytes),
+    }
+}
+
+/// The first column of integers of more than 64 bits: polars' `Int128` and `UInt128`, which Arrow
+/// does not have and pyarrow refuses.
+fn wide_integer(message: &[u8]) -> Option<String> {
+    let schema = arrow_ipc::root_as_message(message)
+        .ok()?
+        .header_as_schema()?;
+    let mut fields = schema.fields()?.iter();
+    let is_wide = |field: &arrow_ipc::Field| {
+        field
+            .type_as_int()
+            .is_some_and(|integer| integer.bitWidth() > 64)
     };
+    Some(fields.find(is_wide)?.name().unwrap_or_default().to_owned())
+}
+
+/// The schema that a message holds; none if it holds none that can be read.
+fn stored_schema(message: &[u8]) -> Option<Schema> {
     let schema = arrow_ipc::root_as_message(message)
         .ok()?
         .header_as_schema()?;
@@ -93,5 +121,34 @@ fn zoned(data_type: &DataType, stored: &DataType) -> DataType {
         }
         (Map(entries, sorted), Map(stored, _)) => Map(zoned_field(entries, stored), *sorted),
         _ => data_type.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What polars 2.1 writes for `pl.DataFrame({"id": [1, 2], "big": …Int128})`; pyarrow 23
+    /// refuses it: "Integers with more than 64 bits not implemented".
+    const POLARS_WIDE: &str = "/////9cAAAAEAAAA8v///xQAAAAEAAEAAAAKAAsACAAKAAQA+P///wwAAAAIAAgAAAAEA\
+                               AMAAABkAAAANAAAAAQAAACU////IAAAABAAAAAIAAAAAQIAAAAAAACM////gAAAAAEAAA\
+                               ADAAAAYmlnAMD///8gAAAAEAAAAAgAAAABAwAAAAAAAPr///8CAAYABgAEAAEAAAB4AAA\
+                               A7P///zgAAAAgAAAAGAAAAAECAAAQABIABAAQABEACAAAAAwAAAAAAPT///9AAAAAAQAA\
+                               AAgACQAEAAgAAgAAAGlkAA==";
+
+    #[test]
+    fn integers_of_128_bits_are_refused_by_the_name_of_their_column() {
+        let schema = |text: &str| {
+            let pairs = vec![KeyValue::new(KEY.to_owned(), text.to_owned())];
+            with_zones(&Schema::empty(), Some(&pairs))
+        };
+        assert_eq!(
+            schema(POLARS_WIDE).unwrap_err().to_string(),
+            "Parquet error: the column `big` holds integers of 128 bits, which only polars reads"
+        );
+        for damaged in ["", "AAAA", "/////w==", &POLARS_WIDE[..80]] {
+            let error = schema(damaged).unwrap_err().to_string();
+            assert!(error.ends_with("is damaged"), "{damaged}: {error}");
+        }
     }
 }

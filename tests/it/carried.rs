@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryArray, Date32Array, Float64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, AsArray, BinaryArray, Date32Array, Float64Array, RecordBatch, StringArray,
+};
+use arrow::datatypes::{DataType, TimeUnit, TimestampMicrosecondType};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::data_type::{DoubleType, Int96, Int96Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::writer::SerializedFileWriter;
 
 use crate::harness::{Room, Run, data};
 
@@ -187,4 +192,64 @@ fn corrected_rows_may_be_written_in_another_dialect() {
         }
     }
     assert!(bytes.windows(2).all(|pair| pair[0] == pair[1]));
+}
+
+/// Writes two features and a time of the type INT96, 2026-01-01 11:00:00.
+fn write_int96(room: &Room, pairs: &[(&str, &str)]) {
+    let schema = "message schema { required double a; required double b; required int96 t; }";
+    let schema = Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
+    let pairs = pairs
+        .iter()
+        .map(|(key, value)| KeyValue::new((*key).to_owned(), (*value).to_owned()));
+    let properties = parquet::file::properties::WriterProperties::builder()
+        .set_key_value_metadata(Some(pairs.collect()))
+        .build();
+    let file = std::fs::File::create(room.path("rows.parquet")).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for value in [0.1, 0.9] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column
+            .typed::<DoubleType>()
+            .write_batch(&[value], None, None)
+            .unwrap();
+        column.close().unwrap();
+    }
+    let (nanoseconds, day) = (39_600_000_000_000_u64, 2_461_042);
+    let mut time = Int96::new();
+    time.set_data(nanoseconds as u32, (nanoseconds >> 32) as u32, day);
+    let mut column = group.next_column().unwrap().unwrap();
+    column
+        .typed::<Int96Type>()
+        .write_batch(&[time], None, None)
+        .unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+}
+
+/// Spark 4.3 writes its `timestamp` as INT96 and reads any INT96 as one; pyarrow 23, pandas 3,
+/// DuckDB 2 and polars 2 read a clock without a zone.
+#[test]
+fn int96_of_spark_comes_out_as_an_instant_and_others_as_a_clock() {
+    let row_type = "org.apache.spark.sql.parquet.row.metadata";
+    for (pairs, zone) in [
+        (&[("org.apache.spark.version", "4.3.0")][..], Some("UTC")),
+        (&[(row_type, "{}")], Some("UTC")),
+        (&[("pandas", "{}")], None),
+        (&[], None),
+    ] {
+        let room = Room::new();
+        write_int96(&room, pairs);
+        score(&room, "rows.parquet --output out.parquet").ok();
+        let found = room.table("out.parquet");
+        let times = found.column_by_name("t").unwrap();
+        assert_eq!(
+            *times.data_type(),
+            DataType::Timestamp(TimeUnit::Microsecond, zone.map(Into::into)),
+            "{pairs:?}"
+        );
+        let times = times.as_primitive::<TimestampMicrosecondType>();
+        assert_eq!(times.value(0), 1_767_265_200_000_000, "{pairs:?}");
+    }
 }

@@ -73,6 +73,50 @@ fn numbers_beyond_single_precision_are_refused_where_scikit_learn_refuses_them()
     }
 }
 
+/// scikit-learn 1.9.1 raises "Input X contains infinity or a value too large" for each: what a step
+/// makes of a number that the table may hold is infinite where the next part reads it.
+#[test]
+fn numbers_that_a_step_makes_infinite_are_refused_at_their_row() {
+    for (case, column, value) in [
+        // Scaled, and beyond the single precision of trees.
+        ("sklearn_1_9_1_mixed_forest", "age", 1e60),
+        // Squared, and read by a linear model.
+        ("sklearn_1_9_1_step_polynomial", "ratio", 1e200),
+    ] {
+        let room = Room::new();
+        let model = data("golden").join(case).join("model.joblib");
+        room.parquet("rows.parquet", &rows_with(case, column, value), 10);
+        let score = |flags: &str| {
+            let line = "rows.parquet --output out.parquet --overwrite";
+            let line = line.split_whitespace().chain(flags.split_whitespace());
+            room.run(
+                ["score", "--model", model.to_str().unwrap()]
+                    .into_iter()
+                    .chain(line),
+            )
+        };
+        let run = score("").fails(1);
+        let place = format!("row 2, column `{column}`");
+        assert!(
+            run.stderr
+                .contains("a step of the model makes an infinite number")
+                && run.stderr.contains(&place),
+            "{case}: {run}"
+        );
+        let run = score("--on-unseen reject").ok();
+        assert!(
+            run.stderr.contains("1 of 4 rows were rejected"),
+            "{case}: {run}"
+        );
+        assert_eq!(room.table("out.parquet").num_rows(), 3, "{case}");
+        score(&format!("--on-unseen {column}=null")).ok();
+        let found = room.table("out.parquet");
+        let prediction = found.column_by_name("prediction").unwrap();
+        let missing: Vec<bool> = (0..4).map(|row| prediction.is_null(row)).collect();
+        assert_eq!(missing, [false, true, false, false], "{case}");
+    }
+}
+
 /// CatBoost 1.2 raises for every float in a category column; those that are integers are taken,
 /// because pandas makes floats of integers with gaps.
 #[test]

@@ -473,6 +473,34 @@ fn a_field_of_a_struct_feeds_the_input_of_its_path() {
             .contains("`zip` lies inside a struct, as `address.zip`: name all columns"),
         "{run}"
     );
+    // A package names the field of the struct for the model's own name.
+    room.file(
+        "package/tallow.toml",
+        "name = \"paths\"\nversion = \"1\"\n\n[[inputs]]\nname = \"address.x\"\non_null = \"reject\"\n",
+    );
+    std::fs::copy(
+        data("golden/onnx_inputs/float.onnx"),
+        room.path("package/model.onnx"),
+    )
+    .unwrap();
+    let x: ArrayRef = Arc::new(Float32Array::from(vec![5.0, 6.0]));
+    let fields: Fields = vec![Field::new("x", DataType::Float32, true)].into();
+    let nested: ArrayRef = Arc::new(StructArray::new(fields, vec![x], None));
+    room.parquet(
+        "nested.parquet",
+        &RecordBatch::try_from_iter([("address", nested)]).unwrap(),
+        10,
+    );
+    room.tallow("score --model package nested.parquet --output nested_out.parquet")
+        .ok();
+    let found = room.table("nested_out.parquet");
+    assert_eq!(
+        column(&found, "prediction")
+            .as_primitive::<Float32Type>()
+            .values()
+            .to_vec(),
+        [5.0, 6.0]
+    );
     // The struct comes along whole.
     let model = data("golden/onnx_inputs/float.onnx");
     room.tallow(&format!(

@@ -788,7 +788,23 @@ fn of_several_graphs_the_one_is_taken_that_sentence_transformers_takes() {
     room.file("model/model.onnx", own);
     assert!(inspected(&room).contains("graph            model.onnx"));
     std::fs::remove_file(room.path("model/model.onnx")).unwrap();
-    std::fs::remove_file(room.path("model/onnx/model.onnx")).unwrap();
+    // Transformers.js has models of which there is one graph alone, under another name.
+    score(&room, "").ok();
+    let expected = room.table("out.parquet");
+    std::fs::remove_file(room.path("model/onnx/model_O3.onnx")).unwrap();
+    std::fs::rename(
+        room.path("model/onnx/model.onnx"),
+        room.path("model/onnx/model_quantized.onnx"),
+    )
+    .unwrap();
+    assert!(
+        inspected(&room).contains("graph            onnx/model_quantized.onnx"),
+        "{}",
+        inspected(&room)
+    );
+    score(&room, "--overwrite").ok();
+    assert_eq!(room.table("out.parquet").columns(), expected.columns());
+    room.file("model/onnx/model_O3.onnx", "not a graph");
     std::fs::remove_file(room.path("model/modules.json")).unwrap();
     refused(
         score(&room, ""),

@@ -414,6 +414,7 @@ impl Worker for CtrWorker<'_> {
         *scores = Scores {
             margins: Margins::Double(margins),
             leaves,
+            refused: Vec::new(),
         };
         Ok(())
     }

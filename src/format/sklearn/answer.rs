@@ -37,7 +37,7 @@ pub(super) fn answer(object: &Object, columns: &[Column], inputs: &mut Inputs) -
     }
     inputs.account(object, &engine)?;
     Ok(Answer {
-        margins: inputs.push(columns, engine),
+        margins: inputs.push_reading(columns, engine, !takes_missing),
         task,
         link,
     })

@@ -1,6 +1,7 @@
 //! Clusterings and mixtures: `prediction` is the cluster, mixtures add probabilities.
 //!
-//! Sources: `sklearn/cluster/_kmeans.py` and `mixture/_gaussian_mixture.py` of 0.24 to 1.9.
+//! Sources: `sklearn/cluster/_kmeans.py`, `_bisect_k_means.py`, `_birch.py`, and
+//! `mixture/_gaussian_mixture.py`, `_bayesian_mixture.py` of 0.24 to 1.9.
 
 use super::bayes::of_classes;
 use super::column::Column;
@@ -9,9 +10,12 @@ use super::fitted::{Fitted, same_count};
 use super::formula::{Formula, dot, squared_distance};
 use super::inputs::Inputs;
 use super::neighbors::nearest_of;
-use super::object::Object;
+use super::object::{Object, positions, reals};
 use crate::error::Result;
-use crate::outcome::{Label, Task};
+use crate::outcome::{Label, Shown, Task};
+
+/// The most nodes of a tree of clusters.
+const NODES_LIMIT: usize = 1 << 20;
 
 /// Any clustering that assigns new rows.
 pub(super) fn fitted(object: &Object, count: usize) -> Result<Fitted> {
@@ -19,7 +23,9 @@ pub(super) fn fitted(object: &Object, count: usize) -> Result<Fitted> {
         ("cluster", "KMeans" | "MiniBatchKMeans" | "MeanShift" | "AffinityPropagation") => {
             centres(object, count)
         }
-        ("mixture", "GaussianMixture") => mixture(object, count),
+        ("cluster", "Birch") => subclusters(object, count),
+        ("cluster", "BisectingKMeans") => bisected(object, count),
+        ("mixture", "GaussianMixture" | "BayesianGaussianMixture") => mixture(object, count),
         _ => Err(object.unknown()),
     }
 }
@@ -40,6 +46,103 @@ fn centres(object: &Object, count: usize) -> Result<Fitted> {
     Ok(Fitted::plain(Engine::Formula(formula), task))
 }
 
+/// `Birch`: the label of the nearest subcluster.
+fn subclusters(object: &Object, count: usize) -> Result<Fitted> {
+    let centres = object.matrix("subcluster_centers_")?;
+    same_count(object, centres.columns, count)?;
+    let labels = positions(object.arena, object.need("subcluster_labels_")?);
+    let labels = labels.filter(|labels| {
+        labels.len() == centres.rows && labels.iter().all(|label| *label < centres.rows)
+    });
+    let labels = labels.ok_or_else(|| object.refuse("its labels do not fit its subclusters"))?;
+    let width = labels.iter().max().map_or(1, |label| label + 1);
+    let held = centres.values.len();
+    let formula = Formula::new("centres", 1, held, move |values, output| {
+        let centres = centres.values.chunks_exact(count.max(1));
+        let distances = centres.map(|centre| squared_distance(values, centre));
+        output[0] = labels[nearest(distances)] as f64;
+    });
+    Ok(labelled(formula, width))
+}
+
+/// The index of the first of the smallest.
+fn nearest(distances: impl Iterator<Item = f64>) -> usize {
+    let found = distances
+        .enumerate()
+        .reduce(|best, one| if one.1 < best.1 { one } else { best });
+    found.map_or(0, |(index, _)| index)
+}
+
+/// A formula that gives the number of the cluster.
+fn labelled(formula: Formula, count: usize) -> Fitted {
+    let shown = vec![Shown::label("prediction", numbered(count))];
+    Fitted::plain(Engine::Formula(formula), Task::Listed(shown))
+}
+
+/// A node of the tree of a `BisectingKMeans`.
+enum Branch {
+    Leaf(usize),
+    /// The centres of the two sides, and where each goes on.
+    Split([Vec<f64>; 2], [usize; 2]),
+}
+
+/// `BisectingKMeans`: down the tree, to the nearer of two centres each time.
+fn bisected(object: &Object, count: usize) -> Result<Fitted> {
+    let mean = match object.find("_X_mean") {
+        Some(_) => object.reals("_X_mean")?,
+        None => vec![0.0; count],
+    };
+    same_count(object, mean.len(), count)?;
+    let centre = |node: &Object| -> Result<Vec<f64>> {
+        let values = node.reals("center")?;
+        same_count(object, values.len(), count)?;
+        Ok(values
+            .iter()
+            .zip(&mean)
+            .map(|(value, mean)| value + mean)
+            .collect())
+    };
+    // Paths of nodes would be too deep for names.
+    let root = object.need("_bisecting_tree")?;
+    let mut branches: Vec<Branch> = Vec::new();
+    let mut open = vec![root];
+    let mut width = 1;
+    while branches.len() < open.len() {
+        if open.len() > NODES_LIMIT {
+            return Err(object.refuse("its tree has more than a million nodes"));
+        }
+        let node = object.part("_bisecting_tree", open[branches.len()])?;
+        let (Some(left), Some(right)) = (node.find("left"), node.find("right")) else {
+            let label = node.real("label")?;
+            if !(0.0..NODES_LIMIT as f64).contains(&label) {
+                return Err(object.refuse("its labels are not clusters"));
+            }
+            width = width.max(label as usize + 1);
+            branches.push(Branch::Leaf(label as usize));
+            continue;
+        };
+        let sides = [node.part("left", left)?, node.part("right", right)?];
+        let centres = [centre(&sides[0])?, centre(&sides[1])?];
+        branches.push(Branch::Split(centres, [open.len(), open.len() + 1]));
+        open.extend([left, right]);
+    }
+    let held = 2 * count * branches.len();
+    let formula = Formula::new("centres", 1, held, move |values, output| {
+        // Children come after their parents.
+        let mut at = 0;
+        while let Branch::Split(centres, next) = &branches[at] {
+            let distances = centres
+                .iter()
+                .map(|centre| squared_distance(values, centre));
+            at = next[nearest(distances)];
+        }
+        if let Branch::Leaf(label) = &branches[at] {
+            output[0] = *label as f64;
+        }
+    });
+    Ok(labelled(formula, width))
+}
+
 /// How the precisions of a mixture's parts are held.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -49,12 +152,17 @@ enum Shape {
     Spherical,
 }
 
-/// `GaussianMixture`: log density of each part plus the log of its weight.
+/// Mixtures: log density of each part plus the log of its weight.
 fn mixture(object: &Object, count: usize) -> Result<Fitted> {
     let means = object.matrix("means_")?;
     same_count(object, means.columns, count)?;
     let parts = means.rows;
-    let weights = object.reals("weights_")?;
+    let weights = if object.class().1 == "BayesianGaussianMixture" {
+        expected_weights(object, parts, count)?
+    } else {
+        let weights = object.reals("weights_")?;
+        weights.into_iter().map(f64::ln).collect()
+    };
     let factors = object.reals("precisions_cholesky_")?;
     let (shape, expected) = match object.text("covariance_type") {
         "full" => (Shape::Full, parts * count * count),
@@ -70,7 +178,7 @@ fn mixture(object: &Object, count: usize) -> Result<Fitted> {
         .map(|part| {
             let logs = log_determinant(shape, &factors, part, count);
             let constant = count as f64 * (2.0 * std::f64::consts::PI).ln();
-            -0.5 * constant + logs + weights[part].ln()
+            -0.5 * constant + logs + weights[part]
         })
         .collect();
     let numbers = factors.len() + means.values.len();
@@ -87,6 +195,82 @@ fn mixture(object: &Object, count: usize) -> Result<Fitted> {
         }
     });
     Ok(of_classes(formula, numbered(parts)))
+}
+
+/// The expected logs of the weights of a `BayesianGaussianMixture`, with what the densities of its
+/// parts have more than those of a `GaussianMixture`.
+fn expected_weights(object: &Object, parts: usize, count: usize) -> Result<Vec<f64>> {
+    let unfit = || object.refuse("its weights do not fit its means");
+    let concentrations = object.need("weight_concentration_")?;
+    let logs = if object.text("weight_concentration_prior_type") == "dirichlet_process" {
+        let pair = object.arena.items(concentrations).unwrap_or_default();
+        let pair: Vec<Vec<f64>> = pair
+            .iter()
+            .filter_map(|id| reals(object.arena, *id))
+            .collect();
+        let [first, second] = pair.as_slice() else {
+            return Err(unfit());
+        };
+        let mut before = 0.0;
+        let logs = first.iter().zip(second).map(|(one, other)| {
+            let sum = digamma(one + other);
+            let own = digamma(*one) - sum + before;
+            before += digamma(*other) - sum;
+            own
+        });
+        logs.collect::<Vec<f64>>()
+    } else {
+        let all = object.reals("weight_concentration_")?;
+        let sum = digamma(all.iter().sum());
+        all.into_iter().map(|one| digamma(one) - sum).collect()
+    };
+    let (mut freedom, precision) = (
+        object.reals("degrees_of_freedom_")?,
+        object.reals("mean_precision_")?,
+    );
+    if let [of_all] = freedom[..] {
+        // Of covariances that all share.
+        freedom = vec![of_all; parts];
+    }
+    if logs.len() != parts || freedom.len() != parts || precision.len() != parts {
+        return Err(unfit());
+    }
+    let columns = count as f64;
+    let parts = logs.into_iter().zip(freedom).zip(precision);
+    Ok(parts
+        .map(|((log, freedom), precision)| {
+            let sum: f64 = (0..count)
+                .map(|one| digamma(0.5 * (freedom - one as f64)))
+                .sum();
+            let spread = columns * 2.0_f64.ln() + sum;
+            log - 0.5 * columns * freedom.ln() + 0.5 * (spread - columns / precision)
+        })
+        .collect())
+}
+
+/// The logarithmic derivative of the gamma function, for positive numbers.
+fn digamma(mut x: f64) -> f64 {
+    let mut result = 0.0;
+    while x < 12.0 {
+        result -= 1.0 / x;
+        x += 1.0;
+    }
+    // Bernoulli's numbers over twice their index.
+    const TERMS: [f64; 7] = [
+        1.0 / 12.0,
+        -1.0 / 120.0,
+        1.0 / 252.0,
+        -1.0 / 240.0,
+        1.0 / 132.0,
+        -691.0 / 32_760.0,
+        1.0 / 12.0,
+    ];
+    let square = 1.0 / (x * x);
+    let series = TERMS
+        .iter()
+        .rev()
+        .fold(0.0, |sum, term| (sum + term) * square);
+    result + x.ln() - 0.5 / x - series
 }
 
 /// The factor of a part: the whole where all share one.
@@ -137,10 +321,35 @@ pub(super) fn distances(
     columns: Vec<Column>,
     inputs: &mut Inputs,
 ) -> Result<Vec<Column>> {
-    let centres = object.matrix("cluster_centers_")?;
+    let name = if object.class().1 == "Birch" {
+        "subcluster_centers_"
+    } else {
+        "cluster_centers_"
+    };
+    let centres = object.matrix(name)?;
     same_count(object, centres.columns, columns.len())?;
     let formula = nearest_of(centres.values, columns.len(), |one, other| {
         -squared_distance(one, other).sqrt()
     });
     Ok(inputs.compute(columns, formula))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digamma_is_scipys() {
+        // scipy.special.digamma of scipy 1.17.
+        for (x, expected) in [
+            (1.0, -0.577_215_664_901_532_9),
+            (0.5, -1.963_510_026_021_423_5),
+            (7.25, 1.910_453_526_883_736_2),
+            (1e-3, -1_000.575_571_931_810_3),
+            (1e6, 13.815_510_057_964_19),
+        ] {
+            let error: f64 = digamma(x) / expected - 1.0;
+            assert!(error.abs() < 1e-14, "{x}: {error}");
+        }
+    }
 }

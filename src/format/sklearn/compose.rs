@@ -21,6 +21,14 @@ const TRANSFORMING: [&str; 9] = [
     "random_projection",
 ];
 
+/// The classes of other packages that transform and do not predict.
+const ALONE: [&str; 4] = [
+    "BernoulliRBM",
+    "FeatureAgglomeration",
+    "NeighborhoodComponentsAnalysis",
+    "PLSSVD",
+];
+
 /// The columns of a transformer at the end of a pipeline; none for estimators.
 ///
 /// # Errors
@@ -31,8 +39,9 @@ pub(super) fn transformed(
     inputs: &mut Inputs,
 ) -> Result<Option<Finished>> {
     let (package, name) = object.class();
-    let predicts = name == "TransformedTargetRegressor" || name == "IsotonicRegression";
-    if !TRANSFORMING.contains(&package) || predicts {
+    let predicts = name == "TransformedTargetRegressor";
+    let transforms = TRANSFORMING.contains(&package) || ALONE.contains(&name);
+    if !transforms || predicts {
         return Ok(None);
     }
     let made = transform(object, columns.to_vec(), inputs)?;

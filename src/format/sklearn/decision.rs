@@ -47,14 +47,19 @@ pub(super) fn decisions(
             numbers(object, columns, inputs)?;
             inputs.reject_missing(columns);
             let (engine, _) = linear(object, columns.len(), Finish::None)?;
-            Ok(Some(inputs.push(columns.to_vec(), engine)))
+            Ok(Some(inputs.push_reading(columns.to_vec(), engine, true)))
         }
         ("svm", "SVC" | "NuSVC") => svm::decisions(object, columns, inputs).map(Some),
         ("ensemble", "AdaBoostClassifier") => {
             adaboost::decisions(object, columns, inputs).map(Some)
         }
-        ("" | "model_selection" | "calibration" | "multioutput", _)
+        // Naive Bayes has margins, and no decisions.
+        ("" | "model_selection" | "calibration" | "multioutput" | "naive_bayes", _)
         | ("ensemble", "VotingClassifier") => Ok(None),
+        ("multiclass", "OneVsRestClassifier") => rest(object, columns, inputs),
+        ("multiclass", "OneVsOneClassifier") | ("neighbors", "NearestCentroid") => {
+            Err(object.refuse("its decisions are not supported, only its classes are"))
+        }
         ("ensemble", "BaggingClassifier") => {
             // It has decisions where its members have, whose mean is not translated.
             let member = members(object, "estimators_")?.swap_remove(0);
@@ -65,4 +70,19 @@ pub(super) fn decisions(
         }
         _ => Ok(answer(object, columns, inputs)?.decisions()),
     }
+}
+
+/// The decisions of one against all others: those of each member, if they have any.
+fn rest(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<Option<Vec<Column>>> {
+    let mut all = Vec::new();
+    for member in members(object, "estimators_")? {
+        if member.class() == ("multiclass", "_ConstantPredictor") {
+            return Err(object.refuse("the decisions of constant members are not supported"));
+        }
+        let Some(own) = decisions(&member, columns, inputs)? else {
+            return Ok(None);
+        };
+        all.extend(own);
+    }
+    Ok(Some(all))
 }

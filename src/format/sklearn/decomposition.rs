@@ -13,14 +13,18 @@ use crate::error::Result;
 
 /// What is done around a product.
 #[derive(Default)]
-struct Around {
+pub(super) struct Around {
     /// Subtracted before.
-    centre: Option<Vec<f64>>,
+    pub(super) centre: Option<Vec<f64>>,
     /// Divided by after.
-    scale: Option<Vec<f64>>,
+    pub(super) scale: Option<Vec<f64>>,
 }
 
-fn product(
+/// A product with a fixed matrix, a row for each output.
+///
+/// # Errors
+/// A contract error for a matrix that does not fit the columns.
+pub(super) fn product(
     object: &Object,
     columns: Vec<Column>,
     inputs: &mut Inputs,
@@ -46,7 +50,7 @@ fn product(
             coefficients: rows.values,
             ending: Finish::None,
         };
-        return Ok(inputs.push(columns, engine));
+        return Ok(inputs.push_reading(columns, engine, true));
     }
     let numbers = rows.values.len();
     let formula = Formula::new("pipeline", rows.rows, numbers, move |values, output| {
@@ -120,7 +124,7 @@ pub(super) fn decomposed(
                 around,
             )
         }
-        "TruncatedSVD" | "GaussianRandomProjection" => {
+        "TruncatedSVD" | "GaussianRandomProjection" | "NeighborhoodComponentsAnalysis" => {
             let components = object.matrix("components_")?;
             product(object, columns, inputs, components, Around::default())
         }
@@ -161,8 +165,10 @@ pub(super) fn decomposed(
             };
             product(object, columns, inputs, scalings, around)
         }
-        "NMF" | "MiniBatchNMF" | "LatentDirichletAllocation" => Err(object
-            .refuse("it transforms by iterating, whose steps would have to be repeated exactly")),
+        "NMF" | "MiniBatchNMF" => Err(object.refuse(
+            "it iterates over all rows of a call together, so that a row's result depends on the \
+             others",
+        )),
         _ => Err(object.unknown()),
     }
 }

@@ -14,13 +14,14 @@ use super::steps::{inner, is_skipped, steps};
 use super::transformer::transform;
 use super::{
     adaboost, bayes, calibration, cluster, compose, decision, discriminant, dummy, foreign,
-    forests, kernel, multiple, neighbors, network, outlier, svm, target, textual, vote,
+    forests, kernel, multiple, neighbors, network, outlier, propagation, svm, target, textual,
+    vote,
 };
 use crate::error::{Error, Result};
 use crate::format::importer::{ImportOptions, TreeSelection};
 use crate::format::python::container::Document;
 use crate::model::{Description, LoadedModel, TrainedModel};
-use crate::outcome::{Link, Outcome};
+use crate::outcome::{Link, Outcome, Task};
 
 /// Translates the saved object.
 ///
@@ -60,14 +61,21 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
         inputs.reject_missing(&columns);
     }
     let Fitted {
-        engine, task, link, ..
+        engine,
+        task,
+        link,
+        takes_missing,
     } = fitted;
     inputs.bound_by(&columns, &engine);
     let input_count = inputs.len();
     let has_texts = inputs.has_texts();
     let facts = inputs.take_facts();
     let (contract, parts) = inputs.into_parts();
-    let model = Columnar::new(input_count, parts, Part::new(columns, engine));
+    let last = Part {
+        rejects_missing: !takes_missing,
+        ..Part::new(columns, engine)
+    };
+    let model = Columnar::new(input_count, parts, last);
     let outcome = Outcome { task, link };
     if has_texts {
         return Ok(textual::loaded(model, contract, outcome));
@@ -89,7 +97,8 @@ fn columns_read(
     options: &ImportOptions,
 ) -> Result<(Option<Vec<String>>, Option<usize>)> {
     let names = first.texts("feature_names_in_");
-    if first.class().0 == "feature_extraction" {
+    let (package, name) = first.class();
+    if package == "feature_extraction" && name != "TfidfTransformer" || package == "isotonic" {
         // A vectoriser reads one column of texts.
         return Ok((names, Some(1)));
     }
@@ -144,8 +153,19 @@ fn member<'a>(object: &Object<'a>) -> Result<Option<Object<'a>>> {
 
 /// The part that reads the table first.
 fn first<'a>(object: &Object<'a>) -> Result<Object<'a>> {
+    // What is inside may have been fitted on an array without names.
+    if object.find("feature_names_in_").is_some() {
+        return Ok(object.clone());
+    }
     if let Some(inner) = inner(object)? {
-        return first(&inner);
+        let own = first(&inner)?;
+        let knows = ["feature_names_in_", "n_features_in_"];
+        let is_known = |object: &Object| knows.iter().any(|name| object.find(name).is_some());
+        return Ok(if is_known(object) && !is_known(&own) {
+            object.clone()
+        } else {
+            own
+        });
     }
     if object.class() == ("pipeline", "Pipeline") {
         let mut steps = steps(object, "steps")?.into_iter();
@@ -221,6 +241,12 @@ fn composite(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result
         ("compose", "TransformedTargetRegressor") => target::transformed(object, columns, inputs),
         ("multiclass", "OneVsRestClassifier") => multiple::one_vs_rest(object, columns, inputs),
         ("multiclass", "OneVsOneClassifier") => multiple::one_vs_one(object, columns, inputs),
+        ("multiclass", "OutputCodeClassifier") => multiple::output_codes(object, columns, inputs),
+        ("feature_selection", "RFE" | "RFECV") => {
+            let columns = transform(object, columns.to_vec(), inputs)?;
+            finish(&object.attribute("estimator_")?, columns, inputs)
+        }
+        ("isotonic", "IsotonicRegression") => isotonic(object, columns, inputs),
         ("multioutput", "MultiOutputRegressor" | "RegressorChain") => {
             multiple::regressors(object, columns, inputs)
         }
@@ -236,6 +262,17 @@ fn composite(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result
         _ => return Ok(None),
     };
     made.map(Some)
+}
+
+/// `IsotonicRegression` of one column.
+fn isotonic(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<Finished> {
+    numbers(object, columns, inputs)?;
+    inputs.reject_missing(columns);
+    let step = calibration::isotonic(object)?;
+    let made = columns
+        .iter()
+        .map(|column| column.clone().then([step.clone()]));
+    Ok((made.collect(), Fitted::columns(Task::Value)))
 }
 
 /// Estimators that read columns alone.
@@ -328,6 +365,12 @@ fn estimator(object: &Object, count: usize) -> Result<Fitted> {
         ("dummy", _) => dummy::fitted(object, count),
         ("kernel_ridge", "KernelRidge") => kernel::ridge(object, count),
         ("gaussian_process", "GaussianProcessRegressor") => kernel::process(object, count),
+        ("gaussian_process", "_BinaryGaussianProcessClassifierLaplace") => {
+            kernel::process_classes(object, count)
+        }
+        ("semi_supervised", "LabelPropagation" | "LabelSpreading") => {
+            propagation::fitted(object, count)
+        }
         ("cross_decomposition", "PLSRegression" | "PLSCanonical" | "CCA") => {
             kernel::partial_squares(object, count)
         }

@@ -170,11 +170,24 @@ impl Inputs {
 
     /// Computes further columns of others; columns that pass stay as they are.
     pub(super) fn push(&mut self, columns: Vec<Column>, engine: Engine) -> Vec<Column> {
+        self.push_reading(columns, engine, false)
+    }
+
+    /// The same, where a missing value may be an error in scikit-learn.
+    pub(super) fn push_reading(
+        &mut self,
+        columns: Vec<Column>,
+        engine: Engine,
+        rejects_missing: bool,
+    ) -> Vec<Column> {
         if matches!(engine, Engine::Columns) {
             return columns;
         }
         self.bound_by(&columns, &engine);
-        let part = Part::new(columns, engine);
+        let part = Part {
+            rejects_missing,
+            ..Part::new(columns, engine)
+        };
         let (start, width) = (self.slot_count, part.width());
         self.slot_count += width;
         self.parts.push(part);
@@ -200,7 +213,7 @@ impl Inputs {
     /// A formula of columns; a row with a missing value is rejected.
     pub(super) fn compute(&mut self, columns: Vec<Column>, formula: Formula) -> Vec<Column> {
         self.reject_missing(&columns);
-        self.push(columns, Engine::Formula(formula))
+        self.push_reading(columns, Engine::Formula(formula), true)
     }
 
     /// Missing values in these columns are an error in scikit-learn.

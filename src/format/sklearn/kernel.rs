@@ -1,7 +1,8 @@
-//! Models of kernels over rows of training: `KernelRidge`, `GaussianProcessRegressor`, and the
+//! Models of kernels over rows of training: `KernelRidge`, Gaussian processes, `KernelPCA`, and the
 //! features of `Nystroem` and `RBFSampler`; PLS, which is linear.
 //!
-//! Sources: `sklearn/kernel_ridge.py`, `gaussian_process/_gpr.py` and `kernels.py`,
+//! Sources: `sklearn/kernel_ridge.py`, `gaussian_process/_gpr.py`, `_gpc.py` and
+//! `kernels.py`, `decomposition/_kernel_pca.py`,
 //! `kernel_approximation.py`, `metrics/pairwise.py`, `cross_decomposition/_pls.py` of 0.24 to 1.9.
 
 use super::column::Column;
@@ -9,6 +10,7 @@ use super::engine::Engine;
 use super::fitted::{Fitted, same_count};
 use super::formula::{Formula, dot, squared_distance};
 use super::inputs::{Inputs, numbers};
+use super::labels::{labels, task_of};
 use super::object::{Matrix, Object};
 use crate::error::Result;
 use crate::outcome::Task;
@@ -37,6 +39,8 @@ enum Kernel {
     Product(Box<[Kernel; 2]>),
     Power(Box<Kernel>, f64),
     Constant(f64),
+    /// Noise of a row alone: 0 between two, which those of training are.
+    White(f64),
     /// Of rows divided by a length for each column, or one for all.
     Squares {
         lengths: Vec<f64>,
@@ -100,6 +104,7 @@ impl Kernel {
             Self::Product(both) => both[0].of(one, other) * both[1].of(one, other),
             Self::Power(inner, exponent) => inner.of(one, other).powf(*exponent),
             Self::Constant(value) => *value,
+            Self::White(_) => 0.0,
             Self::Squares { lengths } => (-0.5 * scaled(one, other, lengths)).exp(),
             Self::Matern { lengths, nu } => matern(scaled(one, other, lengths).sqrt(), *nu),
             Self::Rational { length, alpha } => {
@@ -112,6 +117,17 @@ impl Kernel {
                 (-2.0 * wave * wave).exp()
             }
             Self::DotProduct { square } => dot(one, other) + square,
+        }
+    }
+
+    /// How alike a row is to itself.
+    fn of_itself(&self, row: &[f64]) -> f64 {
+        match self {
+            Self::White(level) => *level,
+            Self::Sum(both) => both[0].of_itself(row) + both[1].of_itself(row),
+            Self::Product(both) => both[0].of_itself(row) * both[1].of_itself(row),
+            Self::Power(inner, exponent) => inner.of_itself(row).powf(*exponent),
+            other => other.of(row, row),
         }
     }
 
@@ -160,8 +176,7 @@ impl Kernel {
             ("gaussian_process", "ConstantKernel") => {
                 Self::Constant(object.real("constant_value")?)
             }
-            // Noise of rows that are the same, which those of training are not.
-            ("gaussian_process", "WhiteKernel") => Self::Constant(0.0),
+            ("gaussian_process", "WhiteKernel") => Self::White(object.real("noise_level")?),
             ("gaussian_process", "RBF") => Self::Squares {
                 lengths: lengths()?,
             },
@@ -296,6 +311,122 @@ pub(super) fn process(object: &Object, count: usize) -> Result<Fitted> {
         }
     });
     Ok(Fitted::plain(Engine::Formula(formula), values(outputs)))
+}
+
+/// What the error functions, whose sum is near the logistic function, are multiplied with, inside
+/// and outside (Williams and Barber, "Bayesian Classification with Gaussian Processes").
+const WAVES: [(f64, f64); 5] = [
+    (0.41, -1854.821_415_1),
+    (0.4, 3516.898_936_46),
+    (0.37, 221.293_467_12),
+    (0.44, 128.123_238_05),
+    (0.39, -2010.494_226_54),
+];
+
+/// The classifier of two classes inside a `GaussianProcessClassifier`: the probability of the
+/// second (algorithm 3.2 of Rasmussen and Williams).
+pub(super) fn process_classes(object: &Object, count: usize) -> Result<Fitted> {
+    let labels = labels(object)?;
+    let rows = object.matrix("X_train_")?;
+    same_count(object, rows.columns, count)?;
+    let kernel = Kernel::of_process(&object.attribute("kernel_")?, count)?;
+    let (truth, shares) = (object.reals("y_train_")?, object.reals("pi_")?);
+    let (roots, factor) = (object.reals("W_sr_")?, object.matrix("L_")?);
+    let all = rows.rows;
+    let is_fitting = [
+        truth.len(),
+        shares.len(),
+        roots.len(),
+        factor.rows,
+        factor.columns,
+    ]
+    .iter()
+    .all(|length| *length == all);
+    if !is_fitting || all == 0 || labels.len() != 2 {
+        return Err(object.refuse("its attributes do not fit its rows"));
+    }
+    let slopes: Vec<f64> = truth
+        .iter()
+        .zip(&shares)
+        .map(|(one, share)| one - share)
+        .collect();
+    let held = rows.values.len() + factor.values.len() + 2 * all;
+    let formula = Formula::new("kernels", 1, held, move |values, output| {
+        let alike: Vec<f64> = rows
+            .values
+            .chunks_exact(rows.columns.max(1))
+            .map(|row| kernel.of(row, values))
+            .collect();
+        let mean = dot(&alike, &slopes);
+        // L · v = W½ · k, from the first row on.
+        let mut solved: Vec<f64> = Vec::with_capacity(all);
+        for (row, own) in factor.values.chunks_exact(all).enumerate() {
+            let rest = dot(&own[..row], &solved);
+            solved.push((roots[row] * alike[row] - rest) / own[row]);
+        }
+        let variance = kernel.of_itself(values) - dot(&solved, &solved);
+        output[0] = expected_share(mean, variance);
+    });
+    Ok(Fitted::plain(Engine::Formula(formula), task_of(labels)))
+}
+
+/// The mean of the logistic function over a normal distribution, by five error functions.
+fn expected_share(mean: f64, variance: f64) -> f64 {
+    let alpha = 1.0 / (2.0 * variance);
+    let half: f64 = WAVES.iter().map(|(_, outside)| outside).sum::<f64>() * 0.5;
+    let part = |(inside, outside): &(f64, f64)| {
+        let wave = libm::erf(inside * mean * (alpha / (alpha + inside * inside)).sqrt());
+        let scale = 2.0 * (variance * 2.0 * std::f64::consts::PI).sqrt();
+        outside * ((std::f64::consts::PI / alpha).sqrt() * wave / scale)
+    };
+    WAVES.iter().map(part).sum::<f64>() + half
+}
+
+/// `KernelPCA`: the centred kernel of each row of training, times scaled eigenvectors.
+pub(super) fn principal(
+    object: &Object,
+    columns: Vec<Column>,
+    inputs: &mut Inputs,
+) -> Result<Vec<Column>> {
+    let rows = object.matrix("X_fit_")?;
+    same_count(object, rows.columns, columns.len())?;
+    let kernel = Kernel::named(object, columns.len())?;
+    let centerer = object.attribute("_centerer")?;
+    let (means, mean) = (centerer.reals("K_fit_rows_")?, centerer.real("K_fit_all_")?);
+    // Up to 0.24 they are called otherwise.
+    let is_new = object.find("eigenvalues_").is_some();
+    let (values, vectors) = if is_new {
+        ("eigenvalues_", "eigenvectors_")
+    } else {
+        ("lambdas_", "alphas_")
+    };
+    let (values, mut vectors) = (object.reals(values)?, object.matrix(vectors)?);
+    if vectors.rows != rows.rows || vectors.columns != values.len() || means.len() != rows.rows {
+        return Err(object.refuse("its eigenvectors do not fit its rows"));
+    }
+    for vector in vectors.values.chunks_exact_mut(values.len().max(1)) {
+        for (to, value) in vector.iter_mut().zip(&values) {
+            *to = if *value == 0.0 {
+                0.0
+            } else {
+                *to / value.sqrt()
+            };
+        }
+    }
+    let (width, held) = (values.len(), rows.values.len() + vectors.values.len());
+    let formula = Formula::new("kernels", width, held, move |values, output| {
+        let rows = rows.values.chunks_exact(rows.columns.max(1));
+        let alike: Vec<f64> = rows.map(|row| kernel.of(values, row)).collect();
+        let own = alike.iter().sum::<f64>() / means.len() as f64;
+        let vectors = vectors.values.chunks_exact(width.max(1));
+        for ((one, of_row), vector) in alike.iter().zip(&means).zip(vectors) {
+            let centred = one - of_row - own + mean;
+            for (to, weight) in output.iter_mut().zip(vector) {
+                *to += centred * weight;
+            }
+        }
+    });
+    Ok(inputs.compute(columns, formula))
 }
 
 /// PLS regressions: centred columns, which were scaled too up to 1.4, times coefficients.

@@ -7,9 +7,10 @@ use super::answer::{Answer, answer};
 use super::column::{Column, Step};
 use super::engine::Engine;
 use super::fitted::{Finished, Fitted, same_count};
-use super::formula::{Formula, pairwise};
+use super::formula::{Formula, pairwise, squared_distance};
 use super::inputs::Inputs;
 use super::labels::{labels, labels_of, task_of};
+use super::neighbors::nearest_of;
 use super::object::{Object, positions};
 use super::steps::members;
 use crate::error::Result;
@@ -167,6 +168,35 @@ pub(super) fn one_vs_one(
         probabilities: false,
     };
     Ok((predictions, Fitted::plain(Engine::Formula(formula), task)))
+}
+
+/// `OutputCodeClassifier`: the class whose code is nearest to the decisions of all members.
+pub(super) fn output_codes(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    let labels = labels(object)?;
+    let members = members(object, "estimators_")?;
+    let codes = object.matrix("code_book_")?;
+    same_count(object, codes.rows, labels.len())?;
+    same_count(object, codes.columns, members.len())?;
+    let mut scores = Vec::new();
+    for member in &members {
+        if let Some(value) = constant(member)? {
+            let always = Formula::new("pipeline", 1, 1, move |_, output| output[0] = value);
+            scores.extend(inputs.push(Vec::new(), Engine::Formula(always)));
+            continue;
+        }
+        let own = answer(member, columns, inputs)?;
+        scores.push(binary_score(member, &own, columns, inputs)?.0);
+    }
+    let task = Task::Classes {
+        labels,
+        probabilities: false,
+    };
+    let formula = nearest_of(codes.values, members.len(), squared_distance);
+    Ok((scores, Fitted::plain(Engine::Formula(formula), task)))
 }
 
 /// The columns that each member of a chain reads: those of the table and the answers before.

@@ -16,6 +16,8 @@ pub(super) struct Part {
     pub(super) terms: Vec<Terms>,
     /// (slot of a vectoriser's output, index of the column) in order, for other engines.
     pub(super) scattered: Vec<(usize, usize)>,
+    /// Whether a missing value of a column is an error in scikit-learn.
+    pub(super) rejects_missing: bool,
 }
 
 /// Coefficients of a vectoriser's outputs.
@@ -35,6 +37,7 @@ impl Part {
             engine,
             terms: Vec::new(),
             scattered: Vec::new(),
+            rejects_missing: false,
         }
     }
 

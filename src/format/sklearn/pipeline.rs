@@ -7,10 +7,12 @@
 use arrow::array::StringViewArray;
 
 use super::engine::Engine;
+use super::finite::{Check, cause};
 use super::part::{Output, Part, sparse_sums};
 use crate::error::{Error, Result};
+use crate::feature::verdict::Reason;
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Model, NumericModel, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, RefusedRow, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
 /// A pipeline.
@@ -87,13 +89,15 @@ impl Columnar {
         block: &Columns<f64>,
         outputs: &[Output],
         features: &mut Columns<f64>,
-    ) -> Result<()> {
+    ) -> Vec<RefusedRow> {
+        let mut refused = Vec::new();
         features.reset(block.row_count(), part.columns.len(), 0.0);
         self.scatter(part, outputs, features);
         for (index, column) in part.columns.iter().enumerate() {
             let values = features.column_mut(index);
-            if column.input < self.input_count {
-                values.copy_from_slice(block.column(column.input));
+            let raw = (column.input < self.input_count).then(|| block.column(column.input));
+            if let Some(raw) = raw {
+                values.copy_from_slice(raw);
             } else {
                 let from = self.starts.partition_point(|start| *start <= column.input) - 1;
                 if let Output::Dense(columns) = &outputs[from] {
@@ -105,17 +109,16 @@ impl Columnar {
                 values
                     .iter_mut()
                     .for_each(|value| *value = f64::from(*value as f32));
-                // Those of the table itself were refused with their rows.
-                if part.engine.is_bounded() && values.iter().any(|value| value.is_infinite()) {
-                    return Err(Error::failed(
-                        "a step before the trees makes a number that is infinite or too large for \
-                         their single precision, which scikit-learn refuses",
-                    )
-                    .hint("look for values of the row that no training row had"));
-                }
+            }
+            if let Some(check) = Check::of(part, index, self.input_count) {
+                let found = check.rows(values, raw);
+                refused.extend(found.map(|(row, reason)| (row, column.input, reason)));
             }
         }
-        Ok(())
+        let cause = |found: (usize, usize, Reason)| {
+            cause(&self.parts, &self.starts, self.input_count, block, found)
+        };
+        refused.into_iter().map(cause).collect()
     }
 
     /// Writes the outputs of vectorisers where a part reads them.
@@ -210,6 +213,7 @@ impl ColumnarWorker<'_> {
             return Err(internal());
         };
         self.outputs.clear();
+        let mut refused = Vec::new();
         for (index, part) in pipeline.parts.iter().enumerate() {
             let is_last = index + 1 == pipeline.parts.len();
             if let Engine::Words(words) = &part.engine {
@@ -225,7 +229,7 @@ impl ColumnarWorker<'_> {
             if let FeatureBlock::Double(features) = &mut self.features
                 && !is_direct
             {
-                pipeline.fill(part, columns, &self.outputs, features)?;
+                refused.extend(pipeline.fill(part, columns, &self.outputs, features));
             }
             let features = if is_direct { block } else { &self.features };
             let sums = sparse_sums(part, &self.outputs, columns.row_count());
@@ -239,6 +243,7 @@ impl ColumnarWorker<'_> {
                 self.keep(&own.margins, part.width())?;
             }
         }
+        scores.refused = refused;
         Ok(())
     }
 }

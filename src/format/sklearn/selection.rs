@@ -31,11 +31,11 @@ fn mask(object: &Object, count: usize) -> Result<Vec<bool>> {
     match object.class().1 {
         "VarianceThreshold" => above("variances_", object.real("threshold")?),
         "RFE" | "RFECV" | "SequentialFeatureSelector" => above("support_", 0.5),
-        "SelectKBest" => best(object),
-        "SelectPercentile" => percentile(object),
+        "SelectKBest" => best(object, "k"),
+        "SelectPercentile" => percentile(object, object.real("percentile")?),
         "SelectFpr" => below(object.real("alpha")?),
         "SelectFwe" => below(object.real("alpha")? / count as f64),
-        "SelectFdr" => false_discovery(object),
+        "SelectFdr" => false_discovery(object, object.real("alpha")?),
         "GenericUnivariateSelect" => generic(object, count),
         "SelectFromModel" => from_model(object),
         _ => Err(object.unknown()),
@@ -61,12 +61,12 @@ fn last(scores: &[f64], count: usize) -> Vec<bool> {
     mask
 }
 
-fn best(object: &Object) -> Result<Vec<bool>> {
+fn best(object: &Object, parameter: &str) -> Result<Vec<bool>> {
     let scores = scores(object)?;
-    if object.text("k") == "all" {
+    if object.text(parameter) == "all" {
         return Ok(vec![true; scores.len()]);
     }
-    Ok(last(&scores, object.real("k")? as usize))
+    Ok(last(&scores, object.real(parameter)? as usize))
 }
 
 /// A percentile as `numpy.percentile` computes it: linear between the two nearest.
@@ -83,9 +83,8 @@ fn quantile(values: &[f64], share: f64) -> f64 {
     }
 }
 
-fn percentile(object: &Object) -> Result<Vec<bool>> {
+fn percentile(object: &Object, share: f64) -> Result<Vec<bool>> {
     let scores = scores(object)?;
-    let share = object.real("percentile")?;
     if scores.is_empty() || share == 100.0 || share == 0.0 {
         return Ok(vec![share == 100.0; scores.len()]);
     }
@@ -102,9 +101,9 @@ fn percentile(object: &Object) -> Result<Vec<bool>> {
     Ok(mask)
 }
 
-fn false_discovery(object: &Object) -> Result<Vec<bool>> {
+fn false_discovery(object: &Object, alpha: f64) -> Result<Vec<bool>> {
     let values = object.reals("pvalues_")?;
-    let alpha = object.real("alpha")? / values.len() as f64;
+    let alpha = alpha / values.len() as f64;
     let mut sorted = values.clone();
     sorted.sort_by(f64::total_cmp);
     let chosen = sorted.iter().enumerate();
@@ -115,7 +114,9 @@ fn false_discovery(object: &Object) -> Result<Vec<bool>> {
 
 fn generic(object: &Object, count: usize) -> Result<Vec<bool>> {
     match object.text("mode") {
-        "k_best" => Ok(last(&scores(object)?, object.real("param")? as usize)),
+        "k_best" => best(object, "param"),
+        "percentile" => percentile(object, object.real("param")?),
+        "fdr" => false_discovery(object, object.real("param")?),
         "fpr" => {
             let alpha = object.real("param")?;
             let values = object.reals("pvalues_")?;

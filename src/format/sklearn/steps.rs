@@ -22,6 +22,19 @@ pub(super) fn inner<'a>(object: &Object<'a>) -> Result<Option<Object<'a>>> {
         }
         ("frozen", "FrozenEstimator") => Some(object.attribute("estimator")?),
         ("linear_model", "RANSACRegressor") => Some(object.attribute("estimator_")?),
+        ("semi_supervised", "SelfTrainingClassifier") => {
+            // Up to 1.5 it is called otherwise.
+            let is_new = object.find("estimator_").is_some();
+            let name = if is_new {
+                "estimator_"
+            } else {
+                "base_estimator_"
+            };
+            Some(object.attribute(name)?)
+        }
+        ("gaussian_process", "GaussianProcessClassifier") => {
+            Some(object.attribute("base_estimator_")?)
+        }
         _ => None,
     })
 }

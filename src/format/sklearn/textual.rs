@@ -135,6 +135,7 @@ impl ColumnWorker for TextualWorker<'_> {
         let width = self.model.pipeline.margin_count();
         Ok(ColumnScores {
             columns: self.model.outcome.columns(&own.margins, width, false),
+            unfit: own.refused,
             ..ColumnScores::default()
         })
     }

@@ -14,7 +14,7 @@ use super::object::{Object, positions, real};
 use super::selection::selected;
 use super::steps::{bounded, steps};
 use super::words::{Weighing, Words};
-use super::{cluster, decomposition, expansion, kernel, scaling};
+use super::{cluster, components, decomposition, expansion, kernel, scaling, topics};
 use crate::error::Result;
 use crate::format::python::record::{Arena, Id, Value};
 
@@ -90,11 +90,14 @@ fn vectorised(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Res
             inputs.words(column, words).ok_or_else(unfit)
         }
         "TfidfTransformer" => {
-            let words = inputs.vectoriser(&columns);
-            let words = words.ok_or_else(|| object.refuse("it weighs no terms of a vectoriser"))?;
-            let weighing = Weighing::new(object, words.width)?;
-            words.weigh(weighing);
-            Ok(columns)
+            let weighing = Weighing::new(object, columns.len())?;
+            if let Some(words) = inputs.vectoriser(&columns) {
+                words.weigh(weighing);
+                return Ok(columns);
+            }
+            numbers(object, &columns, inputs)?;
+            let width = columns.len();
+            Ok(inputs.compute(columns, weighing.formula(width)))
         }
         _ => Err(object.unknown()),
     }
@@ -107,13 +110,33 @@ fn mixing(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Result<
         ("preprocessing", "KBinsDiscretizer") => scaling::binned(object, columns, inputs),
         ("preprocessing", "PolynomialFeatures") => expansion::polynomial(object, columns, inputs),
         ("preprocessing", "SplineTransformer") => expansion::splines(object, columns, inputs),
+        ("decomposition", "FactorAnalysis") => components::factors(object, columns, inputs),
+        ("decomposition", "SparsePCA" | "MiniBatchSparsePCA") => {
+            components::sparse(object, columns, inputs)
+        }
+        ("decomposition", "KernelPCA") => kernel::principal(object, columns, inputs),
+        ("decomposition", "LatentDirichletAllocation") => {
+            topics::allocated(object, columns, inputs)
+        }
+        ("neural_network", "BernoulliRBM") => components::hidden_units(object, columns, inputs),
+        ("cluster", "FeatureAgglomeration") => components::pooled(object, columns, inputs),
+        ("kernel_approximation", "AdditiveChi2Sampler") => {
+            components::additive(object, columns, inputs)
+        }
+        ("kernel_approximation", "SkewedChi2Sampler") => {
+            components::skewed(object, columns, inputs)
+        }
+        ("cross_decomposition", _) => components::rotated(object, columns, inputs),
         ("decomposition" | "random_projection", _)
+        | ("neighbors", "NeighborhoodComponentsAnalysis")
         | ("discriminant_analysis", "LinearDiscriminantAnalysis") => {
             decomposition::decomposed(object, columns, inputs)
         }
         ("kernel_approximation", "Nystroem") => kernel::components(object, columns, inputs),
         ("kernel_approximation", "RBFSampler") => kernel::waves(object, columns, inputs),
-        ("cluster", "KMeans" | "MiniBatchKMeans") => cluster::distances(object, columns, inputs),
+        ("cluster", "KMeans" | "MiniBatchKMeans" | "BisectingKMeans" | "Birch") => {
+            cluster::distances(object, columns, inputs)
+        }
         _ => Err(object.unknown()),
     }
 }

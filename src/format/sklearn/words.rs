@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::analysis::Analysis;
+use super::formula::Formula;
 use super::object::{Object, real};
 use crate::error::Result;
 
@@ -174,6 +175,22 @@ impl Weighing {
             is_sublinear: object.flag("sublinear_tf"),
             factors,
             norm: norm(object)?,
+        })
+    }
+
+    /// The same of columns of counts.
+    pub(super) fn formula(self, width: usize) -> Formula {
+        let held = self.factors.as_ref().map_or(0, Vec::len);
+        Formula::new("texts", width, held, move |values, output| {
+            let counts = values
+                .iter()
+                .enumerate()
+                .filter(|(_, value)| **value != 0.0);
+            let mut row: SparseRow = counts.map(|(at, value)| (at as u32, *value)).collect();
+            self.run(&mut row);
+            for (column, value) in row {
+                output[column as usize] = value;
+            }
         })
     }
 
