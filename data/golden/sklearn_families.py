@@ -593,12 +593,12 @@ def components(version, plain, scaled):
     from sklearn.kernel_approximation import AdditiveChi2Sampler, SkewedChi2Sampler
     from sklearn.linear_model import LogisticRegression, RANSACRegressor, Ridge
     from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
-    from sklearn.multiclass import OneVsRestClassifier, OutputCodeClassifier
+    from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
     from sklearn.naive_bayes import GaussianNB
     from sklearn.neighbors import NeighborhoodComponentsAnalysis
     from sklearn.neural_network import BernoulliRBM
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, MinMaxScaler
+    from sklearn.preprocessing import MinMaxScaler
     from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
     from sklearn.tree import DecisionTreeClassifier
 
@@ -623,7 +623,7 @@ def components(version, plain, scaled):
     yield plain("rbm", unit(BernoulliRBM(4, random_state=0, n_iter=3), LogisticRegression()), "two")
     yield plain("chi2_additive", unit(AdditiveChi2Sampler(sample_steps=2), Ridge()), "value")
     yield plain("chi2_skewed", unit(SkewedChi2Sampler(n_components=7, random_state=0), Ridge()), "value")
-    yield plain("topics_numbers", unit(LatentDirichletAllocation(3, random_state=0, max_iter=2)), "none")
+    yield plain("topics_numbers", unit(LatentDirichletAllocation(3, random_state=0, max_iter=2), Ridge()), "value")
     yield plain("tfidf_numbers", unit(TfidfTransformer(sublinear_tf=False), Ridge()), "value")
     topics = LatentDirichletAllocation(3, random_state=0, max_iter=2)
     topics = make_pipeline(CountVectorizer(), topics, LogisticRegression())
@@ -658,8 +658,21 @@ def components(version, plain, scaled):
     for name, last in [("propagation", LabelPropagation), ("spreading", LabelSpreading)]:
         yield plain(f"{name}_rbf", scaled(last(gamma=2.0, max_iter=2000)), "three")
         yield plain(f"{name}_knn", scaled(last(kernel="knn", n_neighbors=5, max_iter=2000)), "two")
+    # Those that have no decisions are calibrated by their probabilities.
+    from sklearn.calibration import CalibratedClassifierCV
+
+    for name, inner in [
+        ("bayes", GaussianNB()),
+        ("rest", OneVsRestClassifier(LogisticRegression())),
+        ("rest_bayes", OneVsRestClassifier(GaussianNB())),
+    ]:
+        yield plain(f"calibrated_{name}_two", CalibratedClassifierCV(inner, cv=2), "two")
+        steps = CalibratedClassifierCV(scaled(inner), cv=2, method="isotonic")
+        yield plain(f"calibrated_{name}_three", steps, "three")
+    yield plain("rest_bayes", OneVsRestClassifier(GaussianNB()), "three")
+    yield plain("pairs_bayes", OneVsOneClassifier(GaussianNB()), "names")
     yield plain("self_training", SelfTrainingClassifier(GaussianNB()), "two")
-    yield plain("self_training_steps", make_pipeline(FunctionTransformer(np.cbrt), SelfTrainingClassifier(GaussianNB())), "two")
+    yield plain("self_training_steps", scaled(SelfTrainingClassifier(GaussianNB())), "two")
     yield plain("rest_process", OneVsRestClassifier(scaled(process(random_state=0))), "three")
 
 
@@ -755,6 +768,9 @@ def expected(model, frame, kind):
     prediction = np.asarray(model.predict(frame))
     if prediction.ndim == 2 and prediction.shape[1] == 1:
         prediction = prediction.ravel()
+    if prediction.dtype == np.int32:
+        # Numbers of clusters.
+        prediction = prediction.astype(np.int64)
     outlier = hasattr(model, "decision_function") and set(np.unique(prediction)) <= {-1, 1}
     if kind == "none" and outlier and hasattr(model, "score_samples"):
         return pd.DataFrame({"prediction": prediction, "score": model.decision_function(frame)})
@@ -948,6 +964,9 @@ KEPT = (
     "bagging_features",
     "ada_three",
     "calibrated_isotonic",
+    "calibrated_bayes_two",
+    "calibrated_rest_three",
+    "pairs_bayes",
     "target_log",
     "rest_flags",
     "categories_three",

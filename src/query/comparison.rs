@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::compute::cast;
 use arrow::compute::kernels::cmp;
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int64Type, TimeUnit};
 
@@ -19,7 +20,10 @@ use super::value::{Fault, Outcome, Value, common_type, name_of, ordered};
 
 /// Whether two values are in this relation.
 pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Outcome<Value> {
-    let (left, right) = matched(left, right)?;
+    let (left, right) = match widened(left, right)? {
+        Some(both) => both,
+        None => matched(left, right)?,
+    };
     let (left, right) = (
         left.with(ordered(&left.array)),
         right.with(ordered(&right.array)),
@@ -40,6 +44,25 @@ pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Outcome<V
         is_constant: left.is_constant && right.is_constant,
         is_literal: false,
     })
+}
+
+/// Two exact numbers whose digits together are more than the 38 of a decimal, as wider ones: as
+/// floats, numbers that differ in their last digits would be equal.
+fn widened(left: &Value, right: &Value) -> Outcome<Option<(Value, Value)>> {
+    let scale = |value: &Value| match value.data_type() {
+        DataType::Decimal128(_, scale) => Some(*scale),
+        DataType::Int64 => Some(0),
+        _ => None,
+    };
+    let (Some(one), Some(other)) = (scale(left), scale(right)) else {
+        return Ok(None);
+    };
+    if common_type(left.data_type(), right.data_type()) != Some(DataType::Float64) {
+        return Ok(None);
+    }
+    let wide = DataType::Decimal256(76, one.max(other));
+    let cast = |value: &Value| Ok::<_, Fault>(value.with(cast(&value.array, &wide)?));
+    Ok(Some((cast(left)?, cast(right)?)))
 }
 
 /// Two values in one type.

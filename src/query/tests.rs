@@ -201,6 +201,29 @@ fn expressions_give_values() {
     }
 }
 
+/// DuckDB 2.0.1 says so of `DECIMAL(30, 4)` and its rounded value; as doubles the two are equal.
+#[test]
+fn decimals_of_more_than_38_digits_together_are_compared_exactly() {
+    let g = Decimal128Array::from(vec![999_999_999_999_999_999_999_999_i128, 15_000])
+        .with_precision_and_scale(30, 4)
+        .unwrap();
+    let rows = RecordBatch::try_from_iter([("g", Arc::new(g) as ArrayRef)]).unwrap();
+    let query = |filter: &str| {
+        let query = Query::new(Some(filter), &[], &rows.schema()).unwrap();
+        query.apply(&rows).unwrap().batch.num_rows()
+    };
+    for (filter, count) in [
+        ("g = ROUND(g)", 0),
+        ("g <> ROUND(g)", 2),
+        ("g < ROUND(g)", 2),
+        ("g IS DISTINCT FROM ROUND(g)", 2),
+        ("ROUND(g) >= g + 0.0001", 2),
+        ("ROUND(g) = 100000000000000000000", 1),
+    ] {
+        assert_eq!(query(filter), count, "{filter}");
+    }
+}
+
 #[test]
 fn what_looks_at_other_rows_is_refused_by_name() {
     for (filter, name) in [

@@ -130,11 +130,11 @@ mod tests {
 
     /// What polars 2.1 writes for `pl.DataFrame({"id": [1, 2], "big": …Int128})`; pyarrow 23
     /// refuses it: "Integers with more than 64 bits not implemented".
-    const POLARS_WIDE: &str = "/////9cAAAAEAAAA8v///xQAAAAEAAEAAAAKAAsACAAKAAQA+P///wwAAAAIAAgAAAAEA\
-                               AMAAABkAAAANAAAAAQAAACU////IAAAABAAAAAIAAAAAQIAAAAAAACM////gAAAAAEAAA\
-                               ADAAAAYmlnAMD///8gAAAAEAAAAAgAAAABAwAAAAAAAPr///8CAAYABgAEAAEAAAB4AAA\
-                               A7P///zgAAAAgAAAAGAAAAAECAAAQABIABAAQABEACAAAAAwAAAAAAPT///9AAAAAAQAA\
-                               AAgACQAEAAgAAgAAAGlkAA==";
+    const POLARS_WIDE: &str = "\
+        /////9cAAAAEAAAA8v///xQAAAAEAAEAAAAKAAsACAAKAAQA+P///wwAAAAIAAgAAAAEAAMAAABkAAAANAAA\
+        AAQAAACU////IAAAABAAAAAIAAAAAQIAAAAAAACM////gAAAAAEAAAADAAAAYmlnAMD///8gAAAAEAAAAAgA\
+        AAABAwAAAAAAAPr///8CAAYABgAEAAEAAAB4AAAA7P///zgAAAAgAAAAGAAAAAECAAAQABIABAAQABEACAAA\
+        AAwAAAAAAPT///9AAAAAAQAAAAgACQAEAAgAAgAAAGlkAA==";
 
     #[test]
     fn integers_of_128_bits_are_refused_by_the_name_of_their_column() {

@@ -476,7 +476,8 @@ fn a_field_of_a_struct_feeds_the_input_of_its_path() {
     // A package names the field of the struct for the model's own name.
     room.file(
         "package/tallow.toml",
-        "name = \"paths\"\nversion = \"1\"\n\n[[inputs]]\nname = \"address.x\"\non_null = \"reject\"\n",
+        "name = \"paths\"\nversion = \"1\"\n[[artefacts]]\npath = \"model.onnx\"\n\
+         [[inputs]]\nname = \"address.x\"\non_null = \"reject\"\n",
     );
     std::fs::copy(
         data("golden/onnx_inputs/float.onnx"),

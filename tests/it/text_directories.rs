@@ -802,7 +802,7 @@ fn of_several_graphs_the_one_is_taken_that_sentence_transformers_takes() {
         "{}",
         inspected(&room)
     );
-    score(&room, "--overwrite").ok();
+    score(&room, "").ok();
     assert_eq!(room.table("out.parquet").columns(), expected.columns());
     room.file("model/onnx/model_O3.onnx", "not a graph");
     std::fs::remove_file(room.path("model/modules.json")).unwrap();

@@ -330,11 +330,11 @@ pub(super) fn process_classes(object: &Object, count: usize) -> Result<Fitted> {
     let rows = object.matrix("X_train_")?;
     same_count(object, rows.columns, count)?;
     let kernel = Kernel::of_process(&object.attribute("kernel_")?, count)?;
-    let (truth, shares) = (object.reals("y_train_")?, object.reals("pi_")?);
+    let (labelled, shares) = (object.reals("y_train_")?, object.reals("pi_")?);
     let (roots, factor) = (object.reals("W_sr_")?, object.matrix("L_")?);
     let all = rows.rows;
     let is_fitting = [
-        truth.len(),
+        labelled.len(),
         shares.len(),
         roots.len(),
         factor.rows,
@@ -345,7 +345,7 @@ pub(super) fn process_classes(object: &Object, count: usize) -> Result<Fitted> {
     if !is_fitting || all == 0 || labels.len() != 2 {
         return Err(object.refuse("its attributes do not fit its rows"));
     }
-    let slopes: Vec<f64> = truth
+    let slopes: Vec<f64> = labelled
         .iter()
         .zip(&shares)
         .map(|(one, share)| one - share)
