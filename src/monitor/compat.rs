@@ -7,8 +7,8 @@
 
 use super::distance::{kolmogorov_smirnov, wasserstein};
 use super::divergence::chi_square;
-use super::kolmogorov::two_sample;
 use super::special::{chi_square_tail, normal_two_sided};
+use super::{kolmogorov, two_sample};
 
 /// What is computed of a column, under its name in the tool, with its limit where the tool has one.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,8 +35,8 @@ pub struct Verdict {
 /// Numbers of Evidently in its own words.
 pub mod evidently {
     use super::{
-        Number, Verdict, bins_of_edges, chi_square_tail, kolmogorov_smirnov, normal_two_sided,
-        shannon, shares, sturges, two_sample, wasserstein,
+        Number, Verdict, bins_of_edges, chi_square_tail, kolmogorov, kolmogorov_smirnov,
+        normal_two_sided, shannon, shares, sturges, two_sample, wasserstein,
     };
 
     /// What an empty bin counts as.
@@ -80,8 +80,21 @@ pub mod evidently {
         let normed = wasserstein(reference, current)? / deviation.max(0.001);
         found.push(number("wasserstein", normed));
         let (n, m) = (reference.len() as u64, current.len() as u64);
-        let ks = two_sample(kolmogorov_smirnov(reference, current)?, n, m);
+        let ks = kolmogorov::two_sample(kolmogorov_smirnov(reference, current)?, n, m);
         found.push(number("ks", ks));
+        let others = [
+            ("ed", two_sample::energy(reference, current)),
+            ("t_test", two_sample::student(reference, current)),
+            ("mannw", two_sample::mann_whitney_less(reference, current)),
+            (
+                "cramer_von_mises",
+                two_sample::cramer_von_mises(reference, current),
+            ),
+            ("es", two_sample::epps_singleton(reference, current)),
+            ("anderson", two_sample::anderson_darling(reference, current)),
+        ];
+        let others = others.into_iter();
+        found.extend(others.filter_map(|(name, value)| Some(number(name, value?))));
         let js = value(&found, "jensenshannon");
         let verdict = match (reference.len() <= SMALL, unique.len()) {
             (true, 6..) => below("ks", ks, true),
@@ -217,7 +230,8 @@ pub mod evidently {
 /// Numbers of `NannyML` in its own words.
 pub mod nannyml {
     use super::{
-        Number, bins_of_edges, chi_square, doane, kolmogorov_smirnov, shannon, shares, wasserstein,
+        Number, bins_of_edges, chi_square, doane, edges, kolmogorov_smirnov, shannon, shares,
+        wasserstein,
     };
 
     /// The numbers of a column of sorted finite numbers.
@@ -238,12 +252,69 @@ pub mod nannyml {
         Some(vec![
             number("jensen_shannon", base_two(&p, &q)),
             number("hellinger", hellinger(&p, &q)),
-            number("wasserstein", wasserstein(reference, current)?),
-            number(
-                "kolmogorov_smirnov",
-                kolmogorov_smirnov(reference, current)?,
-            ),
+            number("wasserstein", areas_between(reference, current)?),
+            number("kolmogorov_smirnov", largest_gap(reference, current)?),
         ])
+    }
+
+    /// From so many rows of the reference on distances are estimated.
+    const MANY: usize = 10_000;
+
+    /// The bins of estimates, of equal width over the range of the reference.
+    const BINS: usize = 10_000;
+
+    /// The shares of both sides up to the end of each bin; what lies outside is in no bin.
+    fn cumulated(reference: &[f64], current: &[f64]) -> Option<(Vec<f64>, [Vec<f64>; 2])> {
+        let edges = edges(*reference.first()?, *reference.last()?, BINS);
+        let of = |values: &[f64]| {
+            let counts = bins_of_edges(values, &edges);
+            let mut sum = 0.0;
+            let shares = counts.iter().map(|count| {
+                sum += *count as f64 / values.len() as f64;
+                sum
+            });
+            shares.collect::<Vec<f64>>()
+        };
+        let shares = [of(reference), of(current)];
+        Some((edges, shares))
+    }
+
+    /// The distance of Kolmogorov and Smirnov; of a large reference at the ends of bins.
+    fn largest_gap(reference: &[f64], current: &[f64]) -> Option<f64> {
+        if reference.len() < MANY {
+            return kolmogorov_smirnov(reference, current);
+        }
+        let (edges, [before, now]) = cumulated(reference, current)?;
+        let below = current.partition_point(|value| *value < edges[0]) as f64;
+        let below = below / current.len() as f64;
+        let gaps = before.iter().zip(&now);
+        let gaps = gaps.map(|(before, now)| (before - (below + now)).abs());
+        Some(gaps.fold(0.0, f64::max))
+    }
+
+    /// The distance of Wasserstein; of a large reference as the sum over bins and what lies outside
+    /// them, of which the tool counts one row too many on each side.
+    fn areas_between(reference: &[f64], current: &[f64]) -> Option<f64> {
+        if reference.len() < MANY {
+            return wasserstein(reference, current);
+        }
+        let (edges, [before, now]) = cumulated(reference, current)?;
+        let (low, high, width) = (edges[0], edges[BINS], edges[1] - edges[0]);
+        let rows = current.len() as f64;
+        let smaller = &current[..current.partition_point(|value| *value < low)];
+        let larger = &current[current.partition_point(|value| *value <= high)..];
+        let outside = |values: &[f64], end: f64| {
+            if values.is_empty() {
+                return (0.0, 0.0);
+            }
+            let far = values.iter().map(|value| (value - end).abs());
+            ((values.len() as f64 + 1.0) / rows, far.sum::<f64>() / rows)
+        };
+        let (share_below, area_below) = outside(smaller, low);
+        let (_, area_above) = outside(larger, high);
+        let within = before.iter().zip(&now);
+        let within = within.map(|(before, now)| (before - (now + share_below)).abs() * width);
+        Some(within.sum::<f64>() + area_below + area_above)
     }
 
     /// The numbers of a column of categories: the rows of each.
@@ -387,6 +458,12 @@ mod tests {
     use super::*;
     use crate::monitor::golden::{categories, numbers};
 
+    /// A shift of the current values with both distances to the large reference.
+    const LARGE: [(f64, f64, f64); 2] = [
+        (0.0, 0.1365000000000013, 0.9989347517552388),
+        (-1.0, 0.04618333333333333, 0.24998039966188956),
+    ];
+
     fn sorted() -> [Vec<f64>; 2] {
         numbers().map(|mut values| {
             values.sort_unstable_by(f64::total_cmp);
@@ -471,6 +548,78 @@ mod tests {
                 ("chi2_p", 2.102293772384603e-71),
             ],
         );
+    }
+
+    #[test]
+    fn the_bins_of_evidently_are_those_of_sturges() {
+        // golden_monitoring.json: an empty bin counts as 0.0001
+        let [reference, current] = sorted();
+        let (low, high) = (
+            reference[0].min(current[0]),
+            reference[1499].max(current[1199]),
+        );
+        let edges = sturges(low, high, 2700);
+        assert_eq!(edges.len() - 1, 13);
+        let expected = [
+            [
+                0.09,
+                0.08733333333333333,
+                0.08866666666666667,
+                0.08733333333333333,
+                0.08866666666666667,
+                0.08866666666666667,
+                0.088,
+                0.08866666666666667,
+                0.088,
+                0.08933333333333333,
+                0.08733333333333333,
+                0.028,
+                0.0,
+            ],
+            [
+                0.034166666666666665,
+                0.08166666666666667,
+                0.07916666666666666,
+                0.0825,
+                0.07916666666666666,
+                0.08166666666666667,
+                0.07916666666666666,
+                0.08083333333333333,
+                0.08,
+                0.08,
+                0.08083333333333333,
+                0.07916666666666666,
+                0.08166666666666667,
+            ],
+        ];
+        for (values, expected) in [reference, current].iter().zip(expected) {
+            let found = shares(&bins_of_edges(values, &edges));
+            let apart = found
+                .iter()
+                .zip(expected)
+                .map(|(one, other)| (one - other).abs());
+            assert!(apart.fold(0.0, f64::max) < 1e-15, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn distances_to_a_large_reference_are_estimated_as_nannyml_does() {
+        // NannyML 0.13.1, its own functions: a reference of 10,000 rows or more
+        let mut reference: Vec<f64> = (0..20_000_u64)
+            .map(|i| ((i * 7919 + 13) % 1009) as f64 / 1009.0 * 10.0)
+            .collect();
+        reference.sort_unstable_by(f64::total_cmp);
+        for (shift, gap, area) in LARGE {
+            let mut current: Vec<f64> = (0..15_000_u64)
+                .map(|i| ((i * 104_729 + 7) % 997) as f64 / 997.0 * 11.0 + 0.5 + shift)
+                .collect();
+            current.sort_unstable_by(f64::total_cmp);
+            let found = nannyml::numbers(&reference, &current).unwrap();
+            check(
+                &found,
+                &[("kolmogorov_smirnov", gap), ("wasserstein", area)],
+            );
+        }
     }
 
     #[test]

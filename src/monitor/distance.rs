@@ -25,13 +25,14 @@ pub(super) fn wasserstein(baseline: &[f64], current: &[f64]) -> Option<f64> {
 
 /// The shares of two samples at and below a value.
 #[derive(Clone, Copy, Debug)]
-struct Step {
-    value: f64,
-    baseline: f64,
-    current: f64,
+pub(super) struct Step {
+    pub(super) value: f64,
+    pub(super) baseline: f64,
+    pub(super) current: f64,
 }
 
-fn steps(baseline: &[f64], current: &[f64]) -> Option<Vec<Step>> {
+/// The shares of two sorted samples at each of their values; none if one is empty.
+pub(super) fn steps(baseline: &[f64], current: &[f64]) -> Option<Vec<Step>> {
     if baseline.is_empty() || current.is_empty() {
         return None;
     }

@@ -49,6 +49,22 @@ pub(crate) fn numbers() -> [Vec<f64>; 2] {
     [baseline.collect(), current.collect()]
 }
 
+#[test]
+fn the_rows_are_those_of_the_golden_numbers() {
+    let sums = numbers().map(|values| values.iter().sum::<f64>());
+    assert!((sums[0] - 7493.597621407334).abs() < 1e-9, "{sums:?}");
+    assert!((sums[1] - 7191.98996990973).abs() < 1e-9, "{sums:?}");
+    let counts = categories();
+    assert_eq!(counts[0], [262, 260, 130, 195, 392, 261, 0]);
+    assert_eq!(counts[1], [332, 124, 164, 249, 82, 166, 83]);
+    let labels = clf_rows(1).iter().filter(|row| row.1).count();
+    assert_eq!(labels, 497);
+    for (score, expected) in [(1, 988.6366938496924), (2, 984.68)] {
+        let sum: f64 = clf_rows(score).iter().map(|row| row.0).sum();
+        assert!((sum - expected).abs() < 1e-9, "{score}: {sum}");
+    }
+}
+
 /// The counts of the categories a to g in the baseline and in the current data.
 pub(crate) fn categories() -> [[u64; 7]; 2] {
     let mut counts = [[0; 7]; 2];

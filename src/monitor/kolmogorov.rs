@@ -274,6 +274,29 @@ mod tests {
     }
 
     #[test]
+    fn large_samples_follow_the_limit_of_kolmogorov() {
+        // scipy 1.17.1: special.kolmogorov(x); corrections are of the size of 1 / √n.
+        let n = 1e12_f64;
+        for (x, expected) in [
+            (0.3, 0.9999906941986655),
+            (0.5, 0.9639452436648751),
+            (0.8, 0.5441424115741981),
+            (1.0, 0.26999967167735456),
+            (1.36, 0.049485876755377876),
+            (1.63, 0.009846364888486529),
+            (2.0, 0.0006709252557796953),
+            (3.0, 3.045995948942526e-08),
+        ] {
+            let found = one_sample(x / n.sqrt(), n as u64);
+            assert!((found - expected).abs() <= 1e-6, "{x}: {found}");
+        }
+        // The golden sample by the limit: 0.137 · √(1500 · 1200 / 2700)
+        let x = 0.137 * (1500.0 * 1200.0 / 2700.0_f64).sqrt();
+        let found = one_sample(x / n.sqrt(), n as u64);
+        assert!((found - 2.708107009035037e-11).abs() <= 1e-15, "{found}");
+    }
+
+    #[test]
     fn the_ends_are_certain() {
         assert_eq!(two_sample(0.0, 5, 5), 1.0);
         assert_eq!(two_sample(0.5, 0, 5), 1.0);

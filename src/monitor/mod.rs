@@ -35,6 +35,8 @@ pub mod interval;
 pub mod isotonic;
 pub mod judgement;
 pub mod kolmogorov;
+#[cfg(test)]
+mod laws;
 pub mod moments;
 pub mod overlay;
 pub mod paired;
@@ -48,3 +50,4 @@ pub mod reading;
 pub mod regression;
 pub mod scores;
 pub mod special;
+pub mod two_sample;
