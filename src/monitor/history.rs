@@ -241,6 +241,30 @@ mod tests {
     }
 
     #[test]
+    fn adwin_sees_a_change_in_the_night_in_which_river_does() {
+        // river 0.26.1, by data/golden/adwin.py
+        for (before, after, start, end, noise, expected) in [
+            (100, 100, 0.2, 0.8, 0.2, Some(121)),
+            (100, 100, 0.4, 0.6, 0.2, Some(188)),
+            (60, 140, 0.3, 0.5, 0.1, None),
+            (40, 60, 0.1, 0.9, 0.05, Some(66)),
+            (150, 50, 0.7, 0.2, 0.3, Some(173)),
+            (200, 0, 0.5, 0.5, 0.4, None),
+            (30, 30, 0.45, 0.55, 0.3, None),
+            (300, 100, 0.5, 0.65, 0.2, Some(375)),
+        ] {
+            let value = |i: usize| {
+                let mean = if i < before { start } else { end };
+                mean + noise * (((i * 37 + 11) % 101) as f64 / 100.0 - 0.5)
+            };
+            let mut series = vec![0.0, 1.0];
+            series.extend((0..before + after).map(value));
+            let found = (1..=series.len()).find(|nights| adwin(&series[..*nights]).is_some());
+            assert_eq!(found, expected, "{start} to {end}");
+        }
+    }
+
+    #[test]
     fn adwin_cuts_a_long_series_where_its_mean_changes() {
         let mut series = nights(140, 0.0);
         series.extend(nights(60, 40.0));
