@@ -203,7 +203,7 @@ pub enum Values {
 /// What was counted of an input.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ColumnCounts {
-    /// Rows that the model read.
+    /// Rows that were scored.
     pub rows: u64,
     /// Rows without a value.
     pub missing: u64,

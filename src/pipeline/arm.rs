@@ -61,6 +61,13 @@ pub(super) struct ArmRows {
     kept: Vec<u32>,
 }
 
+impl ArmRows {
+    /// Their positions in the portion.
+    pub(super) fn positions(&self) -> &[u32] {
+        &self.positions
+    }
+}
+
 impl Arms {
     /// A run's one model.
     #[must_use]

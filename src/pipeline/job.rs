@@ -15,7 +15,7 @@ use super::observer::{EncodedBlock, Observer, Partials, ScoredPortion, Watch};
 use super::ordered::lock;
 use super::part::PartPortion;
 use super::pieces::Work;
-use super::rule::Rules;
+use super::rule::{Rules, Verdicts};
 use super::scoring::{Rejection, ScoredBlock, Scorer};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
@@ -174,6 +174,8 @@ pub(super) struct Decoded {
     arms: Vec<ArmRows>,
     /// The same rows as challengers read them.
     challenged: ChallengerRows,
+    /// What the rules say of the rows, where observers that watch blocks need to know.
+    judged: Option<JudgedRows>,
     /// What observers saw of blocks: as many as workers are at work on them.
     seen: Mutex<Vec<Partials>>,
     times: StageTimes,
@@ -194,6 +196,46 @@ impl Decoded {
             origin: self.origin(job),
             file: self.file,
         }
+    }
+}
+
+/// What the rules say of a portion before its rows are scored.
+struct JudgedRows {
+    verdicts: Verdicts,
+    /// The rows that a rule rejects, ascending.
+    broken: Vec<usize>,
+}
+
+impl Decoded {
+    /// Judges the rows. Rows that a rule rejects are not in the output: who watches what the model
+    /// reads does not see them.
+    fn judge(&mut self, job: &Job) -> Result<JudgedRows> {
+        let path = &job.dataset.files[self.file].path;
+        let verdicts = self
+            .times
+            .measure(Stage::Query, || job.rules.judge(&self.batch))
+            .map_err(|error| error.at_path(path))?;
+        let mut rejections = Vec::new();
+        job.rules
+            .reject(&verdicts, &mut rejections, 0, self.origin(job));
+        Ok(JudgedRows {
+            verdicts,
+            broken: rejections.iter().map(|one| one.row).collect(),
+        })
+    }
+
+    /// The rows of a block of the first arm that a rule rejects, by their indices in the block.
+    fn broken(&self, job: &Job, number: usize) -> Vec<usize> {
+        let Some(judged) = self.judged.as_ref().filter(|one| !one.broken.is_empty()) else {
+            return Vec::new();
+        };
+        let is_broken = |row: usize| judged.broken.binary_search(&row).is_ok();
+        let positions = self.arms.first().map(ArmRows::positions);
+        let row_count = positions.map_or(self.batch.num_rows(), <[u32]>::len);
+        let block = job.arms.block(number, row_count);
+        let row_of = |row: usize| positions.map_or(row, |positions| positions[row] as usize);
+        let rows = block.clone().filter(|row| is_broken(row_of(*row)));
+        rows.map(|row| row - block.start).collect()
     }
 }
 
@@ -265,9 +307,13 @@ impl<'a> Work for PortionWork<'a> {
             kept_rows,
             arms,
             challenged: ChallengerRows::default(),
+            judged: None,
             seen: Mutex::default(),
             times,
         };
+        if job.rules.may_reject() && job.observers.iter().any(|one| one.watches_blocks()) {
+            decoded.judged = Some(decoded.judge(job)?);
+        }
         if let Some(challengers) = &job.challengers {
             decoded.challenged = challenger::rows(
                 challengers,
@@ -318,9 +364,12 @@ impl<'a> Work for PortionWork<'a> {
             job.arms.gather(row_count, &decoded.arms, blocks)
         })?;
         let (rules, origin) = (&job.rules, decoded.origin(job));
-        let verdicts = times
-            .measure(Stage::Query, || rules.judge(&decoded.batch))
-            .map_err(|error| error.at_path(origin.path))?;
+        let verdicts = match &decoded.judged {
+            Some(judged) => judged.verdicts.clone(),
+            None => times
+                .measure(Stage::Query, || rules.judge(&decoded.batch))
+                .map_err(|error| error.at_path(origin.path))?,
+        };
         let input_count = scored.coercions.len();
         rules.reject(&verdicts, &mut scored.rejections, input_count, origin);
         let columns = if job.challengers.is_some() {
@@ -395,7 +444,17 @@ impl<'a> PortionWork<'a> {
         }
         let taken = lock(&decoded.seen).pop();
         let mut seen = taken.unwrap_or_else(|| Partials::empty(&job.observers));
-        let mut watch = |block: &EncodedBlock<'_>| seen.observe_block(&job.observers, block);
+        let broken = decoded.broken(job, number);
+        let mut watch = |block: &EncodedBlock<'_>| {
+            if broken.is_empty() {
+                return seen.observe_block(&job.observers, block);
+            }
+            let mut rejected = [block.rejected, &broken].concat();
+            rejected.sort_unstable();
+            rejected.dedup();
+            let rejected = &rejected;
+            seen.observe_block(&job.observers, &EncodedBlock { rejected, ..*block })
+        };
         let watch: Watch<'_> = Some(&mut watch);
         let scored = job
             .arms

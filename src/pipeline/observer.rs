@@ -21,7 +21,7 @@ pub struct ScoredPortion<'a> {
     /// The rows that the filter kept, rejected ones included, with the columns that are read and
     /// the derived ones, in the types that they are read as.
     pub rows: &'a RecordBatch,
-    /// The rows that a policy rejected, by their indices in `rows`, in order.
+    /// The rows that a policy or a rule rejected, by their indices in `rows`, in order.
     pub rejections: &'a [Rejection],
     /// The columns that the model adds, of the rows that were not rejected.
     pub scores: &'a [ArrayRef],
@@ -49,7 +49,7 @@ pub struct EncodedBlock<'a> {
     pub columns: &'a [ArrayRef],
     /// What the model reads of them.
     pub features: Features<'a>,
-    /// The rows that a policy rejected, by their indices in the block, ascending.
+    /// The rows that a policy or a rule rejected, by their indices in the block, ascending.
     pub rejected: &'a [usize],
     /// The rows of the block.
     pub row_count: usize,

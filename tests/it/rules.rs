@@ -379,3 +379,38 @@ fn the_mean_of_a_loss_model_is_reported_of_scored_rows_alone() {
     let unknown = ["--output", "out.parquet", "--loss-column", "zz"];
     assert!(score(&room, &unknown).fails(3).stderr.contains("`zz`"));
 }
+
+#[test]
+fn inputs_are_those_of_the_rows_that_were_scored() {
+    let room = room();
+    // Row 3 has no `a`; `b` is out of range in rows 4 and 9.
+    for (policy, rows) in [("--on-null=null", 10), ("--on-null=reject", 9)] {
+        let flags = [
+            policy,
+            "--rule",
+            "range(b, 0, 1); on-fail=reject",
+            "--gate",
+            "mean(b) == 0.5",
+            "--profile",
+            "profile.pq",
+            "--output",
+            "out.parquet",
+        ];
+        for further in [&[][..], &["--batch-rows", "3", "--threads", "3"]] {
+            let line = "score --model good.json rows.csv --overwrite --format json";
+            let arguments = line.split(' ').chain(flags).chain(further.iter().copied());
+            let object = room.run(arguments).ok().json();
+            assert_eq!(object["ledger"]["scored"], rows);
+            for column in ["a", "b"] {
+                assert_eq!(object["inputs"][column]["count"], rows, "{policy} {column}");
+            }
+            assert_eq!(object["inputs"]["b"]["mean"], 0.5, "{policy}");
+            assert_eq!(object["inputs"]["b"]["standard_deviation"], 0, "{policy}");
+            let profile = room.tallow("inspect profile.pq --format json").ok().stdout;
+            assert!(
+                !profile.contains("7.5"),
+                "no row of the profile was rejected: {profile}"
+            );
+        }
+    }
+}
