@@ -308,3 +308,45 @@ fn what_is_not_a_report_or_a_page_is_refused() {
         .fails(1);
     assert!(taken.stderr.contains("--overwrite"), "{}", taken.stderr);
 }
+
+#[test]
+fn a_year_of_reports_is_a_page_of_less_than_150_kib() {
+    let room = Room::new();
+    let (model, rows) = (data("demo/churn"), data("demo/customers.parquet"));
+    let (model, rows) = (model.display(), rows.display());
+    room.tallow(&format!("profile {rows} --model {model} --output base.pq"))
+        .ok();
+    score(
+        &room,
+        "--output o.parquet --report o.csv --baseline base.pq --gate js(*)<0.5 --gate \
+         missing_rate(*)<=0.5",
+    );
+    let report = std::fs::read_to_string(room.path("o.csv")).unwrap();
+    let (head, facts) = report.split_once('\n').unwrap();
+    std::fs::create_dir(room.path("year")).unwrap();
+    let months = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31_u32];
+    let days = (1_u32..)
+        .zip(months)
+        .flat_map(|(month, days)| (1..=days).map(move |day| (month, day)));
+    for (night, (month, day)) in days.enumerate() {
+        let mut text = format!("{head}\n");
+        for (row, line) in facts.lines().enumerate() {
+            let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+            cells[0] = format!("run-{night}");
+            if cells[3] == "started_at" {
+                cells[5] = format!("2026-{month:02}-{day:02}T02:00:00Z");
+            } else if ["drift", "inputs", "scores", "performance"].contains(&&*cells[1])
+                && cells[4].contains('.')
+                && let Ok(value) = cells[4].parse::<f64>()
+            {
+                let noise = (night * 7919 + row * 104_729) % 997;
+                cells[4] = (value * (1.0 + noise as f64 / 20_000.0)).to_string();
+            }
+            text += &cells.join(",");
+            text.push('\n');
+        }
+        room.file(&format!("year/{night:03}.csv"), text);
+    }
+    let shown = page(&room, "year/*.csv");
+    assert!(shown.len() < 150 << 10, "{} bytes", shown.len());
+}

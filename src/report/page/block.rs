@@ -2,6 +2,8 @@
 //!
 //! Owns the parts, and the escaping of text. It must not know what a fact is.
 
+use askama::Template;
+
 use super::svg::Svg;
 use crate::escape;
 use crate::report::number;
@@ -215,7 +217,8 @@ impl Cell {
 }
 
 /// A table in a frame that scrolls on narrow screens.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Template)]
+#[template(path = "table.html", config = "src/report/page/askama.toml")]
 pub struct Table {
     /// What it shows, for screen readers.
     pub label: String,
@@ -245,7 +248,8 @@ impl Table {
 }
 
 /// A chart with its heading.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Template)]
+#[template(path = "figure.html", config = "src/report/page/askama.toml")]
 pub struct Figure {
     /// The heading.
     pub title: String,
@@ -262,7 +266,8 @@ pub struct Figure {
 }
 
 /// A fact over time.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Template)]
+#[template(path = "trend.html", config = "src/report/page/askama.toml")]
 pub struct Trend {
     /// The fact.
     pub name: String,

@@ -3,10 +3,11 @@
 //! Owns which nights there are, their names, and the strip of marks at the top of the page.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use super::block::{Block, State};
 use super::night::Night;
-use super::svg::{Chart, key};
+use super::svg::{Chart, coordinate, key};
 use super::trend::Calendar;
 use crate::count::counted;
 use crate::process::rfc3339;
@@ -111,18 +112,25 @@ pub(super) fn strip(calendar: &Calendar, slots: &[(String, Slot)]) -> String {
     }
     let mut chart = Chart::new(42, &label);
     let width = 70.0 / slots.len() as f64;
+    // One path for all that passed: a year of them would be a tenth of the page.
+    let mut passed_marks = String::new();
+    let side = coordinate(width.max(0.1));
     for (night, (day, slot)) in slots.iter().enumerate() {
         let x = calendar.at(night) - width / 2.0;
         match slot.map(|(_, state)| state) {
             Some(State::Fail) => chart.rect("bx", x, width, 0.0, 100.0),
             Some(State::Warn) => chart.rect("wx", x, width, 45.0, 54.0),
-            Some(State::Undecided | State::Ok) => chart.rect("q", x, width, 76.0, 24.0),
+            Some(State::Undecided | State::Ok) => {
+                let x = coordinate(x);
+                let _ = write!(passed_marks, "M{x} 76h{side}v24h-{side}z");
+            }
             None => {
                 let title = format!("{day}: no run");
                 chart.dot("none", [calendar.at(night), 88.0], 3.0, &title);
             }
         }
     }
+    chart.stretched([100.0, 100.0], &[("q", passed_marks)]);
     for (night, version) in calendar.versions.iter().skip(1) {
         let x = calendar.at(*night) - 50.0 / slots.len() as f64;
         chart.vertical("vl", x, 6);

@@ -28,7 +28,9 @@ pub mod trend;
 pub mod verdict;
 pub mod wording;
 
-use self::document::Options;
+use askama::Template;
+
+use self::document::{Options, STYLE};
 use self::night::nights;
 use super::stored::StoredReport;
 use crate::count::counted;
@@ -55,5 +57,7 @@ pub fn page(reports: &[StoredReport], card: Option<&str>, options: Options) -> R
         env!("CARGO_PKG_VERSION"),
         counted(reports.len(), "report")
     );
-    Ok(page.to_string())
+    page.style = STYLE;
+    let text = page.render();
+    text.map_err(|error| Error::internal("the page has no form in HTML").because(error))
 }

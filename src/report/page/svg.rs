@@ -193,13 +193,26 @@ impl Chart {
     }
 }
 
-/// A line through points of a box: `M0 100L1 99`.
+/// A line through points of a box: `M0 100L1 99`. Points between two of the same height are left
+/// out.
 #[must_use]
 pub fn line(points: impl IntoIterator<Item = [f64; 2]>) -> String {
+    let mut kept: Vec<[String; 2]> = Vec::new();
+    for point in points {
+        let point = point.map(coordinate);
+        if let [.., before, last] = &mut kept[..]
+            && before[1] == last[1]
+            && last[1] == point[1]
+        {
+            *last = point;
+        } else {
+            kept.push(point);
+        }
+    }
     let mut path = String::new();
-    for [x, y] in points {
+    for [x, y] in kept {
         let mark = if path.is_empty() { 'M' } else { 'L' };
-        let _ = write!(path, "{mark}{} {}", coordinate(x), coordinate(y));
+        let _ = write!(path, "{mark}{x} {y}");
     }
     path
 }
