@@ -7,7 +7,7 @@ use indicatif::HumanCount;
 
 use super::evaluation::{estimate_text, number_text, task_name};
 use super::facts::Fact;
-use crate::count::counted;
+use crate::count::{and_more, counted};
 use crate::monitor::compare::{Comparison, Decision, MovedRow, Paired, Segment, Verdict};
 use crate::table::origin::Origin;
 
@@ -379,15 +379,10 @@ fn segment_lines(segments: &[Segment]) -> Vec<String> {
             )
         })
         .collect();
-    if let Some(more) = segments
-        .len()
-        .checked_sub(SEGMENTS_SHOWN)
-        .filter(|more| *more > 0)
-    {
-        lines.push(format!(
-            "  … and {}; the report has them all",
-            counted(more, "segment")
-        ));
+    let hidden = segments.len().saturating_sub(SEGMENTS_SHOWN);
+    if hidden > 0 {
+        let more = and_more(hidden, "segment");
+        lines.push(format!("  …{more}; the report has them all"));
     }
     if !lines.is_empty() {
         lines.insert(0, "segments".to_owned());

@@ -1,8 +1,7 @@
-//! Drift as facts, and as lines to read.
+//! Drift as facts.
 //!
 //! Owns the names of the facts and their order. It must not know how distances are computed.
 
-use super::drift_lines::{self, Line};
 use super::facts::Fact;
 use super::overlay;
 use crate::monitor::comparison::ColumnComparison;
@@ -136,18 +135,6 @@ impl Comparison {
         });
         sorted
     }
-
-    /// The same for users, the columns that changed most first.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let columns = self.by_severity().into_iter().map(Compared::line);
-        let mut lines = drift_lines::lines(&columns.collect::<Vec<_>>());
-        lines.extend(self.others.iter().map(|(name, what)| {
-            let what = what.replace('_', " ");
-            format!("  {name:24} {what}")
-        }));
-        lines
-    }
 }
 
 impl Compared {
@@ -203,16 +190,5 @@ impl Compared {
             .chain(numbers)
             .chain(counts)
             .collect()
-    }
-
-    fn line(&self) -> Line<'_> {
-        let column = &self.column;
-        Line {
-            name: &column.name,
-            verdict: self.verdict,
-            drift: column.drift,
-            missing_rates: column.missing_rates,
-            overlay: column.overlay.clone(),
-        }
     }
 }

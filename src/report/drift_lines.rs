@@ -1,11 +1,13 @@
-//! Drift as lines to read: the columns that changed, each with its histogram over that of the
-//! baseline.
+//! Drift as lines to read, from the facts of a report: the columns that changed, each with its
+//! histogram over that of the baseline.
 //!
 //! Owns the layout. It must not know how distances are computed.
 
-use super::{number, spark};
-use crate::count::counted;
-use crate::monitor::drift::{Bracket, Drift, Verdict};
+use super::drift::SECTION;
+use super::facts::{self, Fact, of_section};
+use super::width::shortened;
+use super::{number, overlay, spark};
+use crate::count::{and_more, counted};
 use crate::monitor::overlay::Overlay;
 
 /// The most columns that are listed; the report has them all.
@@ -17,64 +19,121 @@ const FEW_COLUMNS: usize = 8;
 /// The most cells of a histogram.
 const CELLS: usize = 20;
 
-/// The longest name that is shown whole.
-const MAX_NAME: usize = 24;
+/// Verdicts of columns that were compared, the worst first.
+const COMPARED: [&str; 3] = ["drift", "undecided", "ok"];
 
-/// A column that was compared.
-#[derive(Debug)]
-pub struct Line<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// What is said of it.
-    pub verdict: Verdict,
-    /// Its distances.
-    pub drift: Drift,
-    /// The shares of rows without a value, of the baseline and now.
-    pub missing_rates: [Option<f64>; 2],
-    /// Its histogram over that of the baseline.
-    pub overlay: Option<Overlay>,
+/// A column of the report.
+struct Column<'a> {
+    name: &'a str,
+    verdict: &'a str,
+    facts: Vec<&'a Fact>,
 }
 
-/// The lines for these columns, which come with the worst first.
+impl Column<'_> {
+    fn number(&self, metric: &str) -> Option<f64> {
+        let fact = self.facts.iter().find(|fact| fact.metric == metric)?;
+        fact.as_number()
+    }
+
+    fn is_compared(&self) -> bool {
+        COMPARED.contains(&self.verdict)
+    }
+}
+
+/// The columns with a verdict, in the order of the report.
+fn columns(facts: &[Fact]) -> Vec<Column<'_>> {
+    let mut columns: Vec<Column<'_>> = Vec::new();
+    let mut indices = std::collections::HashMap::new();
+    for fact in of_section(facts, SECTION).filter(|fact| !fact.subject.is_empty()) {
+        let name = fact.subject.as_str();
+        let index = *indices.entry(name).or_insert(columns.len());
+        if index == columns.len() {
+            columns.push(Column {
+                name,
+                verdict: "",
+                facts: Vec::new(),
+            });
+        }
+        if fact.metric == "verdict" {
+            columns[index].verdict = fact.as_text().unwrap_or_default();
+        }
+        columns[index].facts.push(fact);
+    }
+    columns.retain(|column| !column.verdict.is_empty());
+    columns
+}
+
+/// The columns that have drifted first, then by distance.
+fn by_severity(columns: &mut [Column<'_>]) {
+    columns.sort_by(|left, right| {
+        let severity = |one: &Column<'_>| {
+            let is_drifted = one.verdict == "drift";
+            (is_drifted, one.number("js").unwrap_or(-1.0))
+        };
+        let (left, right) = (severity(left), severity(right));
+        right.0.cmp(&left.0).then(right.1.total_cmp(&left.1))
+    });
+}
+
+/// What a report says of drift; nothing if it does not compare columns.
 #[must_use]
-pub fn lines(columns: &[Line<'_>]) -> Vec<String> {
-    let count = |verdict: Verdict| columns.iter().filter(|one| one.verdict == verdict).count();
-    let rows = |side: usize| {
-        let all = columns.iter().map(|one| one.drift.rows[side]);
-        number::count(all.max().unwrap_or(0) as f64)
+pub fn lines(facts: &[Fact]) -> Vec<String> {
+    if facts::number(facts, SECTION, "", "columns").is_none() {
+        return Vec::new();
+    }
+    let (mut compared, others): (Vec<Column<'_>>, Vec<Column<'_>>) =
+        columns(facts).into_iter().partition(Column::is_compared);
+    by_severity(&mut compared);
+    let mut lines = vec![headline(&compared), String::new()];
+    lines.extend(table(&compared));
+    lines.extend(others.iter().map(|column| {
+        let what = column.verdict.replace('_', " ");
+        format!("  {:24} {what}", column.name)
+    }));
+    lines
+}
+
+fn headline(columns: &[Column<'_>]) -> String {
+    let count = |verdict: &str| columns.iter().filter(|one| one.verdict == verdict).count();
+    let rows = |metric: &str| {
+        let all = columns.iter().filter_map(|one| one.number(metric));
+        number::count(all.fold(0.0, f64::max))
     };
-    let undecided = match count(Verdict::Undecided) {
+    let undecided = match count("undecided") {
         0 => String::new(),
         some => format!(", {some} undecided"),
     };
-    let mut lines = vec![
-        format!(
-            "drift: {} of {} drifted{undecided}  ({} rows against {})",
-            count(Verdict::Drift),
-            counted(columns.len(), "column"),
-            rows(1),
-            rows(0)
-        ),
-        String::new(),
-    ];
-    let is_shown = |one: &&Line| one.verdict != Verdict::Ok || columns.len() <= FEW_COLUMNS;
-    let (mut shown, calm): (Vec<&Line>, Vec<&Line>) = columns.iter().partition(is_shown);
+    format!(
+        "drift: {} of {} drifted{undecided}  ({} rows against {})",
+        count("drift"),
+        counted(columns.len(), "column"),
+        rows("rows"),
+        rows("baseline_rows")
+    )
+}
+
+/// A line or two for each column that is shown, then how many are not.
+fn table(columns: &[Column<'_>]) -> Vec<String> {
+    let is_shown = |one: &&Column<'_>| one.verdict != "ok" || columns.len() <= FEW_COLUMNS;
+    let (mut shown, calm): (Vec<&Column<'_>>, Vec<&Column<'_>>) =
+        columns.iter().partition(is_shown);
     let hidden = shown.len().saturating_sub(COLUMNS_SHOWN);
     shown.truncate(COLUMNS_SHOWN);
     let width = shown.iter().map(|one| shortened(one.name).chars().count());
     let width = width.max().unwrap_or(0).max("column".len());
+    let mut lines = Vec::new();
     if !shown.is_empty() {
         lines.push(format!(
             "  {:width$}  {:9}  {:CELLS$}  {:>5}  {:>14}  KS",
             "column", "verdict", "today over baseline", "JS", "missing"
         ));
     }
-    lines.extend(shown.iter().flat_map(|one| one.lines(width)));
+    lines.extend(shown.iter().flat_map(|one| column_lines(one, width)));
     if hidden > 0 {
-        lines.push(format!("  \u{2026} and {}", counted(hidden, "more column")));
+        lines.push(format!("  \u{2026}{}", and_more(hidden, "column")));
     }
     if let Some(first) = calm.first() {
-        let js = first.drift.js.map_or(String::new(), |js| {
+        let js = first.number("js").map_or(String::new(), |js| {
             format!(", largest JS {} ({})", number::share(js, 3), first.name)
         });
         lines.push(format!("  {} more are ok{js}", calm.len()));
@@ -82,79 +141,61 @@ pub fn lines(columns: &[Line<'_>]) -> Vec<String> {
     lines
 }
 
-impl Line<'_> {
-    /// The distances, and of a column that is not ok the histogram of the baseline below.
-    fn lines(&self, width: usize) -> Vec<String> {
-        let Drift {
-            js,
-            ks,
-            unseen_rate,
-            ..
-        } = self.drift;
-        let js = js.map_or("-".to_owned(), |js| number::share(js, 3));
-        let ks = ks.map_or("-".to_owned(), |Bracket { low, high }| {
-            let [low, high] = [low, high].map(|end| number::share(end, 3));
-            if low == high {
-                low
-            } else {
-                format!("{low} to {high}")
-            }
-        });
-        let missing = match self.missing_rates {
-            [Some(before), Some(now)] if before != now => {
-                format!("{} -> {}", number::percent(before), number::percent(now))
-            }
-            [_, now] => now.map_or("-".to_owned(), number::percent),
-        };
-        let unseen = unseen_rate
-            .filter(|rate| *rate > 0.0)
-            .map_or(String::new(), |rate| {
-                format!("new categories in {} of rows", number::percent(rate))
-            });
-        let [before, now] = self.histograms();
-        let name = shortened(self.name);
-        let verdict = self.verdict.name();
-        let mut lines = vec![format!(
-            "  {name:width$}  {verdict:9}  {now:CELLS$}  {js:>5}  {missing:>14}  {ks}"
-        )];
-        let second = format!("{before:CELLS$}  {unseen}");
-        if self.verdict != Verdict::Ok && !second.trim().is_empty() {
-            let second = format!("  {:width$}  {:9}  {second}", "", "");
-            lines.push(second.trim_end().to_owned());
+/// The distances, and of a column that is not ok the histogram of the baseline below.
+fn column_lines(column: &Column<'_>, width: usize) -> Vec<String> {
+    let share = |value: f64| number::share(value, 3);
+    let js = column.number("js").map_or("-".to_owned(), share);
+    let ks = column.number("ks_low").zip(column.number("ks_high"));
+    let ks = ks.map_or("-".to_owned(), |(low, high)| {
+        let (low, high) = (share(low), share(high));
+        if low == high {
+            low
+        } else {
+            format!("{low} to {high}")
         }
-        lines
+    });
+    let missing_rates = (
+        column.number("baseline_missing_rate"),
+        column.number("missing_rate"),
+    );
+    let missing = match missing_rates {
+        (Some(before), Some(now)) if before != now => {
+            format!("{} -> {}", number::percent(before), number::percent(now))
+        }
+        (_, now) => now.map_or("-".to_owned(), number::percent),
+    };
+    let unseen = column.number("unseen_rate").filter(|rate| *rate > 0.0);
+    let unseen = unseen.map_or(String::new(), |rate| {
+        format!("new categories in {} of rows", number::percent(rate))
+    });
+    let [before, now] = histograms(column);
+    let (name, verdict) = (shortened(column.name), column.verdict);
+    let mut lines = vec![format!(
+        "  {name:width$}  {verdict:9}  {now:CELLS$}  {js:>5}  {missing:>14}  {ks}"
+    )];
+    let second = format!("{before:CELLS$}  {unseen}");
+    if verdict != "ok" && !second.trim().is_empty() {
+        let second = format!("  {:width$}  {:9}  {second}", "", "");
+        lines.push(second.trim_end().to_owned());
     }
-
-    /// The histogram of the baseline and that of now, on one scale.
-    fn histograms(&self) -> [String; 2] {
-        let counts: Vec<[u64; 2]> = match &self.overlay {
-            Some(Overlay::Numbers { bins, .. }) => bins.iter().map(|bin| bin.counts).collect(),
-            Some(Overlay::Categories { named, other, new }) => {
-                let named = named.iter().map(|(_, counts)| *counts);
-                named.chain([*other, [0, *new]]).collect()
-            }
-            None => Vec::new(),
-        };
-        let shares = [0, 1].map(|side| {
-            let total: u64 = counts.iter().map(|both| both[side]).sum();
-            let share = |both: &[u64; 2]| both[side] as f64 / total.max(1) as f64;
-            counts.iter().map(share).take(CELLS).collect::<Vec<f64>>()
-        });
-        let full = spark::largest(shares.iter().flatten());
-        shares.map(|side| spark::cells(&side, full))
-    }
+    lines
 }
 
-/// A name of bounded length: a longer one loses its middle.
-fn shortened(name: &str) -> String {
-    let characters: Vec<char> = name.chars().collect();
-    if characters.len() <= MAX_NAME {
-        return name.to_owned();
-    }
-    let (start, end) = (&characters[..12], &characters[characters.len() - 11..]);
-    format!(
-        "{}\u{2026}{}",
-        String::from_iter(start),
-        String::from_iter(end)
-    )
+/// The histogram of the baseline and that of now, on one scale.
+fn histograms(column: &Column<'_>) -> [String; 2] {
+    let counts: Vec<[u64; 2]> = match overlay::read(column.facts.iter().copied()) {
+        Some(Overlay::Numbers { bins, .. }) => bins.iter().map(|bin| bin.counts).collect(),
+        Some(Overlay::Categories { named, other, new }) => {
+            let named = named.iter().map(|(_, counts)| *counts);
+            named.chain([other, [0, new]]).collect()
+        }
+        None => Vec::new(),
+    };
+    let shares = [0, 1].map(|side| {
+        let total: u64 = counts.iter().map(|both| both[side]).sum();
+        let share = |both: &[u64; 2]| both[side] as f64 / total.max(1) as f64;
+        counts.iter().map(share).take(CELLS).collect::<Vec<f64>>()
+    });
+    let full = spark::largest(shares.iter().flatten());
+    shares.map(|side| spark::cells(&side, full))
 }

@@ -1,24 +1,14 @@
-//! An evaluation as facts, and as lines to read.
+//! An evaluation as facts.
 //!
-//! Owns the names of its sections and the layout of its tables. It must not know how metrics are
-//! computed.
-
-use indicatif::HumanCount;
+//! Owns the names of its sections. It must not know how metrics are computed or shown.
 
 use super::facts::Fact;
-use crate::count::{and_more, counted};
 use crate::monitor::curve::{AtThreshold, Costs, Gain};
 use crate::monitor::evaluate::{ALL, Evaluation, Segment, Task};
 use crate::monitor::interval::Estimate;
 
 /// The section of metrics.
 pub const SECTION: &str = "evaluation";
-
-/// The most segments that are listed for users; the report has them all.
-const SEGMENTS_SHOWN: usize = 20;
-
-/// The most classes whose confusion matrix is shown; the report has it for any number.
-const CLASSES_SHOWN: usize = 8;
 
 /// Facts of an evaluation: metrics with the ends of their 95 % intervals (`_low`, `_high`), counts
 /// of rows, and tables.
@@ -240,46 +230,6 @@ fn gains(gains: &[Gain], rows: u64, positives: u64) -> Vec<GainLine> {
         .collect()
 }
 
-/// The evaluation for users, line by line.
-#[must_use]
-pub fn lines(evaluation: &Evaluation) -> Vec<String> {
-    let mut lines = vec![headline(evaluation)];
-    lines.extend(
-        row_counts(evaluation)
-            .skip(2)
-            .filter(|(name, count)| *count > 0 && *name != "labels_read")
-            .map(|(name, count)| format!("  {:28} {}", name.replace('_', " "), HumanCount(count))),
-    );
-    let Some((all, segments)) = evaluation.segments.split_first() else {
-        return lines;
-    };
-    lines.push("metrics, with 95 % intervals".to_owned());
-    lines.extend(
-        all.metrics
-            .iter()
-            .map(|(name, estimate)| format!("  {name:28} {}", estimate_text(*estimate))),
-    );
-    lines.extend(confusion_lines(evaluation, all));
-    lines.extend(table_lines(evaluation, all));
-    lines.extend(segment_lines(segments));
-    lines
-}
-
-fn headline(evaluation: &Evaluation) -> String {
-    let counts = evaluation.counts;
-    let rows = counted(counts.evaluated, "row");
-    let kind = match (&evaluation.positive, evaluation.task) {
-        (Some(positive), _) => format!("two classes, `{positive}` is positive"),
-        (None, Task::Classes) => counted(evaluation.classes.len(), "class"),
-        (None, Task::Ranking) => "ranking within groups".to_owned(),
-        (None, _) => "numbers".to_owned(),
-    };
-    format!(
-        "evaluated {rows} of {} ({kind})",
-        HumanCount(counts.predictions)
-    )
-}
-
 /// A number with the digits that its size needs.
 pub(super) fn number_text(value: f64) -> String {
     if value != 0.0 && !(1e-4..1e7).contains(&value.abs()) {
@@ -297,101 +247,4 @@ pub(super) fn estimate_text(Estimate { value, interval }: Estimate) -> String {
         format!("  [{}, {}]", number_text(low), number_text(high))
     });
     format!("{:>10}{ends}", number_text(value))
-}
-
-fn confusion_lines(evaluation: &Evaluation, segment: &Segment) -> Vec<String> {
-    let classes = &evaluation.classes;
-    let Some(confusion) = segment
-        .tables
-        .confusion
-        .as_ref()
-        .filter(|_| classes.len() <= CLASSES_SHOWN)
-    else {
-        return Vec::new();
-    };
-    let longest = classes.iter().map(|class| class.chars().count()).max();
-    let width = longest.unwrap_or(0).clamp(10, 24);
-    let row = |name: &str, cells: Vec<String>| {
-        cells.iter().fold(format!("  {name:width$}"), |line, cell| {
-            line + &format!(" {cell:>width$}")
-        })
-    };
-    let mut lines = vec![
-        "confusion matrix: actual class down, predicted class across".to_owned(),
-        row("", classes.clone()),
-    ];
-    lines.extend(classes.iter().enumerate().map(|(actual, name)| {
-        let count = |called: usize| HumanCount(confusion.count(actual, called)).to_string();
-        row(name, (0..classes.len()).map(count).collect())
-    }));
-    lines
-}
-
-fn table_lines(evaluation: &Evaluation, segment: &Segment) -> Vec<String> {
-    let (Some(curve), Some(calibration)) = (&segment.tables.curve, &segment.tables.calibration)
-    else {
-        return Vec::new();
-    };
-    let mut lines = vec!["gains by decile, the highest scores first".to_owned()];
-    lines.push(format!(
-        "  {:>6} {:>12} {:>9} {:>7} {:>9}",
-        "decile", "lowest score", "positive", "lift", "captured"
-    ));
-    let positives = positives(segment);
-    let gains = gains(&curve.gains, segment.rows, positives);
-    lines.extend(gains.iter().enumerate().map(|(index, gain)| {
-        let (rate, captured) = (100.0 * gain.rate, 100.0 * gain.captured);
-        let lowest = number_text(gain.gain.lowest_score);
-        format!(
-            "  {:>6} {lowest:>12} {rate:>8.1}% {:>7.2} {captured:>8.1}%",
-            index + 1,
-            gain.lift
-        )
-    }));
-    lines.push("reliability: what a probability says, and the share that is positive".to_owned());
-    lines.extend(calibration.bins().iter().filter_map(|bin| {
-        let (score, share) = (bin.mean_score()?, bin.positive_share()?);
-        let rows = counted(bin.total(), "row");
-        Some(format!("  {score:>10.4} {}  {rows}", estimate_text(share)))
-    }));
-    let best = [
-        ("highest F1", curve.best_f1),
-        ("lowest cost", curve.cheapest),
-    ];
-    lines.push("thresholds".to_owned());
-    lines.extend(best.into_iter().filter_map(|(name, at)| {
-        let at = at?;
-        let (f1, cost) = (at.f1(positives), at.cost(positives, evaluation.costs));
-        let threshold = number_text(at.threshold);
-        let cost = number_text(cost);
-        Some(format!("  {name} at {threshold} (F1 {f1:.4}, cost {cost})"))
-    }));
-    lines
-}
-
-fn segment_lines(segments: &[Segment]) -> Vec<String> {
-    let shown = segments.iter().take(SEGMENTS_SHOWN);
-    let mut lines: Vec<String> = shown
-        .map(|segment| {
-            let first = segment.metrics.iter().filter(|(name, _)| name != "gini");
-            let first = first.take(2).map(|(name, estimate)| {
-                format!("{name} {}", estimate_text(*estimate).trim_start())
-            });
-            let metrics = first.collect::<Vec<_>>().join("; ");
-            format!(
-                "  {:28} {}: {metrics}",
-                segment.name,
-                counted(segment.rows, "row")
-            )
-        })
-        .collect();
-    let hidden = segments.len().saturating_sub(SEGMENTS_SHOWN);
-    if hidden > 0 {
-        let more = and_more(hidden, "segment");
-        lines.push(format!("  …{more}; the report has them all"));
-    }
-    if !lines.is_empty() {
-        lines.insert(0, "segments".to_owned());
-    }
-    lines
 }

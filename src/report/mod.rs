@@ -13,6 +13,7 @@ pub mod drift;
 pub mod drift_lines;
 pub mod estimates;
 pub mod evaluation;
+pub mod evaluation_lines;
 pub mod explanation;
 pub mod facts;
 pub mod gates;
@@ -36,6 +37,7 @@ pub mod text;
 mod value_group;
 pub mod watch_lines;
 pub mod watch_metrics;
+pub mod width;
 
 pub use facts::{Fact, Value};
 use renderer::Renderer;

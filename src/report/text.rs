@@ -7,11 +7,11 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::Value as Json;
 
 use super::facts::{Fact, Value, number, of_section, text};
-use super::models;
 use super::renderer::{Detail, Renderer, Report};
 use super::spark;
 use super::value_group::{GROUPS, value_group};
 use super::watch_lines;
+use super::{drift_lines, evaluation_lines, models};
 use crate::count::{and_more, counted, listed};
 use crate::escape;
 use crate::format::rounds::ROUNDS_USED;
@@ -56,12 +56,19 @@ impl Renderer for Text {
     }
 
     fn render(&self, report: &Report<'_>) -> String {
-        let (first, lines) = match report.detail {
-            Detail::Summary | Detail::Verbose => {
+        let body = of_other_verbs(report.facts);
+        let (first, lines) = match (report.detail, &body) {
+            (Detail::Summary | Detail::Verbose, Some(_)) => (Vec::new(), Vec::new()),
+            (Detail::Summary | Detail::Verbose, None) => {
                 let first = vec![headline(report.facts), String::new()];
                 (first, lines(report))
             }
-            Detail::All => (vec!["report".to_owned()], description(report)),
+            (Detail::All, Some(_)) => (vec!["report".to_owned()], description(report)),
+            (Detail::All, None) => {
+                let mut all = description(report);
+                all.extend(lines(report));
+                (vec!["report".to_owned()], all)
+            }
         };
         let width = match report.detail {
             Detail::Summary | Detail::Verbose => label_width(&lines),
@@ -70,9 +77,22 @@ impl Renderer for Text {
         let lines = lines
             .iter()
             .map(|(label, text)| format!("  {label:width$} {text}"));
-        let lines = first.into_iter().chain(lines);
+        let lines = first
+            .into_iter()
+            .chain(lines)
+            .chain(body.into_iter().flatten());
         lines.fold(String::new(), |all, line| all + &escape::line(&line) + "\n")
     }
+}
+
+/// What an evaluation or a comparison with a baseline found; none for a report of a run.
+fn of_other_verbs(facts: &[Fact]) -> Option<Vec<String>> {
+    if of_section(facts, "ledger").next().is_some() {
+        return None;
+    }
+    let mut lines = evaluation_lines::lines(facts);
+    lines.extend(drift_lines::lines(facts));
+    (!lines.is_empty()).then_some(lines)
 }
 
 /// The width that a summary's labels take.
@@ -82,7 +102,7 @@ fn label_width(lines: &[Line]) -> usize {
     widths.max().unwrap_or(0).clamp(min, max)
 }
 
-/// How a run is called, how it ended, then the lines of its summary.
+/// How a run is called, and how it ended.
 fn description(report: &Report<'_>) -> Vec<Line> {
     let facts = report.facts;
     let mut lines = Vec::new();
@@ -106,7 +126,6 @@ fn description(report: &Report<'_>) -> Vec<Line> {
     add("model_version", own("model", "version"));
     add("model_digest", own("model", "digest"));
     add("time", time(facts));
-    lines.extend(self::lines(report));
     lines
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use super::golden::{Golden, TOLERANCE};
 use crate::contract::reads::wants;
 use crate::contract::{Policy, type_name};
-use crate::count::counted;
+use crate::count::{and_more, counted};
 use crate::monitor::profile::Profile;
 use crate::outcome::Task;
 use crate::package::card::CardFacts;
@@ -130,13 +130,11 @@ fn inputs(opened: &OpenedModel) -> String {
         counted(contract.inputs.len(), "input"),
         table(["input", "reads", "type", "null is"], &rows)
     );
-    if contract.inputs.len() > MAX_INPUTS {
+    let hidden = contract.inputs.len().saturating_sub(MAX_INPUTS);
+    if hidden > 0 {
+        let more = and_more(hidden, "");
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "\n… and {} more: `tallow inspect` lists them.",
-            contract.inputs.len() - MAX_INPUTS
-        );
+        let _ = writeln!(text, "\n…{more}: `tallow inspect` lists them.");
     }
     text
 }
