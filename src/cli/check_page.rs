@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::page::Page;
 use super::run_events::{BINDING, bound_object};
 use crate::count::counted;
+use crate::monitor::gate::Gate;
 use crate::monitor::judgement::Severity;
 use crate::monitor::quality::{self, Verdict};
 use crate::plan::replay::Replay;
@@ -115,10 +116,11 @@ pub(super) fn page(found: &Found) -> Page {
             Severity::Fail => "",
             Severity::Warn => " (warns)",
         };
-        page.line(format!("  {}{warns}", planned.gate));
+        let read = facts_read(&planned.gate, &monitor.offers);
+        page.line(format!("  {}{warns}  reads {read}", planned.gate));
     }
     if !monitor.other_gates.is_empty() {
-        page.line("gates of the package that a run cannot judge");
+        page.line("gates of the package that a run cannot judge: `evaluate --model` may");
     }
     for gate in &monitor.other_gates {
         page.line(format!("  {gate}"));
@@ -166,6 +168,30 @@ fn rule_lines(found: &Found, page: &mut Page) {
             .iter()
             .for_each(|example| page.line(format!("          {example}")));
     }
+}
+
+/// Which facts a gate reads: `js of 12 subjects in drift`, or the fact by its name.
+fn facts_read(gate: &Gate, offers: &[Offer]) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for offer in offers.iter().filter(|one| one.has_metric(gate.metric())) {
+        let section = offer.section;
+        let text = match gate.subject() {
+            "*" => {
+                let count = offer.subjects().count();
+                format!(
+                    "{} of {} in {section}",
+                    gate.metric(),
+                    counted(count, "subject")
+                )
+            }
+            "" => format!("{} in {section}", gate.metric()),
+            subject => format!("{}({subject}) in {section}", gate.metric()),
+        };
+        if offer.has_subject(gate.subject()) && !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts.join(", ")
 }
 
 /// Metrics by section, with the number of their subjects.
@@ -237,6 +263,7 @@ pub(super) fn object(found: &Found) -> Json {
             "metric": planned.gate.metric(),
             "subject": planned.gate.subject(),
             "level": planned.severity.name(),
+            "reads": facts_read(&planned.gate, &plan.monitor.offers),
         })).collect::<Vec<_>>(),
         "threads": job.threads,
         "estimated_memory_bytes": estimated_bytes,

@@ -7,7 +7,6 @@ use super::console::Console;
 use super::page::Page;
 use super::signal;
 use crate::report::comparison::lines;
-use crate::report::gates;
 use crate::report::json::sections;
 use crate::run::compare::compare;
 use crate::run::ending::Failure;
@@ -21,9 +20,11 @@ pub(super) fn run(args: CompareArgs, console: &Console) -> Result<(), Failure> {
     if !compared.found.moved.is_empty() {
         object.insert("moved".to_owned(), compared.moved());
     }
-    let tripped = gates::error(&compared.tripped);
+    let warnings = compared.judged.warnings();
+    warnings.iter().for_each(|warning| console.warning(warning));
+    let failure = compared.judged.failure("");
     if console.is_json() {
-        let Some(error) = tripped else {
+        let Some(error) = failure else {
             return Ok(console.json(&object.into())?);
         };
         // The console adds the error to the object.
@@ -41,5 +42,5 @@ pub(super) fn run(args: CompareArgs, console: &Console) -> Result<(), Failure> {
         page.line(format!("report {}", path.display()));
     }
     console.show(&page)?;
-    tripped.map_or(Ok(()), |error| Err(error.into()))
+    failure.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -106,6 +106,9 @@ pub struct CompareArgs {
     /// does not hold, the exit code is 5.
     #[arg(long, value_name = "EXPRESSION")]
     pub gate: Vec<String>,
+    /// Also fail if a gate's limit lies within the 95 % interval of the value
+    #[arg(long)]
+    pub strict_gates: bool,
     /// Write the report here; `.csv` makes it CSV, everything else Parquet
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -136,6 +139,7 @@ impl From<CompareArgs> for Compare {
             tolerance,
             moved,
             gate,
+            strict_gates,
             output,
             overwrite,
             text,
@@ -160,6 +164,7 @@ impl From<CompareArgs> for Compare {
         Self {
             question,
             gate,
+            strict_gates,
             output: output.map(Location::from),
             overwrite,
             text: text.into(),

@@ -6,7 +6,7 @@ use super::console::Console;
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::page::Page;
 use super::user::local;
-use super::{gated, signal, trust};
+use super::{signal, trust};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::monitor::compat_table::{Tool, compare};
@@ -18,11 +18,14 @@ use crate::plan::options::share_of_one;
 use crate::plan::reading::dialect_options;
 use crate::process;
 use crate::report::drift::Comparison;
+use crate::report::gates::{Judged, planned};
+use crate::report::json::sections;
 use crate::report::renderer::{Detail, Report};
 use crate::report::{Fact, compat};
 use crate::request::comparison::{Comparison as Request, Compat, Profiling};
 use crate::request::rows::Rows;
 use crate::request::work::{Binding, Work};
+use crate::run::ending::Failure;
 use crate::run::named_model;
 use crate::run::profile::profile_as_read;
 pub(super) use crate::run::report_path::refuse_taken;
@@ -81,10 +84,10 @@ fn work(request: &Profiling, model: &Location) -> Result<Work> {
     Ok(work)
 }
 
-pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
+pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<(), Failure> {
     let request = Request::from(args);
     let limits = limits(&request)?;
-    let gates = gated::parsed(&request.gate)?;
+    let gates = planned(&request.gate)?;
     let paths = [&request.baseline, &request.current].map(Clone::clone);
     if let Some(path) = &request.output {
         OutputFormat::of_name(path)?;
@@ -93,18 +96,22 @@ pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
     let interrupt = signal::watch(console)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();
+    // Of another tool's numbers there is no verdict of ours to show.
     let (found, lines) = if let Some(tool) = request.compat {
         let tool = match tool {
             Compat::Evidently => Tool::Evidently,
             Compat::NannyMl => Tool::NannyMl,
         };
         let compared = compare(tool, &paths[0], &paths[1], &options, &interrupt)?;
-        (compat::facts(tool, &compared), compat::lines(&compared))
+        (
+            compat::facts(tool, &compared),
+            Some(compat::lines(&compared)),
+        )
     } else {
         let baseline = profile_of(&paths[..1], &options, &interrupt)?;
         let current = profile_of(&paths[1..], &options, &interrupt)?;
         let compared = Comparison::of(&baseline, &current, limits);
-        (compared.facts(), compared.lines())
+        (compared.facts(), None)
     };
     let mut facts = vec![
         Fact::text("run", "", "status", "done"),
@@ -112,29 +119,44 @@ pub(super) fn drift(args: DriftArgs, console: &Console) -> Result<()> {
         Fact::text("run", "", "started_at", started_at),
     ];
     facts.extend(found);
-    let failure = gated::judge(&gates, &mut facts, request.strict_gates, console)?;
+    let judged = Judged::of_known(&gates, &mut facts, request.strict_gates)?;
+    let warnings = judged.warnings();
+    warnings.iter().for_each(|warning| console.warning(warning));
+    let failure = judged.failure("");
     if let Some(path) = &request.output {
         report_file::create(path, process::unique_text().trim(), &facts)?;
     }
     if console.is_json() && failure.is_none() {
         let head = Map::from_iter([("status".to_owned(), json!("done"))]);
-        return console.report(&Report {
+        return Ok(console.report(&Report {
             head,
             facts: &facts,
             detail: Detail::All,
-        });
+        })?);
     }
     if console.is_json() {
-        // The error is the last line of standard output, and says which gates failed.
-        return failure.map_or(Ok(()), Err);
+        // The console adds the error to the object.
+        return failure.map_or(Ok(()), |error| {
+            Err(Failure {
+                object: sections(&facts),
+                ..error.into()
+            })
+        });
     }
     let mut page = Page::default();
-    lines.iter().for_each(|line| page.line(line));
+    match lines {
+        Some(lines) => lines.iter().for_each(|line| page.line(line)),
+        None => console.report(&Report {
+            head: Map::new(),
+            facts: &facts,
+            detail: Detail::Summary,
+        })?,
+    }
     if let Some(path) = &request.output {
         page.line(format!("report {}", path.display()));
     }
     console.show(&page)?;
-    failure.map_or(Ok(()), Err)
+    failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
 fn limits(request: &Request) -> Result<Limits> {

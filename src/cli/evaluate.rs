@@ -8,26 +8,36 @@ use super::console::Console;
 use super::drift::refuse_taken;
 use super::evaluate_args::EvaluateArgs;
 use super::page::Page;
-use super::signal;
+use super::user::local;
+use super::{signal, trust};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::evaluate::{Evaluation, evaluate};
+use crate::monitor::judgement::PlannedGate;
 use crate::output::report as report_file;
 use crate::plan::list::all_items;
+use crate::plan::monitoring::package_gates;
 use crate::plan::reading::dialect_options;
 use crate::process;
 use crate::report::arms::{self as report_arms, ArmLine};
+use crate::report::evaluation::SECTION;
+use crate::report::gates::{Judged, planned};
+use crate::report::json::sections;
 use crate::report::renderer::{Detail, Report};
 use crate::report::{Fact, evaluation};
 use crate::request::evaluation::Evaluation as Request;
+use crate::request::work::Work;
 use crate::run::arms::{self, Arm, Ranking, Reading};
+use crate::run::ending::Failure;
+use crate::run::named_model;
 use crate::storage::{Location, PendingFile};
 use crate::table::ReadOptions;
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
 
-pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
+pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let request = checked(args.into())?;
+    let (own, of_package) = (planned(&request.gate)?, gates_of_package(&request)?);
     let options = dialect_options(&request.text, &[])?;
     let interrupt = signal::watch(console)?;
     let output = request.output.as_ref();
@@ -61,6 +71,8 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
     if let Some((metric, arms)) = &arms {
         facts.extend(report_arms::facts(metric, arms));
     }
+    let judged = judged(own, of_package, &mut facts, &request, console)?;
+    let failure = judged.failure("");
     if let Some(path) = output {
         report_file::create(path, process::unique_text().trim(), &facts)?;
     }
@@ -73,17 +85,14 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
         file.publish(request.overwrite)?;
     }
     if console.is_json() {
-        let head = Map::from_iter([("status".to_owned(), json!("done"))]);
-        return console.report(&Report {
-            head,
-            facts: &facts,
-            detail: Detail::All,
-        });
+        return shown_as_json(&facts, failure, console);
     }
+    console.report(&Report {
+        head: Map::new(),
+        facts: &facts,
+        detail: Detail::Summary,
+    })?;
     let mut page = Page::default();
-    evaluation::lines(&found)
-        .iter()
-        .for_each(|line| page.line(line));
     if let Some((metric, arms)) = &arms {
         report_arms::lines(metric, arms)
             .iter()
@@ -95,7 +104,80 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<()> {
     if let Some(path) = &request.save_reference {
         page.line(format!("reference {}", path.display()));
     }
-    console.show(&page)
+    console.show(&page)?;
+    failure.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// The facts as an object; of gates that failed the console adds the error to it.
+fn shown_as_json(facts: &[Fact], failure: Option<Error>, console: &Console) -> Result<(), Failure> {
+    if let Some(error) = failure {
+        return Err(Failure {
+            object: sections(facts),
+            ..error.into()
+        });
+    }
+    let head = Map::from_iter([("status".to_owned(), json!("done"))]);
+    Ok(console.report(&Report {
+        head,
+        facts,
+        detail: Detail::All,
+    })?)
+}
+
+/// The gates of the package that is named.
+fn gates_of_package(request: &Request) -> Result<Vec<PlannedGate>> {
+    let Some(model) = &request.model else {
+        return Ok(Vec::new());
+    };
+    let mut work = Work {
+        model: model.clone(),
+        ..Work::default()
+    };
+    named_model::locate(&mut work, None, &local(), &trust::configured()?)?;
+    package_gates(&work)
+}
+
+/// Judges gates over the facts, to which what they say is added, and warns. Gates of the package
+/// about facts that the evaluation does not have are not judged: those that no run has are named.
+fn judged(
+    own: Vec<PlannedGate>,
+    of_package: Vec<PlannedGate>,
+    facts: &mut Vec<Fact>,
+    request: &Request,
+    console: &Console,
+) -> Result<Judged> {
+    let (known, others): (Vec<PlannedGate>, Vec<PlannedGate>) =
+        of_package.into_iter().partition(|one| {
+            let alone = std::slice::from_ref(one);
+            Judged::new(alone, facts, &[], false)
+                .unknown(facts)
+                .is_none()
+        });
+    let gates: Vec<PlannedGate> = known.into_iter().chain(own).collect();
+    let judged = Judged::of_known(&gates, facts, request.strict_gates)?;
+    let is_of_evaluation = |one: &&PlannedGate| {
+        let metric = one.gate.metric();
+        facts
+            .iter()
+            .any(|fact| fact.section == SECTION && fact.metric == metric)
+    };
+    let unjudged: Vec<String> = others
+        .iter()
+        .filter(is_of_evaluation)
+        .map(|one| format!("`{}`", one.gate))
+        .collect();
+    if !unjudged.is_empty() {
+        let message = format!(
+            "gates of the package are not judged, because the evaluation does not have their \
+             segments: {}",
+            unjudged.join(", ")
+        );
+        let hint = "`--by COLUMNS` cuts the rows into segments";
+        console.warning(&Error::failed(message).hint(hint));
+    }
+    let warnings = judged.warnings();
+    warnings.iter().for_each(|warning| console.warning(warning));
+    Ok(judged)
 }
 
 /// The arms in their order, if there are several.

@@ -104,6 +104,20 @@ pub struct EvaluateArgs {
         help_heading = "Decision"
     )]
     pub cost_fn: Option<f64>,
+    /// Fail (exit 5) unless this holds; may be repeated: `roc_auc >= 0.75`
+    ///
+    /// `METRIC >= NUMBER`, or `METRIC(SEGMENT) < NUMBER`; `METRIC(*)` means every segment. The
+    /// value itself decides; ends of its 95 % interval are facts too: `roc_auc_low >= 0.7`.
+    #[arg(long, value_name = "EXPRESSION", help_heading = "Guards")]
+    pub gate: Vec<String>,
+    /// Judge the gates of this package that are about evaluations
+    ///
+    /// A path, or a name in a registry. Gates of its runs, such as those on drift, are not read.
+    #[arg(short, long, value_name = "PACKAGE", help_heading = "Guards")]
+    pub model: Option<PathBuf>,
+    /// Also fail if a gate's limit lies within the 95 % interval of the value
+    #[arg(long, help_heading = "Guards")]
+    pub strict_gates: bool,
     /// Write the report here; `.csv` makes it CSV, everything else Parquet
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -171,6 +185,9 @@ impl From<EvaluateArgs> for Evaluation {
             threshold,
             cost_fp,
             cost_fn,
+            gate,
+            model,
+            strict_gates,
             output,
             arm,
             metric,
@@ -196,6 +213,9 @@ impl From<EvaluateArgs> for Evaluation {
         };
         Self {
             question,
+            model: model.map(Location::from),
+            gate,
+            strict_gates,
             output: output.map(Location::from),
             arm,
             metric,

@@ -23,7 +23,6 @@ mod explain;
 mod failing_disk;
 #[cfg(test)]
 mod failing_input;
-mod gated;
 mod guide;
 mod history;
 mod inspect;

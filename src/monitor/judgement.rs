@@ -8,6 +8,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::gate::{Gate, Measured};
+use crate::error::Result;
+use crate::package::manifest::{GateEntry, GateLevel};
 
 /// How bad it is if a gate does not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +40,35 @@ pub struct PlannedGate {
     pub severity: Severity,
     /// What the scheduler is told then.
     pub on_trip: Option<String>,
+}
+
+impl PlannedGate {
+    /// A gate of a flag, which fails.
+    ///
+    /// # Errors
+    /// A usage error for a text that is not a gate.
+    pub fn of_flag(text: &str) -> Result<Self> {
+        Ok(Self {
+            gate: Gate::parse(text)?,
+            severity: Severity::Fail,
+            on_trip: None,
+        })
+    }
+
+    /// A gate of a package.
+    ///
+    /// # Errors
+    /// A usage error for an expression that is not a gate.
+    pub fn of_package(entry: &GateEntry) -> Result<Self> {
+        Ok(Self {
+            gate: Gate::parse(&entry.expression)?,
+            severity: match entry.level {
+                GateLevel::Fail => Severity::Fail,
+                GateLevel::Warn => Severity::Warn,
+            },
+            on_trip: entry.on_trip.clone(),
+        })
+    }
 }
 
 /// What a gate says.
@@ -201,11 +232,7 @@ mod tests {
     ];
 
     fn judged(text: &str, is_strict: bool) -> (State, String) {
-        let planned = PlannedGate {
-            gate: Gate::parse(text).unwrap(),
-            severity: Severity::Fail,
-            on_trip: None,
-        };
+        let planned = PlannedGate::of_flag(text).unwrap();
         let judgement = judge(&planned, &FACTS, is_strict);
         (judgement.state, judgement.to_string())
     }

@@ -431,7 +431,7 @@ impl Plan {
             arms,
             challengers,
         };
-        let monitor = monitor.bound(&job, &identity)?;
+        let monitor = monitor.bound(&job, &identity, &contenders, &split)?;
         warnings.extend(monitor.warning());
         Ok(Self {
             job,

@@ -5,27 +5,33 @@
 
 use std::sync::Arc;
 
+use super::challenger::Contender;
 use super::options::share_of_one;
+use super::signed;
+use super::split::SplitArm;
 use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
 use crate::feature::Precision;
+use crate::format::ImportOptions;
 use crate::monitor::against::BaselineObserver;
 use crate::monitor::drift::Limits;
 use crate::monitor::gate::Gate;
-use crate::monitor::judgement::{PlannedGate, Severity};
+use crate::monitor::judgement::PlannedGate;
+use crate::monitor::pairs::Pairing;
 use crate::monitor::profile::Profile;
 use crate::monitor::profile_table::read_profile;
 use crate::monitor::profiling::ProfileObserver;
 use crate::monitor::reading::InputReader;
-use crate::package::manifest::GateLevel;
-use crate::package::open::{Identity, PackageMonitoring};
+use crate::package::open::{Identity, PackageMonitoring, open};
 use crate::pipeline::observer::Observer;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::{Job, Outcomes};
 use crate::report::control::{self, History};
+use crate::report::models;
 use crate::report::monitoring::{self as facts, Offer};
 use crate::report::run::{self, RunContext};
 use crate::request::monitoring::{Monitoring, OnGate};
+use crate::request::work::Work;
 use crate::storage::Location;
 use crate::table::spelling::did_you_mean;
 
@@ -73,7 +79,8 @@ pub struct Monitor {
     pub is_learning: bool,
     /// Whether the user wants no baseline.
     is_switched_off: bool,
-    unresolved: Vec<(Gate, Severity, Option<String>, bool)>,
+    /// Gates, each with whether it is the package's.
+    unresolved: Vec<(PlannedGate, bool)>,
 }
 
 impl Monitor {
@@ -103,18 +110,10 @@ impl Monitor {
             })
             .transpose()?;
         let limits = limits(request, package)?;
-        let of_package = package.gates.iter().map(|entry| {
-            let severity = match entry.level {
-                GateLevel::Fail => Severity::Fail,
-                GateLevel::Warn => Severity::Warn,
-            };
-            let gate = Gate::parse(&entry.expression)?;
-            Ok((gate, severity, entry.on_trip.clone(), true))
-        });
-        let own = request
-            .gate
-            .iter()
-            .map(|text| Ok((Gate::parse(text)?, Severity::Fail, None, false)));
+        let of_package = package.gates.iter();
+        let of_package = of_package.map(|entry| Ok((PlannedGate::of_package(entry)?, true)));
+        let own = request.gate.iter();
+        let own = own.map(|text| Ok((PlannedGate::of_flag(text)?, false)));
         let gates: Vec<_> = of_package.chain(own).collect::<Result<_>>()?;
         let mut monitor = Self {
             baseline,
@@ -133,7 +132,7 @@ impl Monitor {
                 .is_some_and(|path| path.as_os_str() == "none"),
             ..Self::default()
         };
-        let reads_inputs = |(gate, ..): &(Gate, Severity, Option<String>, bool)| {
+        let reads_inputs = |(PlannedGate { gate, .. }, _): &(PlannedGate, bool)| {
             facts::INPUT_METRICS.contains(&gate.metric())
                 && readers(scoring)
                     .iter()
@@ -181,10 +180,22 @@ impl Monitor {
     ///
     /// # Errors
     /// A usage error for a gate of a flag that reads a fact that cannot exist.
-    pub fn bound(self, job: &Job, model: &Identity) -> Result<Self> {
+    pub fn bound(
+        self,
+        job: &Job,
+        model: &Identity,
+        challengers: &[Contender],
+        split: &[SplitArm],
+    ) -> Result<Self> {
         let context = RunContext::of_nothing(model.clone());
         let known = run::facts(job, &Outcomes::new(job), &context);
-        let offers = offers(job, &self, &known);
+        let mut offers = offers(job, &self, &known);
+        if !challengers.is_empty() {
+            offers.extend(offers_of_challengers(job, &model.name, challengers));
+        }
+        if !split.is_empty() {
+            offers.extend(offers_of_split(&model.name, split));
+        }
         self.with_gates(offers)
     }
 
@@ -193,15 +204,11 @@ impl Monitor {
     /// # Errors
     /// A usage error for a gate of a flag that reads a fact that cannot exist.
     fn with_gates(mut self, offers: Vec<Offer>) -> Result<Self> {
-        for (gate, severity, on_trip, is_of_package) in std::mem::take(&mut self.unresolved) {
-            match self.check_gate(&gate, &offers) {
-                Err(_) if is_of_package => self.other_gates.push(gate),
+        for (planned, is_of_package) in std::mem::take(&mut self.unresolved) {
+            match self.check_gate(&planned.gate, &offers) {
+                Err(_) if is_of_package => self.other_gates.push(planned.gate),
                 Err(error) => return Err(error),
-                Ok(()) => self.gates.push(PlannedGate {
-                    gate,
-                    severity,
-                    on_trip,
-                }),
+                Ok(()) => self.gates.push(planned),
             }
         }
         self.offers = offers;
@@ -223,9 +230,19 @@ impl Monitor {
             if control::METRICS.contains(&gate.metric()) && self.history.is_none() {
                 return Err(error.hint("pass `--history DIR`: it compares with earlier reports"));
             }
+            let pair_metrics = [&models::LABEL_METRICS[..], &models::SCORE_METRICS].concat();
+            if pair_metrics.contains(&gate.metric()) {
+                return Err(error.hint("pass `--challenger MODEL`: it compares two models"));
+            }
             let names = offers.iter().map(|offer| offer.metric.as_str());
             return Err(error.hint(did_you_mean(gate.metric(), &names, otherwise)));
         }
+        let is_of_models = |offer: &&Offer| offer.section == models::SECTION;
+        let what = if meant.iter().all(is_of_models) {
+            "model"
+        } else {
+            "column"
+        };
         if meant.iter().any(|offer| offer.has_subject(gate.subject())) {
             return Ok(());
         }
@@ -233,12 +250,15 @@ impl Monitor {
         let (message, hint) = if gate.subject().is_empty() {
             let metric = gate.metric();
             (
-                format!("the gate `{gate}` does not say of which column"),
-                format!("write `{metric}(COLUMN)`, or `{metric}(*)` for every one"),
+                format!("the gate `{gate}` does not say of which {what}"),
+                format!(
+                    "write `{metric}({})`, or `{metric}(*)` for every one",
+                    what.to_uppercase()
+                ),
             )
         } else {
             (
-                format!("the gate `{gate}` reads a column that does not exist"),
+                format!("the gate `{gate}` reads a {what} that does not exist"),
                 did_you_mean(gate.subject(), &subjects, otherwise),
             )
         };
@@ -309,6 +329,25 @@ fn limits(request: &Monitoring, package: &PackageMonitoring) -> Result<Limits> {
     })
 }
 
+/// The gates of a package that is opened for nothing else.
+///
+/// # Errors
+/// Fails if the model cannot be opened; a trust error for one that is not signed as it must be.
+pub fn package_gates(work: &Work) -> Result<Vec<PlannedGate>> {
+    let (vouched, _) = signed::verified(work)?;
+    let options = ImportOptions {
+        for_inspection: true,
+        ..ImportOptions::default()
+    };
+    let open = || open(&work.model, &options);
+    let opened = vouched
+        .as_ref()
+        .map_or_else(open, |vouched| vouched.guard(open))?;
+    signed::refuse_revoked(work, &opened)?;
+    let gates = opened.monitoring.gates.iter();
+    gates.map(PlannedGate::of_package).collect()
+}
+
 /// The facts that gates of a job can read; `known` are the facts of a run without rows.
 fn offers(job: &Job, monitor: &Monitor, known: &[crate::report::Fact]) -> Vec<Offer> {
     let inputs: Vec<String> = job
@@ -338,6 +377,57 @@ fn offers(job: &Job, monitor: &Monitor, known: &[crate::report::Fact]) -> Vec<Of
         offers.extend(of_history);
     }
     offers
+}
+
+/// The facts of a run's own model and its challengers. One that could not be opened is offered too:
+/// it drops out, and a gate that reads it trips.
+fn offers_of_challengers(job: &Job, own: &str, challengers: &[Contender]) -> Vec<Offer> {
+    let names: Vec<String> = challengers.iter().map(|one| one.name.clone()).collect();
+    let fields = job.arms.fields();
+    let paired = |name: &&String| {
+        let mut arms = job.challengers.iter().flat_map(|all| &all.arms);
+        let arm = arms.find(|arm| arm.name == **name);
+        let pairing = arm.map(|arm| Pairing::new(&fields, &arm.scoring.fields()));
+        pairing.map(|pairing| (pairing.labels.is_some(), pairing.scores.is_some()))
+    };
+    let with = |is_paired: fn((bool, bool)) -> bool| {
+        let names = names
+            .iter()
+            .filter(|name| paired(name).is_none_or(is_paired));
+        names.cloned().collect::<Vec<String>>()
+    };
+    let (labels, scores) = (with(|paired| paired.0), with(|paired| paired.1));
+    let all: Vec<String> = std::iter::once(own.to_owned())
+        .chain(names.clone())
+        .collect();
+    let sets: [(&[&str], &[String]); 4] = [
+        (&models::MODEL_METRICS, &all),
+        (&models::ROW_METRICS, &all),
+        (&models::LABEL_METRICS, &labels),
+        (&models::SCORE_METRICS, &scores),
+    ];
+    sets.iter()
+        .filter(|(_, names)| !names.is_empty())
+        .flat_map(|(metrics, names)| of_models(metrics, names))
+        .collect()
+}
+
+/// The facts of the models of an A/B test.
+fn offers_of_split(own: &str, split: &[SplitArm]) -> Vec<Offer> {
+    let others: Vec<String> = split.iter().map(|arm| arm.name.clone()).collect();
+    let all: Vec<String> = std::iter::once(own.to_owned())
+        .chain(others.clone())
+        .collect();
+    let of_all = of_models(&models::MODEL_METRICS, &all);
+    of_all.chain(of_models(&[models::SHARE], &others)).collect()
+}
+
+fn of_models<'a>(metrics: &'a [&str], subjects: &'a [String]) -> impl Iterator<Item = Offer> + 'a {
+    metrics.iter().map(|metric| Offer {
+        section: models::SECTION,
+        metric: (*metric).to_owned(),
+        subjects: subjects.to_vec(),
+    })
 }
 
 /// Where the profile of a run goes: none for one that is a file of the data set.

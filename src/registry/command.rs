@@ -183,11 +183,12 @@ fn promoted(mut shown: Shown, checked: &CheckedGates) -> Shown {
         checked
             .warnings
             .iter()
-            .map(|trip| format!("warning: {trip}")),
+            .map(|warned| format!("warning: {warned}")),
     );
-    let warnings: Vec<String> = checked.warnings.iter().map(ToString::to_string).collect();
     shown.object.insert("gates".into(), json!(checked.held));
-    shown.object.insert("gate_warnings".into(), json!(warnings));
+    shown
+        .object
+        .insert("gate_warnings".into(), json!(checked.warnings));
     shown
         .object
         .insert("evaluation".into(), json!(checked.evaluation));

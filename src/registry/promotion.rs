@@ -11,16 +11,14 @@ use super::{Registry, record};
 use crate::count::counted;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Kind, Result, shell_word};
-use crate::monitor::gate::{Gate, Trip};
+use crate::monitor::judgement::{PlannedGate, State};
 use crate::package::MANIFEST_NAME;
-use crate::package::manifest::{GateLevel, Manifest};
-use crate::report::Value;
+use crate::package::manifest::Manifest;
+use crate::report::gates::{self, Judged};
 use crate::report::monitoring::{DRIFT_METRICS, INPUT_METRICS};
 use crate::report::stored::StoredReport;
+use crate::report::{Fact, Value};
 use crate::storage::{Location, read};
-
-/// Gates, each with its level.
-type LevelledGates = Vec<(Gate, GateLevel)>;
 
 /// The most bytes of a manifest or an evaluation's report.
 const BYTES_LIMIT: u64 = 64 << 20;
@@ -43,16 +41,13 @@ pub struct Promotion<'a> {
 pub struct CheckedGates {
     /// Those that hold.
     pub held: Vec<String>,
-    /// Those that do not, and only warn.
-    pub warnings: Vec<Trip>,
+    /// Those that do not and only warn, each with its value.
+    pub warnings: Vec<String>,
     /// The digest of the evaluation: `sha256:…`.
     pub evaluation: Option<String>,
     /// The digest of the comparison: `sha256:…`.
     pub comparison: Option<String>,
 }
-
-/// Facts that gates are about.
-type Measures = Vec<(String, String, f64)>;
 
 impl Registry {
     /// Checks the gates of a version's package and of the user.
@@ -65,9 +60,7 @@ impl Registry {
             return Ok(CheckedGates::default());
         }
         let (mut gates, label) = self.gates(to)?;
-        for text in promotion.gates {
-            gates.push((Gate::parse(text)?, GateLevel::Fail));
-        }
+        gates.extend(gates::planned(promotion.gates)?);
         let paths: Vec<&Location> = promotion
             .evaluation
             .into_iter()
@@ -81,47 +74,37 @@ impl Registry {
             };
         };
         let mut checked = CheckedGates::default();
-        let mut measures = Measures::new();
+        let mut facts = Vec::new();
         if let Some(path) = promotion.evaluation {
-            checked.evaluation = Some(add_facts(path, &mut measures, (to, label.as_deref()))?);
+            checked.evaluation = Some(add_facts(path, &mut facts, (to, label.as_deref()))?);
         }
         if let Some(path) = promotion.comparison {
-            checked.comparison = Some(add_facts(path, &mut measures, (to, label.as_deref()))?);
+            checked.comparison = Some(add_facts(path, &mut facts, (to, label.as_deref()))?);
         }
-        let facts: Vec<_> = measures
-            .iter()
-            .map(|(subject, metric, value)| (subject.as_str(), metric.as_str(), *value))
-            .collect();
-        let mut tripped = Vec::new();
         // Gates of a package about what a run watches are judged by runs.
-        let is_known = |gate: &Gate| {
-            facts.iter().any(|(_, metric, _)| *metric == gate.metric())
+        gates.retain(|PlannedGate { gate, .. }| {
+            facts.iter().any(|fact| fact.metric == gate.metric())
                 || !(INPUT_METRICS.contains(&gate.metric())
                     || DRIFT_METRICS.contains(&gate.metric()))
-        };
-        for (gate, level) in gates.iter().filter(|(gate, _)| is_known(gate)) {
-            let trips = gate
-                .check(facts.iter().copied())
-                .map_err(|error| error.at_path(path))?;
-            match level {
-                _ if trips.is_empty() => checked.held.push(gate.to_string()),
-                GateLevel::Fail => tripped.extend(trips),
-                GateLevel::Warn => checked.warnings.extend(trips),
-            }
+        });
+        let judged = Judged::new(&gates, &facts, &[], false);
+        if let Some(error) = judged.unknown(&facts) {
+            return Err(error.at_path(path));
         }
-        if tripped.is_empty() {
-            return Ok(checked);
+        let failed: Vec<String> = judged.of(State::Fail).map(ToString::to_string).collect();
+        if !failed.is_empty() {
+            let message = format!("`{to}` is not promoted: {}", failed.join("; "));
+            return Err(Error::new(Kind::Gate, message).at_path(path));
         }
-        let listed: Vec<String> = tripped.iter().map(ToString::to_string).collect();
-        Err(Error::new(
-            Kind::Gate,
-            format!("`{to}` is not promoted: {}", listed.join("; ")),
-        )
-        .at_path(path))
+        let held = judged.of(State::Ok);
+        checked.held = held.map(|one| one.planned.gate.to_string()).collect();
+        let warned = judged.of(State::Warn).chain(judged.of(State::Undecided));
+        checked.warnings = warned.map(ToString::to_string).collect();
+        Ok(checked)
     }
 
     /// The gates of a version's package, and the package's own version.
-    fn gates(&self, to: &Reference) -> Result<(LevelledGates, Option<String>)> {
+    fn gates(&self, to: &Reference) -> Result<(Vec<PlannedGate>, Option<String>)> {
         let digest = self.resolve(to, None)?.digest;
         let record = record::read(&*self.store, &digest)?;
         let manifest = record.files.iter().find(|file| file.path == MANIFEST_NAME);
@@ -131,16 +114,16 @@ impl Registry {
         let bytes = object::whole(&*self.store, &file.sha256, BYTES_LIMIT)?;
         let manifest = Manifest::parse(&bytes)?;
         let gates = manifest.gates.iter();
-        let gates = gates.map(|entry| Ok((Gate::parse(&entry.expression)?, entry.level)));
+        let gates = gates.map(PlannedGate::of_package);
         Ok((gates.collect::<Result<_>>()?, manifest.version))
     }
 }
 
-/// Adds the numbers of a report, if it is of the version with this label as far as both say.
+/// Adds the facts of a report, if it is of the version with this label as far as both say.
 /// Returns the report's digest.
 fn add_facts(
     path: &Location,
-    measures: &mut Measures,
+    all: &mut Vec<Fact>,
     (to, label): (&Reference, Option<&str>),
 ) -> Result<String> {
     let bytes = read(path, BYTES_LIMIT)?;
@@ -161,19 +144,16 @@ fn add_facts(
             .at_path(path)
             .hint("score with the version that is promoted, and evaluate that"));
     }
-    measures.extend(
-        facts.iter().filter_map(|fact| {
-            Some((fact.subject.clone(), fact.metric.clone(), fact.as_number()?))
-        }),
-    );
+    all.extend_from_slice(facts);
     Ok(format!("sha256:{}", hexadecimal(&Sha256::digest(bytes))))
 }
 
-fn no_evaluation(to: &Reference, gates: &[(Gate, GateLevel)]) -> Error {
-    let listed: Vec<String> = gates.iter().map(|(gate, _)| format!("`{gate}`")).collect();
+fn no_evaluation(to: &Reference, gates: &[PlannedGate]) -> Error {
+    let gates = gates.iter().map(|planned| &planned.gate);
+    let listed: Vec<String> = gates.map(|gate| format!("`{gate}`")).collect();
     Error::usage(format!(
         "`{to}` has {}, and no evaluation is named: {}",
-        counted(gates.len(), "gate"),
+        counted(listed.len(), "gate"),
         listed.join(", ")
     ))
     .hint(format!(

@@ -17,7 +17,35 @@ use crate::pipeline::{Job, Outcomes};
 use crate::statistics::distribution::Distribution;
 
 /// The report's section.
-const SECTION: &str = "models";
+pub const SECTION: &str = "models";
+
+/// The numbers of every model in a run.
+pub const MODEL_METRICS: [&str; 4] = [
+    "scored",
+    "rejected",
+    "work_seconds",
+    "seconds_per_million_rows",
+];
+
+/// The numbers of a model that scores all rows.
+pub const ROW_METRICS: [&str; 2] = ["rows_in", "filtered"];
+
+/// The number of a model that answers a share of the rows.
+pub const SHARE: &str = "share";
+
+/// How the decisions of a challenger differ from those of the run's own model.
+pub const LABEL_METRICS: [&str; 3] = ["agreement", "flips", "compared_labels"];
+
+/// How the scores of a challenger differ from those of the run's own model.
+pub const SCORE_METRICS: [&str; 7] = [
+    "rank_correlation",
+    "rank_correlation_rows",
+    "mean_difference",
+    "mean_absolute_difference",
+    "max_absolute_difference",
+    "compared_scores",
+    "psi",
+];
 
 /// A challenger.
 #[derive(Debug)]

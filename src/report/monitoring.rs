@@ -1,14 +1,16 @@
-//! What a run's monitoring found, as facts: sections `inputs`, `drift` and `gates`.
+//! What a run's monitoring found, as facts: sections `inputs` and `drift`.
 //!
 //! Owns the names of these facts. It must not know how they are computed or where they are shown.
 //!
 //! Section `inputs`, one subject for each column that the model reads, named as in the data (after
 //! `--rename`), as the model reads it: after derived columns and policies, in the model's
-//! precision, without rows that a policy rejected.
+//! precision. Its rows are those that were scored: filtered rows are not among them, nor those that
+//! a policy or a rule rejected. So `count` is the ledger's `scored`, but in an A/B test, where it
+//! counts the rows of the run's own model.
 //!
 //! | metric | meaning |
 //! |---|---|
-//! | `count` | rows that the model read |
+//! | `count` | rows that were scored |
 //! | `null_count` | rows without a value, NaN not counted |
 //! | `nan_count` | rows of NaN that came in as such |
 //! | `infinite_count` | rows of +∞ and −∞ |
@@ -38,40 +40,25 @@
 //! With an empty subject: `drifted_share`, `drifted_share_high` (undecided columns counted as
 //! drifted), `columns`, `drifted`, `undecided`, and the text `baseline` (the profile's path).
 //!
-//! Section `gates`, one subject for each gate, named by its expression:
-//!
-//! | metric | meaning |
-//! |---|---|
-//! | `state` | text: `ok`, `fail`, `warn`, `undecided` |
-//! | `level` | text: `fail`, `warn` |
-//! | `value` | the value that decided: of all subjects the worst; absent if there is none |
-//! | `limit` | what it is compared with |
-//! | `operator` | text: `<`, `<=`, `>`, `>=`, `==`, `!=` |
-//! | `metric`, `subject` | texts: of the value that decided |
-//! | `tripped` | subjects whose value the gate does not allow |
-//! | `on_trip` | text: what the manifest names for the scheduler, where the gate tripped |
-//!
-//! With an empty subject: `count`, `failed`, `warned`, `undecided`.
+//! Section `gates` is [`super::gates`]'s.
 //!
 //! The run's `status` is `withheld` if a gate kept the output back, and `gates_failed` if it was
 //! published all the same.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use arrow::datatypes::{DataType, Field};
 
 use super::control::{self, History};
 use super::drift::Comparison;
 use super::facts::Fact;
+use super::gates::Judged;
 use crate::feature::verdict::{Coercions, Reason};
 use crate::monitor::against::{
     BaselineObserver, ColumnCounts, Counted, Counting, InputCounts, Values,
 };
 use crate::monitor::comparison::ColumnComparison;
 use crate::monitor::drift::Limits;
-use crate::monitor::gate::Measured;
-use crate::monitor::judgement::{Judgement, PlannedGate, State, judge};
 use crate::monitor::profile::{Kind, Profile};
 use crate::monitor::scores::ScoreStatistics;
 use crate::pipeline::observer::Partials;
@@ -79,9 +66,6 @@ use crate::storage::Location;
 
 /// The section of the model's inputs.
 pub const INPUTS: &str = "inputs";
-
-/// The section of gates.
-pub const GATES: &str = "gates";
 
 /// The metrics of section `inputs`.
 pub const INPUT_METRICS: [&str; 9] = [
@@ -375,115 +359,8 @@ impl Watched<'_> {
 /// What was found of a run that read all of its rows.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
-    /// The facts of inputs, drift, history and gates.
+    /// The facts of inputs, drift, history, gates and models.
     pub facts: Vec<Fact>,
     /// What the gates say.
     pub judged: Judged,
-}
-
-/// What all gates of a run say.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Judged(pub Vec<Judgement>);
-
-impl Judged {
-    /// Judges the facts of a run. Counts that are zero have no fact; `inputs` are their columns.
-    /// Of facts of too few nights anything is possible, so that gates on them are not decided.
-    #[must_use]
-    pub fn new(gates: &[PlannedGate], facts: &[Fact], inputs: &[String], is_strict: bool) -> Self {
-        if gates.is_empty() {
-            return Self::default();
-        }
-        let mut measured: Vec<Measured<'_>> = facts
-            .iter()
-            .filter(|fact| fact.section != "run")
-            .filter_map(|fact| Some((&*fact.subject, &*fact.metric, fact.as_number()?)))
-            .collect();
-        let zeros = Coercions::default().named().map(|(metric, _)| metric);
-        let reasons = Reason::ALL.map(Reason::code);
-        for metric in zeros.into_iter().chain(reasons) {
-            let is_read = gates.iter().any(|one| one.gate.metric() == metric);
-            if is_read {
-                // A fact that is there comes first and counts.
-                measured.extend(inputs.iter().map(|input| (input.as_str(), metric, 0.0)));
-            }
-        }
-        let of_history = gates
-            .iter()
-            .map(|one| &one.gate)
-            .filter(|gate| control::METRICS.contains(&gate.metric()) && gate.subject() != "*");
-        let unknown: Vec<(&str, [String; 2])> = of_history
-            .filter(|gate| !measured.iter().any(|one| gate.is_about(one.0, one.1)))
-            .map(|gate| {
-                let ends = ["low", "high"].map(|end| format!("{}_{end}", gate.metric()));
-                (gate.subject(), ends)
-            })
-            .collect();
-        for (subject, [low, high]) in &unknown {
-            measured.push((subject, low, f64::NEG_INFINITY));
-            measured.push((subject, high, f64::INFINITY));
-        }
-        let judged = gates.iter().map(|gate| judge(gate, &measured, is_strict));
-        Self(judged.collect())
-    }
-
-    /// The gates in this state.
-    pub fn of(&self, state: State) -> impl Iterator<Item = &Judgement> {
-        self.0.iter().filter(move |one| one.state == state)
-    }
-
-    /// What the scheduler should do because of gates that tripped.
-    #[must_use]
-    pub fn on_trip(&self) -> Vec<&str> {
-        let mut all: Vec<&str> = self
-            .0
-            .iter()
-            .filter(|one| [State::Fail, State::Warn].contains(&one.state))
-            .filter_map(|one| one.planned.on_trip.as_deref())
-            .collect();
-        all.sort_unstable();
-        all.dedup();
-        all
-    }
-
-    /// The facts of section `gates`.
-    #[must_use]
-    pub fn facts(&self) -> Vec<Fact> {
-        if self.0.is_empty() {
-            return Vec::new();
-        }
-        let count =
-            |metric: &str, count: usize| Fact::count(GATES, "", metric, count as u64, "gates");
-        let mut facts = vec![
-            count("count", self.0.len()),
-            count("failed", self.of(State::Fail).count()),
-            count("warned", self.of(State::Warn).count()),
-            count("undecided", self.of(State::Undecided).count()),
-        ];
-        let mut seen = HashSet::new();
-        for one in &self.0 {
-            let gate = &one.planned.gate;
-            let name = gate.to_string();
-            if !seen.insert(name.clone()) {
-                continue;
-            }
-            let text = |metric: &str, value: &str| Fact::text(GATES, name.clone(), metric, value);
-            let number =
-                |metric: &str, value: f64| Fact::number(GATES, name.clone(), metric, value, "");
-            facts.push(text("state", one.state.name()));
-            facts.push(text("level", one.planned.severity.name()));
-            facts.push(text("metric", gate.metric()));
-            facts.push(text("operator", gate.operator()));
-            facts.push(number("limit", gate.limit()));
-            if let Some((subject, value)) = &one.decided_by {
-                facts.push(number("value", *value));
-                facts.push(text("subject", subject));
-            }
-            facts.push(number("tripped", one.tripped_count as f64));
-            let is_tripped = [State::Fail, State::Warn].contains(&one.state);
-            if let Some(what) = one.planned.on_trip.as_ref().filter(|_| is_tripped) {
-                facts.push(text("on_trip", what));
-            }
-        }
-        facts
-    }
 }

@@ -6,7 +6,7 @@
 use super::control;
 use super::drift::SECTION;
 use super::facts::{Fact, find, number, of_section, text};
-use super::monitoring::GATES;
+use super::gates::GATES;
 use crate::count::{and_more, counted};
 use crate::monitor::judgement::shown;
 

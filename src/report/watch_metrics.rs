@@ -6,7 +6,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::drift::SECTION;
 use super::facts::{Fact, find, number, of_section};
-use super::monitoring::{GATES, INPUTS};
+use super::gates::GATES;
+use super::monitoring::INPUTS;
 
 /// (name, help, section, metric) of gauges about the run as a whole.
 const WHOLE: [(&str, &str, &str, &str); 4] = [

@@ -17,6 +17,8 @@ pub struct Compare {
     pub question: Question,
     /// Conditions on the report
     pub gate: Vec<String>,
+    /// Whether a whole interval must meet a gate
+    pub strict_gates: bool,
     /// Report file
     pub output: Option<Location>,
     /// Replace an existing report

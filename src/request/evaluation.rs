@@ -15,6 +15,12 @@ pub struct Evaluation {
     /// The tables, and what is asked of them
     #[serde(flatten)]
     pub question: Question,
+    /// The package whose gates are judged too
+    pub model: Option<Location>,
+    /// Conditions on the report
+    pub gate: Vec<String>,
+    /// Whether a whole interval must meet a gate
+    pub strict_gates: bool,
     /// Report file
     pub output: Option<Location>,
     /// Predictions of other models for the same rows: `[NAME=]PATH`

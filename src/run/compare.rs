@@ -7,13 +7,13 @@ use serde_json::{Value as Json, json};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::compare::{self, Comparison};
-use crate::monitor::gate::Trip;
 use crate::output::report as report_file;
 use crate::plan::list::all_items;
 use crate::plan::reading::dialect_options;
 use crate::process;
+use crate::report::Fact;
 use crate::report::comparison::facts;
-use crate::report::{Fact, gates};
+use crate::report::gates::{Judged, planned};
 use crate::request::compare::Compare;
 use crate::storage::Location;
 use crate::table::origin::origin;
@@ -32,8 +32,8 @@ pub struct Compared {
     pub found: Comparison,
     /// Facts for the report.
     pub facts: Vec<Fact>,
-    /// Values that gates do not allow.
-    pub tripped: Vec<Trip>,
+    /// What the gates say.
+    pub judged: Judged,
 }
 
 impl Compared {
@@ -53,7 +53,7 @@ impl Compared {
 /// A usage error for flags that do not fit together; fails if a table cannot be read or compared.
 pub fn compare(request: &Compare, temporary: &Location, interrupt: &Interrupt) -> Result<Compared> {
     let question = checked(request)?;
-    let gates = gates::parse(&request.gate)?;
+    let gates = planned(&request.gate)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();
     let output = request.output.as_ref();
@@ -76,14 +76,14 @@ pub fn compare(request: &Compare, temporary: &Location, interrupt: &Interrupt) -
     ];
     let origins = tables.each_ref().map(|table| origin(table));
     all.extend(facts(&found, origins.each_ref().map(Option::as_ref)));
-    let tripped = gates::judge(&gates, &mut all)?;
+    let judged = Judged::of_known(&gates, &mut all, request.strict_gates)?;
     if let Some(path) = output {
         report_file::create(path, process::unique_text().trim(), &all)?;
     }
     Ok(Compared {
         found,
         facts: all,
-        tripped,
+        judged,
     })
 }
 

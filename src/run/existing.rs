@@ -82,12 +82,12 @@ impl Run<'_> {
         };
         let is_of_output = previous.output.file_name() == path.file_name()
             && previous.output_bytes == output_bytes;
-        let is_within_budget = previous.status == Status::Done.name()
-            && self.control.budget.judge(&previous.rows).is_none();
+        let published = [Status::Done, Status::OverBudget, Status::GatesFailed];
+        let is_published = published.map(Status::name).contains(&&*previous.status);
         let needs_rejected = rejected.as_ref().filter(|_| previous.rows.rejected > 0);
         let has_rejected =
             needs_rejected.map_or(Ok(true), |path| find(path).map(|found| found.is_some()))?;
-        Ok(previous.run_id == self.plan.run_id && is_of_output && is_within_budget && has_rejected)
+        Ok(previous.run_id == self.plan.run_id && is_of_output && is_published && has_rejected)
     }
 
     /// Checks that no file that is not a run's has a name that this run gives by itself: such a

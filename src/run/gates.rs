@@ -4,29 +4,29 @@
 //! [`crate::monitor::judgement`]'s.
 
 use super::Run;
-use crate::count::counted;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::monitor::judgement::State;
 use crate::monitor::profile::Profile;
 use crate::monitor::profiling::RunProfile;
 use crate::output::names;
 use crate::pipeline::Outcomes;
 use crate::plan::monitoring::is_automatic;
-use crate::report::monitoring::{Found, Judged, Watched};
+use crate::report::Fact;
+use crate::report::gates::Judged;
+use crate::report::models::{self, Model};
+use crate::report::monitoring::{Found, Watched};
 use crate::report::run::{Status, facts};
 use crate::storage::Location;
 
-/// The most gates that an error names.
-const GATES_NAMED: usize = 5;
-
 impl Run<'_> {
-    /// Judges a run that read all of its rows, once.
-    pub(super) fn found(&self, outcomes: &Outcomes) -> &Found {
+    /// Judges a run that read all of its rows, once; `challengers` are those that scored them too.
+    pub(super) fn judge(&self, outcomes: &Outcomes, challengers: &[Model<'_>]) -> &Found {
         self.found.get_or_init(|| {
             let plan = self.plan();
             let mut found = self
                 .watched()
                 .map_or_else(Vec::new, |watched| watched.facts(&outcomes.seen));
+            found.extend(self.model_facts(outcomes, challengers));
             let context = self.context_after(self.start.elapsed(), Status::Done, 0);
             let mut all = facts(&plan.job, outcomes, &context);
             all.extend(found.iter().cloned());
@@ -35,16 +35,37 @@ impl Run<'_> {
                 all.extend(of_history.iter().cloned());
                 found.extend(of_history);
             }
-            let inputs = plan.job.arms.inputs();
-            let inputs: Vec<String> = inputs.map(|bound| bound.column.clone()).collect();
-            let monitor = &plan.monitor;
-            let judged = Judged::new(&monitor.gates, &all, &inputs, monitor.is_strict);
+            let judged = self.judged_facts(&all);
             found.extend(judged.facts());
             Found {
                 facts: found,
                 judged,
             }
         })
+    }
+
+    /// What this run's gates say of facts.
+    pub(super) fn judged_facts(&self, facts: &[Fact]) -> Judged {
+        let inputs = self.plan().job.arms.inputs();
+        let inputs: Vec<String> = inputs.map(|bound| bound.column.clone()).collect();
+        let monitor = &self.plan().monitor;
+        Judged::new(&monitor.gates, facts, &inputs, monitor.is_strict)
+    }
+
+    /// The facts of several models, if there are several.
+    fn model_facts(&self, outcomes: &Outcomes, challengers: &[Model<'_>]) -> Vec<Fact> {
+        let plan = self.plan();
+        let mut facts = Vec::new();
+        if !plan.split.is_empty() {
+            let others = plan.split.iter();
+            let others = others.map(|arm| (&arm.identity, Some(arm.share)));
+            let all: Vec<_> = std::iter::once((&plan.model, None)).chain(others).collect();
+            facts.extend(models::split_facts(&plan.job, outcomes, &all));
+        }
+        if !challengers.is_empty() {
+            facts.extend(models::facts(&plan.model, outcomes, challengers));
+        }
+        facts
     }
 
     fn watched(&self) -> Option<Watched<'_>> {
@@ -61,56 +82,22 @@ impl Run<'_> {
     }
 
     /// Warns of gates that do not hold and only warn, and of those that cannot be decided.
-    pub(super) fn warn_of_gates(&self, outcomes: &Outcomes) {
-        let judged = &self.found(outcomes).judged;
-        for one in judged.of(State::Warn) {
-            let warning = Error::new(Kind::Gate, format!("a gate does not hold: {one}"));
-            self.audience.warn_at_end(warning);
-        }
-        for one in judged.of(State::Undecided) {
-            let is_learning = one.decided_by.as_ref().is_some_and(|by| by.1.is_infinite());
-            let gate = &one.planned.gate;
-            let (message, hint) = if is_learning {
-                let message = format!("a gate cannot be decided yet: `{gate}`");
-                (
-                    message,
-                    "limits are learnt from 14 earlier reports of `--history`",
-                )
-            } else {
-                let message = format!("a gate cannot be decided: {one}");
-                (message, "its limit lies between two bounds of the value")
-            };
-            let hint = format!("{hint}; `--strict-gates` makes that a failure");
-            let warning = Error::new(Kind::Gate, message).hint(hint);
-            self.audience.warn_at_end(warning);
-        }
+    pub(super) fn warn_of_gates(&self) {
+        let found = self.found.get();
+        let warnings = found.iter().flat_map(|found| found.judged.warnings());
+        warnings.for_each(|warning| self.audience.warn_at_end(warning));
     }
 
     /// The failure of a run of which a gate failed.
-    pub(super) fn gate_failure(&self, outcomes: &Outcomes) -> Option<Error> {
-        let judged = &self.found(outcomes).judged;
-        let failed: Vec<String> = judged.of(State::Fail).map(ToString::to_string).collect();
-        if failed.is_empty() {
-            return None;
-        }
-        let hidden = failed.len().saturating_sub(GATES_NAMED);
-        let more = match hidden {
-            0 => String::new(),
-            hidden => format!("; and {hidden} more"),
-        };
+    pub(super) fn gate_failure(&self) -> Option<Error> {
+        let judged = &self.found.get()?.judged;
         let publishes = self.plan().monitor.publishes;
         let what = if publishes {
-            "the output was published"
+            ", the output was published"
         } else {
-            "the output was withheld"
+            ", the output was withheld"
         };
-        let message = format!(
-            "{} of {} failed, {what}: {}{more}",
-            failed.len(),
-            counted(judged.0.len(), "gate"),
-            failed[..failed.len() - hidden].join("; ")
-        );
-        let error = Error::new(Kind::Gate, message).at_path(&self.target().path);
+        let error = judged.failure(what)?.at_path(&self.target().path);
         let owners = self.owners_of_failed(judged);
         let hint = match (publishes, self.target().is_dataset()) {
             (true, _) => None,
@@ -127,7 +114,8 @@ impl Run<'_> {
         })
     }
 
-    fn owners_of_failed(&self, judged: &Judged) -> Option<String> {
+    /// Whom to ask about the columns of gates that failed.
+    pub(super) fn owners_of_failed(&self, judged: &Judged) -> Option<String> {
         let columns = judged.of(State::Fail);
         let columns = columns.filter_map(|one| Some(one.decided_by.as_ref()?.0.as_str()));
         let mut named: Vec<String> = columns

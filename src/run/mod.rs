@@ -30,6 +30,7 @@ mod scratch;
 mod telemetry;
 mod to_dataset;
 mod to_file;
+mod verdict;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -56,7 +57,6 @@ use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
 use crate::plan::target::Target;
 use crate::plan::{Plan, effect, geo, signed};
 use crate::process;
-use crate::report::models::{self, Model};
 use crate::report::monitoring::Found;
 use crate::report::run::{RunContext, Status, facts};
 use crate::report::stored::StoredReport;
@@ -270,28 +270,6 @@ impl<'a> Run<'a> {
         self.lock.note(&publication_of(&self.plan.run_id))
     }
 
-    /// Ends a run that found nothing to `do` (`do with`, `correct in`) the output.
-    fn nothing_to_do(&self, doing: &str, because: &str) -> RunResult {
-        let output = self.target.path.display().to_string();
-        self.audience
-            .noted(&format!("nothing to {doing} `{output}`: {because}"));
-        let code = self.plan.skip_code.unwrap_or(0);
-        let object: [(&str, Json); 4] = [
-            ("status", "nothing_to_do".into()),
-            ("exit_code", code.into()),
-            ("run_id", self.plan.run_id.clone().into()),
-            ("output", output.into()),
-        ];
-        RunResult {
-            object: object
-                .map(|(name, value)| (name.to_owned(), value))
-                .into_iter()
-                .collect(),
-            code,
-            was_idle: true,
-        }
-    }
-
     /// The table of rejected rows; none if they are not needed or no policy rejects any.
     fn quarantine(&self) -> Result<Option<Quarantine>> {
         let mut inputs = self.plan.job.arms.inputs().map(|bound| &bound.input);
@@ -385,37 +363,13 @@ impl<'a> Run<'a> {
         self.control.budget.judge(&outcomes.ledger.total())
     }
 
-    /// All that the report says.
-    fn facts(
-        &self,
-        outcomes: &Outcomes,
-        challengers: &[Model<'_>],
-        status: Status,
-        output_bytes: u64,
-    ) -> Vec<Fact> {
-        let mut facts = self.own_facts(outcomes, status, output_bytes);
-        if !self.plan.split.is_empty() {
-            let others = self.plan.split.iter();
-            let others = others.map(|arm| (&arm.identity, Some(arm.share)));
-            let all: Vec<_> = std::iter::once((&self.plan.model, None))
-                .chain(others)
-                .collect();
-            facts.extend(models::split_facts(&self.plan.job, outcomes, &all));
-        }
-        if !challengers.is_empty() {
-            facts.extend(models::facts(&self.plan.model, outcomes, challengers));
-        }
-        facts
-    }
-
-    /// What the report says of the run's own model.
-    fn own_facts(&self, outcomes: &Outcomes, status: Status, output_bytes: u64) -> Vec<Fact> {
+    /// All that the report says. Of a run that did not read all rows nothing was judged.
+    fn facts(&self, outcomes: &Outcomes, status: Status, output_bytes: u64) -> Vec<Fact> {
         let mut facts = facts(
             &self.plan.job,
             outcomes,
             &self.context(status, output_bytes),
         );
-        // Of a run that did not read all rows nothing was judged.
         let found = self.found.get();
         facts.extend(found.iter().flat_map(|found| found.facts.iter().cloned()));
         facts
@@ -482,9 +436,9 @@ impl<'a> Run<'a> {
         if let Some(number) = self.interrupt().came() {
             return Err(self.stopped_too_late(number, object));
         }
-        self.warn_of_gates(outcomes);
+        self.warn_of_gates();
         let failure = self.over_budget(outcomes);
-        if let Some(error) = failure.or_else(|| self.gate_failure(outcomes)) {
+        if let Some(error) = failure.or_else(|| self.gate_failure()) {
             return Err(Failure {
                 object,
                 ..error.into()
@@ -552,7 +506,7 @@ impl<'a> Run<'a> {
             Kind::Gate if self.has_failed_gates() => Status::Withheld,
             _ => Status::Failed,
         };
-        let facts = self.own_facts(outcomes, status, 0);
+        let facts = self.facts(outcomes, status, 0);
         let is_free = |path: &Location| {
             find(path).is_ok_and(|found| found.is_none()) || StoredReport::read(path).is_ok()
         };

@@ -22,6 +22,7 @@ use crate::output::corrected::{CorrectedRows, is_delimited};
 use crate::output::names::{self, CORRECTIONS, REJECTED, earlier};
 use crate::output::publication::Manifest;
 use crate::output::quarantine;
+use crate::pipeline::budget::Budget;
 use crate::plan::identity;
 use crate::plan::reading::dialect_options;
 use crate::report::previous::PreviousRun;
@@ -114,14 +115,14 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
     let manifest = Manifest::find(directory)?
         .ok_or_else(|| Error::failed("the data set is gone").at_path(directory))?;
     if manifest.parts.iter().all(|part| part.rejected.is_none()) {
-        return Ok(run.nothing_to_do("correct in", "no row of it was rejected"));
+        return nothing_to_correct(run, "no row of it was rejected");
     }
     check_unchanged(run, &manifest)?;
     let rejected = Rejected::of(&manifest, directory, run.interrupt())?;
     let options = dialect_options(&retry.dialect, &[])?;
     let changed = changed_tables(retry, &manifest, &rejected, run.interrupt())?;
     if changed.is_empty() {
-        return Ok(run.nothing_to_do("correct in", "no row in `_tallow/rejected/` was changed"));
+        return nothing_to_correct(run, "no row in `_tallow/rejected/` was changed");
     }
     let names: Vec<String> = manifest
         .identity
@@ -164,10 +165,8 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
         .iter()
         .partition(|part| part.rejected.is_some() && now.touches(part));
     if remade.is_empty() {
-        return Ok(run.nothing_to_do(
-            "correct in",
-            "the corrected rows belong to parts without rejected rows",
-        ));
+        let why = "the corrected rows belong to parts without rejected rows";
+        return nothing_to_correct(run, why);
     }
     let all = before.replaced_by(&now)?;
     let (parts, rows) = (
@@ -189,6 +188,16 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
         request: manifest.request,
     };
     into(run, &mut ToDataset::remaking(run, remake))
+}
+
+/// Ends a run that corrects nothing. How many rows may be rejected was settled when the data set
+/// was made.
+fn nothing_to_correct(run: &Run, because: &str) -> Result<RunResult, Failure> {
+    let budget = Budget {
+        max_error_rate: Some(1.0),
+        ..Budget::default()
+    };
+    run.nothing_to_do("correct in", because, &budget)
 }
 
 /// What is known of the rejected rows of a data set.

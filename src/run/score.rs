@@ -55,7 +55,7 @@ pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunRe
         mut outcomes,
     }) = destination.begin(&mut challengers)?
     else {
-        return Ok(run.nothing_to_do("do with", SAME));
+        return run.nothing_to_do("do with", SAME, &run.control.budget);
     };
     if let Err(error) = run.score(
         input,
@@ -66,32 +66,34 @@ pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunRe
         let rejected = destination.withhold(&error)?;
         return Err(run.unfinished(error, &outcomes, rejected));
     }
+    // What gates read of challengers is all there; their outputs still wait for their names.
+    challengers.finish();
     // Before anything is published, and before what could not be taken back.
-    run.found(&outcomes);
+    run.judge(&outcomes, &challengers.models());
     if run.has_failed_gates()
         && !run.plan().monitor.publishes
-        && let Some(error) = run.gate_failure(&outcomes)
+        && let Some(error) = run.gate_failure()
     {
-        run.warn_of_gates(&outcomes);
+        run.warn_of_gates();
+        warn_of_dropped(run, &challengers);
         let rejected = destination.withhold(&error)?;
         return Err(run.unfinished(error, &outcomes, rejected));
     }
     let mut written = destination.finish()?;
     outcomes.ledger.check(written.row_count)?;
-    challengers.finish();
     let status = run.final_status(&outcomes);
-    let facts = run.facts(
-        &outcomes,
-        &challengers.models(),
-        status,
-        written.output_bytes,
-    );
+    let facts = run.facts(&outcomes, status, written.output_bytes);
     if let Err(error) = destination.seal(&facts) {
         return Err(run.unfinished(error, &outcomes, None));
     }
     challengers.publish();
-    let warnings = challengers.warnings().into_iter();
-    warnings.for_each(|warning| run.audience.warn_at_end(warning));
+    warn_of_dropped(run, &challengers);
     written.report = destination.publish(&outcomes, &facts)?;
     run.finish(&outcomes, &facts, &written)
+}
+
+/// Warns of challengers that dropped out.
+fn warn_of_dropped(run: &Run, challengers: &Challengers<'_>) {
+    let warnings = challengers.warnings().into_iter();
+    warnings.for_each(|warning| run.audience.warn_at_end(warning));
 }

@@ -229,7 +229,9 @@ fn gates_and_margins_decide_the_exit_code_once_the_report_is_written() {
     let tripped = format!("{} --gate flips<=10 --output d.pq", line("binary", ""));
     let result = room.tallow(&tripped).fails(5);
     assert!(
-        result.stderr.contains("`flips<=10` is 127"),
+        result
+            .stderr
+            .contains("1 of 1 gate failed: `flips<=10`: 127"),
         "{}",
         result.stderr
     );

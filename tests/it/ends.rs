@@ -77,12 +77,13 @@ fn a_finished_file_that_is_what_would_be_made_is_success() {
     );
     for (further, why) in [
         ("--threshold 0.4", "other options"),
-        ("--max-errors 0", "a stricter budget"),
         ("--output-format csv", "another format"),
     ] {
         let run = room.tallow(&format!("{FILE} {further}")).fails(1);
         assert!(run.stderr.contains("exists already"), "{why}: {run}");
     }
+    let strict = room.tallow(&format!("{FILE} --max-errors 0")).fails(4);
+    assert!(strict.stderr.contains("nothing to do with"), "{strict}");
     std::fs::remove_file(room.path("out.rejected.pq")).unwrap();
     assert!(
         room.tallow(FILE).fails(1).stderr.contains("exists already"),

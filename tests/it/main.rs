@@ -77,6 +77,9 @@ mod killed;
 // What runs watch: profiles, drift, gates.
 mod watch;
 
+// One judge of gates for every verb, and the same verdict from the same command.
+mod gates;
+
 // Models by name and by signature.
 mod registry;
 mod report_page;

@@ -525,7 +525,7 @@ fn gates_of_a_package_decide_about_its_promotion() {
     .ok();
     assert!(
         done.stdout
-            .contains("gates that hold: brier<0.2\nwarning: `roc_auc >= 0.9` is 0.80"),
+            .contains("gates that hold: brier<0.2\nwarning: `roc_auc >= 0.9`: 0.80"),
         "{done}"
     );
     tallow(&room, "registry rollback churn@champion").ok();

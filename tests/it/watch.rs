@@ -287,7 +287,7 @@ fn a_gate_that_no_run_can_decide_is_a_usage_error_before_the_first_row() {
         .ok();
     for line in [
         "  baseline base.pq\n",
-        "before publication\n  js(a)<0.1\n",
+        "before publication\n  js(a)<0.1  reads js(a) in drift\n",
         "  ledger       rows_in scored rejected filtered\n",
         "  drift        js(…) psi(…) ks(…)",
     ] {
@@ -380,7 +380,9 @@ fn gates_of_a_package_are_judged_and_passed_on() {
     let check = room.tallow("check --model pack old.parquet").ok();
     assert!(check.stdout.contains("js(monthly_charge)<0.1"), "{check}");
     assert!(
-        check.stdout.contains("a run cannot judge\n  roc_auc>=0.7"),
+        check
+            .stdout
+            .contains("a run cannot judge: `evaluate --model` may\n  roc_auc>=0.7"),
         "{check}"
     );
     room.tallow("score --model pack shifted.parquet --output free.parquet --baseline none")

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::block::State;
 use crate::monitor::overlay::Overlay;
 use crate::report::facts::{Fact, Value};
-use crate::report::monitoring::GATES;
+use crate::report::gates::GATES;
 use crate::report::number;
 use crate::report::overlay;
 use crate::report::stored::StoredReport;

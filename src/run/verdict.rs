@@ -1,0 +1,174 @@
+//! The verdict on work that is done already: by this run's budget and gates, as if it had done it.
+//!
+//! Owns that the same command gives the same exit code again. What an earlier run measured comes
+//! from its report; where a data set has none, from what its parts hold.
+
+use serde_json::Value as Json;
+
+use super::Run;
+use super::ending::{Failure, RunResult};
+use super::events::Events;
+use crate::error::{Error, Result};
+use crate::output::checkpoint::Checkpoint;
+use crate::output::observed::restore;
+use crate::output::publication::Manifest;
+use crate::pipeline::Outcomes;
+use crate::pipeline::budget::Budget;
+use crate::pipeline::part::RowCounts;
+use crate::report::facts::{find, text};
+use crate::report::gates::{GATES, Judged};
+use crate::report::stored::StoredReport;
+use crate::report::{Fact, drift, json};
+
+impl Run<'_> {
+    /// Ends a run that found nothing to `do` (`do with`, `correct in`) the output; `budget` says
+    /// how many of its rows may have been rejected.
+    ///
+    /// # Errors
+    /// The failure that the run which made the output should have ended with, by the budget and the
+    /// gates of this one.
+    pub(super) fn nothing_to_do(
+        &self,
+        doing: &str,
+        because: &str,
+        budget: &Budget,
+    ) -> Result<RunResult, Failure> {
+        let output = self.target.path.display().to_string();
+        self.audience
+            .noted(&format!("nothing to {doing} `{output}`: {because}"));
+        self.judge_earlier(&output, budget)?;
+        let code = self.plan.skip_code.unwrap_or(0);
+        let object: [(&str, Json); 4] = [
+            ("status", "nothing_to_do".into()),
+            ("exit_code", code.into()),
+            ("run_id", self.plan.run_id.clone().into()),
+            ("output", output.into()),
+        ];
+        Ok(RunResult {
+            object: object
+                .map(|(name, value)| (name.to_owned(), value))
+                .into_iter()
+                .collect(),
+            code,
+            was_idle: true,
+        })
+    }
+
+    /// Judges what an earlier run published.
+    fn judge_earlier(&self, output: &str, budget: &Budget) -> Result<(), Failure> {
+        let manifest = if self.target.is_dataset() {
+            Manifest::find(&self.target.path)?
+        } else {
+            None
+        };
+        let run_id = manifest
+            .as_ref()
+            .map_or(&self.plan.run_id, |one| &one.run_id);
+        let stored = self.target.last_report()?;
+        let stored = stored.and_then(|path| StoredReport::read(&path).ok()?.pop());
+        let stored = stored.filter(|report| report.run_id == *run_id);
+        let facts = stored.map(|report| report.facts);
+        let rows = manifest.as_ref().map(|manifest| manifest.ledger);
+        let rows = rows.or_else(|| facts.as_deref().map(row_counts));
+        if let Some(error) = rows.and_then(|rows| budget.judge(&rows)) {
+            let error = error.at_path(&self.target.path);
+            let error =
+                error.hint("an earlier run published the output; allow more, or correct them");
+            return Err(self.failed_before("over_budget", output, &[], error));
+        }
+        if self.plan.monitor.gates.is_empty() {
+            return Ok(());
+        }
+        let of_report = facts.and_then(|facts| self.judged_before(&facts));
+        let judged = match (of_report, manifest) {
+            (Some(judged), _) => judged,
+            (None, Some(manifest)) => match self.restored(manifest)? {
+                Some(outcomes) => self.judge(&outcomes, &[]).judged.clone(),
+                None => return Err(self.not_judged().into()),
+            },
+            (None, None) => return Err(self.not_judged().into()),
+        };
+        let warnings = judged.warnings().into_iter();
+        warnings.for_each(|warning| self.audience.warn_at_end(warning));
+        let Some(error) = judged.failure(", and an earlier run published the output") else {
+            return Ok(());
+        };
+        let error = error.at_path(&self.target.path);
+        let error = match self.owners_of_failed(&judged) {
+            Some(owners) => error.hint(owners),
+            None => error,
+        };
+        Err(self.failed_before("gates_failed", output, &judged.facts(), error))
+    }
+
+    fn failed_before(&self, status: &str, output: &str, facts: &[Fact], error: Error) -> Failure {
+        let mut failure = Failure::from(error);
+        failure.object = json::sections(facts);
+        let named = [
+            ("status", status),
+            ("run_id", self.plan.run_id.as_str()),
+            ("output", output),
+        ];
+        let named = named.map(|(name, text)| (name.to_owned(), text.into()));
+        failure.object.extend(named);
+        failure
+    }
+
+    /// What the gates say of the facts of an earlier run's report; none if it has not all that they
+    /// read.
+    fn judged_before(&self, facts: &[Fact]) -> Option<Judged> {
+        if let Some(baseline) = &self.plan.monitor.baseline {
+            let path = baseline.path.display().to_string();
+            (text(facts, drift::SECTION, "baseline") == Some(path.as_str())).then_some(())?;
+        }
+        let judged = self.judged_facts(facts);
+        let is_settled = judged.0.iter().all(|one| {
+            let gate = one.planned.gate.to_string();
+            one.decided_by.is_some() || find(facts, GATES, &gate, "state").is_some()
+        });
+        is_settled.then_some(judged)
+    }
+
+    /// What came of the rows of a data set; none if its parts do not hold all that is needed.
+    fn restored(&self, manifest: Manifest) -> Result<Option<Outcomes>> {
+        let job = &self.plan.job;
+        let mut outcomes = Outcomes::new(job);
+        let mut checkpoint = Checkpoint::of_finished(&self.target.path, manifest.parts)?;
+        for number in checkpoint.parts.keys().copied().collect::<Vec<_>>() {
+            self.interrupt().check()?;
+            let Some((account, seen)) = restore(job, &mut checkpoint, number)? else {
+                return Ok(None);
+            };
+            outcomes.add(&account, &seen)?;
+        }
+        Ok(Some(outcomes))
+    }
+
+    /// The error of gates about facts that were not measured.
+    fn not_judged(&self) -> Error {
+        let error = Error::failed(
+            "the output exists already, and nothing that was kept of its run says whether the \
+             gates hold",
+        );
+        error
+            .at_path(&self.target.path)
+            .hint(if self.target.is_dataset() {
+                "`--overwrite --restart` makes it again, and judges the gates"
+            } else {
+                "`--overwrite` makes it again, and judges the gates"
+            })
+    }
+}
+
+fn row_counts(facts: &[Fact]) -> RowCounts {
+    let count = |metric: &str| {
+        let fact = find(facts, "ledger", "", metric).and_then(Fact::as_number);
+        fact.unwrap_or_default() as u64
+    };
+    RowCounts {
+        rows_in: count("rows_in"),
+        scored: count("scored"),
+        rejected: count("rejected"),
+        filtered: count("filtered"),
+    }
+}
