@@ -142,6 +142,16 @@ impl Reader {
                 let arguments = arguments.map(|one| self.node(one, depth + 1)).transpose()?;
                 self.object(node, arguments, Origin::Call, depth)
             }
+            "PartialNode" => {
+                // As a pickle has it: the function is the first argument.
+                let content = node.get("content").and_then(Json::as_object);
+                let function = content.and_then(|content| content.get("func"));
+                let function = function.and_then(Json::as_object);
+                let function = function.map(|one| self.node(one, depth + 1)).transpose()?;
+                let arguments = function.into_iter().collect();
+                let arguments = self.arena.push(Value::Tuple(arguments))?;
+                self.object(node, Some(arguments), Origin::Call, depth)
+            }
             _ => self.object(node, None, Origin::Object, depth),
         }
     }
