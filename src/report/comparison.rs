@@ -45,13 +45,27 @@ pub fn facts(found: &Comparison, origins: [Option<&Origin>; 2]) -> Vec<Fact> {
         let Some(origin) = origin else {
             continue;
         };
-        facts.push(Fact::text("models", side, "name", &origin.name));
-        if let Some(version) = &origin.version {
-            facts.push(Fact::text("models", side, "version", version));
-        }
-        facts.push(Fact::text("models", side, "digest", &origin.digest));
+        facts.extend(origin_facts("models", side, origin));
     }
     facts
+}
+
+/// Facts of the model that made predictions.
+pub(super) fn origin_facts(
+    section: &'static str,
+    subject: &str,
+    origin: &Origin,
+) -> impl Iterator<Item = Fact> {
+    let known = [
+        ("name", Some(&origin.name)),
+        ("version", origin.version.as_ref()),
+        ("digest", Some(&origin.digest)),
+    ];
+    let facts: Vec<Fact> = known
+        .into_iter()
+        .filter_map(|(metric, value)| Some(Fact::text(section, subject, metric, value?)))
+        .collect();
+    facts.into_iter()
 }
 
 fn row_counts(found: &Comparison) -> impl Iterator<Item = (String, u64)> {

@@ -2,6 +2,7 @@
 //!
 //! Owns the names of its sections. It must not know how metrics are computed or shown.
 
+use super::comparison::origin_facts;
 use super::facts::Fact;
 use crate::monitor::curve::{AtThreshold, Costs, Gain};
 use crate::monitor::evaluate::{ALL, Evaluation, Segment, Task};
@@ -27,6 +28,9 @@ pub fn facts(evaluation: &Evaluation) -> Vec<Fact> {
     }
     for segment in &evaluation.segments {
         facts.extend(segment_facts(evaluation, segment));
+    }
+    if let Some(origin) = &evaluation.origin {
+        facts.extend(origin_facts("model", "", origin));
     }
     facts
 }

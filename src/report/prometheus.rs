@@ -246,9 +246,37 @@ fn text(labels: &Labels, end: &RunEnd, facts: &[Fact]) -> String {
             labels.0
         ));
     }
+    text.push_str(&registry(labels, facts));
     text.push_str(&values(labels, facts));
     text.push_str(&watch_metrics::prometheus(&labels.0, facts, escape));
     text
+}
+
+/// Which version of a registry's model the last run scored with, and the last entry of the log that
+/// it saw; nothing of a model that comes from no registry.
+fn registry(labels: &Labels, facts: &[Fact]) -> String {
+    const NAME: &str = "tallow_registry_info";
+    let known = |metric: &str| {
+        let is_it = |fact: &&Fact| {
+            fact.section == "model" && fact.subject.is_empty() && fact.metric == metric
+        };
+        match facts.iter().find(is_it).map(|fact| &fact.value) {
+            Some(Value::Text(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        }
+    };
+    let head = known("log_head");
+    if head.is_empty() {
+        return head;
+    }
+    format!(
+        "# HELP {NAME} 1: the version of the registry's model, and the head of its log.\n# TYPE \
+         {NAME} gauge\n{NAME}{{{},version=\"{}\",log_head=\"{}\"}} 1\n",
+        labels.0,
+        escape(&known("registry_version")),
+        escape(&head)
+    )
 }
 
 /// (name, help, group of values) of metrics with a sample for each column.

@@ -15,6 +15,16 @@ use crate::report::openlineage::{EventType, LineageDataset, RunLineage, Statisti
 use crate::report::watch_metrics;
 use crate::storage::{AppendFile, Location, find, read_head};
 
+/// What tags say of the model, and of the registry that it comes from.
+const TAGS: [&str; 6] = [
+    "name",
+    "version",
+    "digest",
+    "registry_model",
+    "registry_version",
+    "log_head",
+];
+
 /// What every event holds, to know a file of events from another one.
 const EVENT_MARK: &[u8] = b"\"eventT";
 
@@ -128,9 +138,16 @@ impl Events for LineageFile {
             .model
             .named()
             .into_iter()
-            .filter(|(name, _)| ["name", "version", "digest"].contains(&name.as_str()));
+            .filter(|(name, _)| TAGS.contains(&name.as_str()));
         state.lineage.tags = model
-            .map(|(name, value)| (format!("model_{name}"), value))
+            .map(|(name, value)| {
+                let tag = match name.as_str() {
+                    "log_head" => "registry_log_head".to_owned(),
+                    own if own.starts_with("registry_") => name,
+                    own => format!("model_{own}"),
+                };
+                (tag, value)
+            })
             .chain([("tallow_run_id".to_owned(), plan.run_id.clone())])
             .collect();
         self.start(&mut state)

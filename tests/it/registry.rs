@@ -455,6 +455,77 @@ fn a_signed_file_has_its_signature_next_to_it() {
 }
 
 #[test]
+fn metrics_lineage_and_evaluations_say_which_version_and_log() {
+    let room = Room::new();
+    let (model, customers) = (data("demo/churn"), data("demo/customers.csv"));
+    let (model, customers) = (model.display(), customers.display());
+    tallow(
+        &room,
+        &format!("pack {model} --output churn --model-version 2026.11"),
+    )
+    .ok();
+    tallow(&room, "registry push churn").ok();
+    let score = format!(
+        "score -qq --model churn:1 {customers} --output scores.parquet --metrics-file m.prom \
+         --lineage-file l.jsonl"
+    );
+    tallow(&room, &score).ok();
+    let head = tallow(&room, "registry log churn --format json")
+        .ok()
+        .json();
+    let head = head["log_head"].as_str().unwrap().to_owned();
+    let metrics = std::fs::read_to_string(room.path("m.prom")).unwrap();
+    let sample = format!("model=\"churn\",version=\"1\",log_head=\"{head}\"}} 1\n");
+    assert!(metrics.contains(&sample), "{metrics}");
+    let lineage = std::fs::read_to_string(room.path("l.jsonl")).unwrap();
+    for tag in [
+        format!("{{\"key\":\"registry_log_head\",\"source\":\"TALLOW\",\"value\":\"{head}\"}}"),
+        "\"registry_version\"".to_owned(),
+        "\"registry_model\"".to_owned(),
+        "\"model_digest\"".to_owned(),
+    ] {
+        assert!(lineage.contains(&tag), "{tag}: {lineage}");
+    }
+    let report = room
+        .tallow("inspect scores.report.pq --format json")
+        .ok()
+        .json();
+    assert_eq!(report["model"]["log_head"], head.as_str(), "{report}");
+    let evaluate = format!(
+        "evaluate scores.parquet --labels {} --key customer_id --label churned \
+         --output evaluation.pq --format json",
+        data("demo/outcomes.csv").display()
+    );
+    let found = tallow(&room, &evaluate).ok().json();
+    assert_eq!(found["model"]["version"], "2026.11", "{found}");
+    assert_eq!(found["model"]["name"], "churn");
+    // An evaluation and a comparison of one version are nothing to promote another one by.
+    tallow(
+        &room,
+        &format!("pack {model} --output churn --overwrite --model-version 2026.12"),
+    )
+    .ok();
+    tallow(&room, "registry push churn").ok();
+    tallow(
+        &room,
+        "compare scores.parquet scores.parquet --key customer_id --output c.pq",
+    )
+    .ok();
+    for flag in ["--evaluation evaluation.pq", "--comparison c.pq"] {
+        let error = tallow(&room, &format!("registry promote churn:2 champion {flag}"));
+        let error = error.fails(3).stderr;
+        let expected =
+            "the report is of version 2026.11 of a model, and `churn:2` is version 2026.12";
+        assert!(error.contains(expected), "{error}");
+        tallow(&room, &format!("registry promote churn:1 other {flag}")).ok();
+    }
+    let gate = "--comparison c.pq --gate flip_rate>0.5";
+    let error = tallow(&room, &format!("registry promote churn:1 champion {gate}"));
+    let error = error.fails(5).stderr;
+    assert!(error.contains("`churn:1` is not promoted"), "{error}");
+}
+
+#[test]
 fn gates_of_a_package_decide_about_its_promotion() {
     let room = Room::new();
     let (model, customers) = (data("demo/churn"), data("demo/customers.csv"));

@@ -8,6 +8,7 @@ use crate::monitor::confusion::Confusion;
 use crate::monitor::curve::{Costs, CurveMetrics};
 use crate::monitor::estimate::reference::Reference;
 use crate::monitor::interval::Estimate;
+use crate::table::origin::Origin;
 
 /// The name of the segment of all rows.
 pub const ALL: &str = "";
@@ -52,6 +53,8 @@ pub struct Evaluation {
     pub segments: Vec<Segment>,
     /// What is needed to judge rows without labels, if it was asked for.
     pub reference: Option<Reference>,
+    /// The model that made the predictions, if their files say so.
+    pub origin: Option<Origin>,
 }
 
 impl Evaluation {

@@ -27,6 +27,7 @@ use crate::storage::Location;
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
+use crate::table::origin::origin;
 
 /// Evaluates predictions. Rows that do not fit into memory are put aside in `directory`.
 ///
@@ -74,5 +75,7 @@ pub fn evaluate(
         join.finish(&mut gather, &mut counts)?;
     }
     Columns::refuse_nothing(&counts, &predictions)?;
-    walk::walk(request, &columns, &labels, gather, counts, interrupt)
+    let mut found = walk::walk(request, &columns, &labels, gather, counts, interrupt)?;
+    found.origin = origin(&predictions);
+    Ok(found)
 }

@@ -139,6 +139,7 @@ pub(super) fn walk(
         positive,
         costs: whole.costs,
         segments,
+        origin: None,
     })
 }
 
