@@ -1,30 +1,34 @@
 //! Challengers: models that score the rows of a run as well, and can do nothing to it.
 //!
 //! Owns how a worker scores a portion with them, after the run's own model has scored it, and how
-//! one drops out: it fails, panics, takes too long, or reads a column that cannot be read. From the
-//! row on at which it fails nothing of it is kept, whichever worker found it first. Columns are
+//! one drops out: it fails, panics, takes too long, or reads a column that cannot be read. It
+//! scores on threads of its own, so that a block which never ends stops nothing but itself. From
+//! the row on at which it fails nothing of it is kept, whichever worker found it first. Columns are
 //! decoded once for all models. It must not know where answers go or how they are compared.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow::compute::{concat_batches, filter_record_batch, take};
 use arrow::datatypes::{Schema, SchemaRef};
 
+use super::apart::{Apart, Silence};
 use super::job::{Finished, Job};
 use super::observer::{ChampionScores, Observer, Partials, ScoredPortion};
 use super::ordered::lock;
-use super::scoring::{Rejection, ScoredBlock, Scorer, Scoring};
+use super::scoring::{Rejection, ScoredBlock, Scoring};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::verdict::Origin;
+use crate::interrupt::check_process;
 use crate::memory::confined;
 use crate::panics::caught;
 use crate::statistics::hash::spread;
+use crate::storage::Location;
 use crate::table::dataset::Position;
 
 /// How many times the work of the run's own model a challenger may take, unless a limit is given.
@@ -42,7 +46,7 @@ pub struct Challenger {
     /// Its name in the run.
     pub name: String,
     /// The model, bound to the run's columns and then the further ones.
-    pub scoring: Scoring,
+    pub scoring: Arc<Scoring>,
     /// Columns that its package derives.
     pub selection: Option<Selection>,
     /// The columns of its output: those that come along, then its own.
@@ -140,10 +144,12 @@ impl Challengers {
         Ok((own, further.collect()))
     }
 
-    fn check_work(&self, arm: &Challenger) -> Result<()> {
+    /// Checks that a challenger, which works on a block since `current`, has time left.
+    fn check_work(&self, arm: &Challenger, current: Duration) -> Result<()> {
         let seconds =
             |work: &AtomicU64| Duration::from_nanos(work.load(Ordering::Relaxed)).as_secs_f64();
-        let (own, champion) = (seconds(&arm.state.work), seconds(&self.champion_work));
+        let champion = seconds(&self.champion_work);
+        let own = seconds(&arm.state.work) + current.as_secs_f64();
         let most = self
             .max_seconds
             .unwrap_or_else(|| (DEFAULT_TIMES * champion).max(DEFAULT_SECONDS));
@@ -162,7 +168,36 @@ pub(super) type ChallengerBlocks = Vec<Option<Vec<ScoredBlock>>>;
 
 /// The rows of a portion as challengers read them, one batch for each; none of one that failed.
 #[derive(Default)]
-pub(super) struct ChallengerRows(Vec<Option<RecordBatch>>);
+pub(super) struct ChallengerRows {
+    batches: Vec<Option<RecordBatch>>,
+    origin: Arc<OwnOrigin>,
+}
+
+/// Where rows come from, for threads that may outlive the run.
+#[derive(Default)]
+struct OwnOrigin {
+    path: Location,
+    kept_rows: Option<Vec<u32>>,
+    first_row: u64,
+}
+
+impl OwnOrigin {
+    fn new(origin: Origin<'_>) -> Self {
+        Self {
+            path: origin.path.clone(),
+            kept_rows: origin.kept_rows.map(<[u32]>::to_vec),
+            first_row: origin.first_row,
+        }
+    }
+
+    fn borrowed(&self) -> Origin<'_> {
+        Origin {
+            path: &self.path,
+            kept_rows: self.kept_rows.as_deref(),
+            first_row: self.first_row,
+        }
+    }
+}
 
 /// A portion's rows that the run's own model scores.
 #[derive(Clone, Copy)]
@@ -184,11 +219,48 @@ impl Portion<'_> {
     }
 }
 
-/// A worker's state: what each challenger works with, once it has begun.
-pub(super) struct Benches<'a>(Vec<Option<Scorer<'a>>>);
+/// A worker's state: the thread that each challenger scores on, once it has begun.
+pub(super) struct Benches(Vec<Option<Bench>>);
 
-impl<'a> Benches<'a> {
-    pub(super) fn new(challengers: Option<&'a Challengers>) -> Self {
+/// A block to be scored.
+struct Asked {
+    batch: RecordBatch,
+    rows: Range<usize>,
+    origin: Arc<OwnOrigin>,
+}
+
+/// A thread that scores for one worker, and the time that each block took.
+type Bench = Apart<Asked, (Result<ScoredBlock>, Duration)>;
+
+/// Scores blocks until nothing is asked any more, or one panics: what that left behind is not used
+/// again.
+fn begin(scoring: &Arc<Scoring>, bytes: u64) -> Bench {
+    let scoring = Arc::clone(scoring);
+    Apart::begin("tallow-challenger", move |served| {
+        let mut scorer = scoring.scorer();
+        while let Some(asked) = served.next() {
+            let begun = Instant::now();
+            let Asked {
+                batch,
+                rows,
+                origin,
+            } = asked;
+            let (done, _) = confined(bytes, || {
+                caught("it panicked", || {
+                    scorer.score(&batch, rows, origin.borrowed(), None)
+                })
+            });
+            let has_failed = done.is_err();
+            served.answer((done, begun.elapsed()));
+            if has_failed {
+                return;
+            }
+        }
+    })
+}
+
+impl Benches {
+    pub(super) fn new(challengers: Option<&Challengers>) -> Self {
         let arms = challengers.map_or(0, |challengers| challengers.arms.len());
         Self(std::iter::repeat_with(|| None).take(arms).collect())
     }
@@ -205,7 +277,7 @@ fn guarded<T>(
         return None;
     }
     let (done, _) = confined(challengers.worker_bytes, || caught("it panicked", work));
-    match done.and_then(|done| challengers.check_work(arm).map(|()| done)) {
+    match done.and_then(|done| challengers.check_work(arm, Duration::ZERO).map(|()| done)) {
         Ok(done) => Some(done),
         Err(error) => {
             arm.state.fail(address, error);
@@ -253,46 +325,87 @@ pub(super) fn rows(
             None => Ok(batch.clone()),
         })
     };
-    Ok(ChallengerRows(
-        challengers.arms.iter().map(of_arm).collect(),
-    ))
+    Ok(ChallengerRows {
+        batches: challengers.arms.iter().map(of_arm).collect(),
+        origin: Arc::new(OwnOrigin::new(portion.origin)),
+    })
+}
+
+/// Has a challenger's thread score a block, for as long as the challenger has time. An error, a
+/// panic or silence is noted, and is all that happens.
+fn watched(
+    challengers: &Challengers,
+    arm: &Challenger,
+    bench: &mut Option<Bench>,
+    address: Address,
+    asked: Asked,
+) -> Option<ScoredBlock> {
+    if arm.state.is_over(address) {
+        return None;
+    }
+    let own = bench.get_or_insert_with(|| begin(&arm.scoring, challengers.worker_bytes));
+    let waits = |waited| {
+        check_process()
+            .and_then(|()| challengers.check_work(arm, waited))
+            .is_ok()
+    };
+    let begun = Instant::now();
+    let (done, work) = own.ask(asked, waits).unwrap_or_else(|silence| {
+        let waited = begun.elapsed();
+        let error = match silence {
+            Silence::Late => check_process()
+                .and_then(|()| challengers.check_work(arm, waited))
+                .err(),
+            Silence::Gone => None,
+        };
+        let error = error.unwrap_or_else(|| Error::failed("its thread is not there any more"));
+        (Err(error), waited)
+    });
+    arm.state
+        .work
+        .fetch_add(nanoseconds(work), Ordering::Relaxed);
+    match done.and_then(|done| challengers.check_work(arm, Duration::ZERO).map(|()| done)) {
+        Ok(block) => Some(block),
+        Err(error) => {
+            // A thread that does not answer is left behind.
+            *bench = None;
+            arm.state.fail(address, error);
+            None
+        }
+    }
+}
+
+fn nanoseconds(work: Duration) -> u64 {
+    u64::try_from(work.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Scores a range of a portion's rows with every challenger; `champion_work` is what the run's own
 /// model took for them.
-pub(super) fn score<'a>(
-    challengers: &'a Challengers,
-    benches: &mut Benches<'a>,
+pub(super) fn score(
+    challengers: &Challengers,
+    benches: &mut Benches,
     rows: &ChallengerRows,
     portion: Portion<'_>,
     range: &Range<usize>,
     champion_work: Duration,
 ) -> ChallengerBlocks {
-    let nanoseconds = |work: Duration| u64::try_from(work.as_nanos()).unwrap_or(u64::MAX);
     challengers
         .champion_work
         .fetch_add(nanoseconds(champion_work), Ordering::Relaxed);
-    let arms = challengers.arms.iter().zip(&mut benches.0).zip(&rows.0);
+    let arms = challengers.arms.iter().zip(&mut benches.0);
+    let arms = arms.zip(&rows.batches);
     let scored = arms.map(|((arm, bench), batch)| {
         let batch = batch.as_ref()?;
         let mut blocks = Vec::new();
         let step = arm.scoring.block_rows().max(1);
         for start in range.clone().step_by(step) {
-            let rows = start..(start + step).min(range.end);
-            let begun = std::time::Instant::now();
-            let block = guarded(challengers, arm, portion.address(start), || {
-                let scorer = bench.get_or_insert_with(|| arm.scoring.scorer());
-                let block = scorer.score(batch, rows, portion.origin, None);
-                arm.state
-                    .work
-                    .fetch_add(nanoseconds(begun.elapsed()), Ordering::Relaxed);
-                block
-            });
-            if block.is_none() {
-                // What a panic left behind is not used again.
-                *bench = None;
-            }
-            blocks.push(block?);
+            let asked = Asked {
+                batch: batch.clone(),
+                rows: start..(start + step).min(range.end),
+                origin: Arc::clone(&rows.origin),
+            };
+            let address = portion.address(start);
+            blocks.push(watched(challengers, arm, bench, address, asked)?);
         }
         Some(blocks)
     });
@@ -328,7 +441,7 @@ pub(super) fn finish(
             });
         }
     }
-    let arms = challengers.arms.iter().zip(&rows.0).zip(of_arm);
+    let arms = challengers.arms.iter().zip(&rows.batches).zip(of_arm);
     let finished = arms.map(|((arm, batch), blocks)| {
         let (batch, blocks) = (batch.as_ref()?, blocks?);
         let address = portion.address(portion.batch.num_rows().saturating_sub(1));

@@ -242,7 +242,7 @@ impl Decoded {
 /// What a worker writes on.
 pub(super) struct Bench<'a> {
     scorers: Vec<Scorer<'a>>,
-    challengers: Benches<'a>,
+    challengers: Benches,
 }
 
 /// What came of a block: of the run's models, and of its challengers.

@@ -13,6 +13,7 @@
 //! the same rows, and what comes of them goes elsewhere.
 
 mod answers;
+mod apart;
 pub mod arm;
 pub mod budget;
 pub mod challenger;

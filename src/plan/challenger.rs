@@ -349,7 +349,7 @@ fn arm(
     let pairing = Pairing::new(&champion.fields, &fields);
     Ok(Challenger {
         name,
-        scoring,
+        scoring: Arc::new(scoring),
         selection,
         output_schema,
         observers: vec![

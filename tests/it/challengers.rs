@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::harness::{Room, column, numbers, table, texts};
+use crate::harness::{Room, column, data, numbers, table, texts};
 use crate::recovery::{files, room};
 
 /// A run without its output and challengers.
@@ -386,6 +386,31 @@ fn a_challenger_costs_no_further_read_of_the_data() {
     assert!(alone > data / 2, "{alone} of {data}");
     assert!(one <= alone + alone * 15 / 100, "{one} after {alone}");
     assert!(three <= alone + alone * 15 / 100, "{three} after {alone}");
+}
+
+#[test]
+fn a_challenger_that_hangs_inside_a_block_is_left_behind() {
+    let room = challenged();
+    std::fs::copy(data("challengers/loop.onnx"), room.path("loop.onnx")).unwrap();
+    // The loop of this row takes minutes.
+    let rows: String = (0..500)
+        .map(|row| format!("{},{}\n", if row == 250 { 9e8 } else { 1.0 }, row % 5))
+        .collect();
+    room.file("rows.csv", format!("a,b\n{rows}"));
+    let score = "score -q --model good.json rows.csv --features a,b --batch-rows 50";
+    room.tallow(&format!("{score} --output alone.parquet")).ok();
+    let begun = std::time::Instant::now();
+    let run = room
+        .tallow(&format!(
+            "{score} --challenger loop.onnx --challenger-time 2s --threads 2 --output out.parquet"
+        ))
+        .ok();
+    assert!(begun.elapsed() < Duration::from_secs(60), "{run}");
+    let read = |name: &str| std::fs::read(room.path(name)).unwrap();
+    assert_eq!(read("out.parquet"), read("alone.parquet"));
+    let models = models(&room, "out.report.pq");
+    let reason = fact(&models, "loop", "reason");
+    assert!(reason.contains("it took more than 2 s of work"), "{reason}");
 }
 
 #[test]
