@@ -10,6 +10,7 @@ pub use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::corrected_args::CorrectedArgs;
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::evaluate_args::EvaluateArgs;
+use super::key_args::{DecryptionArgs, EncryptionArgs};
 use super::merge_args::MergeArgs;
 pub use super::monitoring_args::MonitoringArgs;
 pub use super::output_args::{GuardArgs, ObserverArgs, OutputArgs};
@@ -117,6 +118,9 @@ pub struct ScoreArgs {
     /// Where results go
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Whether rows are encrypted
+    #[command(flatten)]
+    pub encryption: EncryptionArgs,
     /// What is too bad to go on
     #[command(flatten)]
     pub guards: GuardArgs,
@@ -146,6 +150,9 @@ pub struct CheckArgs {
     /// by its verb alone
     #[command(flatten)]
     pub output: Option<OutputArgs>,
+    /// Whether rows would be encrypted
+    #[command(flatten)]
+    pub encryption: EncryptionArgs,
     /// Limits that would stop the run
     #[command(flatten)]
     pub guards: GuardArgs,
@@ -325,6 +332,25 @@ pub struct OutcomeArgs {
     /// fewer trees are used than the file has, the summary and the report say so.
     #[arg(long, value_name = "library|best|all|N", help_heading = "Output")]
     pub trees: Option<String>,
+    /// Replace the values of these columns by a keyed hash, in predictions and rejected rows
+    ///
+    /// HMAC-SHA-256 under the key of `--hash-key`, in hexadecimal digits. The same value has the
+    /// same hash in every run, format and table. `tallow guide privacy` says what is hashed.
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        allow_hyphen_values = true,
+        help_heading = "Privacy"
+    )]
+    pub hash_columns: Vec<String>,
+    /// Leave these columns out of predictions and rejected rows
+    #[arg(
+        long,
+        value_name = "COLUMNS",
+        allow_hyphen_values = true,
+        help_heading = "Privacy"
+    )]
+    pub drop_columns: Vec<String>,
 }
 
 /// Resources.
@@ -404,6 +430,9 @@ pub struct RetryArgs {
     /// How they are written, where they are delimited text
     #[command(flatten)]
     pub text: CorrectedArgs,
+    /// Keys of encrypted files [default: those of the run that made the data set]
+    #[command(flatten)]
+    pub keys: DecryptionArgs,
     /// Exit with this code instead of 0 if no row was corrected
     ///
     /// Airflow skips on 99.

@@ -3,11 +3,13 @@
 use super::args::CheckArgs;
 use super::check_page::{object, page};
 use super::console::Console;
+use super::key_args::keys;
 use super::run_events::listener;
 use super::user::local;
 use super::{signal, trust};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::plan;
 use crate::request::output::Output;
 use crate::request::{Request, VERSION};
 use crate::run::check::check;
@@ -19,6 +21,7 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
         work,
         scan,
         output,
+        encryption,
         guards,
         monitoring,
         observers,
@@ -27,6 +30,7 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
     let has_output = output.is_some();
     let mut request = Request {
         version: VERSION,
+        keys: keys(work.rows.text.keys.clone(), encryption),
         work: work.into(),
         output: output.unwrap_or_default(),
         limits: guards.into(),
@@ -34,6 +38,9 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
         telemetry: observers.into(),
     };
     named_model::locate(&mut request.work, None, &local(), &trust::configured()?)?;
+    plan::keys::install(&request.keys)?
+        .iter()
+        .for_each(|warning| console.warning(warning));
     let interrupt = if scan {
         signal::watch(console)?
     } else {

@@ -18,12 +18,14 @@ pub(super) fn run(args: ExplainArgs, console: &Console) -> Result<()> {
         row,
         filter,
         max_rows,
+        keys,
     } = args;
     let asked = Explain {
         directory: directory.into(),
         row,
         filter,
         max_rows: max_rows.max(1),
+        keys: keys.into(),
     };
     let rows = explain(&asked, &caller, &interrupt)?;
     if console.is_json() {

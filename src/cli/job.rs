@@ -18,6 +18,7 @@ use crate::escape::is_unsafe;
 use crate::package::manifest::line_of;
 use crate::registry::name::Reference;
 use crate::request::challenger::split_name;
+use crate::request::keys::split_column;
 use crate::request::{Request, VERSION};
 use crate::storage::{Location, read};
 use crate::table::spelling::did_you_mean;
@@ -27,6 +28,9 @@ const VERBS: [&str; 3] = ["score", "check", "retry"];
 
 /// Flags that no job file holds.
 const NOT_HELD: [&str; 4] = ["job", "print_job", "help", "version"];
+
+/// Keys whose values are `[COLUMN=]FILE`.
+const KEYS_OF_COLUMNS: [&str; 2] = ["decryption_key", "encryption_key"];
 
 /// A job file is small.
 const MAX_BYTES: u64 = 1 << 20;
@@ -266,6 +270,15 @@ impl JobFile {
     /// registry's model.
     fn path_of(&self, key: &str, value: &Value) -> Option<OsString> {
         let path: Location = value.clone().try_into().ok()?;
+        if KEYS_OF_COLUMNS.contains(&key) {
+            let (column, file) = split_column(&path);
+            let file = self.anchored(key, &file);
+            return Some(column.map_or(file.clone(), |column| {
+                let mut named = OsString::from(format!("{column}="));
+                named.push(file);
+                named
+            }));
+        }
         if key != "challenger" {
             return Some(self.anchored(key, &path));
         }

@@ -29,6 +29,8 @@ mod inspect;
 mod inspect_profile;
 mod job;
 mod json_log;
+pub mod key_args;
+mod keys;
 mod log;
 mod man;
 mod merge;
@@ -158,6 +160,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
             .hint("redirect it to a file, or leave `--format json` out")
             .into());
     }
+    keys::install(&verb, console)?;
     match verb {
         Verb::Score(args) if args.print_job => {
             console.data(&job::page(&(*args).into(), &Cli::command())?)?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::key_args::DecryptionArgs;
 use super::paths::locations;
 use crate::request::pack::Pack;
 use crate::storage::Location;
@@ -63,6 +64,9 @@ pub struct PackArgs {
     /// Replace an existing package
     #[arg(long)]
     pub overwrite: bool,
+    /// Keys of encrypted tables
+    #[command(flatten)]
+    pub keys: DecryptionArgs,
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
@@ -89,6 +93,7 @@ impl From<PackArgs> for Pack {
             sign_key,
             certificate,
             overwrite,
+            keys: _,
         } = args;
         Self {
             model: model.into(),

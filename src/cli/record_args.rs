@@ -5,23 +5,28 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::ResourceArgs;
+use super::key_args::DecryptionArgs;
 
 /// `tallow replay`
 ///
 /// The manifest of a data set holds the options, the digests of inputs and model, and the digest of
-/// every part. The run is done again in a temporary directory, and each part is compared with the
-/// manifest and with the file. Nothing of the data set is changed. Exit code 3: an input, the model
-/// or tallow itself is another one; 6: bytes differ.
+/// every part; the report of a single output holds the same of one file. The run is done again in a
+/// temporary directory, and each file is compared with the record and with what is there. The
+/// output is not changed. Exit code 3: an input, the model or tallow itself is another one; 6:
+/// bytes differ.
 #[derive(Clone, Debug, Args)]
 pub struct ReplayArgs {
-    /// The data set, as `tallow score --output DIR/` wrote it
-    #[arg(value_name = "DIR", required = true)]
+    /// The data set or output, as `tallow score` wrote it
+    #[arg(value_name = "OUTPUT", required = true)]
     pub directory: PathBuf,
     /// Put the scores of the replay below this directory [default: the temporary directory]
     ///
     /// They are removed afterwards.
     #[arg(long, value_name = "DIR")]
     pub scratch: Option<PathBuf>,
+    /// Keys of encrypted files [default: those of the run]
+    #[command(flatten)]
+    pub keys: DecryptionArgs,
     /// Resources
     #[command(flatten)]
     pub resources: ResourceArgs,
@@ -29,14 +34,13 @@ pub struct ReplayArgs {
 
 /// `tallow explain`
 ///
-/// The row is read and scored again, with the options of the data set's manifest. The model and the
-/// input must have the digests that the manifest records. Values of the row are shown: that is what
-/// is asked for.
+/// The row is read and scored again, with the options that the run recorded. The model and the
+/// input must be those of the run. Values of the row are shown: that is what is asked for.
 #[derive(Clone, Debug, Args)]
 #[command(group = clap::ArgGroup::new("rows").required(true))]
 pub struct ExplainArgs {
-    /// The data set, as `tallow score --output DIR/` wrote it
-    #[arg(value_name = "DIR", required = true)]
+    /// The data set or output, as `tallow score` wrote it
+    #[arg(value_name = "OUTPUT", required = true)]
     pub directory: PathBuf,
     /// The number of a row of the input, from 1, through all files
     #[arg(long, value_name = "N", group = "rows")]
@@ -52,6 +56,9 @@ pub struct ExplainArgs {
         hide_default_value = true
     )]
     pub max_rows: usize,
+    /// Keys of encrypted files [default: those of the run]
+    #[command(flatten)]
+    pub keys: DecryptionArgs,
 }
 
 /// `tallow log`
@@ -63,4 +70,7 @@ pub struct LogArgs {
     /// Data sets, outputs or reports
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
+    /// Keys of encrypted outputs
+    #[command(flatten)]
+    pub keys: DecryptionArgs,
 }

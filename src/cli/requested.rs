@@ -7,6 +7,7 @@ use super::args::{
     WorkArgs,
 };
 use super::challenger_args::ChallengerArgs;
+use super::key_args::keys;
 use super::paths::locations;
 use super::quality_args::QualityArgs;
 use super::rows_args::{DialectArgs, RowsArgs};
@@ -26,12 +27,14 @@ impl From<ScoreArgs> for Request {
             print_job: _,
             work,
             output,
+            encryption,
             guards,
             monitoring,
             observers,
         } = args;
         Self {
             version: VERSION,
+            keys: keys(work.rows.text.keys.clone(), encryption),
             work: work.into(),
             output: output.into(),
             limits: guards.into(),
@@ -160,6 +163,7 @@ impl From<RowsArgs> for Rows {
 impl From<DialectArgs> for Dialect {
     fn from(args: DialectArgs) -> Self {
         let DialectArgs {
+            keys: _,
             delimiter,
             quote,
             escape,
@@ -196,6 +200,8 @@ impl From<OutcomeArgs> for Prediction {
             threshold,
             virtual_ensembles,
             trees,
+            hash_columns,
+            drop_columns,
         } = args;
         Self {
             passthrough,
@@ -203,6 +209,8 @@ impl From<OutcomeArgs> for Prediction {
             threshold,
             virtual_ensembles,
             trees,
+            hash_columns,
+            drop_columns,
         }
     }
 }

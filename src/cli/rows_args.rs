@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::key_args::DecryptionArgs;
 use crate::request::rows::OnBadFile;
 
 /// Which rows, and how text is read.
@@ -72,9 +73,12 @@ pub struct RowsArgs {
     pub text: DialectArgs,
 }
 
-/// How delimited text is read.
+/// How tables are read: delimited text, and encrypted Parquet.
 #[derive(Clone, Debug, Args)]
 pub struct DialectArgs {
+    /// Keys of encrypted Parquet
+    #[command(flatten)]
+    pub keys: DecryptionArgs,
     /// Field delimiter; `tab` is one too [default: comma; tab for `.tsv`]
     ///
     /// A first line `sep=;` sets it as well.

@@ -38,6 +38,7 @@ topics! {
     monitoring "monitoring" "Reports, Prometheus metrics, OpenLineage, guards, drift, evaluation"
     reports "reports" "HTML pages of a night or of many, trends, cost"
     life_cycle "life-cycle" "A registry of models, aliases, rollback, signatures"
+    privacy "privacy" "Encrypted Parquet, hashed and dropped columns"
     performance "performance" "Speed compared with the original libraries"
     memory "memory" "What --memory caps, and measured peaks"
     limits "limits" "What tallow does not do"

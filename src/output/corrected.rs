@@ -9,7 +9,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow::array::{
+    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, UInt64Array, new_null_array,
+};
 use arrow::compute::{cast, concat_batches, take_record_batch};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 
@@ -69,9 +71,7 @@ impl CorrectedRows {
             for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
                 let batch = batch?;
                 locations.extend(indices_of(&batch, files).map_err(|error| error.at_path(path))?);
-                batches.push(
-                    as_job_reads(&batch, &job.read_schema).map_err(|error| error.at_path(path))?,
-                );
+                batches.push(as_job_reads(&batch, job).map_err(|error| error.at_path(path))?);
             }
         }
         let rows = concat_batches(&job.read_schema, &batches)
@@ -303,8 +303,11 @@ impl CorrectedRows {
     ///
     /// # Errors
     /// An internal error; positions are unique by now.
-    pub fn into_corrections(self) -> Result<Corrections> {
-        Corrections::new(self.rows, &self.locations)
+    pub fn into_corrections(self, job: &Job) -> Result<Corrections> {
+        let fields = job.read_schema.fields().iter().enumerate();
+        let kept = fields.filter(|(_, field)| job.mask.covers(field.name()));
+        let kept = kept.map(|(index, _)| index).collect();
+        Ok(Corrections::new(self.rows, &self.locations)?.keeping(kept))
     }
 }
 
@@ -399,11 +402,15 @@ fn with_nulls(column: &ArrayRef, requested: &DataType) -> ArrayRef {
     }
 }
 
-/// The columns of the job, in its types.
-fn as_job_reads(batch: &RecordBatch, read_schema: &SchemaRef) -> Result<RecordBatch> {
-    let schema = batch.schema();
+/// The columns of the job, in its types. Those that its outputs hash or leave out are null: a
+/// corrected row keeps their values of the input.
+fn as_job_reads(batch: &RecordBatch, job: &Job) -> Result<RecordBatch> {
+    let (schema, read_schema) = (batch.schema(), &job.read_schema);
     let names = NameIndex::new(&schema);
     let column = |field: &Arc<Field>| {
+        if job.mask.covers(field.name()) {
+            return Ok(new_null_array(field.data_type(), batch.num_rows()));
+        }
         let position = names.position(field.name()).ok_or_else(|| {
             let error = Error::contract("the table of corrected rows is missing a column")
                 .at_column(field.name());

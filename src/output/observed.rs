@@ -22,7 +22,6 @@ use crate::pipeline::observer::{Observer, Partial, Partials, ScoredPortion};
 use crate::pipeline::part::PartAccount;
 use crate::storage::{Location, PendingFile};
 use crate::table::dataset::Dataset;
-use crate::table::output_format::OutputFormat;
 
 /// Names and versions of a run's observers: what the rows of the table begin with.
 #[derive(Clone, Debug)]
@@ -54,7 +53,7 @@ impl Observed {
         }
         let path = part_sidecar(OBSERVED, part);
         let file = PendingFile::create_below(directory, staged(&path))?;
-        let mut writer = TableWriter::new(file, OutputFormat::parquet(), schema(), &[])?;
+        let mut writer = TableWriter::plain(file, schema())?;
         writer.write(&self.table(seen)?)?;
         let (file, written) = writer.finish(path)?;
         file.publish(true)?;

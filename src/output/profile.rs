@@ -6,14 +6,13 @@ use crate::error::Result;
 use crate::monitor::profile::Profile;
 use crate::monitor::profile_table::table;
 use crate::storage::{Location, PendingFile};
-use crate::table::output_format::OutputFormat;
 
 /// Writes a profile to a file that waits for its name.
 ///
 /// # Errors
 /// Fails if it cannot be written.
 pub fn write(file: &mut PendingFile, profile: &Profile) -> Result<()> {
-    write_table(file, &table(profile)?)
+    write_table(file, &table(profile)?, &[])
 }
 
 /// Writes it to `path`.
@@ -33,7 +32,7 @@ pub fn create(path: &Location, overwrite: bool, profile: &Profile) -> Result<()>
 pub fn stage(directory: &Location, profile: &Profile) -> Result<WrittenFile> {
     let table = table(profile)?;
     let file = PendingFile::create_below(directory, staged(PROFILE))?;
-    let mut writer = TableWriter::new(file, OutputFormat::parquet(), table.schema(), &[])?;
+    let mut writer = TableWriter::plain(file, table.schema())?;
     writer.write(&table)?;
     let (file, written) = writer.finish(PROFILE.to_owned())?;
     file.publish(true)?;

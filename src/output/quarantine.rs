@@ -50,7 +50,8 @@ impl Quarantine {
     /// # Errors
     /// A contract error if the data has a column of the name of one of [`COLUMNS`].
     pub fn new(job: &Job) -> Result<Self> {
-        let own = job.table_schema.fields();
+        let table = job.mask.schema(&job.table_schema);
+        let own = table.fields();
         if let Some(field) = own
             .iter()
             .find(|field| COLUMNS.contains(&field.name().as_str()))

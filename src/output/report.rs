@@ -5,7 +5,6 @@ use super::table_writer::{TableWriter, WrittenFile, write_table};
 use crate::error::Result;
 use crate::report::{Fact, facts};
 use crate::storage::{Location, PendingFile};
-use crate::table::output_format::OutputFormat;
 
 /// Writes the facts of a run to a file that waits for its name, which says whether they are Parquet
 /// or CSV.
@@ -13,7 +12,24 @@ use crate::table::output_format::OutputFormat;
 /// # Errors
 /// Fails if they cannot be written.
 pub fn write(file: &mut PendingFile, run_id: &str, facts: &[Fact]) -> Result<()> {
-    write_table(file, &facts::table(run_id, facts)?)
+    write_table(file, &facts::table(run_id, facts)?, &[])
+}
+
+/// The same, with a value for the file's footer, if it is Parquet.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_with(
+    file: &mut PendingFile,
+    run_id: &str,
+    facts: &[Fact],
+    (key, value): (&str, String),
+) -> Result<()> {
+    write_table(
+        file,
+        &facts::table(run_id, facts)?,
+        &[(key.to_owned(), value)],
+    )
 }
 
 /// Writes them to `path`, replacing what was there.
@@ -32,7 +48,7 @@ pub fn create(path: &Location, run_id: &str, facts: &[Fact]) -> Result<()> {
 /// Fails if they cannot be written.
 pub fn stage(directory: &Location, run_id: &str, facts: &[Fact]) -> Result<WrittenFile> {
     let file = PendingFile::create_below(directory, staged(REPORT))?;
-    let mut writer = TableWriter::new(file, OutputFormat::parquet(), facts::schema(), &[])?;
+    let mut writer = TableWriter::plain(file, facts::schema())?;
     writer.write(&facts::table(run_id, facts)?)?;
     let (file, written) = writer.finish(REPORT.to_owned())?;
     file.publish(true)?;

@@ -12,15 +12,21 @@ use crate::digest::DigestWriter;
 use crate::error::{Error, Result};
 use crate::storage::{Location, PendingFile};
 use crate::table::Sink;
+use crate::table::keyring::{Encryption, Keyring};
 use crate::table::output_format::OutputFormat;
 
-/// Writes a table of one batch to a file, in the format that its name asks for.
+/// Writes a table of one batch to a file, in the format that its name asks for, with pairs for the
+/// footer if it has one. It holds no rows of the data, so it is never encrypted.
 ///
 /// # Errors
 /// Fails if it cannot be written.
-pub fn write_table(file: &mut PendingFile, batch: &RecordBatch) -> Result<()> {
+pub fn write_table(
+    file: &mut PendingFile,
+    batch: &RecordBatch,
+    metadata: &[(String, String)],
+) -> Result<()> {
     let format = OutputFormat::of_name(file.path())?;
-    let mut sink = format.sink(Box::new(file), batch.schema(), &[])?;
+    let mut sink = format.sink(Box::new(file), batch.schema(), metadata, None)?;
     sink.write(batch)?;
     sink.finish()
 }
@@ -81,7 +87,8 @@ impl Write for SharedWriter {
 }
 
 impl TableWriter {
-    /// Begins the file at `path`; `metadata` goes to a Parquet file's footer.
+    /// Begins the file of rows at `path`; `metadata` goes to a Parquet file's footer. The file is
+    /// encrypted if this process has keys to write with.
     ///
     /// # Errors
     /// Fails if the file cannot be made or a column has no form in the format.
@@ -100,7 +107,7 @@ impl TableWriter {
         )
     }
 
-    /// Begins a file that waits for its name.
+    /// Begins a file of rows that waits for its name; encrypted as with [`Self::create`].
     ///
     /// # Errors
     /// Fails if a column has no form in the format.
@@ -110,9 +117,29 @@ impl TableWriter {
         schema: SchemaRef,
         metadata: &[(String, String)],
     ) -> Result<Self> {
+        let keyring = Keyring::of_process();
+        Self::begin(file, format, schema, metadata, keyring.writing.as_ref())
+    }
+
+    /// Begins a Parquet file that holds no rows of the data: reports, profiles. It is never
+    /// encrypted.
+    ///
+    /// # Errors
+    /// Fails if a column has no form in the format.
+    pub fn plain(file: PendingFile, schema: SchemaRef) -> Result<Self> {
+        Self::begin(file, OutputFormat::parquet(), schema, &[], None)
+    }
+
+    fn begin(
+        file: PendingFile,
+        format: OutputFormat,
+        schema: SchemaRef,
+        metadata: &[(String, String)],
+        encryption: Option<&Encryption>,
+    ) -> Result<Self> {
         let path = file.path().to_owned();
         let file = SharedWriter(Arc::new(Mutex::new(DigestWriter::new(file))));
-        let sink = format.sink(Box::new(file.clone()), schema, metadata)?;
+        let sink = format.sink(Box::new(file.clone()), schema, metadata, encryption)?;
         Ok(Self {
             path,
             sink,

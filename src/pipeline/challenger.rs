@@ -474,6 +474,7 @@ fn gathered(
         .iter()
         .for_each(|rejection| keep[rejection.row] = false);
     let output = kept(&arm.output_schema, columns, &keep)?;
+    let output = job.mask.apply(output, job.passthrough.len())?;
     let (scores, keys) = champion_scores(portion, champion, &keep)?;
     let origin = portion.origin;
     let seen = times.measure(Stage::Finish, || {

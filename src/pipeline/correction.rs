@@ -17,6 +17,8 @@ pub struct Corrections {
     rows: RecordBatch,
     /// (file, row in it from 0) → row of `rows`.
     locations: BTreeMap<(usize, u64), usize>,
+    /// The columns, by position, that keep the values of the input.
+    kept: Vec<usize>,
 }
 
 impl Corrections {
@@ -37,7 +39,14 @@ impl Corrections {
         Ok(Self {
             rows,
             locations: known,
+            kept: Vec::new(),
         })
+    }
+
+    /// The same, where the columns at these positions keep the values of the input.
+    #[must_use]
+    pub fn keeping(self, kept: Vec<usize>) -> Self {
+        Self { kept, ..self }
     }
 
     /// The batch, which begins at row `first_row` of file `file`, with its corrected rows in their
@@ -58,8 +67,16 @@ impl Corrections {
         for (&(_, row), &index) in corrected {
             indices[(row - first_row) as usize] = (1, index);
         }
-        interleave_record_batch(&[&batch, &self.rows], &indices)
-            .map_err(|error| Error::internal("corrected rows do not fit the data").because(error))
+        let unfit = |error| Error::internal("corrected rows do not fit the data").because(error);
+        let corrected = interleave_record_batch(&[&batch, &self.rows], &indices).map_err(unfit)?;
+        if self.kept.is_empty() {
+            return Ok(corrected);
+        }
+        let (schema, mut columns, _) = corrected.into_parts();
+        for &index in &self.kept {
+            columns[index].clone_from(batch.column(index));
+        }
+        RecordBatch::try_new(schema, columns).map_err(unfit)
     }
 }
 

@@ -11,6 +11,7 @@ use super::challenger::{
     self, Benches, ChallengerBlocks, ChallengerRows, Challengers, ChampionAnswers, Portion,
 };
 use super::correction::Corrections;
+use super::mask::Mask;
 use super::observer::{EncodedBlock, Observer, Partials, ScoredPortion, Watch};
 use super::ordered::lock;
 use super::part::PartPortion;
@@ -44,6 +45,8 @@ pub struct Job {
     pub passthrough: Vec<usize>,
     /// The output's columns: the ones that come along, then the outcome's.
     pub output_schema: SchemaRef,
+    /// Columns that no output shows as they are.
+    pub mask: Mask,
     /// Conditions on rows and on the table.
     pub rules: Arc<Rules>,
     /// What watches the rows pass.
@@ -143,6 +146,7 @@ impl Job {
             .iter()
             .for_each(|rejection| keep[rejection.row] = false);
         let output = challenger::kept(&self.output_schema, columns, &keep)?;
+        let output = self.mask.apply(output, self.passthrough.len())?;
         if rejections.is_empty() {
             return Ok((output, None));
         }
@@ -152,10 +156,9 @@ impl Job {
             .iter()
             .map(|rejection| rejection.row as u64)
             .collect();
-        Ok((
-            output,
-            Some(take_record_batch(&read, &rows).map_err(internal)?),
-        ))
+        let rejected = take_record_batch(&read, &rows).map_err(internal)?;
+        let count = rejected.num_columns();
+        Ok((output, Some(self.mask.apply(rejected, count)?)))
     }
 }
 

@@ -21,6 +21,7 @@ pub mod correction;
 pub mod job;
 pub mod lane;
 pub mod ledger;
+pub mod mask;
 pub mod observer;
 mod ordered;
 pub mod part;

@@ -12,6 +12,7 @@ use crate::process::rfc3339;
 use crate::request::work::Work;
 use crate::storage::{SharedFile, check_unchanged};
 use crate::table::dataset::DatasetFile;
+use crate::table::keyring::Keyring;
 
 /// The options that show in a run's rows, by the names of their flags; threads, batches and memory
 /// do not.
@@ -56,11 +57,41 @@ pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
         .collect())
 }
 
+/// Whether rows are encrypted, and which columns have keys of their own: never a key.
+pub(super) fn encryption() -> Option<(String, Json)> {
+    let keyring = Keyring::of_process();
+    let writing = keyring.writing.as_ref()?;
+    let columns = writing.keys.columns.iter().map(|(name, _)| name.as_str());
+    let mut columns: Vec<&str> = columns.collect();
+    columns.sort_unstable();
+    let described = serde_json::json!({
+        "columns": columns,
+        "key_id": writing.footer_id,
+        "plaintext_footer": writing.has_plain_footer,
+    });
+    Some(("--encryption-key".to_owned(), described))
+}
+
 /// The identity of a run that writes a data set; takes the digest of every input.
 ///
 /// # Errors
 /// Fails if an input cannot be read; [`crate::error::Kind::Signal`] if `interrupt` says so.
 pub fn of(plan: &Plan, interrupt: &Interrupt) -> Result<RunIdentity> {
+    let files = plan.job.dataset.files.iter();
+    let inputs = files.map(|file| input(file, interrupt));
+    with_inputs(plan, inputs.collect::<Result<_>>()?)
+}
+
+/// The same without digests, for which every input would have to be read.
+///
+/// # Errors
+/// An internal error of a run without an output.
+pub fn without_digests(plan: &Plan) -> Result<RunIdentity> {
+    let inputs = plan.job.dataset.files.iter().map(input_without_digest);
+    with_inputs(plan, inputs.collect())
+}
+
+fn with_inputs(plan: &Plan, inputs: Vec<InputRecord>) -> Result<RunIdentity> {
     let mut configuration = plan.configuration.clone();
     let target = plan
         .target
@@ -69,13 +100,6 @@ pub fn of(plan: &Plan, interrupt: &Interrupt) -> Result<RunIdentity> {
     configuration.insert("--rows-per-part".into(), plan.job.rows_per_part.into());
     configuration.insert("--partition-by".into(), target.partition_by.clone().into());
     configuration.insert("--output-format".into(), target.format.name().into());
-    let inputs = plan
-        .job
-        .dataset
-        .files
-        .iter()
-        .map(|file| input(file, interrupt))
-        .collect::<Result<_>>()?;
     Ok(RunIdentity {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         model_digest: plan.model.digest.clone(),
@@ -97,11 +121,20 @@ pub fn input(file: &DatasetFile, interrupt: &Interrupt) -> Result<InputRecord> {
         interrupt.check()
     })?;
     check_unchanged(&file.path, &identity)?;
-    let modified = rfc3339(u64::try_from(identity.modified_seconds()).unwrap_or(0));
     Ok(InputRecord {
+        digest: format!("blake3:{}", digest.finalize().to_hex()),
+        ..input_without_digest(file)
+    })
+}
+
+/// An input as it is now, unread.
+#[must_use]
+pub fn input_without_digest(file: &DatasetFile) -> InputRecord {
+    let identity = file.table.identity();
+    InputRecord {
         path: file.name.clone(),
         bytes: identity.byte_count(),
-        modified,
-        digest: format!("blake3:{}", digest.finalize().to_hex()),
-    })
+        modified: rfc3339(u64::try_from(identity.modified_seconds()).unwrap_or(0)),
+        digest: String::new(),
+    }
 }

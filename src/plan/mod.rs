@@ -11,7 +11,9 @@ pub mod geo;
 pub mod guard;
 pub mod identity;
 pub mod import;
+pub mod keys;
 pub mod list;
+mod mask;
 pub mod memory;
 pub mod monitoring;
 mod name;
@@ -138,6 +140,7 @@ impl Plan {
     ) -> Result<Self> {
         let mut plan = Self::bind_watched(&request.work, &request.monitoring)?;
         plan.own_dataset()?.name_files(names);
+        keys::check_columns(&plan.job.output_schema, &plan.job.dataset.schema())?;
         if let Some(target) = &target {
             target.refuse_inputs(&request.work.model, &plan.job.dataset)?;
         }
@@ -286,7 +289,9 @@ impl Plan {
         check_missing_names(&bound, &missing.columns)?;
         // A column of offsets is not a feature: it comes along, and is in no order of training.
         let read = &bound[..bound.len() - binding_options.offset.len()];
-        let along = passthrough(outcome, read, &schema, &wide)?;
+        let mask = mask::mask(outcome, &wide)?;
+        let mut along = passthrough(outcome, read, &schema, &wide)?;
+        along.retain(|name| !mask.drops(name));
         let mut warnings = warnings(
             features,
             read,
@@ -319,6 +324,7 @@ impl Plan {
         let requested = requested_columns(&bound, &along, selection.as_ref(), &rules, &schema);
         refuse_duplicates(&requested, &dataset)?;
         let mut configuration = identity::configuration(args)?;
+        configuration.extend(identity::encryption());
         let split = split::resolve(args, &dataset, &schema)?;
         let requested = match &split {
             None => requested,
@@ -369,7 +375,8 @@ impl Plan {
             None => (Arms::one(arm), Vec::new()),
             Some(split) => split.into_arms(args, arm, &batch_schema, &read_schema)?,
         };
-        let output_schema = output_schema(&along, &table, arms.fields())?;
+        let shown = mask.schema(&table);
+        let output_schema = output_schema(&along, &shown, arms.fields())?;
         let mut needs = needs(&dataset, &arms, &output_schema, selection.is_some());
         needs.may_reject |= rules.may_reject();
         needs.has_query |= !rules.is_empty();
@@ -380,7 +387,7 @@ impl Plan {
             dataset: &dataset,
             schema: &schema,
             requested: &requested,
-            table: &table,
+            table: &shown,
             along: &along,
             fields: arms.fields(),
             name: &identity.name,
@@ -414,6 +421,7 @@ impl Plan {
         let rules = Arc::new(rules);
         let job = Job {
             output_schema,
+            mask,
             passthrough: positions(&along, &batch_schema)?,
             table_schema: requested,
             observers: quality::observers(&arms, &rules, reference, requested_quality)?

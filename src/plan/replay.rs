@@ -110,6 +110,8 @@ fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
     own.rows.text = Dialect::default();
     own.outcome.passthrough = Some(vec!["none".into()]);
     own.outcome.raw = false;
+    own.outcome.hash_columns.clear();
+    own.outcome.drop_columns.clear();
     own.quality = Quality {
         is_off: true,
         ..Quality::default()

@@ -12,6 +12,7 @@ use crate::request::output::Output;
 use crate::storage::{Location, Lock, canonical, find};
 use crate::table::dataset::Dataset;
 use crate::table::hive::Partitioning;
+use crate::table::keyring::Keyring;
 use crate::table::location::inside;
 use crate::table::name_index::NameIndex;
 use crate::table::output_format::OutputFormat;
@@ -126,7 +127,26 @@ impl Target {
             part_size,
         };
         target.check_names()?;
+        target.check_encryption()?;
         Ok(target)
+    }
+
+    /// Rows that are to be encrypted are written as Parquet.
+    fn check_encryption(&self) -> Result<()> {
+        if Keyring::of_process().writing.is_none() {
+            return Ok(());
+        }
+        let rejected = self.rejected.iter();
+        let files = rejected.map(|path| (path, OutputFormat::of_name(path)));
+        let files = std::iter::once((&self.path, Ok(self.format))).chain(files);
+        for (path, format) in files {
+            if format? != OutputFormat::parquet() {
+                return Err(Error::usage("CSV cannot be encrypted")
+                    .at_path(path)
+                    .hint("write Parquet: end the name in `.parquet`"));
+            }
+        }
+        Ok(())
     }
 
     fn check_names(&self) -> Result<()> {

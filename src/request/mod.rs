@@ -8,6 +8,7 @@ pub mod challenger;
 pub mod compare;
 pub mod comparison;
 pub mod evaluation;
+pub mod keys;
 pub mod merging;
 pub mod monitoring;
 pub mod output;
@@ -22,6 +23,7 @@ pub mod work;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use self::keys::Keys;
 use self::monitoring::Monitoring;
 use self::output::{Limits, Output, Telemetry};
 use self::work::Work;
@@ -52,6 +54,9 @@ pub struct Request {
     /// Where results go.
     #[serde(flatten)]
     pub output: Output,
+    /// Keys of encrypted files.
+    #[serde(flatten)]
+    pub keys: Keys,
     /// What is too bad to go on.
     #[serde(flatten)]
     pub limits: Limits,

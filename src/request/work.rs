@@ -119,6 +119,12 @@ pub struct Prediction {
     pub virtual_ensembles: Option<usize>,
     /// Trees to use: `library`, `best`, `all` or a number of rounds [default: library]
     pub trees: Option<String>,
+    /// Columns of the data whose values are hashed in outputs
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub hash_columns: Vec<String>,
+    /// Columns of the data that outputs do not have
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub drop_columns: Vec<String>,
 }
 
 /// Resources.

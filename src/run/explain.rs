@@ -9,7 +9,8 @@ use serde_json::{Map, Value as Json};
 
 use super::caller::Caller;
 use super::named_model;
-use super::replay::{recorded, recorded_request};
+use super::record::{Recorded, recorded};
+use super::replay::recorded_request;
 use super::retry::names_of;
 use crate::error::{Error, Result};
 use crate::feature::verdict::Origin;
@@ -21,9 +22,10 @@ use crate::output::publication::Manifest;
 use crate::package::open::open;
 use crate::pipeline::Job;
 use crate::plan::import::import_options;
-use crate::plan::{Plan, identity};
+use crate::plan::{Plan, identity, keys};
 use crate::report::explanation::{Explanation, InputValue, Step, TreePath};
 use crate::request::Request;
+use crate::request::keys::Keys;
 use crate::request::work::Resources;
 use crate::storage::Location;
 use crate::table::dataset::Position;
@@ -42,6 +44,8 @@ pub struct Explain {
     pub filter: Option<String>,
     /// The most rows that are explained.
     pub max_rows: usize,
+    /// Keys of encrypted files; none for those of the run.
+    pub keys: Keys,
 }
 
 /// Explains rows of a data set.
@@ -54,7 +58,7 @@ pub fn explain(
     caller: &Caller,
     interrupt: &Interrupt,
 ) -> Result<Vec<Explanation>> {
-    let manifest = recorded(&asked.directory)?;
+    let Recorded { manifest, .. } = recorded(&asked.directory)?;
     let is_there = caller.working_directory == manifest.working_directory;
     let base = if is_there {
         Location::default()
@@ -62,7 +66,8 @@ pub fn explain(
         manifest.working_directory.clone()
     };
     let resources = Resources::default();
-    let mut request = recorded_request(&resources, &manifest, &base, &asked.directory)?;
+    let mut request =
+        recorded_request(&resources, &asked.keys, &manifest, &base, &asked.directory)?;
     if let Some(filter) = &asked.filter {
         let rows = &mut request.work.rows;
         rows.filter = Some(match rows.filter.take() {
@@ -70,6 +75,7 @@ pub fn explain(
             None => filter.clone(),
         });
     }
+    keys::install(&request.keys)?;
     named_model::locate(&mut request.work, None, &caller.local, &caller.trust)?;
     let plan = Plan::resolve(&request, None, &names_of(&manifest, &base))?;
     if plan.model.digest != manifest.identity.model_digest {
@@ -156,10 +162,22 @@ impl Explainer<'_> {
 
     /// An input must be the one that the manifest records.
     fn check_input(&self, file: usize) -> Result<()> {
-        let now = identity::input(&self.plan.job.dataset.files[file], self.interrupt)?;
-        let recorded = self.manifest.identity.inputs.iter();
-        let mut recorded = recorded.filter(|input| input.path == now.path);
-        if recorded.any(|input| input.digest == now.digest) {
+        let file = &self.plan.job.dataset.files[file];
+        let seen = identity::input_without_digest(file);
+        let mut recorded = self.manifest.identity.inputs.iter();
+        let own = recorded.find(|input| input.path == seen.path);
+        // The record of a single file has no digests.
+        let now = if own.is_some_and(|input| input.digest.is_empty()) {
+            seen
+        } else {
+            identity::input(file, self.interrupt)?
+        };
+        let is_it = own.is_some_and(|input| {
+            input.digest == now.digest
+                && (!now.digest.is_empty()
+                    || (input.bytes, &input.modified) == (now.bytes, &now.modified))
+        });
+        if is_it {
             return Ok(());
         }
         let error = Error::contract("the input is another one than the run's");
@@ -422,6 +440,7 @@ fn named<'a>(columns: impl Iterator<Item = (String, &'a ArrayRef)>) -> Map<Strin
 fn passed(job: &Job, row: &RecordBatch) -> Map<String, Json> {
     let schema = row.schema();
     let columns = job.passthrough.iter();
+    let columns = columns.filter(|index| !job.mask.covers(schema.field(**index).name()));
     named(columns.map(|index| (schema.field(*index).name().clone(), row.column(*index))))
 }
 

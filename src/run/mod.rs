@@ -22,6 +22,7 @@ mod metrics_file;
 pub mod named_model;
 pub mod pack;
 pub mod profile;
+mod record;
 pub mod replay;
 pub mod report_path;
 pub mod retry;
@@ -55,7 +56,7 @@ use crate::pipeline::lane::Entry;
 use crate::pipeline::part::RowCounts;
 use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
 use crate::plan::target::Target;
-use crate::plan::{Plan, effect, geo, signed};
+use crate::plan::{Plan, effect, geo, keys, signed};
 use crate::process;
 use crate::report::monitoring::Found;
 use crate::report::run::{RunContext, Status, facts};
@@ -142,6 +143,8 @@ impl<'a> Run<'a> {
     ) -> Result<Self, Failure> {
         let (start, started_at) = (Instant::now(), process::now());
         let meter = Meter::start(request.telemetry.price_per_hour.as_deref())?;
+        let warnings = keys::install(&request.keys)?;
+        warnings.iter().for_each(|warning| audience.warned(warning));
         let target = Target::resolve(&request.output)?;
         effect::refuse_alone(
             &request.output,

@@ -4,6 +4,7 @@
 //! and the comparison of every file afterwards. It must not know how that is shown.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -11,10 +12,12 @@ use super::Run;
 use super::caller::Caller;
 use super::ending::{Failure, RunResult};
 use super::events::{Audience, Events, Progress};
+use super::record::{Recorded, recorded};
 use super::retry::{Retry, names_of, request};
 use super::score::into;
 use super::scratch::Scratch;
 use super::to_dataset::ToDataset;
+use super::to_file::ToFile;
 use crate::count::{counted, listed};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -23,9 +26,13 @@ use crate::output::publication::Manifest;
 use crate::output::table_writer::WrittenFile;
 use crate::plan::identity;
 use crate::request::Request;
+use crate::request::keys::Keys;
+use crate::request::monitoring::Monitoring;
 use crate::request::output::Output;
 use crate::request::work::Resources;
 use crate::storage::{Location, find};
+use crate::table::ReadOptions;
+use crate::table::dataset::{Dataset, Position};
 
 /// The most files that an error names.
 const FILES_NAMED: usize = 5;
@@ -39,6 +46,8 @@ pub struct Replay {
     pub scratch: Location,
     /// What it may take.
     pub resources: Resources,
+    /// Keys of encrypted files; none for those of the run.
+    pub keys: Keys,
 }
 
 /// What became of a file.
@@ -46,7 +55,10 @@ pub struct Replay {
 pub enum Verdict {
     /// The replay gave the bytes that the manifest records, and the file has them.
     Same,
-    /// The replay gave other bytes than the manifest records.
+    /// The file has the bytes that the manifest records, and the rows that the replay gave: bytes
+    /// of encrypted files are never the same twice.
+    SameRows,
+    /// The replay gave other bytes than the manifest records, or other rows.
     Differs,
     /// The file has other bytes than the manifest records.
     Edited,
@@ -62,11 +74,16 @@ impl Verdict {
     pub fn word(self) -> &'static str {
         match self {
             Self::Same => "same",
+            Self::SameRows => "same_rows",
             Self::Differs => "differs",
             Self::Edited => "edited",
             Self::Gone => "gone",
             Self::Corrected => "corrected",
         }
+    }
+
+    fn is_good(self) -> bool {
+        matches!(self, Self::Same | Self::SameRows | Self::Corrected)
     }
 }
 
@@ -85,15 +102,14 @@ impl Replayed {
     /// What was found, in a line.
     #[must_use]
     pub fn headline(&self) -> String {
-        let same = self
-            .files
-            .values()
-            .filter(|one| **one == Verdict::Same)
-            .count();
+        let is_same = |one: &&Verdict| matches!(one, Verdict::Same | Verdict::SameRows);
+        let same = self.files.values().filter(is_same).count();
+        let has_rows = self.files.values().any(|one| *one == Verdict::SameRows);
         format!(
-            "replayed {}: {same} of {} have the same bytes",
+            "replayed {}: {same} of {} have the same {}",
             counted(self.row_count, "row"),
-            counted(self.files.len(), "file")
+            counted(self.files.len(), "file"),
+            if has_rows { "rows" } else { "bytes" }
         )
     }
 
@@ -121,8 +137,7 @@ impl Replayed {
     }
 
     fn is_same(&self) -> bool {
-        let is_good = |verdict: &Verdict| matches!(verdict, Verdict::Same | Verdict::Corrected);
-        self.files.values().all(is_good)
+        self.files.values().all(|verdict| verdict.is_good())
     }
 
     /// The error of bytes that are not the same; none if they are.
@@ -134,7 +149,7 @@ impl Replayed {
         let others: Vec<String> = self
             .files
             .iter()
-            .filter(|(_, verdict)| !matches!(verdict, Verdict::Same | Verdict::Corrected))
+            .filter(|(_, verdict)| !verdict.is_good())
             .take(FILES_NAMED)
             .map(|(path, verdict)| format!("`{path}` {}", phrase(*verdict)))
             .collect();
@@ -146,6 +161,7 @@ impl Replayed {
 fn phrase(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Same => "has the same bytes",
+        Verdict::SameRows => "has the same rows",
         Verdict::Differs => "has other bytes than the replay",
         Verdict::Edited => "was edited since it was written",
         Verdict::Gone => "is gone",
@@ -164,7 +180,11 @@ pub fn replay(
     interrupt: &Interrupt,
     listener: Box<dyn Events + '_>,
 ) -> Result<Replayed, Failure> {
-    let manifest = recorded(&asked.directory)?;
+    let Recorded {
+        manifest,
+        directory,
+        is_file,
+    } = recorded(&asked.directory)?;
     let is_there = caller.working_directory == manifest.working_directory;
     let base = if is_there {
         Location::default()
@@ -173,8 +193,20 @@ pub fn replay(
     };
     check_inputs(&manifest, &base)?;
     let scratch = Scratch::new(&asked.scratch)?;
-    let output = scratch.path().join("scores");
-    let request = recorded_request(&asked.resources, &manifest, &base, &output)?;
+    let output = match manifest.parts.first().and_then(|part| part.files.first()) {
+        Some(file) if is_file => scratch.path().join(&file.path),
+        _ => scratch.path().join("scores"),
+    };
+    let mut request = recorded_request(&asked.resources, &asked.keys, &manifest, &base, &output)?;
+    // What watches rows changes none, and must write nothing.
+    request.monitoring = Monitoring {
+        baseline: Some("none".into()),
+        ..Monitoring::default()
+    };
+    if is_file {
+        request.output.output.clone_from(&output);
+        request.output.rows_per_part = None;
+    }
     let caller = Caller {
         working_directory: manifest.working_directory.clone(),
         ..caller.clone()
@@ -183,12 +215,23 @@ pub fn replay(
     let audience = Audience::new(vec![Box::new(ProgressOnly(listener)) as Box<dyn Events>]);
     audience.watch(&caller.invocation_id, || -> Result<RunResult, Failure> {
         let run = Run::begin(&request, &names, &caller, &audience, interrupt)?;
-        check_identity(&run, &manifest, &asked.directory)?;
-        run.carry_out(|| into(&run, &mut ToDataset::new(&run)))
+        check_identity(&run, &manifest, &asked.directory, is_file)?;
+        run.carry_out(|| {
+            if is_file {
+                into(&run, &mut ToFile::new(&run))
+            } else {
+                into(&run, &mut ToDataset::new(&run))
+            }
+        })
     })?;
-    let made =
-        Manifest::find(&output)?.ok_or_else(|| Error::internal("a replay without a manifest"))?;
-    Ok(compared(&manifest, &made, &asked.directory, interrupt)?)
+    let made = recorded(&output)?;
+    let replayed = Comparing {
+        directory: &directory,
+        output: &made.directory,
+        is_encrypted: !request.keys.encryption_key.is_empty(),
+        interrupt,
+    };
+    Ok(replayed.files(&manifest, &made.manifest)?)
 }
 
 /// Passes on how far the rows are, and no more: nothing is published.
@@ -200,24 +243,8 @@ impl Events for ProgressOnly<'_> {
     }
 }
 
-pub(super) fn recorded(directory: &Location) -> Result<Manifest> {
-    let is_directory = find(directory)?.is_some_and(|found| found.is_directory);
-    let manifest = if is_directory {
-        Manifest::find(directory)?
-    } else {
-        None
-    };
-    manifest.ok_or_else(|| {
-        let error = Error::failed("there is no manifest of a finished data set").at_path(directory);
-        error.hint(
-            "only a data set records its inputs and options: `tallow score --output DIR/` makes \
-             one",
-        )
-    })
-}
-
 /// Names the inputs that are gone or have another size, before anything is read.
-fn check_inputs(manifest: &Manifest, base: &Location) -> Result<()> {
+pub(super) fn check_inputs(manifest: &Manifest, base: &Location) -> Result<()> {
     let mut missing = Vec::new();
     for input in &manifest.identity.inputs {
         let path = base.join(&input.path);
@@ -241,6 +268,7 @@ fn check_inputs(manifest: &Manifest, base: &Location) -> Result<()> {
 /// What was asked then, with results that go to `output`.
 pub(super) fn recorded_request(
     resources: &Resources,
+    keys: &Keys,
     manifest: &Manifest,
     base: &Location,
     output: &Location,
@@ -248,6 +276,7 @@ pub(super) fn recorded_request(
     let retry = Retry {
         directory: output.to_owned(),
         resources: resources.clone(),
+        keys: keys.clone(),
         ..Retry::default()
     };
     let mut request = request(&retry, manifest, base)?;
@@ -276,8 +305,17 @@ pub(super) fn recorded_request(
     Ok(request)
 }
 
-fn check_identity(run: &Run, manifest: &Manifest, directory: &Location) -> Result<()> {
-    let now = identity::of(run.plan(), run.interrupt())?;
+fn check_identity(
+    run: &Run,
+    manifest: &Manifest,
+    directory: &Location,
+    is_file: bool,
+) -> Result<()> {
+    let now = if is_file {
+        identity::without_digests(run.plan())?
+    } else {
+        identity::of(run.plan(), run.interrupt())?
+    };
     let changes = RunIdentity::changes_since(&now, &manifest.identity);
     if changes.is_empty() {
         return Ok(());
@@ -291,61 +329,119 @@ fn check_identity(run: &Run, manifest: &Manifest, directory: &Location) -> Resul
         .hint("restore what changed, or score again with `--overwrite`"))
 }
 
-fn compared(
-    manifest: &Manifest,
-    made: &Manifest,
-    directory: &Location,
-    interrupt: &Interrupt,
-) -> Result<Replayed> {
-    let made: BTreeMap<&str, &WrittenFile> = made
-        .parts
-        .iter()
-        .flat_map(|part| part.files.iter().chain(&part.rejected))
-        .map(|file| (file.path.as_str(), file))
-        .collect();
-    let mut files = BTreeMap::new();
-    for part in &manifest.parts {
-        for (file, is_scores) in part
-            .files
-            .iter()
-            .map(|file| (file, true))
-            .chain(part.rejected.iter().map(|file| (file, false)))
-        {
-            let again = made.get(file.path.as_str());
-            let verdict = if part.corrections.is_some() {
-                Verdict::Corrected
-            } else if again.is_none_or(|again| again.sha256 != file.sha256) {
-                Verdict::Differs
-            } else {
-                // Rejected rows are there to be edited.
-                stored(&directory.join(&file.path), file, is_scores, interrupt)?
-            };
-            files.insert(file.path.clone(), verdict);
-        }
-    }
-    Ok(Replayed {
-        run_id: manifest.run_id.clone(),
-        row_count: manifest.ledger.rows_in,
-        files,
-    })
+/// Where the files of a run and those of its replay lie.
+struct Comparing<'a> {
+    /// The data set.
+    directory: &'a Location,
+    /// The replay.
+    output: &'a Location,
+    /// Whether rows are encrypted: then their bytes are never the same twice, and rows are
+    /// compared.
+    is_encrypted: bool,
+    interrupt: &'a Interrupt,
 }
 
-/// Whether a file still has the bytes that were written.
-fn stored(
-    path: &Location,
-    file: &WrittenFile,
-    must_be_whole: bool,
-    interrupt: &Interrupt,
-) -> Result<Verdict> {
-    if !must_be_whole {
-        return Ok(Verdict::Same);
+impl Comparing<'_> {
+    fn files(&self, manifest: &Manifest, made: &Manifest) -> Result<Replayed> {
+        let made: BTreeMap<&str, &WrittenFile> = made
+            .parts
+            .iter()
+            .flat_map(|part| part.files.iter().chain(&part.rejected))
+            .map(|file| (file.path.as_str(), file))
+            .collect();
+        let mut files = BTreeMap::new();
+        for part in &manifest.parts {
+            for (file, is_scores) in part
+                .files
+                .iter()
+                .map(|file| (file, true))
+                .chain(part.rejected.iter().map(|file| (file, false)))
+            {
+                let again = made.get(file.path.as_str()).copied();
+                let verdict = if part.corrections.is_some() {
+                    Verdict::Corrected
+                } else {
+                    self.verdict(file, again, is_scores)?
+                };
+                files.insert(file.path.clone(), verdict);
+            }
+        }
+        Ok(Replayed {
+            run_id: manifest.run_id.clone(),
+            row_count: manifest.ledger.rows_in,
+            files,
+        })
     }
-    if find(path)?.is_none() {
-        return Ok(Verdict::Gone);
+
+    fn verdict(
+        &self,
+        file: &WrittenFile,
+        again: Option<&WrittenFile>,
+        is_scores: bool,
+    ) -> Result<Verdict> {
+        let Some(again) = again else {
+            return Ok(Verdict::Differs);
+        };
+        if again.sha256 == file.sha256 {
+            // Rejected rows are there to be edited.
+            return self.stored(file, is_scores);
+        }
+        if !self.is_encrypted || again.rows != file.rows {
+            return Ok(Verdict::Differs);
+        }
+        match self.stored(file, true)? {
+            Verdict::Same => {}
+            _ if !is_scores => return Ok(Verdict::SameRows),
+            other => return Ok(other),
+        }
+        let path = |directory: &Location| directory.join(&file.path);
+        Ok(
+            if same_rows(&path(self.directory), &path(self.output), self.interrupt)? {
+                Verdict::SameRows
+            } else {
+                Verdict::Differs
+            },
+        )
     }
-    Ok(if sha256_of(path, interrupt)? == file.sha256 {
-        Verdict::Same
-    } else {
-        Verdict::Edited
-    })
+
+    /// Whether a file still has the bytes that were written.
+    fn stored(&self, file: &WrittenFile, must_be_whole: bool) -> Result<Verdict> {
+        if !must_be_whole {
+            return Ok(Verdict::Same);
+        }
+        let path = self.directory.join(&file.path);
+        if find(&path)?.is_none() {
+            return Ok(Verdict::Gone);
+        }
+        Ok(if sha256_of(&path, self.interrupt)? == file.sha256 {
+            Verdict::Same
+        } else {
+            Verdict::Edited
+        })
+    }
+}
+
+/// Whether two files hold the same rows, in the same order. Both were cut in the same way.
+fn same_rows(first: &Location, second: &Location, interrupt: &Interrupt) -> Result<bool> {
+    let open = |path: &Location| {
+        Dataset::open(std::slice::from_ref(path), &[], &ReadOptions::default()).map(Arc::new)
+    };
+    let tables = [open(first)?, open(second)?];
+    if tables[0].schema() != tables[1].schema() {
+        return Ok(false);
+    }
+    let read = tables[0].as_read(&tables[0].schema());
+    let [mut left, mut right] = tables.map(|table| table.portions(&read, Position::default()));
+    loop {
+        interrupt.check()?;
+        match (left.next_portion(u64::MAX)?, right.next_portion(u64::MAX)?) {
+            (None, None) => return Ok(true),
+            (Some(left), Some(right)) => {
+                if (left.portion.decode)()? != (right.portion.decode)()? {
+                    return Ok(false);
+                }
+            }
+            _ => return Ok(false),
+        }
+    }
 }

@@ -27,6 +27,7 @@ use crate::plan::identity;
 use crate::plan::reading::dialect_options;
 use crate::report::previous::PreviousRun;
 use crate::request::challenger::{Challengers, split_name};
+use crate::request::keys::Keys;
 use crate::request::monitoring::Monitoring;
 use crate::request::output::{Limits, Output, Telemetry};
 use crate::request::rows::Dialect;
@@ -46,6 +47,8 @@ pub struct Retry {
     pub corrected: Vec<Location>,
     /// How they are written, where they are delimited text.
     pub dialect: Dialect,
+    /// Keys of encrypted files; none for those of the run that made the data set.
+    pub keys: Keys,
     /// The exit code if no row was corrected.
     pub skip_code: Option<u8>,
     /// Who is notified.
@@ -183,7 +186,7 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
     }
     let remake = Remake {
         checkpoint,
-        corrections: all.into_corrections()?,
+        corrections: all.into_corrections(job)?,
         identity: manifest.identity,
         request: manifest.request,
     };
@@ -290,6 +293,7 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Re
                 .collect(),
             ..made.output
         },
+        keys: kept_keys(&retry.keys, &made.keys, base),
         limits: Limits {
             skip_code: retry.skip_code,
             ..Limits::default()
@@ -297,6 +301,18 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Re
         monitoring: anchored_monitoring(base, made.monitoring),
         telemetry: retry.telemetry.clone(),
     })
+}
+
+/// The keys of the run, where those that are named now do not replace them.
+fn kept_keys(named: &Keys, made: &Keys, base: &Location) -> Keys {
+    let made = made.anchored(base);
+    if named.decryption_key.is_empty() {
+        return made;
+    }
+    Keys {
+        decryption_key: named.decryption_key.clone(),
+        ..made
+    }
 }
 
 /// Whether challengers scored the rows too.

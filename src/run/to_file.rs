@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 
 use super::challengers::Challengers;
 use super::destination::{Begun, Destination};
+use super::record::{self, RECORD};
 use super::{Run, Written};
 use crate::error::{Error, Kind, Result};
 use crate::output::file::{FileOutput, FinishedFiles};
@@ -120,8 +121,13 @@ impl Destination for ToFile<'_> {
     }
 
     fn seal(&mut self, facts: &[Fact]) -> Result<()> {
+        let State::Finished(finished) = &self.state else {
+            return Err(Error::internal("the output is not finished"));
+        };
         if let Some(report) = &mut self.report {
-            report::write(report, &self.run.plan().run_id, facts)?;
+            let record = record::of_file(self.run, &finished.predictions.1, facts)?;
+            let run_id = &self.run.plan().run_id;
+            report::write_with(report, run_id, facts, (RECORD, record))?;
         }
         self.run.note_publication()
     }

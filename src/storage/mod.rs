@@ -34,7 +34,9 @@ pub use self::file::{FileReader, HEAD_BYTES, SharedFile, read, read_head};
 pub use self::identity::{Identity, check_unchanged, is_newer};
 pub use self::location::Location;
 pub use self::lock::Lock;
-pub use self::path::{Metadata, absolute, canonical, find, io_error, list, metadata, remove};
+pub use self::path::{
+    Metadata, absolute, canonical, find, io_error, is_open_to_others, list, metadata, remove,
+};
 pub use self::pending::PendingFile;
 pub use self::spill::{Extent, SpillFile};
 pub use self::staged::StagedDirectory;

@@ -1,11 +1,15 @@
 //! Questions and changes that name a path: what is there, what a directory holds, making and
 //! removing. It must not know what is in the files.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::{fs, io};
 
 use super::{Location, fault};
 use crate::error::{Error, Result};
+
+/// The bits of a file's mode that belong to its group and to all others.
+const OTHERS: u32 = 0o077;
 
 /// What the file system says about a path, symbolic links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +91,18 @@ pub fn metadata(path: impl Into<Location>) -> Result<Metadata> {
     find(path)?.ok_or_else(|| {
         io_error("cannot look at the path", io::ErrorKind::NotFound.into()).at_path(path)
     })
+}
+
+/// Whether users who do not own the file may read or change it.
+///
+/// # Errors
+/// Fails if there is nothing of that name.
+pub fn is_open_to_others(path: impl Into<Location>) -> Result<bool> {
+    let path: Location = path.into();
+    let path = path.local_path();
+    let found = fault::before(path).and_then(|()| fs::metadata(path));
+    let mode = at(path, "cannot look at the path", found)?.mode();
+    Ok(mode & OTHERS != 0)
 }
 
 /// The path without symbolic links and `..`.

@@ -11,6 +11,7 @@ use arrow::error::ArrowError;
 
 use super::csv_find::find;
 use super::csv_record::check_mark;
+use super::keyring::Encryption;
 use super::value_text::{Values, printable};
 use super::{FormatWriter, Sink, parquet};
 use crate::error::{Error, Result};
@@ -54,7 +55,7 @@ impl FormatWriter for CsvWriter {
     }
 
     fn may_have_written(&self, head: &[u8]) -> bool {
-        !head.starts_with(parquet::MAGIC)
+        !head.starts_with(parquet::MAGIC) && !head.starts_with(parquet::ENCRYPTED_MAGIC)
     }
 
     fn sink<'a>(
@@ -62,7 +63,12 @@ impl FormatWriter for CsvWriter {
         stream: Box<dyn Write + Send + 'a>,
         schema: SchemaRef,
         _metadata: &[(String, String)],
+        encryption: Option<&Encryption>,
     ) -> Result<Box<dyn Sink + 'a>> {
+        if encryption.is_some() {
+            return Err(Error::usage("CSV cannot be encrypted")
+                .hint("write Parquet: end the name in `.parquet`"));
+        }
         Ok(Box::new(CsvSink::new(stream, schema, b',')?))
     }
 }

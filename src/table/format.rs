@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, SchemaRef};
 
 use super::demand::Demand;
 use super::encoding::Encoding;
+use super::keyring::Encryption;
 use super::number_format::NumberFormat;
 use crate::count::counted;
 use crate::error::Result;
@@ -286,7 +287,7 @@ pub trait FormatWriter: Sync {
     fn may_have_written(&self, head: &[u8]) -> bool;
 
     /// A sink that writes batches of `schema` to a stream of bytes. `metadata` are key-value pairs
-    /// about the file, where it keeps them.
+    /// about the file, where it keeps them. With keys, the file is encrypted.
     ///
     /// # Errors
     /// A contract error for a column that has no form in the format; fails if the stream takes no
@@ -296,6 +297,7 @@ pub trait FormatWriter: Sync {
         stream: Box<dyn Write + Send + 'a>,
         schema: SchemaRef,
         metadata: &[(String, String)],
+        encryption: Option<&Encryption>,
     ) -> Result<Box<dyn Sink + 'a>>;
 }
 

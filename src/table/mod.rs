@@ -30,6 +30,7 @@ pub mod geo;
 pub mod hive;
 pub mod hive_file;
 mod int96;
+pub mod keyring;
 pub mod lake;
 pub mod location;
 pub mod name_index;
@@ -42,6 +43,7 @@ mod parquet_calendar;
 mod parquet_check;
 mod parquet_decode;
 mod parquet_demand;
+mod parquet_encryption;
 mod parquet_footer;
 mod parquet_header;
 mod parquet_page;
@@ -56,13 +58,13 @@ mod thrift_kind;
 mod thrift_tree;
 mod union;
 mod value_text;
-
 pub(crate) use self::format::room_for_columns;
 pub use self::format::{
     ColumnRequest, DEFAULT_PORTION_BYTES, DEFAULT_PORTION_ROWS, Decode, Escape, Format,
     FormatReader, FormatWriter, MAX_PORTION_BYTES, Portion, Portions, ReadOptions, Sink, Start,
     TableFile,
 };
+pub use self::value_text::texts_of;
 
 /// Every format, in the order of recognition: text without a magic number comes last.
 pub static FORMATS: &[Format] = &[

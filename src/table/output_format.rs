@@ -9,6 +9,7 @@ use arrow::datatypes::SchemaRef;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::keyring::Encryption;
 use super::{FORMATS, FormatWriter, Sink};
 use crate::error::{Error, Result};
 use crate::storage::Location;
@@ -113,7 +114,7 @@ impl OutputFormat {
     /// # Errors
     /// A contract error for one that has none.
     pub fn check(self, schema: &SchemaRef) -> Result<()> {
-        self.sink(Box::new(io::sink()), schema.clone(), &[])
+        self.sink(Box::new(io::sink()), schema.clone(), &[], None)
             .map(|_| ())
     }
 
@@ -126,8 +127,9 @@ impl OutputFormat {
         stream: Box<dyn Write + Send + 'a>,
         schema: SchemaRef,
         metadata: &[(String, String)],
+        encryption: Option<&Encryption>,
     ) -> Result<Box<dyn Sink + 'a>> {
-        self.writer.sink(stream, schema, metadata)
+        self.writer.sink(stream, schema, metadata, encryption)
     }
 }
 

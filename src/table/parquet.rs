@@ -22,9 +22,12 @@ use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::statistics::Statistics;
 
 use super::demand::Demand;
+use super::keyring::Keyring;
 use super::parquet_check::check_metadata;
 use super::parquet_decode::{Decoder, ParquetPortions, int96_units, int96_zone};
+use super::parquet_encryption::{Sealed, is_encrypted};
 use super::parquet_footer::{CheckedFooter, check_footer};
+pub use super::parquet_footer::{ENCRYPTED_MAGIC, MAGIC};
 use super::parquet_header::{ChunkFacts, HeaderReader, PageChecks};
 use super::parquet_types::{annotated, readable, with_timestamps};
 use super::parquet_zones::{WIDE_INTEGERS, with_zones};
@@ -35,12 +38,6 @@ use super::{
 use crate::error::{Error, Result};
 use crate::memory;
 use crate::storage::{Identity, Location, SharedFile};
-
-/// The four bytes at both ends of a Parquet file.
-pub const MAGIC: &[u8] = b"PAR1";
-
-/// The same of a file whose footer is encrypted.
-pub const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 
 /// Apache Parquet.
 #[derive(Debug)]
@@ -106,9 +103,7 @@ pub(super) struct Footer {
 pub(super) fn footer(input: &Input) -> Result<Footer> {
     let path = input.0.path();
     let hint = "the file is cut off or damaged: write or copy it again";
-    let bytes = footer_bytes(input)?;
-    let parsed = bytes.and_then(|bytes| parsed_footer(bytes, input.len()));
-    let footer = parsed.map_err(|error| {
+    let damaged = |error: ParquetError| {
         let hint = if error.to_string().contains(WIDE_INTEGERS) {
             "cast the column before you write the file, such as to `pl.Decimal(38, 0)`, `pl.Int64` \
              or `pl.String`"
@@ -119,7 +114,13 @@ pub(super) fn footer(input: &Input) -> Result<Footer> {
             .at_path(path)
             .because(error)
             .hint(hint)
-    })?;
+    };
+    let (bytes, is_sealed) = footer_bytes(input).map_err(damaged)?;
+    let keyring = Keyring::of_process();
+    let source = FooterSource::new(&bytes, is_sealed, &keyring)
+        .map_err(damaged)?
+        .map_err(|error| error.at_path(path))?;
+    let footer = parsed_footer(source, input.len()).map_err(damaged)?;
     // The reader cannot decode dictionaries of booleans and decimals, which pandas writes for such
     // categories: they are read as plain columns. Keys of 8 bits, which pandas writes too, are
     // enough for the words of a row group, not for those of all row groups together.
@@ -131,24 +132,95 @@ pub(super) fn footer(input: &Input) -> Result<Footer> {
     Ok(Footer { metadata, ..footer })
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the unchecked bytes must not be used again"
-)]
-fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Result<Footer> {
-    let CheckedFooter { bytes, unreadable } =
-        check_footer(&bytes).map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
-    let parsed_bytes = (bytes.len() as u64).saturating_mul(PARSED_BYTES_PER_FOOTER_BYTE);
+/// Where a footer is decoded from.
+struct FooterSource {
+    /// The record; checked, if it is decoded without keys.
+    bytes: bytes::Bytes,
+    /// The leaves that cannot be read, each with the reason.
+    unreadable: Vec<(usize, String)>,
+    /// How it is decoded with keys.
+    sealed: Option<Sealed>,
+}
+
+impl FooterSource {
+    /// The footer in `bytes`, encrypted if `is_sealed`: the outer error is of what is damaged, the
+    /// inner one of keys.
+    fn new(
+        bytes: &bytes::Bytes,
+        is_sealed: bool,
+        keyring: &Keyring,
+    ) -> parquet::errors::Result<Result<Self>> {
+        if is_sealed {
+            return Ok(Sealed::of_encrypted(bytes, keyring)
+                .map(|sealed| Self::of_sealed(sealed, bytes, Vec::new())));
+        }
+        let checked =
+            check_footer(bytes).map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
+        let CheckedFooter {
+            bytes: known,
+            unreadable,
+            encryption,
+        } = checked;
+        if let Some(encryption) = encryption {
+            let id = encryption.key_id.as_deref();
+            // Its signature is of the record as it was written.
+            match Sealed::of_plain(bytes, id, keyring) {
+                Ok(Some(sealed)) => {
+                    let others = unreadable.into_iter();
+                    let others = others.filter(|(leaf, _)| !encryption.leaves.contains(leaf));
+                    return Ok(Ok(Self::of_sealed(sealed, bytes, others.collect())));
+                }
+                Ok(None) => {}
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(Ok(Self {
+            bytes: known,
+            unreadable,
+            sealed: None,
+        }))
+    }
+
+    fn of_sealed(
+        sealed: Sealed,
+        bytes: &bytes::Bytes,
+        mut unreadable: Vec<(usize, String)>,
+    ) -> Self {
+        unreadable.extend(sealed.locked.clone());
+        Self {
+            bytes: bytes.clone(),
+            unreadable,
+            sealed: Some(sealed),
+        }
+    }
+
+    fn decode(
+        &self,
+        options: Option<ParquetMetaDataOptions>,
+    ) -> parquet::errors::Result<ParquetMetaData> {
+        match &self.sealed {
+            Some(sealed) => sealed.decode(options),
+            None => {
+                ParquetMetaDataReader::decode_metadata_with_options(&self.bytes, options.as_ref())
+            }
+        }
+    }
+}
+
+fn parsed_footer(source: FooterSource, file_bytes: u64) -> parquet::errors::Result<Footer> {
+    let parsed_bytes = (source.bytes.len() as u64).saturating_mul(PARSED_BYTES_PER_FOOTER_BYTE);
     let _parsed = memory::reserve(parsed_bytes, "the Parquet footer")
         .map_err(|refusal| ParquetError::External(Box::new(refusal)))?;
-    let own = ParquetMetaDataReader::decode_metadata(&bytes)?;
-    check_metadata(&own, file_bytes)?;
+    let own = source.decode(None)?;
+    let locked = source.sealed.as_ref().map(|sealed| &sealed.locked);
+    check_metadata(&own, file_bytes, |leaf| {
+        locked.is_some_and(|locked| locked.contains_key(&leaf))
+    })?;
     let schema = own.file_metadata().schema_descr_ptr();
     let metadata = match readable(&schema)? {
-        Some(readable) => {
-            let options = ParquetMetaDataOptions::new().with_schema(Arc::new(readable));
-            ParquetMetaDataReader::decode_metadata_with_options(&bytes, Some(&options))?
-        }
+        Some(readable) => source.decode(Some(
+            ParquetMetaDataOptions::new().with_schema(Arc::new(readable)),
+        ))?,
         None => own,
     };
     let metadata = Arc::new(metadata);
@@ -175,7 +247,7 @@ fn parsed_footer(bytes: bytes::Bytes, file_bytes: u64) -> parquet::errors::Resul
     )?;
     Ok(Footer {
         metadata,
-        unreadable: unreadable.into(),
+        unreadable: source.unreadable.into(),
     })
 }
 
@@ -194,28 +266,15 @@ fn whole_columns(metadata: &ParquetMetaData) -> Vec<bool> {
     whole
 }
 
-/// The footer's bytes.
-///
-/// # Errors
-/// Fails if the file is encrypted; what is damaged is an error of Parquet's.
-fn footer_bytes(input: &Input) -> Result<parquet::errors::Result<bytes::Bytes>> {
+/// The footer's bytes, and whether they are encrypted.
+fn footer_bytes(input: &Input) -> parquet::errors::Result<(bytes::Bytes, bool)> {
     let read = |start: u64, length: usize| input.get_bytes(start, length);
     let Some(tail_start) = input.len().checked_sub(FOOTER_SIZE as u64) else {
-        return Ok(Err(ParquetError::EOF(
+        return Err(ParquetError::EOF(
             "the file is too short for a footer".to_owned(),
-        )));
+        ));
     };
-    let tail = match read(tail_start, FOOTER_SIZE).and_then(|bytes| FooterTail::try_from(&*bytes)) {
-        Ok(tail) => tail,
-        Err(error) => return Ok(Err(error)),
-    };
-    if tail.is_encrypted_footer() {
-        return Err(
-            Error::failed("cannot read the file: its Parquet footer is encrypted")
-                .at_path(input.0.path())
-                .hint(DECRYPT),
-        );
-    }
+    let tail = FooterTail::try_from(&*read(tail_start, FOOTER_SIZE)?)?;
     let length = tail.metadata_length();
     let start = tail_start.checked_sub(length as u64);
     let start = start.ok_or_else(|| {
@@ -223,16 +282,12 @@ fn footer_bytes(input: &Input) -> Result<parquet::errors::Result<bytes::Bytes>> 
             "the footer says that it has {length} bytes, the file has {}",
             input.len()
         ))
-    });
-    Ok(start.and_then(|start| read(start, length)))
+    })?;
+    Ok((read(start, length)?, tail.is_encrypted_footer()))
 }
 
 /// What is parsed of a footer is a few times as large.
 const PARSED_BYTES_PER_FOOTER_BYTE: u64 = 8;
-
-/// What to do about an encrypted file.
-pub(super) const DECRYPT: &str =
-    "tallow has no keys: write the file without encryption, with pyarrow, DuckDB or Spark";
 
 /// Another type for a column that has dictionaries which cannot be read as they are declared.
 fn readable_dictionaries(data_type: &DataType) -> Option<DataType> {
@@ -328,6 +383,7 @@ impl Input {
             let (start, length) = chunk.byte_range();
             let facts = ChunkFacts {
                 end: start.saturating_add(length),
+                is_encrypted: is_encrypted(chunk),
                 value_count: u64::try_from(chunk.num_values()).unwrap_or(0),
                 encodings: chunk.encodings_mask().as_i32(),
                 is_flat: chunk.column_descr().max_rep_level() == 0,

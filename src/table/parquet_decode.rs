@@ -23,11 +23,12 @@ use super::cast::cast_column;
 use super::compact::compacted;
 use super::int96::{Needs, has_times};
 use super::name_index::NameIndex;
-use super::parquet::{DECRYPT, Footer, Input, footer, read_type, with_types};
+use super::parquet::{Footer, Input, footer, read_type, with_types};
 use super::parquet_calendar::Calendar;
+use super::parquet_encryption::is_encrypted;
 use super::parquet_types::has_int96;
 use super::{ColumnRequest, Portion, Portions, ReadOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 
 /// Cuts row groups into ranges of rows by what they take in memory.
 pub(super) struct ParquetPortions {
@@ -251,12 +252,16 @@ impl Decoder {
             let name = footer.parquet_schema().column(*leaf).path().string();
             let error = Error::failed(format!("cannot read the column: {reason}"))
                 .at_path(input.0.path())
-                .at_column(name);
-            return Err(error.hint(if reason.contains("encrypted") {
-                DECRYPT
+                .at_column(&name);
+            return Err(if reason.contains("encrypted") {
+                let column = shell_word(&format!("{name}=FILE"));
+                error.hint(format!(
+                    "pass the footer's key, and the column's if it has its own: `--decryption-key \
+                     FILE --decryption-key {column}`"
+                ))
             } else {
-                "write it with another encoding or compression"
-            }));
+                error.hint("write it with another encoding or compression")
+            });
         }
         let calendar = Calendar::of(footer.metadata().file_metadata().key_value_metadata());
         let fields = columns
@@ -293,7 +298,13 @@ impl Decoder {
     fn decode(&self, row_group: usize, rows: Range<usize>) -> Result<RecordBatch> {
         let count = rows.len();
         let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
-            let hint = if let Some(ParquetError::NYI(_)) = error.downcast_ref() {
+            let is_sealed = self
+                .row_group(row_group)
+                .is_some_and(|group| self.requested(group).any(|(_, one)| is_encrypted(one)));
+            let hint = if is_sealed {
+                "its encrypted pages were changed or damaged since they were written: write or \
+                 copy the file again"
+            } else if let Some(ParquetError::NYI(_)) = error.downcast_ref() {
                 "the file uses a feature of Parquet that is not supported: write it with another \
                  encoding or compression"
             } else {

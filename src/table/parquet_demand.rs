@@ -14,6 +14,7 @@ use super::ReadOptions;
 use super::compact::{MAX_RETAINED, MIN_RETAINED};
 use super::demand::Demand;
 use super::parquet_decode::{Cut, Decoder, row_count};
+use super::parquet_encryption::is_encrypted;
 use super::parquet_header::page_facts;
 use super::row_size::fixed_width;
 
@@ -127,7 +128,7 @@ impl ColumnFacts {
             number(column.compressed_size()),
         );
         let pages = Pages::unknown(bytes, compressed);
-        let pages = if looks {
+        let pages = if looks && !is_encrypted(column) {
             Pages::look(decoder, column).unwrap_or(pages)
         } else {
             pages

@@ -12,7 +12,7 @@
 //! knows it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::thrift::Kind::{
     self, Binary, Byte, Children, ChunkType, Chunks, Double, Enum, LeafType, List, Number, Offset,
@@ -20,6 +20,12 @@ use super::thrift::Kind::{
 };
 use super::thrift::{Refusal, has_unknown, is_known};
 use super::thrift_tree::{Fields, Value};
+
+/// The four bytes at both ends of a Parquet file.
+pub const MAGIC: &[u8] = b"PAR1";
+
+/// The same of a file whose footer is encrypted.
+pub const ENCRYPTED_MAGIC: &[u8] = b"PARE";
 
 /// The numbers of the names that the reader knows.
 const TYPES: u32 = 0xff;
@@ -128,7 +134,8 @@ const ROW_GROUP: Kind = Struct(&[
     Number,
 ]);
 
-/// Version, schema, rows, row groups, key-value pairs, writer, orders of columns.
+/// Version, schema, rows, row groups, key-value pairs, writer, orders of columns, algorithm of
+/// encryption, what the writer says of the footer's key.
 static FILE_META_DATA: &[Kind] = &[
     Number,
     Tree(SCHEMA_ELEMENT),
@@ -137,6 +144,8 @@ static FILE_META_DATA: &[Kind] = &[
     List(&KEY_VALUE),
     Binary,
     List(&Union(&[EMPTY, EMPTY, EMPTY])),
+    Unknown,
+    Binary,
 ];
 
 /// A footer that the reader beneath may parse.
@@ -146,6 +155,17 @@ pub(super) struct CheckedFooter {
     pub(super) bytes: bytes::Bytes,
     /// The leaves that cannot be read, each with the reason.
     pub(super) unreadable: Vec<(usize, String)>,
+    /// What it says of its encryption, if columns are encrypted.
+    pub(super) encryption: Option<ColumnEncryption>,
+}
+
+/// What a readable footer says of encrypted columns.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct ColumnEncryption {
+    /// What the writer says of the footer's key.
+    pub(super) key_id: Option<Vec<u8>>,
+    /// The leaves that are encrypted.
+    pub(super) leaves: BTreeSet<usize>,
 }
 
 /// Checks a footer's record; what may follow it is not looked at.
@@ -154,10 +174,15 @@ pub(super) fn check_footer(bytes: &bytes::Bytes) -> Result<CheckedFooter, Refusa
         return Ok(CheckedFooter {
             bytes: bytes.clone(),
             unreadable: Vec::new(),
+            encryption: None,
         });
     }
     let mut file = Fields::read(bytes, FILE_META_DATA)?;
     let mut unreadable = BTreeMap::new();
+    let mut encryption = file.get(8).is_some().then(|| ColumnEncryption {
+        key_id: file.bytes(9).map(<[u8]>::to_vec),
+        leaves: BTreeSet::new(),
+    });
     for (index, element) in file.elements(2).iter_mut().enumerate() {
         let Value::Struct(element) = element else {
             continue;
@@ -173,6 +198,11 @@ pub(super) fn check_footer(bytes: &bytes::Bytes) -> Result<CheckedFooter, Refusa
             let Value::Struct(chunk) = chunk else {
                 continue;
             };
+            if let Some(encryption) = &mut encryption
+                && (chunk.get(8).is_some() || chunk.get(9).is_some())
+            {
+                encryption.leaves.insert(leaf);
+            }
             if let Some(reason) = clear_column_chunk(chunk) {
                 unreadable
                     .entry(leaf)
@@ -189,6 +219,7 @@ pub(super) fn check_footer(bytes: &bytes::Bytes) -> Result<CheckedFooter, Refusa
     Ok(CheckedFooter {
         bytes: known.into(),
         unreadable: unreadable.into_iter().collect(),
+        encryption,
     })
 }
 
@@ -306,7 +337,8 @@ mod tests {
             checked(plain.clone()),
             Ok(CheckedFooter {
                 bytes: plain.clone().into(),
-                unreadable: Vec::new()
+                unreadable: Vec::new(),
+                encryption: None
             })
         );
         // A list of booleans, a struct, a map, a logical type, a name of an annotation,

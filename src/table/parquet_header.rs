@@ -75,6 +75,9 @@ pub(super) fn page_facts(file: FileReader) -> io::Result<PageFacts> {
     })
 }
 
+/// The nonce and the tag of an encrypted header.
+const SEAL_BYTES: u64 = 12 + 16;
+
 /// The field of a page header that holds the page's checksum.
 pub(super) const CHECKSUM: i16 = 4;
 
@@ -129,6 +132,8 @@ impl PageCheck {
 pub(super) struct ChunkFacts {
     /// The byte behind its last page.
     pub(super) end: u64,
+    /// Whether its pages and their headers are encrypted.
+    pub(super) is_encrypted: bool,
     /// Its values, those that are null included.
     pub(super) value_count: u64,
     /// Its encodings, by the bits of their numbers; none if none is listed.
@@ -325,6 +330,14 @@ impl PageChecks {
         check.is_none_or(|check| check.agrees(page))
     }
 
+    /// The byte behind the column chunk that a header at byte `start` belongs to, if the chunk is
+    /// encrypted.
+    fn encrypted_until(&self, start: u64) -> Option<u64> {
+        let facts = self.lock();
+        let (_, chunk) = facts.chunks.range(..=start).next_back()?;
+        (chunk.is_encrypted && start < chunk.end).then_some(chunk.end)
+    }
+
     /// Takes down what a header at byte `start` says.
     fn note(&self, start: u64, header: &[u8]) -> Result<(), Refusal> {
         let (numbers, inner) = leading_numbers(header)?;
@@ -411,6 +424,9 @@ impl HeaderReader {
                 format!("cannot read the page header: {text}"),
             )
         };
+        if let Some(end) = self.checks.encrypted_until(self.start) {
+            return self.fill_encrypted(end).map_err(damaged);
+        }
         let mut requested = HEADER_BYTES;
         loop {
             self.file
@@ -439,6 +455,28 @@ impl HeaderReader {
                 Err(refusal @ Refusal::Wrong(_)) => return Err(damaged(refusal.to_string())),
             }
         }
+    }
+}
+
+impl HeaderReader {
+    /// Reads an encrypted header of a chunk that ends at byte `end`: its length, and as many bytes.
+    /// What is in it the key holder wrote, and the cipher checks it.
+    fn fill_encrypted(&mut self, end: u64) -> Result<(), String> {
+        let room = end.saturating_sub(self.start).min(MAX_HEADER_BYTES as u64);
+        let mut length = [0; 4];
+        let file = &mut self.file;
+        let read = |file: &mut FileReader, bytes: &mut [u8]| {
+            file.read_exact(bytes).map_err(|error| error.to_string())
+        };
+        read(file, &mut length)?;
+        let count = u64::from(u32::from_le_bytes(length));
+        if count < SEAL_BYTES || count + 4 > room {
+            return Err(format!("it is encrypted and claims {count} bytes"));
+        }
+        let mut rest = vec![0; usize::try_from(count).unwrap_or(0)];
+        read(file, &mut rest)?;
+        self.header = [&length[..], &rest].concat();
+        Ok(())
     }
 }
 

@@ -22,6 +22,8 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{Type, TypePtr};
 
 use super::chunk::{CHUNK_ROWS, Chunk, Chunks, leaf_count};
+use super::keyring::Encryption;
+use super::parquet_encryption::encryption_properties;
 use super::parquet_page::{CheckedChunk, PageStores};
 use super::parquet_types::{parquet_schema, with_plain_lists, without_annotations};
 use super::{FormatWriter, Sink, geo, parquet as reading};
@@ -54,7 +56,7 @@ impl FormatWriter for ParquetWriter {
     }
 
     fn may_have_written(&self, head: &[u8]) -> bool {
-        head.starts_with(reading::MAGIC)
+        head.starts_with(reading::MAGIC) || head.starts_with(reading::ENCRYPTED_MAGIC)
     }
 
     fn sink<'a>(
@@ -62,8 +64,10 @@ impl FormatWriter for ParquetWriter {
         stream: Box<dyn Write + Send + 'a>,
         schema: SchemaRef,
         metadata: &[(String, String)],
+        encryption: Option<&Encryption>,
     ) -> Result<Box<dyn Sink + 'a>> {
-        Ok(Box::new(ParquetSink::new(stream, schema, metadata)?))
+        let sink = ParquetSink::new(stream, schema, metadata, encryption)?;
+        Ok(Box::new(sink))
     }
 }
 
@@ -146,11 +150,16 @@ impl Group {
 
 impl<W: Write + Send> ParquetSink<W> {
     /// A sink for batches of `schema`, or of its columns as they are read; `metadata` are key-value
-    /// pairs for the footer.
+    /// pairs for the footer. With keys, all of it is encrypted.
     ///
     /// # Errors
     /// Fails if a column's type has no Parquet form.
-    pub fn new(output: W, schema: SchemaRef, metadata: &[(String, String)]) -> Result<Self> {
+    pub fn new(
+        output: W,
+        schema: SchemaRef,
+        metadata: &[(String, String)],
+        encryption: Option<&Encryption>,
+    ) -> Result<Self> {
         if let Some(field) = schema
             .fields()
             .iter()
@@ -161,7 +170,8 @@ impl<W: Write + Send> ParquetSink<W> {
                     .at_column(field.name()),
             );
         }
-        let root = parquet_schema(&schema).map_err(failed)?.root_schema_ptr();
+        let descriptor = parquet_schema(&schema).map_err(failed)?;
+        let root = descriptor.root_schema_ptr();
         let level = ZstdLevel::try_new(ZSTD_LEVEL)
             .map_err(|error| Error::internal("zstd level").because(error))?;
         let pairs = metadata
@@ -172,6 +182,12 @@ impl<W: Write + Send> ParquetSink<W> {
             .set_compression(Compression::ZSTD(level))
             .set_created_by(concat!("tallow ", env!("CARGO_PKG_VERSION")).to_owned())
             .set_key_value_metadata(Some(pairs));
+        let properties = match encryption {
+            None => properties,
+            Some(encryption) => properties.with_file_encryption_properties(
+                encryption_properties(encryption, &descriptor).map_err(failed)?,
+            ),
+        };
         let max_bytes = row_group_bytes(leaf_count(schema.fields()));
         let chunks = Chunks::new(schema.clone());
         let writer = Writer::Waiting(Some(Box::new((output, properties))));
@@ -257,11 +273,14 @@ impl<W: Write + Send> Groups<W> {
 
 fn write_group<W: Write + Send>(
     writer: &mut SerializedFileWriter<W>,
-    schema: &Schema,
+    schema: &SchemaRef,
     root: &Type,
     group: Group,
 ) -> Result<(), ParquetError> {
     let properties = Arc::clone(writer.properties());
+    if properties.file_encryption_properties().is_some() {
+        return write_encrypted_group(writer, schema, root, group);
+    }
     let mut row_group = writer.next_row_group()?;
     let columns = group.into_columns(schema.fields().len());
     for ((field, parquet), chunks) in schema.fields().iter().zip(root.get_fields()).zip(columns) {
@@ -270,6 +289,42 @@ fn write_group<W: Write + Send>(
         }
     }
     row_group.close().map(|_| ())
+}
+
+/// Writes a row group whose pages are encrypted: each is bound to its file, row group and column,
+/// so all encoders are those of the file. Pages have no checksum: the cipher checks them.
+fn write_encrypted_group<W: Write + Send>(
+    writer: &mut SerializedFileWriter<W>,
+    schema: &SchemaRef,
+    root: &Type,
+    group: Group,
+) -> Result<(), ParquetError> {
+    let factory = ArrowRowGroupWriterFactory::new(writer, Arc::clone(schema));
+    let number = writer.flushed_row_groups().len();
+    let mut encoders = factory.create_column_writers(number)?.into_iter();
+    let mut row_group = writer.next_row_group()?;
+    let columns = group.into_columns(schema.fields().len());
+    for ((field, parquet), chunks) in schema.fields().iter().zip(root.get_fields()).zip(columns) {
+        let mut own: Vec<ArrowColumnWriter> = encoders.by_ref().take(leaves_of(parquet)).collect();
+        for chunk in chunks {
+            for (leaf, encoder) in compute_leaves(field, &chunk)?.iter().zip(&mut own) {
+                encoder.write(leaf)?;
+            }
+        }
+        for encoder in own {
+            encoder.close()?.append_to_row_group(&mut row_group)?;
+        }
+    }
+    row_group.close().map(|_| ())
+}
+
+/// How many leaves a type has.
+fn leaves_of(parquet: &Type) -> usize {
+    if parquet.is_primitive() {
+        return 1;
+    }
+    let fields = parquet.get_fields().iter();
+    fields.map(|field| leaves_of(field)).sum()
 }
 
 /// The column chunks of one column, of which nested ones have several; its rows are gone when this

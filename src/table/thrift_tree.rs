@@ -58,6 +58,14 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The bytes in the field of this identifier.
+    pub(super) fn bytes(&self, identifier: i16) -> Option<&'a [u8]> {
+        match self.get(identifier) {
+            Some(Value::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        }
+    }
+
     /// The elements of the list in the field of this identifier; none if it is not there.
     pub(super) fn elements(&mut self, identifier: i16) -> &mut [Value<'a>] {
         match self.0.iter_mut().find(|(own, _)| *own == identifier) {

@@ -17,6 +17,7 @@ use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::parquet_types::Annotation;
+use crate::error::{Error, Result};
 
 /// Values that a type cannot print are errors, instead of a text about the error in the place of
 /// the value.
@@ -41,6 +42,30 @@ pub(super) fn printable(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
         }
         _ => Ok(Arc::clone(column)),
     }
+}
+
+/// Each value of a column, described by `field`, as text; null is null.
+///
+/// # Errors
+/// A contract error for a value that has no text.
+pub fn texts_of(column: &ArrayRef, field: &Field) -> Result<StringArray> {
+    let failed = |error: ArrowError| Error::contract("a value has no text").because(error);
+    let column = printable(column).map_err(failed)?;
+    let column = match column.data_type() {
+        DataType::Dictionary(_, value) => cast(&column, value).map_err(failed)?,
+        _ => column,
+    };
+    let values = Values::new(&column, field).map_err(failed)?;
+    let mut text = String::new();
+    let texts = (0..column.len()).map(|row| {
+        if column.is_null(row) {
+            return Ok(None);
+        }
+        text.clear();
+        values.write(row, &mut text).map_err(failed)?;
+        Ok(Some(text.clone()))
+    });
+    texts.collect()
 }
 
 /// A printable column's values as text; text itself, the most frequent, without detours.

@@ -129,6 +129,7 @@ const RESERVED: [(&str, &str, &[&str]); 9] = [
             "cli/drift_args.rs",
             "cli/evaluate_args.rs",
             "cli/job.rs",
+            "cli/key_args.rs",
             "cli/merge_args.rs",
             "cli/mod.rs",
             "cli/monitoring_args.rs",

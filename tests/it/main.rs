@@ -31,6 +31,7 @@ mod completions;
 mod drift;
 mod evaluate;
 mod inspect;
+mod privacy;
 mod replay;
 mod score;
 mod secrets;

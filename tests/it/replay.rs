@@ -91,10 +91,7 @@ fn inputs_and_models_that_changed_or_are_gone_are_named() {
     assert_ne!(run.code, 0, "{run}");
     for path in ["customers.csv", "churn", "missing"] {
         let error = room.run(["replay", path]).fails(1).stderr;
-        assert!(
-            error.contains("no manifest of a finished data set"),
-            "{path}: {error}"
-        );
+        assert!(error.contains("no run is recorded here"), "{path}: {error}");
     }
 }
 
@@ -181,4 +178,50 @@ fn a_log_lists_runs_with_their_users_and_models() {
     );
     let error = room.tallow("log customers.csv").fails(1).stderr;
     assert!(error.contains("no run is recorded here"), "{error}");
+}
+
+#[test]
+fn a_single_output_is_replayed_and_explained_by_its_report() {
+    let room = Room::new();
+    scored(&room);
+    room.tallow("score -qq --model churn customers.csv --output text.csv --where age>30")
+        .ok();
+    room.tallow("score -qq --model churn customers.csv --output one.parquet --profile p.pq")
+        .ok();
+    std::fs::remove_file(room.path("p.pq")).unwrap();
+    for name in ["text.csv", "one.parquet"] {
+        let run = room.run(["replay", name, "--scratch", ".", "--format", "json"]);
+        let found = run.ok().json();
+        assert_eq!(found["status"], "same", "{found}");
+        assert_eq!(found["files"][name], "same", "{found}");
+    }
+    assert!(!room.path("p.pq").exists(), "a replay writes nothing");
+    let there = room.listing();
+    assert!(
+        !there.iter().any(|name| name.contains("tallow-replay")),
+        "{there:?}"
+    );
+    // From another directory, too.
+    let path = room.path("one.parquet").display().to_string();
+    Room::new().run(["replay", &path]).ok();
+    let of_set = room.tallow("explain scores --row 3").ok().stdout;
+    assert_eq!(
+        room.tallow("explain one.parquet --row 3").ok().stdout,
+        of_set
+    );
+    append(&room.path("text.csv"), b"x");
+    let error = room.tallow("replay text.csv").fails(6).stderr;
+    assert!(error.contains("`text.csv` was edited"), "{error}");
+    let input = std::fs::read_to_string(room.path("customers.csv")).unwrap();
+    room.file("customers.csv", input.replacen(",35\n", ",36\n", 1));
+    let error = room.tallow("explain one.parquet --row 1").fails(3).stderr;
+    assert!(error.contains("the input is another one"), "{error}");
+    // Without a report there is no record.
+    room.tallow("score -qq --model churn customers.csv --output bare.parquet --report none")
+        .ok();
+    let error = room.tallow("replay bare.parquet").fails(1).stderr;
+    assert!(
+        error.contains("an output whose report is next to it"),
+        "{error}"
+    );
 }

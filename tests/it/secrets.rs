@@ -112,10 +112,60 @@ fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
         "compare scores scores.parquet --key customer_id --output compare.csv",
         "evaluate scores.parquet --labels labels.csv --label churned --key customer_id \
          --output evaluate.csv",
+        "compare scores scores.parquet --key customer_id --output compare.pq --format json",
+        "evaluate scores.parquet --labels labels.csv --label churned --key customer_id \
+         --arm b=scores --output evaluate.pq --format json",
+        "report scores.report.pq --output page.html",
+        "report scores/_tallow/report.pq --output pages.html",
         "inspect scores",
         "inspect scores --format json",
     ] {
         shown.push((line, room.tallow(line).to_string()));
+    }
+    // With everything that watches rows, in words for users.
+    let watched = room.run([
+        "score",
+        "--model",
+        &model,
+        "rows.csv",
+        "--on-unseen",
+        "reject",
+        "--on-null",
+        "null",
+        "--rule",
+        "range(age, 0, 120)",
+        "--rule",
+        "monthly_charge < 1000",
+        "--gate",
+        "mean(probability) < 2",
+        "--history",
+        "history",
+        "--challenger",
+        &format!("next={}", data("demo/candidate.ubj").display()),
+        "--output",
+        "watched.out.parquet",
+        "--log-format",
+        "text",
+        "-v",
+    ]);
+    shown.push(("a run that watches", watched.to_string()));
+    shown.push((
+        "the page of a run that watches",
+        room.tallow("report watched.out.report.pq --output watched.html")
+            .to_string(),
+    ));
+    // What is wrong with a rejected row is said without its value.
+    for table in ["scores.rejected.pq", "watched.out.rejected.pq"] {
+        let rejected = room.table(table);
+        assert!(rejected.num_rows() > 0, "{table}");
+        let messages = crate::harness::texts(crate::harness::column(&rejected, "rejected_message"));
+        let text = messages
+            .into_iter()
+            .flatten()
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert!(!text.is_empty(), "{table}");
+        shown.push(("messages of rejected rows", text));
     }
     // A value that stops the run is not shown either.
     let stopped = room.run([
@@ -142,6 +192,7 @@ fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
             || name == "labels.csv"
             || name.contains("rejected")
             || path.to_string_lossy().contains("/rejected/")
+            || path.to_string_lossy().contains(".challengers/")
             || name.ends_with(".parquet");
         if is_of_rows {
             continue;
@@ -150,7 +201,10 @@ fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
         let found = found_in(&room, &path);
         assert!(found.is_empty(), "`{}` holds {found:?}", path.display());
     }
-    assert!(looked_at >= 8, "{looked_at} files were looked at");
+    assert!(looked_at >= 14, "{looked_at} files were looked at");
+    for page in ["page.html", "pages.html", "watched.html"] {
+        assert!(room.path(page).exists(), "{page}");
+    }
     let scores = std::fs::read(room.path("scores.parquet")).unwrap();
     assert!(!scores.is_empty());
     let rows = crate::harness::texts(crate::harness::column(

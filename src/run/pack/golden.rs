@@ -121,7 +121,7 @@ pub(super) fn golden(
         .try_for_each(|name| remove_below(directory, *name))?;
     for (name, batch) in [(rows_name, &rows), (EXPECTED, &answers)] {
         let mut file = PendingFile::create(directory.join(name), true)?;
-        write_table(&mut file, batch)?;
+        write_table(&mut file, batch, &[])?;
         file.publish(true)?;
     }
     Ok(Golden {

@@ -374,7 +374,7 @@ impl Packing<'_> {
         work.outcome.passthrough = Some(vec!["none".into()]);
         let profile = profile_as_read(&work, interrupt)?;
         let mut file = PendingFile::create(self.directory.join(BASELINE), true)?;
-        write_table(&mut file, &profile_table(&profile)?)?;
+        write_table(&mut file, &profile_table(&profile)?, &[])?;
         file.publish(true)?;
         let entries = Table::from_iter([("profile".to_owned(), BASELINE.into())]);
         self.manifest.set_section("baseline", entries);

@@ -1,0 +1,101 @@
+//! What is kept of a finished run, so that it can be done again and its rows explained: the
+//! manifest of a data set, or for a single file the same in the footer of its report.
+//!
+//! Owns where records lie. It must not know what is done with them.
+
+use super::Run;
+use crate::error::{Error, Result};
+use crate::output::checkpoint::PartRecord;
+use crate::output::names;
+use crate::output::publication::Manifest;
+use crate::output::table_writer::WrittenFile;
+use crate::pipeline::part::PartAccount;
+use crate::plan::identity;
+use crate::report::Fact;
+use crate::storage::{Location, find};
+use crate::table::parquet::footer_value;
+
+/// The key of a record in the footer of a report.
+pub(super) const RECORD: &str = "tallow.record";
+
+/// A run's record.
+pub(super) struct Recorded {
+    /// What it says. Of a single file it has one part, and inputs without digests: that the bytes
+    /// are the same proves that the inputs were.
+    pub(super) manifest: Manifest,
+    /// The directory that the paths of its files begin at.
+    pub(super) directory: Location,
+    /// Whether the output is a single file.
+    pub(super) is_file: bool,
+}
+
+/// The record of a run into a single file.
+pub(super) fn of_file(run: &Run<'_>, written: &WrittenFile, facts: &[Fact]) -> Result<String> {
+    let plan = run.plan();
+    let mut manifest = Manifest::new(
+        (plan.run_id.clone(), run.caller.invocation_id.clone()),
+        identity::without_digests(plan)?,
+        plan.request.clone().into(),
+        run.caller.working_directory.clone(),
+    );
+    let counted = facts.iter().find(|fact| {
+        let of = (&*fact.section, fact.subject.as_str(), fact.metric.as_str());
+        of == ("ledger", "", "rows_in")
+    });
+    let rows_in = counted.and_then(Fact::as_number).unwrap_or(0.0);
+    manifest.ledger.rows_in = rows_in as u64;
+    let path = Location::from(&written.path);
+    manifest.parts = vec![PartRecord {
+        account: PartAccount::default(),
+        files: vec![WrittenFile {
+            path: path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            ..written.clone()
+        }],
+        rejected: None,
+        corrections: None,
+        observed: None,
+    }];
+    serde_json::to_string(&manifest)
+        .map_err(|error| Error::internal("a record that has no form as JSON").because(error))
+}
+
+/// The record of the run that made a data set or a file.
+///
+/// # Errors
+/// Fails if there is none.
+pub(super) fn recorded(path: &Location) -> Result<Recorded> {
+    let found = find(path)?;
+    if found.is_some_and(|found| found.is_directory)
+        && let Some(manifest) = Manifest::find(path)?
+    {
+        return Ok(Recorded {
+            manifest,
+            directory: path.clone(),
+            is_file: false,
+        });
+    }
+    let reports = [names::report(path, false), path.clone()];
+    let mut texts = reports
+        .iter()
+        .filter_map(|report| footer_value(report, RECORD));
+    let Some(text) = texts.next() else {
+        let error = Error::failed("no run is recorded here").at_path(path);
+        return Err(error.hint(
+            "name a data set, or an output whose report is next to it: its footer records inputs \
+             and options",
+        ));
+    };
+    let manifest = serde_json::from_str(&text).map_err(|error| {
+        let error = Error::failed("cannot read the record of the run").because(error);
+        error.at_path(path)
+    })?;
+    Ok(Recorded {
+        manifest,
+        directory: path.directory(),
+        is_file: true,
+    })
+}
