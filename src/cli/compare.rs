@@ -5,7 +5,8 @@ use serde_json::json;
 use super::compare_args::CompareArgs;
 use super::console::Console;
 use super::page::Page;
-use super::signal;
+use super::{scheduler, signal};
+use crate::report::attribution::Attribution;
 use crate::report::comparison::lines;
 use crate::report::json::sections;
 use crate::run::compare::compare;
@@ -14,7 +15,8 @@ use crate::run::ending::Failure;
 pub(super) fn run(args: CompareArgs, console: &Console) -> Result<(), Failure> {
     let interrupt = signal::watch(console)?;
     let request = args.into();
-    let compared = compare(&request, &std::env::temp_dir().into(), &interrupt)?;
+    let caller = scheduler::caller(console)?;
+    let compared = compare(&request, &std::env::temp_dir().into(), &caller, &interrupt)?;
     let mut object = sections(&compared.facts);
     object.insert("status".to_owned(), json!("done"));
     if !compared.found.moved.is_empty() {
@@ -37,6 +39,10 @@ pub(super) fn run(args: CompareArgs, console: &Console) -> Result<(), Failure> {
     let mut page = Page::default();
     lines(&compared.found)
         .iter()
+        .for_each(|line| page.line(line));
+    let attribution = compared.attribution.iter();
+    attribution
+        .flat_map(Attribution::lines)
         .for_each(|line| page.line(line));
     if let Some(path) = &request.output {
         page.line(format!("report {}", path.display()));

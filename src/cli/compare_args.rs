@@ -100,6 +100,13 @@ pub struct CompareArgs {
     /// List the N most moved rows, with their keys; not in the report
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub moved: Option<usize>,
+    /// Say how much of the change of the mean score is due to the data, and how much to the model
+    ///
+    /// Scores the inputs of A with the model of B and the reverse, with the options that both runs
+    /// recorded, and writes none of these scores. Each factor gets its mean effect over both orders
+    /// (Shapley). A and B are data sets, or outputs next to their reports.
+    #[arg(long)]
+    pub attribute: bool,
     /// Condition on the report, such as `flip_rate <= 0.01`; may be repeated
     ///
     /// `METRIC >= NUMBER`, or `METRIC(SEGMENT) < NUMBER`; `METRIC(*)` means every segment. If one
@@ -138,6 +145,7 @@ impl From<CompareArgs> for Compare {
             threshold,
             tolerance,
             moved,
+            attribute,
             gate,
             strict_gates,
             output,
@@ -163,6 +171,7 @@ impl From<CompareArgs> for Compare {
         };
         Self {
             question,
+            attribute,
             gate,
             strict_gates,
             output: output.map(Location::from),

@@ -5,6 +5,7 @@
 //! who prints or writes them is not known here.
 
 pub mod arms;
+pub mod attribution;
 pub mod comparison;
 pub mod compat;
 pub mod control;

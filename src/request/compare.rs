@@ -15,6 +15,8 @@ pub struct Compare {
     /// The tables, and what is asked of them
     #[serde(flatten)]
     pub question: Question,
+    /// Whether the change is divided between data and model
+    pub attribute: bool,
     /// Conditions on the report
     pub gate: Vec<String>,
     /// Whether a whole interval must meet a gate

@@ -12,6 +12,7 @@ use crate::plan::list::all_items;
 use crate::plan::reading::dialect_options;
 use crate::process;
 use crate::report::Fact;
+use crate::report::attribution::Attribution;
 use crate::report::comparison::facts;
 use crate::report::gates::{Judged, planned};
 use crate::request::compare::Compare;
@@ -20,6 +21,8 @@ use crate::table::origin::origin;
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
 
+use super::attribute::attribute;
+use super::caller::Caller;
 use super::report_path::refuse_taken;
 
 /// The most rows that `--moved` lists.
@@ -32,6 +35,8 @@ pub struct Compared {
     pub found: Comparison,
     /// Facts for the report.
     pub facts: Vec<Fact>,
+    /// What of the change is the data's and the model's, if it was asked for.
+    pub attribution: Option<Attribution>,
     /// What the gates say.
     pub judged: Judged,
 }
@@ -51,7 +56,12 @@ impl Compared {
 ///
 /// # Errors
 /// A usage error for flags that do not fit together; fails if a table cannot be read or compared.
-pub fn compare(request: &Compare, temporary: &Location, interrupt: &Interrupt) -> Result<Compared> {
+pub fn compare(
+    request: &Compare,
+    temporary: &Location,
+    caller: &Caller,
+    interrupt: &Interrupt,
+) -> Result<Compared> {
     let question = checked(request)?;
     let gates = planned(&request.gate)?;
     let options = dialect_options(&request.text, &[])?;
@@ -76,6 +86,12 @@ pub fn compare(request: &Compare, temporary: &Location, interrupt: &Interrupt) -
     ];
     let origins = tables.each_ref().map(|table| origin(table));
     all.extend(facts(&found, origins.each_ref().map(Option::as_ref)));
+    let paths = [&question.first, &question.second];
+    let attribution = request
+        .attribute
+        .then(|| attribute(paths, question.score.as_deref(), caller, interrupt))
+        .transpose()?;
+    all.extend(attribution.iter().flat_map(Attribution::facts));
     let judged = Judged::of_known(&gates, &mut all, request.strict_gates)?;
     if let Some(path) = output {
         report_file::create(path, process::unique_text().trim(), &all)?;
@@ -83,6 +99,7 @@ pub fn compare(request: &Compare, temporary: &Location, interrupt: &Interrupt) -
     Ok(Compared {
         found,
         facts: all,
+        attribution,
         judged,
     })
 }

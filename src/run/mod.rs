@@ -5,6 +5,7 @@
 //! request again. It must not know how events are shown, nor read the environment.
 
 pub mod arms;
+mod attribute;
 pub mod caller;
 mod challengers;
 pub mod check;

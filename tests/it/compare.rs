@@ -11,7 +11,7 @@ use tallow::report::comparison::facts;
 use tallow::table::ReadOptions;
 use tallow::table::sorted::DEFAULT_RUN_BYTES;
 
-use crate::harness::{Room, data, table};
+use crate::harness::{Room, column, data, numbers, table};
 
 /// The cases that `data/golden/comparison.py` made, with the flags that they need.
 const CASES: [(&str, &str); 3] = [
@@ -316,4 +316,75 @@ fn a_comparison_says_which_models_it_is_of() {
     assert_eq!(models["a"], models["b"]);
     assert_eq!(found["comparison"]["mean_absolute_difference"], 0);
     assert!(found["comparison"]["flips"].as_u64().unwrap() > 0);
+}
+
+#[test]
+fn a_change_is_divided_between_data_and_model() {
+    let room = Room::new();
+    let demo = |name: &str| data(&format!("demo/{name}")).display().to_string();
+    let text = std::fs::read_to_string(data("demo/customers.csv")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    room.file("a.csv", lines[..151].join("\n") + "\n");
+    let other = [&lines[..1], &lines[51..]].concat().join("\n") + "\n";
+    room.file("b.csv", other);
+    let mut means = Vec::new();
+    for (output, rows, model) in [
+        ("aa.parquet", "a.csv", "churn"),
+        ("ab.parquet", "a.csv", "candidate.ubj"),
+        ("ba.parquet", "b.csv", "churn"),
+        ("bb/", "b.csv", "candidate.ubj"),
+    ] {
+        room.run([
+            "score",
+            "-qq",
+            "--model",
+            &demo(model),
+            rows,
+            "--output",
+            output,
+        ])
+        .ok();
+        let file = output.replace("bb/", "bb/part-00000.parquet");
+        let scores = numbers(column(&room.table(&file), "probability"));
+        means.push(scores.iter().sum::<f64>() / scores.len() as f64);
+    }
+    let before = room.listing();
+    let line = "compare aa.parquet bb --key customer_id --attribute";
+    let found = room.tallow(&format!("{line} --format json")).ok().json();
+    let found = &found["attribution"];
+    assert_eq!(found["column"], "probability");
+    let of = |name: &str| found[name].as_f64().unwrap();
+    for (name, expected) in [
+        ("mean_a", means[0]),
+        ("mean_data_a_model_b", means[1]),
+        ("mean_data_b_model_a", means[2]),
+        ("mean_b", means[3]),
+        ("change", means[3] - means[0]),
+        (
+            "change_by_data",
+            (means[2] - means[0] + means[3] - means[1]) / 2.0,
+        ),
+        (
+            "change_by_model",
+            (means[1] - means[0] + means[3] - means[2]) / 2.0,
+        ),
+    ] {
+        assert!((of(name) - expected).abs() < 1e-9, "{name}: {found}");
+    }
+    assert!((of("share_of_data") + of("share_of_model") - 1.0).abs() < 1e-12);
+    let shown = room
+        .tallow(&format!("{line} --output c.pq --gate share_of_model<100"))
+        .ok();
+    assert!(
+        shown.stdout.contains("the mean of `probability` went from"),
+        "{shown}"
+    );
+    assert_eq!(
+        room.listing().len(),
+        before.len() + 1,
+        "nothing else is written"
+    );
+    std::fs::remove_file(room.path("a.csv")).unwrap();
+    let error = room.tallow(line).fails(3).stderr;
+    assert!(error.contains("`a.csv` is gone"), "{error}");
 }
