@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, filter_record_batch, take};
 use arrow::datatypes::{Schema, SchemaRef};
 
@@ -29,6 +29,7 @@ use crate::memory::confined;
 use crate::panics::caught;
 use crate::statistics::hash::spread;
 use crate::storage::Location;
+use crate::table::batch::of_retyped_columns;
 use crate::table::dataset::Position;
 
 /// How many times the work of the run's own model a challenger may take, unless a limit is given.
@@ -310,14 +311,8 @@ pub(super) fn rows(
         .collect::<std::result::Result<Vec<ArrayRef>, _>>()
         .map_err(internal)?;
     let schema = challengers.batch_schema();
-    let fields = schema.fields().iter().take(columns.len()).zip(&columns);
-    let fields = fields.map(|(field, column)| {
-        let field = field.as_ref().clone();
-        field.with_data_type(column.data_type().clone())
-    });
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let options = RecordBatchOptions::new().with_row_count(Some(portion.batch.num_rows()));
-    let batch = RecordBatch::try_new_with_options(schema, columns, &options).map_err(internal)?;
+    let row_count = portion.batch.num_rows();
+    let batch = of_retyped_columns(&schema, columns, row_count).map_err(internal)?;
     let of_arm = |arm: &Challenger| {
         let address = portion.address(0);
         guarded(challengers, arm, address, || match &arm.selection {
@@ -511,14 +506,7 @@ fn gathered(
 
 /// The rows to keep of these columns, in the types that they are read as.
 pub(super) fn kept(schema: &Schema, columns: Vec<ArrayRef>, keep: &[bool]) -> Result<RecordBatch> {
-    let fields = schema.fields().iter().zip(&columns).map(|(field, column)| {
-        let field = field.as_ref().clone();
-        field.with_data_type(column.data_type().clone())
-    });
-    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
-    let options = RecordBatchOptions::new().with_row_count(Some(keep.len()));
-    let output = RecordBatch::try_new_with_options(schema, columns, &options);
-    let output = output.map_err(|error| {
+    let output = of_retyped_columns(schema, columns, keep.len()).map_err(|error| {
         Error::internal("the output's columns do not fit its schema").because(error)
     })?;
     if keep.iter().all(|keep| *keep) {

@@ -9,9 +9,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, RecordBatchOptions,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch};
 use arrow::compute::{cast, filter_record_batch, nullif};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
 
@@ -22,6 +20,7 @@ use crate::feature::missing::{MissingValues, Sentinels};
 use crate::feature::number::parse;
 use crate::feature::token_use::meets;
 use crate::query::{Derived, Query, Selection as Selected};
+use crate::table::batch::of_columns;
 use crate::table::cast::{is_number, is_text};
 
 /// A query, and how it sees the columns that it reads.
@@ -134,8 +133,7 @@ impl View {
             .zip(&columns)
             .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
             .collect::<Vec<_>>();
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+        of_columns(Arc::new(Schema::new(fields)), columns, batch.num_rows())
             .map_err(|error| Error::internal("a batch of text and numbers").because(error))
     }
 
@@ -333,10 +331,8 @@ impl Selection {
         };
         let derived = &selected.batch.columns()[batch.num_columns()..];
         let columns = own.columns().iter().chain(derived).cloned().collect();
-        let options = RecordBatchOptions::new().with_row_count(Some(own.num_rows()));
-        let batch =
-            RecordBatch::try_new_with_options(self.widened(&batch.schema()), columns, &options)
-                .map_err(internal)?;
+        let schema = self.widened(&batch.schema());
+        let batch = of_columns(schema, columns, own.num_rows()).map_err(internal)?;
         Ok(Selected {
             batch,
             kept: selected.kept,

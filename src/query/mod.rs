@@ -51,9 +51,7 @@ mod value;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_empty_array,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, new_empty_array};
 use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 
@@ -61,6 +59,7 @@ use self::evaluate::Rows;
 use self::expression::{Expression, as_promised};
 use self::value::{canonical, name_of};
 use crate::error::{Error, Result};
+use crate::table::batch::of_columns;
 
 /// A column to be computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -245,11 +244,9 @@ impl Query {
             fields,
             batch.schema().metadata().clone(),
         ));
-        let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-        let batch =
-            RecordBatch::try_new_with_options(wide, arrays, &options).map_err(|source| {
-                Error::internal("derived columns do not fit their batch").because(source)
-            })?;
+        let batch = of_columns(wide, arrays, batch.num_rows()).map_err(|source| {
+            Error::internal("derived columns do not fit their batch").because(source)
+        })?;
         Ok(Selection { batch, kept })
     }
 

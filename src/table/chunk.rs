@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Fields, SchemaRef};
 use arrow::error::ArrowError;
 
+use super::batch::of_columns;
 use super::cast::cast_column;
 use super::row_size::RowSizes;
 use crate::error::{Error, Result};
@@ -141,8 +142,7 @@ pub fn declared(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> 
     let columns = columns
         .map(|(column, field)| cast_column(column, field.data_type()))
         .collect::<Result<Vec<_>>>()?;
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options).map_err(failed)
+    of_columns(Arc::clone(schema), columns, batch.num_rows()).map_err(failed)
 }
 
 fn failed(source: ArrowError) -> Error {

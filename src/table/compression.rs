@@ -13,6 +13,19 @@ use crate::error::{Error, Result};
 use crate::interrupt::check_process;
 use crate::storage;
 
+/// What gzip streams begin with.
+pub const GZIP_START: &[u8] = b"\x1f\x8b";
+
+/// What ZIP archives begin with that hold a file, and empty ones.
+pub const ZIP_START: &[u8] = b"PK\x03\x04";
+pub(super) const EMPTY_ZIP_START: &[u8] = b"PK\x05\x06";
+
+/// What frames of LZ4 begin with.
+pub const LZ4_START: &[u8] = b"\x04\x22\x4d\x18";
+
+/// What streams of xz begin with.
+pub const XZ_START: &[u8] = b"\xfd7zXZ\0";
+
 /// No mark of a compression is longer.
 const MAGIC_BYTES: usize = 8;
 
@@ -37,15 +50,15 @@ impl Compression {
     /// Fails if it is an archive or a compression that is not read.
     pub fn of(head: &[u8]) -> Result<Self> {
         const UNREAD: [(&[u8], &str); 4] = [
-            (b"PK\x03\x04", "zip"),
-            (b"\xfd7zXZ\0", "xz"),
-            (b"\x04\x22\x4d\x18", "lz4"),
+            (ZIP_START, "zip"),
+            (XZ_START, "xz"),
+            (LZ4_START, "lz4"),
             (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
         ];
         // A zstd stream may begin with a skippable frame, as pzstd's do; the low four bits of its
         // first byte are free.
         let is_skippable = matches!(head, [first, 0x2a, 0x4d, 0x18, ..] if first & 0xf0 == 0x50);
-        if head.starts_with(&[0x1f, 0x8b]) {
+        if head.starts_with(GZIP_START) {
             Ok(Self::Gzip)
         } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) || is_skippable {
             Ok(Self::Zstd)
@@ -205,6 +218,12 @@ pub fn peek(head: &[u8]) -> Vec<u8> {
         let _ = stream.read_more(&mut bytes, storage::HEAD_BYTES);
     }
     bytes
+}
+
+/// Whether a head is the beginning of a zstd stream that shows nothing of what is inside.
+#[must_use]
+pub fn is_cut(head: &[u8]) -> bool {
+    matches!(Compression::of(head), Ok(Compression::Zstd)) && peek(head).is_empty()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Owns the names of these formats and what to type about each. Without it, anything that is text
 //! would be taken for delimited text. It must not open files.
 
-use super::compression;
+use super::compression::{self, EMPTY_ZIP_START, ZIP_START};
 use crate::error::{Error, shell_word};
 use crate::storage::{self, Location};
 
@@ -300,7 +300,7 @@ fn plainly(head: &[u8]) -> Option<(&'static str, Remedy)> {
     {
         return Some((what, *remedy));
     }
-    if has(0, b"PK\x03\x04") || has(0, b"PK\x05\x06") {
+    if has(0, ZIP_START) || has(0, EMPTY_ZIP_START) {
         let holds = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
         let known = ZIPPED.iter().find(|(part, ..)| holds(part));
         return Some(

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -15,6 +15,7 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 
 use super::ColumnRequest;
+use super::batch::of_columns;
 use super::csv_find::Finder;
 use super::csv_record::{Dialect, Next};
 use super::csv_split::Piece;
@@ -180,8 +181,7 @@ impl Projection {
         if let Some((row, error)) = unreadable {
             return Err(error.at_row(piece.first_row + row as u64 + 1));
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(piece.row_count));
-        RecordBatch::try_new_with_options(self.schema.clone(), built, &options).map_err(internal)
+        of_columns(self.schema.clone(), built, piece.row_count).map_err(internal)
     }
 
     /// Appends all records; the error is with its row, counted from 0 in the piece.

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{RecordBatch, new_null_array};
 use arrow::datatypes::SchemaRef;
 
+use super::batch::of_columns;
 use super::dataset::{Dataset, DatasetFile, Position};
 use super::{Portion, Portions, Start};
 use crate::error::{Error, Result};
@@ -123,12 +124,7 @@ fn fill(batch: &RecordBatch, schema: &SchemaRef, present: &[bool]) -> Result<Rec
         column.unwrap_or_else(|| new_null_array(field.data_type(), batch.num_rows()))
     });
     let columns = columns.collect();
-    RecordBatch::try_new_with_options(
-        schema.clone(),
-        columns,
-        &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
-    )
-    .map_err(|error| {
+    of_columns(schema.clone(), columns, batch.num_rows()).map_err(|error| {
         Error::internal("a portion does not have the columns that were asked for").because(error)
     })
 }

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, Scalar, StringArray,
-    UInt32Array,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, Scalar, StringArray, UInt32Array,
 };
 use arrow::compute::kernels::cmp::distinct;
 use arrow::compute::{cast, take};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+use super::batch::of_columns;
 use super::csv_typed::Reading;
 use super::demand::Demand;
 use super::{ColumnRequest, Portion, Portions, ReadOptions, Start, TableFile};
@@ -311,12 +311,7 @@ fn with_constants(
             .ok_or_else(|| Error::internal("a file gave too few columns")),
     });
     let columns = columns.collect::<Result<Vec<_>>>()?;
-    RecordBatch::try_new_with_options(
-        schema,
-        columns,
-        &RecordBatchOptions::new().with_row_count(Some(batch.num_rows())),
-    )
-    .map_err(internal)
+    of_columns(schema, columns, batch.num_rows()).map_err(internal)
 }
 
 /// Checks that columns which are both in the file and in its path say the same: readers differ in

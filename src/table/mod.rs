@@ -7,6 +7,7 @@
 
 use crate::storage::Location;
 
+pub mod batch;
 pub mod cast;
 pub mod chunk;
 mod compact;

@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use parquet::arrow::ProjectionMask;
@@ -19,6 +19,7 @@ use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
 
+use super::batch::of_columns;
 use super::cast::cast_column;
 use super::compact::compacted;
 use super::int96::{Needs, has_times};
@@ -341,13 +342,8 @@ impl Decoder {
             .iter()
             .zip(self.schema.fields())
             .map(|(&position, field)| self.column(read[position], field));
-        let options = RecordBatchOptions::new().with_row_count(Some(count));
-        RecordBatch::try_new_with_options(
-            self.schema.clone(),
-            columns.collect::<Result<_>>()?,
-            &options,
-        )
-        .map_err(|error| broken(Box::new(error)))
+        of_columns(self.schema.clone(), columns.collect::<Result<_>>()?, count)
+            .map_err(|error| broken(Box::new(error)))
     }
 
     fn column(&self, column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
@@ -429,11 +425,7 @@ impl Decoder {
         drop(batches);
         let (schema, columns, count) = batch.into_parts();
         let columns = columns.into_iter().map(compacted).collect();
-        Ok(RecordBatch::try_new_with_options(
-            schema,
-            columns,
-            &RecordBatchOptions::new().with_row_count(Some(count)),
-        )?)
+        Ok(of_columns(schema, columns, count)?)
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::memory::{self, Reservation};
 
 /// What an archive begins with.
-pub(crate) const START: &[u8] = b"PK\x03\x04";
+pub(crate) use crate::table::compression::ZIP_START as START;
 
 const ENTRY: &[u8] = b"PK\x01\x02";
 const END: &[u8] = b"PK\x05\x06";

@@ -17,6 +17,7 @@ use super::record::{Arena, Id};
 use super::trust::Calls;
 use crate::error::{Error, Result};
 use crate::memory::{self, Reservation};
+use crate::table::compression::{GZIP_START, LZ4_START, XZ_START};
 
 /// What is made, in refusals of the accountant.
 const SUBJECT: &str = "decompressing the Python file";
@@ -40,10 +41,11 @@ impl Compression {
     pub(crate) fn find(head: &[u8]) -> Self {
         match head {
             [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..] => Self::Zlib,
-            [0x1f, 0x8b, ..] => Self::Gzip,
-            [0x04, 0x22, 0x4d, 0x18, ..] => Self::Lz4,
+            _ if head.starts_with(GZIP_START) => Self::Gzip,
+            _ if head.starts_with(LZ4_START) => Self::Lz4,
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Self::Bzip2,
-            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] | [0x5d, 0, 0, ..] => Self::Lzma,
+            [0x5d, 0, 0, ..] => Self::Lzma,
+            _ if head.starts_with(XZ_START) => Self::Lzma,
             _ => Self::None,
         }
     }
