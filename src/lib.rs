@@ -36,7 +36,7 @@
 //! | [`report`] | what happened? | [`report::Fact`] |
 //! | [`process`] | what did it cost? | |
 //! | [`memory`] | how much may others make us hold? | [`memory::Pool`], [`memory::Reservation`] |
-//! | [`storage`] | how do files appear whole or not at all? | [`storage::Location`], [`storage::PendingFile`], [`storage::Lock`] |
+//! | [`storage`] | how do files appear whole or not at all? | [`storage::Location`], [`storage::Store`], [`storage::PendingFile`] |
 //! | [`digest`] | how is a digest written? | |
 //! | [`background`] | what is worked out while something else is? | |
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
@@ -77,7 +77,8 @@
 //! after it; plain slices of scores after that. sqlparser stays in `query`, candle in
 //! `network` and `text::encoder`, gemm in `graph`; `kernel::product` multiplies by
 //! matrices that never change, `kernel::convolution` slides filters over images. The library never
-//! prints, exits or reads the environment; `cli` does.
+//! prints, exits or reads the environment; `cli` does. One exception: `storage` writes predictions
+//! to standard output, and keeps what waits for it in `$TMPDIR`, where a request says `-`.
 //!
 //! # Add a format of models in three steps
 //!

@@ -298,7 +298,7 @@ impl JobFile {
         }
         let directory = Location::from(&self.path).parent();
         let directory = directory.filter(|above| !above.is_empty());
-        let (Some(directory), true) = (directory, *path != "none") else {
+        let (Some(directory), true) = (directory, *path != "none" && !path.is_stream()) else {
             return path.as_os_str().to_owned();
         };
         let is_pattern = path

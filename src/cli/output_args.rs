@@ -51,7 +51,8 @@ pub struct OutputArgs {
     /// the new one. The extension decides the format: `.csv` is CSV, everything else is Parquet. A
     /// name that ends in `/`, or an existing directory, becomes a data set: `part-00000.parquet`,
     /// …, with everything else under `_tallow/` and `_SUCCESS` last. After a crash, the same
-    /// command resumes with the part where it stopped.
+    /// command resumes with the part where it stopped. `-` is standard output, which gets CSV, all
+    /// of it once every row is scored.
     #[arg(
         short,
         long,

@@ -246,6 +246,10 @@ impl OpenedModel {
 /// hold exactly one model; a trust error for files that could run code and for digests that do not
 /// match.
 pub fn open(path: &Location, options: &ImportOptions) -> Result<OpenedModel> {
+    if path.is_stream() {
+        return Err(Error::usage("a model is not read from standard input")
+            .hint("name its file or directory; one called `-` is `./-`"));
+    }
     let Some(found) = find(path)? else {
         return Err(missing_model(path)?);
     };

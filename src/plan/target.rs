@@ -8,6 +8,7 @@ use crate::error::{Error, Result, shell_word};
 use crate::output::names::{self, STATE, earlier};
 use crate::output::publication::check_directory;
 use crate::pipeline::Job;
+use crate::request::challenger::Challengers;
 use crate::request::output::Output;
 use crate::storage::{Location, Lock, canonical, find};
 use crate::table::dataset::Dataset;
@@ -80,9 +81,8 @@ impl Target {
             sign_key: _,
             sign_certificate: _,
         } = args;
-        if output.as_os_str() == "-" {
-            return Err(Error::usage("standard output cannot take predictions yet")
-                .hint("name a file: `--output predictions.parquet`"));
+        if output.is_stream() {
+            refuse_with_stream(args)?;
         }
         let bytes_per_part = bytes_per_part
             .as_deref()
@@ -109,10 +109,11 @@ impl Target {
             )
             .hint("pass `--overwrite` to replace it"));
         }
+        // Next to a stream there is nothing.
         let expected = |named: &Option<Location>, default: Location| match named {
             Some(path) if path.as_os_str() == "none" => None,
             Some(path) => Some(path.clone()),
-            None => Some(default),
+            None => (!output.is_stream()).then_some(default),
         };
         let target = Self {
             format: output_format.map_or_else(|| format_of(output, is_dataset), Ok)?,
@@ -150,10 +151,11 @@ impl Target {
     }
 
     fn check_names(&self) -> Result<()> {
-        [&self.report, &self.rejected]
-            .into_iter()
-            .flatten()
-            .try_for_each(|path| OutputFormat::of_name(path).map(|_| ()))?;
+        for (flag, path) in [("--report", &self.report), ("--rejected", &self.rejected)] {
+            let Some(path) = path else { continue };
+            refuse_stream(flag, path)?;
+            OutputFormat::of_name(path)?;
+        }
         if self.is_dataset() && self.is_rejected_named && self.rejected.is_some() {
             return Err(Error::usage("rejected rows of a data set lie in it")
                 .hint("leave `--rejected` out, or pass `--rejected none`"));
@@ -212,7 +214,9 @@ impl Target {
         } else {
             self.path.clone()
         };
-        refuse_inside("output", &output, &self.path, inputs)?;
+        if !self.is_stream() {
+            refuse_inside("output", &output, &self.path, inputs)?;
+        }
         let report = self
             .report
             .iter()
@@ -226,6 +230,28 @@ impl Target {
         report
             .chain(rejected)
             .try_for_each(|(what, path)| refuse_inside(what, path, path, inputs))
+    }
+
+    /// Whether the output is standard output.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.path.is_stream()
+    }
+
+    /// Checks that challengers have a file for their answers.
+    ///
+    /// # Errors
+    /// A usage error for challengers next to standard output, unless the rows are split between
+    /// them and the model.
+    pub fn refuse_challengers(&self, challengers: &Challengers) -> Result<()> {
+        let has_files = !challengers.challenger.is_empty() && challengers.split.is_empty();
+        if self.is_stream() && has_files {
+            let error = Error::usage(
+                "answers of challengers lie next to a file, and `--output -` is standard output",
+            );
+            return Err(error.hint("name a file, or leave `--challenger` out"));
+        }
+        Ok(())
     }
 
     /// Whether the output is a directory of parts.
@@ -244,7 +270,7 @@ impl Target {
     /// it must not replace.
     #[must_use]
     pub fn unfinished_report(&self) -> Option<Location> {
-        self.report.as_ref()?;
+        self.report.as_ref().filter(|_| !self.is_stream())?;
         Some(names::unfinished_report(&self.path, self.is_dataset()))
     }
 
@@ -276,14 +302,13 @@ impl Target {
             return Lock::acquire_inside(&self.path, Location::from(STATE).join("lock"), owner)
                 .map_err(|error| error.at_path(&self.path));
         }
-        let name = self
-            .path
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        Lock::acquire(self.path.directory().join(format!(".{name}.lock")), owner)
-            .map_err(|error| error.at_path(&self.path))
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let lock = if self.is_stream() {
+            self.path.clone()
+        } else {
+            self.path.directory().join(format!(".{name}.lock"))
+        };
+        Lock::acquire(lock, owner).map_err(|error| error.at_path(&self.path))
     }
 
     /// Checks that the run would not write over what it reads: neither a file of the data nor the
@@ -301,6 +326,7 @@ impl Target {
                 .collect()
         };
         std::iter::once(&self.path)
+            .filter(|path| !path.is_stream())
             .chain(files)
             .try_for_each(|path| refuse_input(path, model, dataset))?;
         let inside = self
@@ -402,6 +428,43 @@ pub fn refuse_inside(
     Err(Error::usage(message).at_path(rendered).hint(hint))
 }
 
+/// Checks that a file which is not the output is not standard output.
+///
+/// # Errors
+/// A usage error that names the flag.
+pub fn refuse_stream(flag: &str, path: &Location) -> Result<()> {
+    if path.is_stream() {
+        return Err(Error::usage(format!(
+            "`{flag} -`: only predictions go to standard output"
+        ))
+        .hint(format!(
+            "name a file: `{flag} FILE`; one called `-` is `./-`"
+        )));
+    }
+    Ok(())
+}
+
+/// Checks that nothing is asked for that needs a name next to predictions.
+fn refuse_with_stream(args: &Output) -> Result<()> {
+    let needs_directory = [
+        (args.rows_per_part.is_some(), "--rows-per-part"),
+        (args.bytes_per_part.is_some(), "--bytes-per-part"),
+        (!args.partition_by.is_empty(), "--partition-by"),
+        (args.restart, "--restart"),
+    ];
+    if let Some((_, flag)) = needs_directory.iter().find(|(is_given, _)| *is_given) {
+        let message = format!("`{flag}` is for data sets, and `--output -` is standard output");
+        return Err(Error::usage(message).hint(format!("name a directory, or leave `{flag}` out")));
+    }
+    if args.sign_key.is_some() {
+        return Err(
+            Error::usage("a signature lies next to a file, and `--output -` is none")
+                .hint("name a file, or leave `--sign-key` out"),
+        );
+    }
+    Ok(())
+}
+
 /// The width of a row of text, where nothing is known of it.
 const TEXT_ROW_BYTES: f64 = 100.0;
 
@@ -409,6 +472,9 @@ const TEXT_ROW_BYTES: f64 = 100.0;
 fn format_of(path: &Location, is_dataset: bool) -> Result<OutputFormat> {
     if is_dataset {
         return Ok(OutputFormat::parquet());
+    }
+    if path.is_stream() {
+        return Ok(OutputFormat::of_stream());
     }
     OutputFormat::of_name(path).map_err(|error| {
         error.hint(format!(

@@ -44,6 +44,9 @@ impl Run<'_> {
     /// be replaced, but for who wants to know by the exit code.
     pub(super) fn is_done_already(&self) -> Result<bool> {
         let Target { path, format, .. } = &self.target;
+        if self.target.is_stream() {
+            return Ok(false);
+        }
         let is_asked = self.plan.skip_code.is_some() || !self.target.overwrite;
         let Some(found) = find(path)?.filter(|found| is_asked && found.is_file) else {
             return Ok(false);
@@ -141,6 +144,9 @@ impl Run<'_> {
             is_report_named,
             ..
         } = &self.target;
+        if self.target.is_stream() {
+            return Ok(());
+        }
         let is_dataset = self.target.is_dataset();
         let own = self
             .target

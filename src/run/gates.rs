@@ -11,6 +11,7 @@ use crate::monitor::profiling::RunProfile;
 use crate::output::names;
 use crate::pipeline::Outcomes;
 use crate::plan::monitoring::is_automatic;
+use crate::plan::target::refuse_stream;
 use crate::report::Fact;
 use crate::report::gates::Judged;
 use crate::report::models::{self, Model};
@@ -147,6 +148,7 @@ impl Run<'_> {
         let target = self.target();
         match (is_automatic(path), target.is_dataset()) {
             (true, true) => None,
+            (true, false) if target.is_stream() => None,
             (true, false) => Some(names::profile(&target.path, false)),
             (false, _) => Some(path.clone()),
         }
@@ -154,10 +156,16 @@ impl Run<'_> {
 
     /// Checks that the profile does not replace what the run reads or writes.
     pub(super) fn refuse_profile(&self) -> Result<()> {
+        let target = self.target();
+        let requested = self.plan().monitor.profile.as_ref();
+        if target.is_stream() && requested.is_some_and(is_automatic) {
+            let error = Error::usage("`--profile` has no name next to standard output");
+            return Err(error.hint("name the file: `--profile FILE`"));
+        }
         let Some(path) = self.profile_path() else {
             return Ok(());
         };
-        let target = self.target();
+        refuse_stream("--profile", &path)?;
         let files = [
             Some(&target.path),
             target.report.as_ref(),

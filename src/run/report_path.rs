@@ -1,6 +1,7 @@
 //! Where a report of tables is written: not over a file that exists, nor over a table that is read.
 
 use crate::error::{Error, Result};
+use crate::plan::target::refuse_stream;
 use crate::storage::{Location, canonical, find};
 use crate::table::location::locate;
 
@@ -9,6 +10,7 @@ use crate::table::location::locate;
 /// # Errors
 /// Fails for such an output.
 pub fn refuse_taken(path: &Location, overwrite: bool, inputs: &[Location]) -> Result<()> {
+    refuse_stream("--output", path)?;
     if find(path)?.is_none() {
         return Ok(());
     }

@@ -107,8 +107,15 @@ fn manifest_of(directory: &Location) -> Result<Manifest> {
 /// The input's files by where they lie, each with the name that the manifest has for it.
 pub(super) fn names_of(manifest: &Manifest, base: &Location) -> HashMap<Location, Location> {
     let inputs = manifest.identity.inputs.iter();
+    let path = |name: &Location| {
+        if name.is_stream() {
+            name.clone()
+        } else {
+            base.join(name)
+        }
+    };
     inputs
-        .map(|input| (base.join(&input.path), input.path.clone()))
+        .map(|input| (path(&input.path), input.path.clone()))
         .collect()
 }
 

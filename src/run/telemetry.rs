@@ -8,7 +8,7 @@ use super::events::Events;
 use super::lineage_file::LineageFile;
 use super::metrics_file::MetricsFile;
 use crate::error::{Error, Result, shell_word};
-use crate::plan::target::refuse_inside;
+use crate::plan::target::{refuse_inside, refuse_stream};
 use crate::request::output::{Output, Telemetry};
 use crate::storage::{Location, absolute};
 
@@ -31,12 +31,13 @@ pub(super) fn open<'a>(
         job_name,
         price_per_hour: _,
     } = telemetry;
-    for (what, path) in [
-        ("metrics file", metrics_file),
-        ("lineage file", lineage_file),
+    for (what, flag, path) in [
+        ("metrics file", "--metrics-file", metrics_file),
+        ("lineage file", "--lineage-file", lineage_file),
     ] {
-        path.as_ref()
-            .map_or(Ok(()), |path| refuse_inside(what, path, path, inputs))?;
+        let Some(path) = path else { continue };
+        refuse_stream(flag, path)?;
+        refuse_inside(what, path, path, inputs)?;
     }
     refuse_duplicate(telemetry, outputs)?;
     let model = model.and_then(Location::file_stem).map_or_else(

@@ -1,32 +1,31 @@
 //! Plain files that are read, whole or by position, by any number of threads.
 
-use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
 use std::sync::Arc;
 
-use rustix::buffer::spare_capacity;
-
 use super::identity::{Identity, changed};
-use super::path::{at, find};
-use super::{Location, fault, vouched, watch};
+use super::read_at::ReadAt;
+use super::{Location, find, io_error, vouched, watch};
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
 pub const HEAD_BYTES: usize = 4 << 10;
 
+/// What is read at once of a file that is read through.
+pub(super) const PIECE_BYTES: usize = 1 << 20;
+
+/// What cannot be done, if it cannot.
+const DOING: &str = "cannot read the file";
+
 /// The whole of a file that may be at most `limit_bytes` long.
 ///
 /// # Errors
 /// Fails if the file is longer or cannot be read.
-pub fn read(path: impl Into<Location>, limit_bytes: u64) -> Result<Vec<u8>> {
-    let path: Location = path.into();
-    let path = path.local_path();
-    let file = SharedFile::open(path)?;
+pub fn read(location: impl Into<Location>, limit_bytes: u64) -> Result<Vec<u8>> {
+    let file = SharedFile::open(location)?;
     watch::note(&file);
     let bytes = file.whole(limit_bytes)?;
-    vouched::check_bytes(path, &bytes)?;
+    vouched::check_bytes(file.path().local_path(), &bytes)?;
     Ok(bytes)
 }
 
@@ -34,100 +33,60 @@ pub fn read(path: impl Into<Location>, limit_bytes: u64) -> Result<Vec<u8>> {
 ///
 /// # Errors
 /// Fails if the file cannot be read.
-pub fn read_head(path: impl Into<Location>) -> Result<Vec<u8>> {
-    let path: Location = path.into();
-    let path = path.local_path();
-    let file = SharedFile::open(path)?;
+pub fn read_head(location: impl Into<Location>) -> Result<Vec<u8>> {
+    let file = SharedFile::open(location)?;
     let mut bytes = Vec::with_capacity(HEAD_BYTES);
-    at(
-        path,
-        "cannot read the file",
-        file.reader()
-            .take(HEAD_BYTES as u64)
-            .read_to_end(&mut bytes),
-    )?;
+    let mut head = file.reader().take(HEAD_BYTES as u64);
+    file.named(head.read_to_end(&mut bytes))?;
     Ok(bytes)
 }
-
-/// What is read at once of a file that is read through.
-const PIECE_BYTES: usize = 1 << 20;
 
 /// A file opened for reading at any position by any number of threads; clones share the handle.
 #[derive(Clone, Debug)]
 pub struct SharedFile {
-    file: Arc<File>,
-    path: Location,
+    file: Arc<dyn ReadAt>,
+    location: Location,
     identity: Identity,
 }
-
-/// What cannot be done, if it cannot.
-const DOING: &str = "cannot open the file";
-
-/// A pipe that took the file's name meanwhile is not waited for.
-const NO_WAITING: i32 = rustix::fs::OFlags::NONBLOCK.bits() as i32;
 
 impl SharedFile {
     /// Opens a plain file. The handle stays on it even if another file is published under the name.
     ///
     /// # Errors
     /// Fails if it is missing, a directory, a pipe or a device, or may not be read.
-    pub fn open(path: impl Into<Location>) -> Result<Self> {
-        let path: Location = path.into();
-        let path = path.local_path();
-        // Asked before opening, because opening a pipe waits for its writer.
-        let found = at(path, DOING, fs::metadata(path))?;
-        vouched::check_name(path)?;
-        if found.is_dir() {
-            return Err(Error::failed(format!("{DOING}: it is a directory")).at_path(path));
-        }
-        if !found.is_file() {
-            let error =
-                Error::failed(format!("{DOING}: it is a pipe, a socket or a device")).at_path(path);
-            return Err(error.hint("save it as a file first: it is read more than once"));
-        }
-        Self::of(
-            at(
-                path,
-                DOING,
-                fault::before(path).and_then(|()| {
-                    File::options()
-                        .read(true)
-                        .custom_flags(NO_WAITING)
-                        .open(path)
-                }),
-            )?,
-            path,
-        )
+    pub fn open(location: impl Into<Location>) -> Result<Self> {
+        let location = location.into();
+        location.store().open(&location)
     }
 
-    /// A file that is open.
-    pub(super) fn of(file: File, path: &Path) -> Result<Self> {
-        let found = at(path, DOING, file.metadata())?;
-        if !found.is_file() {
-            return Err(Error::failed(format!("{DOING}: it is not a plain file")).at_path(path));
+    /// A file that a store has opened.
+    pub(super) fn new(file: Arc<dyn ReadAt>, location: Location, identity: Identity) -> Self {
+        Self {
+            file,
+            location,
+            identity,
         }
-        Ok(Self {
-            file: Arc::new(file),
-            path: path.into(),
-            identity: Identity::of(&found),
-        })
     }
 
     /// Opens a file that was opened and closed before.
     ///
     /// # Errors
     /// As [`SharedFile::open`]; fails if it is another file by now or was written to.
-    pub fn reopen(path: impl Into<Location>, identity: &Identity) -> Result<Self> {
-        let path: Location = path.into();
-        let path = path.local_path();
-        let file = match Self::open(path) {
-            Err(_) if find(path)?.is_none() => return Err(changed(path, "it is gone")),
+    pub fn reopen(location: impl Into<Location>, identity: &Identity) -> Result<Self> {
+        let location = location.into();
+        let file = match Self::open(&location) {
+            Err(_) if find(&location)?.is_none() => return Err(changed(&location, "it is gone")),
             opened => opened?,
         };
         match identity.change_to(&file.identity) {
             None => Ok(file),
-            Some(change) => Err(changed(path, &change)),
+            Some(change) => Err(changed(&location, &change)),
         }
+    }
+
+    /// The result with the file's name in its error.
+    fn named<T>(&self, result: io::Result<T>) -> Result<T> {
+        result.map_err(|error| io_error(DOING, error).at_path(&self.location))
     }
 
     /// Which file it is, to recognise it by when it is opened again.
@@ -139,7 +98,7 @@ impl SharedFile {
     /// The name it was opened by.
     #[must_use]
     pub fn path(&self) -> &Location {
-        &self.path
+        &self.location
     }
 
     /// The size when it was opened, in bytes.
@@ -153,12 +112,7 @@ impl SharedFile {
     /// # Errors
     /// Fails if the bytes cannot be read.
     pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        let mut reader = self.reader_from(offset);
-        at(
-            self.path.local_path(),
-            "cannot read the file",
-            reader.read(buffer),
-        )
+        self.named(self.file.read_at(buffer, offset))
     }
 
     /// Fills `buffer` with the bytes from `offset` on.
@@ -166,12 +120,7 @@ impl SharedFile {
     /// # Errors
     /// Fails if the file ends before or cannot be read.
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> Result<()> {
-        at(
-            self.path.local_path(),
-            "cannot read the file",
-            fault::before(self.path.local_path())
-                .and_then(|()| self.file.read_exact_at(buffer, offset)),
-        )
+        self.named(self.file.read_exact_at(buffer, offset))
     }
 
     /// The `length` bytes from `offset` on.
@@ -180,35 +129,12 @@ impl SharedFile {
     /// Fails if the file ends before or cannot be read.
     pub fn bytes_at(&self, length: usize, offset: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(length);
-        let read = self.append(&mut bytes, length, offset).and_then(|()| {
-            if bytes.len() < length {
-                Err(io::ErrorKind::UnexpectedEof.into())
-            } else {
-                Ok(())
-            }
-        });
-        at(self.path.local_path(), "cannot read the file", read)?;
+        self.named(self.file.append_to(&mut bytes, length, offset))?;
+        if bytes.len() < length {
+            return self.named(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
         bytes.truncate(length);
         Ok(bytes)
-    }
-
-    /// Adds what is read from `offset` on, into memory that is not cleared first, until there are
-    /// at least `most` bytes more or the file ends.
-    fn append(&self, bytes: &mut Vec<u8>, most: usize, offset: u64) -> io::Result<()> {
-        fault::before(self.path.local_path())?;
-        let first = bytes.len();
-        while bytes.len() - first < most {
-            if bytes.len() == bytes.capacity() {
-                bytes.try_reserve(PIECE_BYTES)?;
-            }
-            let so_far = (bytes.len() - first) as u64;
-            match rustix::io::pread(&self.file, spare_capacity(bytes), offset + so_far) {
-                Ok(0) => return Ok(()),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
     }
 
     /// All bytes, of which there may be at most `limit_bytes`.
@@ -216,27 +142,18 @@ impl SharedFile {
     /// # Errors
     /// Fails if the file is longer or cannot be read.
     pub fn whole(&self, limit_bytes: u64) -> Result<Vec<u8>> {
-        let path = self.path.local_path();
         // Grown step by step it would be touched twice over; what the system says of a file that is
         // none, or lies, is no more than a beginning.
         let known = self.byte_count().min(limit_bytes) as usize;
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(known + 1).map_err(|error| {
-            Error::failed("cannot read the file")
-                .because(error)
-                .at_path(path)
-        })?;
+        bytes
+            .try_reserve_exact(known + 1)
+            .map_err(|error| Error::failed(DOING).because(error).at_path(&self.location))?;
         let most = usize::try_from(limit_bytes.saturating_add(1)).unwrap_or(usize::MAX);
-        at(
-            path,
-            "cannot read the file",
-            self.append(&mut bytes, most, 0),
-        )?;
+        self.named(self.file.append_to(&mut bytes, most, 0))?;
         if bytes.len() as u64 > limit_bytes {
-            return Err(Error::failed(format!(
-                "cannot read the file: it is longer than {limit_bytes} bytes"
-            ))
-            .at_path(path));
+            let message = format!("{DOING}: it is longer than {limit_bytes} bytes");
+            return Err(Error::failed(message).at_path(&self.location));
         }
         Ok(bytes)
     }
@@ -269,7 +186,6 @@ impl SharedFile {
     pub fn reader_from(&self, offset: u64) -> FileReader {
         FileReader {
             file: Arc::clone(&self.file),
-            path: self.path.clone(),
             offset,
         }
     }
@@ -278,32 +194,22 @@ impl SharedFile {
 /// A position in a [`SharedFile`], moved by reading. Unbuffered; its errors do not name the path.
 #[derive(Clone, Debug)]
 pub struct FileReader {
-    file: Arc<File>,
-    path: Location,
+    file: Arc<dyn ReadAt>,
     offset: u64,
 }
 
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let length = fault::read_length(self.path.local_path(), buffer.len());
-            let read = fault::before(self.path.local_path())
-                .and_then(|()| self.file.read_at(&mut buffer[..length], self.offset));
-            match read {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => {
-                    let count = result?;
-                    self.offset += count as u64;
-                    return Ok(count);
-                }
-            }
-        }
+        let count = self.file.read_at(buffer, self.offset)?;
+        self.offset += count as u64;
+        Ok(count)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write;
+    use std::path::Path;
 
     use super::*;
     use crate::storage::{PendingFile, list, metadata};

@@ -3,12 +3,10 @@
 //!
 //! It must not know who reads the file.
 
+use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::{fs, io};
 
-use super::path::{at, io_error};
-use super::{Location, fault};
+use super::{Location, io_error};
 use crate::count::counted;
 use crate::error::{Error, Result};
 
@@ -77,48 +75,42 @@ impl Identity {
     }
 }
 
-/// Checks that `path` still names the file that was read, in the state in which it was opened: else
-/// no one knows which content was read.
+/// Checks that a location still names the file that was read, in the state in which it was opened:
+/// else no one knows which content was read.
 ///
 /// # Errors
 /// Fails if the file was removed, replaced or written to; the message says which.
-pub fn check_unchanged(path: impl Into<Location>, identity: &Identity) -> Result<()> {
-    let path: Location = path.into();
-    let path = path.local_path();
-    match fault::before(path).and_then(|()| fs::metadata(path)) {
-        Ok(found) => identity
-            .change_to(&Identity::of(&found))
-            .map_or(Ok(()), |change| Err(changed(path, &change))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(changed(path, "it is gone")),
-        Err(error) => Err(io_error("cannot look at the path", error).at_path(path)),
+pub fn check_unchanged(location: impl Into<Location>, identity: &Identity) -> Result<()> {
+    let location = location.into();
+    match location.store().identity(&location)? {
+        Some(now) => identity
+            .change_to(&now)
+            .map_or(Ok(()), |change| Err(changed(&location, &change))),
+        None => Err(changed(&location, "it is gone")),
     }
 }
 
-/// Whether anything was done to the file at `path` (written to, replaced, renamed) since the one at
-/// `other` was written.
+/// Whether anything was done to a file (written to, replaced, renamed) since the one at `other` was
+/// written.
 ///
 /// # Errors
-/// Fails if the file system refuses to say.
-pub fn is_newer(path: impl Into<Location>, other: impl Into<Location>) -> Result<bool> {
-    let path: Location = path.into();
-    let path = path.local_path();
-    let other: Location = other.into();
-    let other = other.local_path();
-    let found = |path: &Path| {
-        at(
-            path,
-            "cannot look at the path",
-            fault::before(path).and_then(|()| fs::metadata(path)),
-        )
-    };
-    let (own, other) = (found(path)?, found(other)?);
-    let touched = (own.mtime(), own.mtime_nsec()).max((own.ctime(), own.ctime_nsec()));
-    Ok(touched >= (other.mtime(), other.mtime_nsec()))
+/// Fails if one of them is not there or the storage refuses to say.
+pub fn is_newer(location: impl Into<Location>, other: impl Into<Location>) -> Result<bool> {
+    let [own, other] = [location.into(), other.into()].map(|location| {
+        let missing = || {
+            let error = rustix::io::Errno::NOENT.into();
+            io_error("cannot look at the path", error).at_path(&location)
+        };
+        let found = location.store().identity(&location)?;
+        found.ok_or_else(missing)
+    });
+    let (own, other) = (own?, other?);
+    Ok(own.modified.max(own.changed) >= other.modified)
 }
 
-pub(super) fn changed(path: &Path, change: &str) -> Error {
+pub(super) fn changed(location: &Location, change: &str) -> Error {
     let error =
-        Error::failed(format!("the file changed while it was in use: {change}")).at_path(path);
+        Error::failed(format!("the file changed while it was in use: {change}")).at_path(location);
     error.hint(
         "run again once nothing writes to the inputs; to replace a file, write a new one and \
          rename it before the run",
@@ -129,6 +121,7 @@ pub(super) fn changed(path: &Path, change: &str) -> Error {
 mod tests {
     use std::fs::{File, FileTimes, Permissions};
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
 
     use super::*;
 

@@ -18,9 +18,9 @@
 //!
 //! # Why it is a type
 //!
-//! Today every location is one of the local file system, absolute or relative to the working
-//! directory. Another kind of store (`s3://bucket/key`) is a second form of this type and a second
-//! way through the functions of `storage/`; no caller changes. So nothing here touches a disk, and
+//! Two kinds of storage have locations: the local file system, absolute or relative to the working
+//! directory, and the standard streams, `-`. A third kind (`s3://bucket/key`) is another form of
+//! this type and another [`super::Store`]; no caller changes. So nothing here touches a disk, and
 //! names need not be UTF-8.
 
 use std::borrow::Cow;
@@ -61,7 +61,7 @@ impl Location {
     /// The directory that holds this one: for a bare name that is `.`.
     #[must_use]
     pub fn directory(&self) -> Self {
-        super::path::directory_of(&self.0).into()
+        directory_of(&self.0).into()
     }
 
     /// The last name, if there is one.
@@ -123,16 +123,23 @@ impl Location {
         self.0.ancestors().map(Self::from)
     }
 
+    /// Whether it stands for standard input, or as an output for standard output: `-`. A file of
+    /// that name is `./-`.
+    #[must_use]
+    pub fn is_stream(&self) -> bool {
+        self.0.as_os_str() == "-"
+    }
+
     /// Whether it is the same from every working directory.
     #[must_use]
     pub fn is_absolute(&self) -> bool {
-        self.0.is_absolute()
+        self.0.is_absolute() || self.is_stream()
     }
 
     /// Whether it depends on the working directory.
     #[must_use]
     pub fn is_relative(&self) -> bool {
-        self.0.is_relative()
+        !self.is_absolute()
     }
 
     /// Whether it names nothing at all.
@@ -195,6 +202,14 @@ impl Location {
     pub fn text(&self) -> String {
         path_text::text(&self.0)
     }
+}
+
+/// The directory that holds a name; the working directory for a bare one.
+#[must_use]
+pub(super) fn directory_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 impl Default for Location {

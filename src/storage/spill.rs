@@ -2,14 +2,21 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::path::at;
+use super::local::at;
 use super::{Location, fault};
 use crate::error::Result;
 
 const DOING: &str = "cannot put rows aside";
+
+/// Rows are read by no one else, not even for the moment in which their file has a name.
+const OWN_MODE: u32 = 0o600;
+
+/// Numbers the files of this process.
+static COUNTER: AtomicU64 = AtomicU64::new(0);
 
 /// A run of bytes that were put away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +43,8 @@ impl SpillFile {
     pub fn create(directory: impl Into<Location>) -> Result<Self> {
         let directory: Location = directory.into();
         let directory = directory.local_path();
-        let path = directory.join(format!(".tmp-rows-{}", std::process::id()));
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let path = directory.join(format!(".tmp-rows-{}-{number}", std::process::id()));
         let create = || {
             fault::before(&path)?;
             match fs::remove_file(&path) {
@@ -47,6 +55,7 @@ impl SpillFile {
                 .read(true)
                 .write(true)
                 .create_new(true)
+                .mode(OWN_MODE)
                 .open(&path)?;
             fault::before(&path).and_then(|()| fs::remove_file(&path))?;
             Ok(file)
@@ -56,6 +65,16 @@ impl SpillFile {
             directory: directory.to_owned(),
             end: 0,
         })
+    }
+
+    /// All that was put away, one after the other.
+    pub(super) fn into_file(self) -> File {
+        self.file
+    }
+
+    /// How many bytes were put away.
+    pub(super) fn byte_count(&self) -> u64 {
+        self.end
     }
 
     /// Puts bytes away.

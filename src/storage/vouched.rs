@@ -9,8 +9,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::Location;
-use super::path::canonical;
+use super::{Location, canonical};
 use crate::error::{Error, Result};
 
 /// A directory, or a file, and the SHA-256 of each file that may be read.

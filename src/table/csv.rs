@@ -48,7 +48,9 @@ impl FormatReader for Csv {
     fn recognises(&self, head: &[u8], path: &Location) -> bool {
         let is_named_so =
             endings(path).any(|ending| matches!(ending.as_str(), "csv" | "tsv" | "tab" | "txt"));
-        is_named_so || is_text(&compression::peek(head))
+        // A pipe has no name, and of zstd's first block the head holds a part.
+        let may_be_text = path.is_stream() && compression::is_cut(head);
+        is_named_so || may_be_text || is_text(&compression::peek(head))
     }
 
     fn open(&self, path: &Location, options: &ReadOptions) -> Result<Box<dyn TableFile>> {

@@ -24,6 +24,7 @@ const MATCHING: MatchOptions = MatchOptions {
 
 /// Turns inputs into files, in the order given.
 ///
+/// - `-` is standard input, which is one file.
 /// - A path that exists is itself, even if it contains `*`, `?` or `[`.
 /// - A directory stands for all files in it and below, sorted by path, without names that start
 ///   with `_` or `.`.
@@ -173,6 +174,9 @@ struct Walk {
 /// # Errors
 /// Fails if the file system refuses to say whether it is there.
 pub fn anchored_at(base: &Location, input: &Location) -> Result<Location> {
+    if input.is_stream() {
+        return Ok(input.clone());
+    }
     let plain = base.join(input);
     if input.is_absolute() || !is_pattern(input) || storage::find(&plain)?.is_some() {
         return Ok(plain);
@@ -388,7 +392,7 @@ fn is_spelt_out(name: &OsStr, patterns: &[Pattern]) -> bool {
 /// Fails if the file system refuses to say what is where.
 pub fn inside<'a>(path: &Location, inputs: &'a [Location]) -> Result<Option<&'a Location>> {
     let path = anchored(path)?;
-    for input in inputs {
+    for input in inputs.iter().filter(|input| !input.is_stream()) {
         let is_part = match storage::find(input)? {
             Some(found) if found.is_directory => path
                 .strip_prefix(storage::canonical(input)?)
@@ -456,15 +460,6 @@ fn is_plain(name: &OsStr) -> bool {
 /// Says that there is nothing of this name, and where it was looked for.
 #[must_use]
 pub fn missing(input: &Location) -> Error {
-    if input.as_os_str() == "-" {
-        let error = Error::usage(
-            "standard input cannot be read as a table: inputs are read more than once",
-        );
-        return error.hint(
-            "save it as a file first: `COMMAND > rows.csv`, then name `rows.csv`; a file called \
-             `-` is `./-`",
-        );
-    }
     let error = Error::failed(MISSING).at_path(input);
     if input.to_str().is_some_and(|text| text.contains("://")) {
         return error.hint("only local files are read: copy it to this machine first");

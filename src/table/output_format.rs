@@ -17,6 +17,12 @@ use crate::storage::Location;
 /// The format of a file whose name decides nothing.
 const DEFAULT: &str = "parquet";
 
+/// The format of standard output, which the next program of a pipe reads.
+const OF_STREAM: OutputFormat = OutputFormat {
+    name: "csv",
+    writer: &super::csv_sink::CsvWriter,
+};
+
 /// Extensions that stand for formats that are not written.
 const NOT_WRITTEN: [&str; 9] = [
     "tsv", "txt", "gz", "zst", "json", "jsonl", "arrow", "feather", "xlsx",
@@ -51,6 +57,12 @@ impl OutputFormat {
         let name = DEFAULT;
         let writer = &super::parquet_sink::ParquetWriter;
         Self { name, writer }
+    }
+
+    /// The format of standard output where none is named: CSV.
+    #[must_use]
+    pub const fn of_stream() -> Self {
+        OF_STREAM
     }
 
     /// The format that a file's name asks for by its extension, Parquet for any other extension.

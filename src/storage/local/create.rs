@@ -4,19 +4,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::OFlags;
 
-use super::below::Directory;
-use super::{Location, fault, io_error};
-use crate::error::{Error, Result};
-
-/// How temporary files begin: hidden, and swept by their owners once they are old.
-pub const TEMPORARY_PREFIX: &str = ".tmp-";
+use super::directory::Directory;
+use crate::error::Result;
+use crate::storage::copy::{Failure, copy};
+use crate::storage::{TEMPORARY_PREFIX, fault};
 
 /// How many temporary names are tried: another machine may have a process of the same number.
 const NAME_ATTEMPTS: usize = 1000;
@@ -34,74 +32,15 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 /// # Errors
 /// Fails if `source` does, if the file system refuses, or if a directory on the way is a link. The
 /// file may exist after a failure to make its name durable.
-pub fn create_below(
-    root: impl Into<Location>,
-    below: impl Into<Location>,
+pub(super) fn create(
+    root: &Path,
+    below: &Path,
     source: &mut dyn Read,
+    is_durable: bool,
 ) -> Result<bool> {
-    let root: Location = root.into();
-    let root = root.local_path();
-    let below: Location = below.into();
-    let below = below.local_path();
-    create(root, below, source, true)
-}
-
-/// As [`create_below`], for many files at once: after a power failure the file may be missing or
-/// hold other bytes, unless [`super::sync_file_system`] was called in between.
-///
-/// # Errors
-/// As [`create_below`].
-pub fn create_unsynced_below(
-    root: impl Into<Location>,
-    below: impl Into<Location>,
-    source: &mut dyn Read,
-) -> Result<bool> {
-    let root: Location = root.into();
-    let root = root.local_path();
-    let below: Location = below.into();
-    let below = below.local_path();
-    create(root, below, source, false)
-}
-
-fn create(root: &Path, below: &Path, source: &mut dyn Read, is_durable: bool) -> Result<bool> {
     let path = root.join(below);
     let created = create_in(root, below, &path, source, is_durable);
-    created.map_err(|error| match error {
-        Failure::Io(error) => io_error("cannot create the file", error).at_path(&path),
-        Failure::Source(error) => error,
-    })
-}
-
-/// Replaces a file below `root`, in one step, with all bytes of `source`, or creates it.
-///
-/// # Errors
-/// As [`create_below`].
-pub fn replace_below(
-    root: impl Into<Location>,
-    below: impl Into<Location>,
-    source: &mut dyn Read,
-) -> Result<()> {
-    let root: Location = root.into();
-    let root = root.local_path();
-    let below: Location = below.into();
-    let below = below.local_path();
-    let mut file = super::PendingFile::create_below(root, below)?;
-    copy(source, &mut file).map_err(|error| match error {
-        Failure::Io(error) => io_error("cannot write the file", error).at_path(file.path()),
-        Failure::Source(error) => error,
-    })?;
-    file.publish(true)
-}
-
-enum Failure {
-    Io(io::Error),
-    Source(Error),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
+    created.map_err(|failure| failure.named("cannot create the file", &path))
 }
 
 fn create_in(
@@ -152,25 +91,6 @@ fn write(file: File, path: &Path, source: &mut dyn Read, is_durable: bool) -> Re
     Ok(())
 }
 
-/// Copies all bytes; a failure of the source keeps its own words where it has any.
-fn copy(source: &mut dyn Read, target: &mut dyn Write) -> Result<(), Failure> {
-    const PIECE_BYTES: usize = 256 << 10;
-    let mut buffer = vec![0; PIECE_BYTES];
-    loop {
-        let count = match source.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => {
-                return Err(Failure::Source(
-                    Error::failed("cannot read the bytes to store").because(error),
-                ));
-            }
-        };
-        target.write_all(&buffer[..count])?;
-    }
-}
-
 /// False if the name is taken.
 fn give_name(directory: &Directory, from: &OsStr, to: &OsStr, path: &Path) -> io::Result<bool> {
     let linked = fault::before(path).and_then(|()| directory.link(from, to));
@@ -208,6 +128,7 @@ fn sync_up(root: &Path, below: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::create_below;
 
     #[test]
     fn of_many_writers_one_creates_the_file() {
@@ -250,17 +171,6 @@ mod tests {
                 .unwrap()
                 .count(),
             0
-        );
-    }
-
-    #[test]
-    fn a_replaced_file_is_whole() {
-        let directory = tempfile::tempdir().unwrap();
-        replace_below(directory.path(), "a/file", &mut &b"first"[..]).unwrap();
-        replace_below(directory.path(), "a/file", &mut &b"second"[..]).unwrap();
-        assert_eq!(
-            std::fs::read(directory.path().join("a/file")).unwrap(),
-            b"second"
         );
     }
 }

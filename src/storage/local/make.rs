@@ -3,19 +3,17 @@
 use std::fs;
 use std::path::Path;
 
-use super::below::Directory;
+use super::directory::Directory;
 use super::path::{at, directory_of, io_error};
-use super::{Location, fault};
 use crate::error::Result;
+use crate::storage::fault;
 
 /// Makes a directory and those above it, unless they are there, and their names durable.
 ///
 /// # Errors
 /// Fails if something of that name is not a directory or the file system refuses.
-pub fn make_directory(path: impl Into<Location>) -> Result<()> {
+pub(super) fn make_directory(path: &Path) -> Result<()> {
     const DOING: &str = "cannot make the directory";
-    let path: Location = path.into();
-    let path = path.local_path();
     let is_missing =
         |path: &&Path| !path.as_os_str().is_empty() && fs::symlink_metadata(path).is_err();
     let missing: Vec<&Path> = path.ancestors().take_while(is_missing).collect();
@@ -32,9 +30,7 @@ pub fn make_directory(path: impl Into<Location>) -> Result<()> {
 ///
 /// # Errors
 /// Fails if the file system refuses.
-pub fn sync(directory: impl Into<Location>) -> Result<()> {
-    let directory: Location = directory.into();
-    let directory = directory.local_path();
+pub(super) fn sync(directory: &Path) -> Result<()> {
     sync_directory(directory).map_err(|error| error.at_path(directory))
 }
 

@@ -5,22 +5,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::{fs, io};
 
-use super::{Location, fault};
 use crate::error::{Error, Result};
+use crate::storage::metadata::Metadata;
+use crate::storage::{Location, fault};
+
+pub(super) use crate::storage::location::directory_of;
 
 /// The bits of a file's mode that belong to its group and to all others.
 const OTHERS: u32 = 0o077;
-
-/// What the file system says about a path, symbolic links followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metadata {
-    /// The size, in bytes.
-    pub byte_count: u64,
-    /// Whether it is a directory.
-    pub is_directory: bool,
-    /// Whether it is a plain file: no directory, pipe, socket or device.
-    pub is_file: bool,
-}
 
 /// Turns a failure of the operating system into an error without a path, with a hint where there is
 /// something to do.
@@ -52,7 +44,7 @@ pub fn io_error(doing: &str, error: io::Error) -> Error {
     }
 }
 
-pub(super) fn at<T>(path: &Path, doing: &str, result: io::Result<T>) -> Result<T> {
+pub(in crate::storage) fn at<T>(path: &Path, doing: &str, result: io::Result<T>) -> Result<T> {
     result.map_err(|error| io_error(doing, error).at_path(path))
 }
 
@@ -60,9 +52,7 @@ pub(super) fn at<T>(path: &Path, doing: &str, result: io::Result<T>) -> Result<T
 ///
 /// # Errors
 /// Fails if the file system refuses to say.
-pub fn find(path: impl Into<Location>) -> Result<Option<Metadata>> {
-    let path: Location = path.into();
-    let path = path.local_path();
+pub(super) fn find(path: &Path) -> Result<Option<Metadata>> {
     match fault::before(path).and_then(|()| fs::metadata(path)) {
         Ok(found) => Ok(Some(Metadata {
             byte_count: found.len(),
@@ -81,25 +71,11 @@ pub fn find(path: impl Into<Location>) -> Result<Option<Metadata>> {
     }
 }
 
-/// What is known about `path`.
-///
-/// # Errors
-/// Fails if there is nothing of that name.
-pub fn metadata(path: impl Into<Location>) -> Result<Metadata> {
-    let path: Location = path.into();
-    let path = path.local_path();
-    find(path)?.ok_or_else(|| {
-        io_error("cannot look at the path", io::ErrorKind::NotFound.into()).at_path(path)
-    })
-}
-
 /// Whether users who do not own the file may read or change it.
 ///
 /// # Errors
 /// Fails if there is nothing of that name.
-pub fn is_open_to_others(path: impl Into<Location>) -> Result<bool> {
-    let path: Location = path.into();
-    let path = path.local_path();
+pub(super) fn is_open_to_others(path: &Path) -> Result<bool> {
     let found = fault::before(path).and_then(|()| fs::metadata(path));
     let mode = at(path, "cannot look at the path", found)?.mode();
     Ok(mode & OTHERS != 0)
@@ -109,9 +85,7 @@ pub fn is_open_to_others(path: impl Into<Location>) -> Result<bool> {
 ///
 /// # Errors
 /// Fails if there is nothing of that name.
-pub fn canonical(path: impl Into<Location>) -> Result<Location> {
-    let path: Location = path.into();
-    let path = path.local_path();
+pub(super) fn canonical(path: &Path) -> Result<Location> {
     at(
         path,
         "cannot resolve the path",
@@ -120,20 +94,11 @@ pub fn canonical(path: impl Into<Location>) -> Result<Location> {
     .map(Location::from)
 }
 
-/// The location from the root on; links and `..` stay as they are.
-#[must_use]
-pub fn absolute(path: impl Into<Location>) -> Location {
-    let path: Location = path.into();
-    std::path::absolute(path.local_path()).map_or(path, Location::from)
-}
-
 /// The paths of all that is in a directory, sorted by name.
 ///
 /// # Errors
 /// Fails if it is not a directory or may not be read.
-pub fn list(directory: impl Into<Location>) -> Result<Vec<Location>> {
-    let directory: Location = directory.into();
-    let directory = directory.local_path();
+pub(super) fn list(directory: &Path) -> Result<Vec<Location>> {
     let entries = at(
         directory,
         "cannot list the directory",
@@ -151,19 +116,9 @@ pub fn list(directory: impl Into<Location>) -> Result<Vec<Location>> {
 ///
 /// # Errors
 /// Fails if the file system refuses.
-pub fn remove(path: impl Into<Location>) -> Result<()> {
-    let path: Location = path.into();
-    let path = path.local_path();
+pub(super) fn remove(path: &Path) -> Result<()> {
     match fault::before(path).and_then(|()| fs::remove_file(path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => at(path, "cannot remove the file", result),
     }
-}
-
-/// The directory that holds a name; the working directory for a bare one.
-#[must_use]
-pub(super) fn directory_of(path: &Path) -> &Path {
-    path.parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."))
 }

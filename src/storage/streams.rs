@@ -1,0 +1,218 @@
+//! The standard streams as a kind of storage: `-` is standard input where it is read, and standard
+//! output where it is written.
+//!
+//! A reader goes through its input more than once, so what comes through a pipe is kept in a file
+//! without a name; a file that standard input was redirected from is read where it is. What is
+//! written waits in such a file too, and standard output gets all of it once it is whole, or
+//! nothing. The only user of the standard streams apart from the console.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use super::file::{PIECE_BYTES, SharedFile};
+use super::identity::Identity;
+use super::local::LocalFile;
+use super::metadata::Metadata;
+use super::spill::SpillFile;
+use super::store::{Held, Lines, Pending, Staged, Store, Tree};
+use super::{Location, io_error, vouched};
+use crate::error::{Error, Result};
+use crate::interrupt::check_process;
+
+/// What is buffered of an output before it is put away.
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// The name of both streams.
+const NAME: &str = "-";
+
+/// What came through standard input, once it was asked for.
+static INPUT: Mutex<Option<File>> = Mutex::new(None);
+
+/// Standard input and standard output.
+#[derive(Debug)]
+pub(super) struct Streams;
+
+impl Store for Streams {
+    /// The input is not waited for: its size is known once it was read.
+    fn find(&self, _: &Location) -> Result<Option<Metadata>> {
+        let input = INPUT.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = input.as_ref().and_then(|file| file.metadata().ok());
+        Ok(Some(Metadata {
+            byte_count: size.map_or(0, |found| found.len()),
+            is_directory: false,
+            is_file: true,
+        }))
+    }
+
+    fn identity(&self, location: &Location) -> Result<Option<Identity>> {
+        Ok(Some(self.open(location)?.identity()))
+    }
+
+    /// A pipe belongs to the two processes at its ends.
+    fn is_open_to_others(&self, _: &Location) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn canonical(&self, location: &Location) -> Result<Location> {
+        Ok(location.clone())
+    }
+
+    fn absolute(&self, location: &Location) -> Location {
+        location.clone()
+    }
+
+    fn list(&self, _: &Location) -> Result<Vec<Location>> {
+        Err(no_directory())
+    }
+
+    fn open(&self, location: &Location) -> Result<SharedFile> {
+        vouched::check_name(location.local_path())?;
+        let mut input = INPUT.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match input.as_ref() {
+            Some(file) => file,
+            None => input.insert(standard_input()?),
+        };
+        let clone = file
+            .try_clone()
+            .map_err(|error| io_error("cannot read standard input", error))?;
+        LocalFile::shared(clone, location.local_path())
+    }
+
+    fn create(&self, _: &Location, _overwrite: bool) -> Result<Box<dyn Pending>> {
+        Ok(Box::new(Output {
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            waiting: SpillFile::create(std::env::temp_dir())?,
+        }))
+    }
+
+    fn stage(&self, _: &Location, _overwrite: bool) -> Result<Box<dyn Staged>> {
+        Err(no_directory())
+    }
+
+    fn append(&self, _: &Location) -> Result<Box<dyn Lines>> {
+        Err(Error::usage("standard output takes no lines of a log")
+            .hint("name a file; one called `-` is `./-`"))
+    }
+
+    fn make_directory(&self, _: &Location) -> Result<()> {
+        Err(no_directory())
+    }
+
+    fn remove(&self, _: &Location) -> Result<()> {
+        Ok(())
+    }
+
+    /// No other process writes to the standard output of this one.
+    fn lock(&self, _: &Location, _owner: &str) -> Result<Box<dyn Held>> {
+        Ok(Box::new(Alone))
+    }
+
+    fn tree(&self, _: &Location) -> Result<Box<dyn Tree>> {
+        Err(no_directory())
+    }
+}
+
+fn no_directory() -> Error {
+    Error::usage("`-` is a standard stream, not a directory")
+        .hint("name a directory; one called `-` is `./-`")
+}
+
+/// All of standard input, as a file that is read at any position.
+fn standard_input() -> Result<File> {
+    const DOING: &str = "cannot read standard input";
+    let stream = io::stdin();
+    if stream.is_terminal() {
+        return Err(Error::usage("standard input is a terminal").hint(
+            "send a table: `COMMAND | tallow …` or `tallow … < rows.csv`; a file called `-` is \
+             `./-`",
+        ));
+    }
+    let cannot = |error| io_error(DOING, error);
+    let own = stream.as_fd().try_clone_to_owned().map_err(cannot)?;
+    let mut file = File::from(own);
+    let is_whole_file =
+        file.metadata().map_err(cannot)?.is_file() && file.stream_position().map_err(cannot)? == 0;
+    if is_whole_file {
+        return Ok(file);
+    }
+    let mut spool = SpillFile::create(std::env::temp_dir())?;
+    let mut buffer = vec![0; PIECE_BYTES];
+    loop {
+        check_process()?;
+        match file.read(&mut buffer) {
+            Ok(0) => return Ok(spool.into_file()),
+            Ok(count) => _ = spool.append(&buffer[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(cannot(error)),
+        }
+    }
+}
+
+/// What waits to go to standard output.
+#[derive(Debug)]
+struct Output {
+    buffer: Vec<u8>,
+    waiting: SpillFile,
+}
+
+impl Output {
+    fn put_away(&mut self) -> io::Result<()> {
+        self.waiting
+            .append(&self.buffer)
+            .map_err(io::Error::other)?;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.buffer.len() + bytes.len() > BUFFER_BYTES {
+            self.put_away()?;
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.put_away()
+    }
+}
+
+impl Pending for Output {
+    fn byte_count(&mut self) -> Result<u64> {
+        Ok(self.waiting.byte_count() + self.buffer.len() as u64)
+    }
+
+    fn publish(mut self: Box<Self>, _overwrite: bool) -> Result<()> {
+        let cannot = |error| io_error("cannot write to standard output", error);
+        self.put_away().map_err(cannot)?;
+        let whole = LocalFile::shared(self.waiting.into_file(), Path::new(NAME))?;
+        let mut stream = io::stdout().lock();
+        whole.read_through(|piece| stream.write_all(piece).map_err(cannot))?;
+        stream.flush().map_err(cannot)
+    }
+}
+
+/// The lock of a stream, which no one else can have.
+#[derive(Debug)]
+struct Alone;
+
+impl Held for Alone {
+    fn previous_owner(&self) -> Option<&str> {
+        None
+    }
+
+    fn previous_note(&self) -> Option<&str> {
+        None
+    }
+
+    fn note(&self, _: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn leave_behind(&self) {}
+}

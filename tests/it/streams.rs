@@ -1,0 +1,201 @@
+//! Tables through pipes: `-` as input and as output.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use crate::harness::{Room, Run, data};
+
+/// The model of the demo, and its rows as CSV.
+fn model() -> String {
+    data("demo/churn").display().to_string()
+}
+
+fn rows() -> Vec<u8> {
+    fs::read(data("demo/customers.csv")).unwrap()
+}
+
+/// Runs `tallow` with these bytes on its standard input, through a pipe.
+fn piped(room: &Room, input: &[u8], arguments: &[&str]) -> Run {
+    let mut command = room.command();
+    let command = command.args(arguments).stdin(Stdio::piped());
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        // A program that ends before it has read all of its input is none of this test's business.
+        scope.spawn(move || _ = pipe.write_all(input));
+        run_of(room, child.wait_with_output().unwrap())
+    })
+}
+
+fn run_of(room: &Room, output: Output) -> Run {
+    let text = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).unwrap();
+        text.replace(&*room.path("").to_string_lossy(), "[ROOM]/")
+    };
+    Run {
+        code: output.status.code().unwrap_or(-1),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+/// The predictions for a file of the demo as CSV, from the file into a file.
+fn expected(name: &str) -> String {
+    let room = Room::new();
+    let (model, rows) = (model(), data("demo").join(name));
+    let line = ["score", "--model", &model, "--output", "out.csv"];
+    let line = line.map(OsStr::new).into_iter().chain([rows.as_os_str()]);
+    room.run(line).ok();
+    fs::read_to_string(room.path("out.csv")).unwrap()
+}
+
+#[test]
+fn rows_that_come_through_a_pipe_score_as_those_of_a_file() {
+    let (room, model) = (Room::new(), model());
+    let line = ["score", "--model", &model, "-", "--output", "out.csv"];
+    piped(&room, &rows(), &line).ok();
+    let written = fs::read_to_string(room.path("out.csv")).unwrap();
+    assert_eq!(written, expected("customers.csv"));
+    // Parquet needs its end first; compressed text is recognised by its beginning.
+    let parquet = fs::read(data("demo/customers.parquet")).unwrap();
+    let compressed = zstd::stream::encode_all(rows().as_slice(), 1).unwrap();
+    for (input, name) in [
+        (parquet, "customers.parquet"),
+        (compressed, "customers.csv"),
+    ] {
+        let line = ["score", "--model", &model, "-", "--output", "-"];
+        assert_eq!(piped(&room, &input, &line).ok().stdout, expected(name));
+        piped(&room, &input, &["check", "--model", &model, "-"]).ok();
+    }
+    // A file that the shell opened is read where it is.
+    let file = File::open(data("demo/customers.csv")).unwrap();
+    let mut command = room.command();
+    let redirected = command
+        .args(["score", "--model", &model, "-", "--output", "-"])
+        .stdin(file);
+    let run = run_of(&room, redirected.output().unwrap()).ok();
+    assert_eq!(run.stdout, expected("customers.csv"));
+    assert!(run.stderr.contains("rows"), "the summary: {run}");
+}
+
+#[test]
+fn standard_output_gets_all_predictions_or_nothing_and_no_file_is_left() {
+    let (room, model) = (Room::new(), model());
+    let line = ["score", "--model", &model, "-", "--output", "-"];
+    let run = piped(&room, &rows(), &line).ok();
+    assert_eq!(run.stdout, expected("customers.csv"));
+    assert_eq!(room.listing(), Vec::<String>::new());
+    let parquet = [&line[..], &["--output-format", "parquet"]].concat();
+    let mut command = room.command();
+    command.args(&parquet[..3]).arg(data("demo/customers.csv"));
+    let output = command.args(&parquet[4..]).output().unwrap();
+    assert!(output.status.success());
+    assert!(output.stdout.starts_with(b"PAR1") && output.stdout.ends_with(b"PAR1"));
+    // One bad row in the middle: what came before it does not come out.
+    let text = String::from_utf8(rows()).unwrap();
+    let count = text.lines().count();
+    let bad = text.lines().nth(count / 2).unwrap();
+    let spoilt = text.replace(
+        bad,
+        &bad.replace(|symbol: char| symbol.is_ascii_digit(), "x"),
+    );
+    let run = piped(&room, spoilt.as_bytes(), &line);
+    assert!(run.code != 0 && run.stdout.is_empty(), "{run}");
+    assert_eq!(room.listing(), Vec::<String>::new());
+}
+
+#[test]
+fn what_has_no_place_next_to_a_stream_is_refused() {
+    let (room, model) = (Room::new(), model());
+    let line = ["score", "--model", &model, "-", "--output", "-"];
+    for (flags, message) in [
+        (&["--format", "json"][..], "both write to standard output"),
+        (
+            &["--rows-per-part", "100"],
+            "`--output -` is standard output",
+        ),
+        (
+            &["--partition-by", "region"],
+            "`--output -` is standard output",
+        ),
+        (&["--report", "-"], "`--report -`: only predictions"),
+        (
+            &["--metrics-file", "-"],
+            "`--metrics-file -`: only predictions",
+        ),
+        (
+            &["--lineage-file", "-"],
+            "`--lineage-file -`: only predictions",
+        ),
+        (
+            &["--profile", "auto"],
+            "`--profile` has no name next to standard output",
+        ),
+        (
+            &["--challenger", "other=model.json"],
+            "answers of challengers",
+        ),
+    ] {
+        let run = piped(&room, &rows(), &[&line[..], flags].concat()).fails(2);
+        assert!(run.stderr.contains(message), "{flags:?}: {run}");
+        assert!(run.stdout.is_empty() || flags.contains(&"json"), "{run}");
+    }
+    let run = piped(
+        &room,
+        b"",
+        &["score", "--model", "-", "-", "--output", "out.csv"],
+    )
+    .fails(2);
+    assert!(
+        run.stderr
+            .contains("a model is not read from standard input"),
+        "{run}"
+    );
+    let report = ["evaluate", "-", "--label", "churned", "--output", "-"];
+    let run = piped(&room, &rows(), &report).fails(2);
+    assert!(
+        run.stderr.contains("`--output -`: only predictions"),
+        "{run}"
+    );
+    assert_eq!(room.listing(), Vec::<String>::new());
+}
+
+#[test]
+fn a_data_set_made_from_a_pipe_is_recognised_and_resumed_by_its_content() {
+    let (room, model) = (Room::new(), model());
+    let line = ["score", "--model", &model, "-", "--output", "scores/"];
+    piped(&room, &rows(), &line).ok();
+    let run = piped(&room, &rows(), &line).ok();
+    assert!(run.stderr.contains("nothing to do"), "{run}");
+    let text = String::from_utf8(rows()).unwrap();
+    let fewer: Vec<&str> = text.lines().take(100).collect();
+    let run = piped(&room, fewer.join("\n").as_bytes(), &line);
+    assert!(run.code != 0, "other rows under the same name: {run}");
+}
+
+#[test]
+fn other_verbs_read_standard_input_too_and_a_file_of_that_name_has_a_path() {
+    let room = Room::new();
+    let run = piped(&room, &rows(), &["inspect", "-"]).ok();
+    assert!(run.stdout.contains("tenure_months"), "{run}");
+    let run = piped(&room, b"", &["inspect", "-"]);
+    assert!(run.code != 0 && run.stderr.contains('-'), "{run}");
+    room.file("-", rows());
+    let model = model();
+    room.tallow(&format!("score --model {model} ./- --output out.csv"))
+        .ok();
+    assert_eq!(
+        fs::read_to_string(room.path("out.csv")).unwrap(),
+        expected("customers.csv")
+    );
+    let mut command = room.command();
+    let closed = command.args(["score", "--model", &model, "-", "--output", "o.csv"]);
+    let run = run_of(&room, closed.output().unwrap());
+    assert!(run.code != 0, "an empty input is not a table: {run}");
+}
