@@ -18,8 +18,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let predictor = Predictor::open(model)?;
     let identity = predictor.identity();
     println!("{} {}", identity.name, identity.digest);
-    let batches = ParquetRecordBatchReaderBuilder::try_new(File::open(rows)?)?.build()?;
-    for batch in batches {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(rows)?)?;
+    // What does not fit is an error here, before there is a row.
+    let predictor = predictor.bind(reader.schema())?;
+    for (input, column) in predictor.columns() {
+        println!("{input} <- {column}");
+    }
+    for batch in reader.build()? {
         let answers = predictor.predict(&batch?)?;
         let rejected = answers.rejected.len();
         println!("{} rows, {rejected} rejected", answers.batch.num_rows());

@@ -7,7 +7,7 @@
 
 use std::sync::{Arc, RwLock};
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{cast, nullif};
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
@@ -27,6 +27,7 @@ use crate::plan::text;
 use crate::query::Derived;
 use crate::request::text::TextModel;
 use crate::storage::Location;
+use crate::table::batch::of_columns;
 use crate::table::dataset::Dataset;
 
 /// What rows in memory are called in messages.
@@ -52,7 +53,7 @@ pub struct Predictor {
     derived: Vec<Derived>,
     identity: Identity,
     options: PredictorOptions,
-    bound: RwLock<Option<Arc<Bound>>>,
+    bound: RwLock<Option<BoundPredictor>>,
 }
 
 /// How a model is opened, bound and asked.
@@ -88,9 +89,28 @@ pub struct Rejected {
     pub reason: Reason,
 }
 
-/// The model bound to batches of one schema.
+/// A model bound to batches of one schema: which column feeds which input is decided, and
+/// everything that could be wrong with the columns was found. A clone is cheap, and threads may
+/// share one.
+///
+/// ```no_run
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let batches: Vec<arrow::array::RecordBatch> = Vec::new();
+/// # let schema = arrow::datatypes::Schema::empty().into();
+/// let bound = tallow::Predictor::open("data/demo/churn")?.bind(&schema)?;
+/// for batch in &batches {
+///     println!("{} rows", bound.predict(batch)?.batch.num_rows());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct BoundPredictor(Arc<Bound>);
+
 #[derive(Debug)]
 struct Bound {
+    model: Arc<LoadedModel>,
+    raw: bool,
     schema: SchemaRef,
     /// The columns with the types that encoders read.
     read: SchemaRef,
@@ -147,12 +167,7 @@ impl Predictor {
     /// The columns of the answers.
     #[must_use]
     pub fn fields(&self) -> Vec<Field> {
-        let LoadedModel { model, outcome, .. } = &*self.model;
-        let fields = outcome.fields(model.margin_count(), model.precision(), self.options.raw);
-        fields
-            .into_iter()
-            .map(|field| field.with_nullable(true))
-            .collect()
+        fields(&self.model, self.options.raw)
     }
 
     /// Scores the rows of `batch`. Answers are those of `tallow score` for a Parquet file of the
@@ -162,30 +177,27 @@ impl Predictor {
     /// A contract error if a column is missing or of the wrong type; an error at the first row that
     /// a policy refuses, where the policy is to stop.
     pub fn predict(&self, batch: &RecordBatch) -> Result<Predictions> {
-        let bound = self.bound_to(&batch.schema())?;
-        let rows = bound.as_read(batch)?;
-        let rows = match &bound.selection {
-            Some(selection) => selection.apply(&rows)?.0,
-            None => rows,
-        };
-        let scored = bound.score(&rows)?;
-        self.answers(&bound, scored, rows.num_rows())
+        self.bound_to(&batch.schema())?.predict(batch)
     }
 
     /// The binding to this schema: the last one, if it is the same.
-    fn bound_to(&self, schema: &SchemaRef) -> Result<Arc<Bound>> {
+    fn bound_to(&self, schema: &SchemaRef) -> Result<BoundPredictor> {
         let last = self.bound.read().ok().and_then(|bound| bound.clone());
-        if let Some(last) = last.filter(|last| last.schema == *schema) {
+        if let Some(last) = last.filter(|last| last.0.schema == *schema) {
             return Ok(last);
         }
-        let bound = Arc::new(self.bind(schema)?);
+        let bound = self.bind(schema)?;
         if let Ok(mut last) = self.bound.write() {
             *last = Some(bound.clone());
         }
         Ok(bound)
     }
 
-    fn bind(&self, schema: &SchemaRef) -> Result<Bound> {
+    /// Binds the model to batches of a schema before there is a row.
+    ///
+    /// # Errors
+    /// A contract error that names the column if one is missing or of the wrong type.
+    pub fn bind(&self, schema: &SchemaRef) -> Result<BoundPredictor> {
         let table = Dataset::of_schema(schema.clone());
         let (contract, missing) = (&self.model.contract, MissingValues::default());
         let mut options = BindingOptions {
@@ -206,15 +218,71 @@ impl Predictor {
         let encoder = Encoder::new(inputs, &missing, self.model.model.precision());
         let read = table.as_read(schema);
         let scoring = Scoring::new(self.model.clone(), encoder, &widen(&read), self.options.raw)?;
-        Ok(Bound {
+        Ok(BoundPredictor(Arc::new(Bound {
+            model: self.model.clone(),
+            raw: self.options.raw,
             scoring: scoring.with_offsets(options.offset.len()),
             schema: schema.clone(),
             read,
             selection,
-        })
+        })))
+    }
+}
+
+impl BoundPredictor {
+    /// Scores the rows of `batch`, as [`Predictor::predict`] does.
+    ///
+    /// # Errors
+    /// A contract error for a batch of other columns than those that were bound; an error at the
+    /// first row that a policy refuses, where the policy is to stop.
+    pub fn predict(&self, batch: &RecordBatch) -> Result<Predictions> {
+        let Self(bound) = self;
+        bound.check(&batch.schema())?;
+        let rows = bound.as_read(batch)?;
+        let rows = match &bound.selection {
+            Some(selection) => selection.apply(&rows)?.0,
+            None => rows,
+        };
+        let scored = bound.score(&rows)?;
+        bound.answers(scored, rows.num_rows())
     }
 
-    fn answers(&self, bound: &Bound, scored: Scored, row_count: usize) -> Result<Predictions> {
+    /// The columns of the answers.
+    #[must_use]
+    pub fn fields(&self) -> Vec<Field> {
+        fields(&self.0.model, self.0.raw)
+    }
+
+    /// What feeds the model: each input with its column, in the model's order.
+    pub fn columns(&self) -> impl Iterator<Item = (&str, &str)> {
+        let inputs = self.0.scoring.encoder().inputs();
+        inputs.map(|bound| (bound.input.name.as_str(), bound.column.as_str()))
+    }
+}
+
+/// The columns of the answers of a model.
+fn fields(model: &LoadedModel, raw: bool) -> Vec<Field> {
+    let LoadedModel { model, outcome, .. } = model;
+    let fields = outcome.fields(model.margin_count(), model.precision(), raw);
+    fields
+        .into_iter()
+        .map(|field| field.with_nullable(true))
+        .collect()
+}
+
+impl Bound {
+    /// Checks that a batch has the columns that were bound, in their order.
+    fn check(&self, schema: &SchemaRef) -> Result<()> {
+        let column = |field: &Arc<Field>| (field.name().clone(), field.data_type().clone());
+        let [bound, own] = [&self.schema, schema].map(|schema| schema.fields().iter().map(column));
+        if bound.eq(own) {
+            return Ok(());
+        }
+        let error = Error::contract("the batch has other columns than those that were bound");
+        Err(error.hint("bind the predictor to the batch's schema, or call `Predictor::predict`"))
+    }
+
+    fn answers(&self, scored: Scored, row_count: usize) -> Result<Predictions> {
         let mut columns = scored.columns;
         if !scored.rejections.is_empty() {
             let mut is_rejected = vec![false; row_count];
@@ -230,7 +298,7 @@ impl Predictor {
                 .collect::<std::result::Result<_, _>>()
                 .map_err(|error| Error::internal("rejected rows stay").because(error))?;
         }
-        let names: Vec<&str> = bound
+        let names: Vec<&str> = self
             .scoring
             .encoder()
             .inputs()
@@ -242,13 +310,11 @@ impl Predictor {
             reason: one.reason,
         };
         Ok(Predictions {
-            batch: batch_of(self.fields(), columns, row_count)?,
+            batch: batch_of(fields(&self.model, self.raw), columns, row_count)?,
             rejected: scored.rejections.iter().map(rejected).collect(),
         })
     }
-}
 
-impl Bound {
     /// The columns of the batch in the types that encoders read.
     fn as_read(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let read = |(field, column): (&Arc<Field>, &ArrayRef)| {
@@ -285,7 +351,6 @@ impl Bound {
 }
 
 fn batch_of(fields: Vec<Field>, columns: Vec<ArrayRef>, row_count: usize) -> Result<RecordBatch> {
-    let options = RecordBatchOptions::new().with_row_count(Some(row_count));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)
+    of_columns(Arc::new(Schema::new(fields)), columns, row_count)
         .map_err(|error| Error::internal("columns that do not fit their schema").because(error))
 }

@@ -145,10 +145,11 @@ pub(super) fn missing_columns(
         "the model needs the {word} {names}, which is not in the data"
     ))
     .hint(hint);
-    dataset.files.first().map_or_else(
-        || Error::contract("no input"),
-        |file| error.at_path(&file.path),
-    )
+    // Rows in memory lie in no file.
+    match dataset.files.first() {
+        Some(file) => error.at_path(&file.path),
+        None => error,
+    }
 }
 
 /// What to type for features that lie inside structs: all columns in the model's order, the missing

@@ -151,3 +151,30 @@ fn columns_that_do_not_fit_are_contract_errors_and_the_predictor_goes_on() {
     );
     assert!(Predictor::open(data("demo/absent")).is_err());
 }
+
+#[test]
+fn a_bound_predictor_knows_its_columns_and_refuses_batches_of_others() {
+    let (predictor, rows) = (churn(PredictorOptions::default()), customers());
+    let bound = predictor.bind(&rows.schema()).unwrap();
+    let columns: Vec<_> = bound.columns().collect();
+    assert!(
+        columns.contains(&("tenure_months", "tenure_months")),
+        "{columns:?}"
+    );
+    assert_eq!(bound.fields(), predictor.fields());
+    let (bound_rows, own_rows) = (bound.predict(&rows), predictor.predict(&rows));
+    assert_eq!(bound_rows.unwrap().batch, own_rows.unwrap().batch);
+    let fewer = rows.project(&[0, 1]).unwrap();
+    let error = bound.predict(&fewer).unwrap_err();
+    assert_eq!(
+        (error.kind(), error.message()),
+        (
+            Kind::Contract,
+            "the batch has other columns than those that were bound"
+        )
+    );
+    // What is missing is found before there is a row.
+    let error = predictor.bind(&fewer.schema()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Contract);
+    assert!(error.message().contains("`tenure_months`"), "{error}");
+}
