@@ -19,7 +19,7 @@ use crate::escape;
 use crate::process;
 use crate::report::json::failure;
 use crate::report::renderer;
-use crate::report::renderer::Report;
+use crate::report::renderer::{Rendered, Report};
 
 /// Where the process speaks.
 #[derive(Clone, Debug)]
@@ -155,7 +155,10 @@ impl Console {
             ResultFormat::Json => "json",
         };
         let renderer = renderer(name).ok_or_else(|| Error::internal("a form without renderer"))?;
-        self.data(&renderer.render(report))
+        match renderer.render(report)? {
+            Rendered::Text(text) => self.data(&text),
+            Rendered::Table(_) => Err(Error::internal("a table on a console")),
+        }
     }
 
     /// Writes an object to standard output, in a line of its own.

@@ -13,7 +13,7 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::escape;
 use crate::plan::Plan;
-use crate::report::renderer::{Detail, Renderer, Report};
+use crate::report::renderer::{Detail, Report};
 use crate::report::text::Text;
 use crate::report::watch_lines::is_withheld_by_gates;
 use crate::run::events::{Account, Events, Progress};
@@ -81,7 +81,7 @@ fn summary(account: &Account<'_>, detail: Detail) -> String {
         ("report", &account.written.report),
         ("rejected", &account.written.rejected),
     ];
-    Text.render(&Report {
+    Text.text(&Report {
         head: Map::from_iter(files.map(|(name, path)| (name.to_owned(), json!(path)))),
         facts: account.facts,
         detail,

@@ -3,8 +3,8 @@
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::facts::{Fact, Value};
-use super::renderer::{Renderer, Report};
-use crate::error::Error;
+use super::renderer::{Rendered, Renderer, Report};
+use crate::error::{Error, Result};
 use crate::escape;
 use crate::storage::Location;
 
@@ -12,15 +12,23 @@ use crate::storage::Location;
 #[derive(Clone, Copy, Debug)]
 pub struct JsonLine;
 
+impl JsonLine {
+    /// The text, each line ended by a line break.
+    #[must_use]
+    pub fn text(&self, report: &Report<'_>) -> String {
+        let mut object = sections(report.facts);
+        object.extend(report.head.clone());
+        format!("{}\n", escape::json(&Json::Object(object).to_string()))
+    }
+}
+
 impl Renderer for JsonLine {
     fn name(&self) -> &'static str {
         "json"
     }
 
-    fn render(&self, report: &Report<'_>) -> String {
-        let mut object = sections(report.facts);
-        object.extend(report.head.clone());
-        format!("{}\n", escape::json(&Json::Object(object).to_string()))
+    fn render(&self, report: &Report<'_>) -> Result<Rendered> {
+        Ok(Rendered::Text(self.text(report)))
     }
 }
 

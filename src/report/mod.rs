@@ -34,6 +34,7 @@ pub mod run;
 pub mod scores;
 pub mod spark;
 pub mod stored;
+pub mod table;
 pub mod text;
 mod value_group;
 pub mod watch_lines;
@@ -44,7 +45,13 @@ pub use facts::{Fact, Value};
 use renderer::Renderer;
 
 /// Every renderer of reports.
-pub static RENDERERS: &[&dyn Renderer] = &[&text::Text, &json::JsonLine, &prometheus::Prometheus];
+pub static RENDERERS: &[&dyn Renderer] = &[
+    &text::Text,
+    &json::JsonLine,
+    &prometheus::Prometheus,
+    &openlineage::OpenLineage,
+    &table::Table,
+];
 
 /// The renderer of this name.
 #[must_use]
@@ -59,7 +66,7 @@ pub fn renderer(name: &str) -> Option<&'static dyn Renderer> {
 mod tests {
     use serde_json::{Map, json};
 
-    use super::renderer::{Detail, Report};
+    use super::renderer::{Detail, Rendered, Report};
     use super::*;
 
     #[test]
@@ -78,7 +85,15 @@ mod tests {
                     facts: &facts,
                     detail,
                 };
-                let text = renderer.render(&report);
+                let text = match renderer.render(&report).unwrap() {
+                    Rendered::Text(text) => text,
+                    Rendered::Table(table) => {
+                        let read = table::from_table(&table).unwrap();
+                        assert!(read.iter().all(|(run_id, _)| run_id == name));
+                        assert_eq!(read.len(), facts.len());
+                        continue;
+                    }
+                };
                 assert!(text.ends_with('\n'), "{}", renderer.name());
                 let is_broken = text.lines().any(|line| line.starts_with('b'));
                 assert!(!is_broken && !text.contains('\u{1b}'), "{text}");

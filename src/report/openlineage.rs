@@ -7,9 +7,14 @@
 //! a local disk are named by its naming rules: namespace `file`, name the absolute path.
 
 use arrow::datatypes::Schema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
+use super::facts::{Fact, number};
+use super::renderer::{Rendered, Renderer, Report};
+use super::watch_metrics;
+use crate::error::{Error, Result};
 use crate::storage::Location;
 
 /// Who makes the events.
@@ -22,9 +27,10 @@ const EVENT_SCHEMA: &str = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/
 const FILE_NAMESPACE: &str = "file";
 
 /// What an event says of its run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub enum EventType {
     /// It begins.
+    #[default]
     Start,
     /// It is done.
     Complete,
@@ -46,7 +52,7 @@ impl EventType {
 }
 
 /// Rows and bytes of a data set that a run read or wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Statistics {
     /// Rows.
     pub rows: u64,
@@ -55,7 +61,7 @@ pub struct Statistics {
 }
 
 /// A file or directory that a run reads or writes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct LineageDataset {
     /// Where it lies: absolute.
     pub path: Location,
@@ -63,8 +69,6 @@ pub struct LineageDataset {
     pub columns: Vec<(String, String)>,
     /// What was read or written of it, once that is known.
     pub statistics: Option<Statistics>,
-    /// (name, fields) of further facets of an input: what was found of it.
-    pub found: Vec<(&'static str, Json)>,
 }
 
 impl LineageDataset {
@@ -80,13 +84,12 @@ impl LineageDataset {
             path,
             columns,
             statistics: None,
-            found: Vec::new(),
         }
     }
 }
 
 /// The run that started this one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ParentRun {
     /// The namespace of its job.
     pub namespace: String,
@@ -96,8 +99,61 @@ pub struct ParentRun {
     pub run_id: String,
 }
 
+/// The head of a report that is rendered as an event: all but its facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
+pub struct Event {
+    /// What it says of its run.
+    pub event_type: EventType,
+    /// When: RFC 3339, UTC.
+    pub time: String,
+    /// What a user would read, if the run failed.
+    pub error: Option<String>,
+    /// The run.
+    pub lineage: RunLineage,
+}
+
+impl Event {
+    /// The head as a [`Report`] takes it.
+    ///
+    /// # Errors
+    /// An internal error if it has no form in JSON.
+    pub fn into_object(self) -> Result<Map<String, Json>> {
+        let internal = |error| Error::internal("a head without a form in JSON").because(error);
+        match serde_json::to_value(self).map_err(internal)? {
+            Json::Object(head) => Ok(head),
+            _ => Ok(Map::new()),
+        }
+    }
+}
+
+/// Renders one event, on one line; facts say what was found of the inputs.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenLineage;
+
+impl OpenLineage {
+    /// The event. A head without an [`Event`] gives the start of a run of which nothing is known.
+    #[must_use]
+    pub fn text(&self, report: &Report<'_>) -> String {
+        let head = serde_json::from_value(Json::Object(report.head.clone()));
+        let head: Event = head.unwrap_or_default();
+        format!("{}\n", head.lineage.event(&head, report.facts))
+    }
+}
+
+impl Renderer for OpenLineage {
+    fn name(&self) -> &'static str {
+        "openlineage"
+    }
+
+    fn render(&self, report: &Report<'_>) -> Result<Rendered> {
+        Ok(Rendered::Text(self.text(report)))
+    }
+}
+
 /// A run as its events describe it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct RunLineage {
     /// The run's identifier: a UUID of its own for every attempt.
     pub run_id: String,
@@ -116,10 +172,17 @@ pub struct RunLineage {
 }
 
 impl RunLineage {
-    /// The event at `time` (RFC 3339, UTC); `error` is what a user would be told.
-    #[must_use]
-    pub fn event(&self, event_type: EventType, time: &str, error: Option<&str>) -> Json {
-        let dataset = |dataset: &LineageDataset, role: &Role| role.dataset(dataset);
+    fn event(&self, head: &Event, facts: &[Fact]) -> Json {
+        let Event {
+            event_type,
+            time,
+            error,
+            lineage: _,
+        } = head;
+        let error = error.as_deref();
+        let found = found(self.inputs.len(), facts);
+        let input = |dataset: &LineageDataset| INPUT.dataset(dataset, &found);
+        let output = |dataset: &LineageDataset| OUTPUT.dataset(dataset, &[]);
         json!({
             "eventType": event_type.name(),
             "eventTime": time,
@@ -130,8 +193,8 @@ impl RunLineage {
                 "facets": {"jobType": facet("jobType", json!(
                     {"processingType": "BATCH", "integration": "TALLOW",
                     "jobType": "JOB"}))}},
-            "inputs": self.inputs.iter().map(|one| dataset(one, &INPUT)).collect::<Vec<_>>(),
-            "outputs": self.outputs.iter().map(|one| dataset(one, &OUTPUT)).collect::<Vec<_>>(),
+            "inputs": self.inputs.iter().map(input).collect::<Vec<_>>(),
+            "outputs": self.outputs.iter().map(output).collect::<Vec<_>>(),
         })
     }
 
@@ -160,6 +223,20 @@ impl RunLineage {
     }
 }
 
+/// (name, fields) of what facts say of each input: of their values only where there is one input,
+/// because facts are about all inputs together.
+fn found(input_count: usize, facts: &[Fact]) -> Vec<(&'static str, Json)> {
+    let row_count = number(facts, "ledger", "", "rows_in").unwrap_or(0.0) as u64;
+    let quality = (input_count == 1).then(|| watch_metrics::quality(facts, row_count));
+    [
+        ("dataQualityMetrics", quality.flatten()),
+        ("dataQualityAssertions", watch_metrics::assertions(facts)),
+    ]
+    .into_iter()
+    .filter_map(|(name, fields)| Some((name, fields?)))
+    .collect()
+}
+
 /// What shows inputs from outputs in an event.
 struct Role {
     facets: &'static str,
@@ -176,12 +253,11 @@ const OUTPUT: Role = Role {
 };
 
 impl Role {
-    fn dataset(&self, dataset: &LineageDataset) -> Json {
+    fn dataset(&self, dataset: &LineageDataset, found: &[(&'static str, Json)]) -> Json {
         let LineageDataset {
             path,
             columns,
             statistics,
-            found,
         } = dataset;
         let source = facet(
             "dataSource",
@@ -291,6 +367,7 @@ fn uuid(mut bytes: [u8; 16], version: u8) -> String {
 mod tests {
     use arrow::datatypes::{DataType, Field};
 
+    use super::super::renderer::Detail;
     use super::*;
 
     #[test]
@@ -347,11 +424,18 @@ mod tests {
             inputs: vec![input],
             outputs: vec![LineageDataset::new("/data/out".into(), &Schema::empty())],
         };
-        let event = run.event(
-            EventType::Fail,
-            "2026-11-21T00:00:00.000Z",
-            Some("it broke"),
-        );
+        let head = Event {
+            event_type: EventType::Fail,
+            time: "2026-11-21T00:00:00.000Z".into(),
+            error: Some("it broke".into()),
+            lineage: run,
+        };
+        let report = Report {
+            head: head.into_object().unwrap(),
+            facts: &[],
+            detail: Detail::All,
+        };
+        let event: Json = serde_json::from_str(&OpenLineage.text(&report)).unwrap();
         assert_eq!(
             (&event["eventType"], &event["schemaURL"]),
             (&"FAIL".into(), &EVENT_SCHEMA.into())

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use super::facts::{Fact, Value};
-use super::renderer::{Renderer, Report};
+use super::renderer::{Rendered, Renderer, Report};
 use super::value_group::value_group;
 use super::watch_metrics;
 use crate::error::{Error, Result};
@@ -122,16 +122,23 @@ impl Head {
 #[derive(Clone, Copy, Debug)]
 pub struct Prometheus;
 
+impl Prometheus {
+    /// A head without a [`Head`] gives metrics without labels of a run that just ended.
+    #[must_use]
+    pub fn text(&self, report: &Report<'_>) -> String {
+        let head = serde_json::from_value(Json::Object(report.head.clone()));
+        let Head { labels, end } = head.unwrap_or_default();
+        text(&labels, &end, report.facts)
+    }
+}
+
 impl Renderer for Prometheus {
     fn name(&self) -> &'static str {
         "prometheus"
     }
 
-    /// A head without a [`Head`] gives metrics without labels of a run that just ended.
-    fn render(&self, report: &Report<'_>) -> String {
-        let head = serde_json::from_value(Json::Object(report.head.clone()));
-        let Head { labels, end } = head.unwrap_or_default();
-        text(&labels, &end, report.facts)
+    fn render(&self, report: &Report<'_>) -> Result<Rendered> {
+        Ok(Rendered::Text(self.text(report)))
     }
 }
 

@@ -3,9 +3,11 @@
 //! Owns what renderers get: facts, and what else is known of the report. Each has a file of its own
 //! in this room. A renderer must not know where its text goes.
 
+use arrow::array::RecordBatch;
 use serde_json::{Map, Value as Json};
 
 use super::facts::Fact;
+use crate::error::Result;
 
 /// A run's facts, to be rendered.
 #[derive(Clone, Debug)]
@@ -37,11 +39,23 @@ impl Report<'_> {
     }
 }
 
-/// Makes text of a report.
+/// What a renderer makes of a report.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Rendered {
+    /// Text, each line ended by a line break.
+    Text(String),
+    /// Rows, for a file of any format of tables.
+    Table(RecordBatch),
+}
+
+/// Makes text or a table of a report.
 pub trait Renderer: Sync {
     /// Its name, which is that of its file.
     fn name(&self) -> &'static str;
 
-    /// The whole text, each line ended by a line break.
-    fn render(&self, report: &Report<'_>) -> String;
+    /// The whole of it.
+    ///
+    /// # Errors
+    /// An internal error for facts without a form.
+    fn render(&self, report: &Report<'_>) -> Result<Rendered>;
 }

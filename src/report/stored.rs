@@ -1,11 +1,12 @@
 //! A report read back from its file.
 //!
-//! Owns the reading of facts from a table of [`super::facts::schema`], Parquet or CSV. It must not
+//! Owns the reading of facts from a table of [`super::table::schema`], Parquet or CSV. It must not
 //! know how a run is made.
 
 use arrow::datatypes::Schema;
 
-use super::facts::{self, Fact, from_table, schema};
+use super::facts::{self, Fact};
+use super::table::{from_table, schema};
 use crate::error::{Error, Result};
 use crate::storage::Location;
 use crate::table::dataset::Dataset;

@@ -7,12 +7,13 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::Value as Json;
 
 use super::facts::{Fact, Value, number, of_section, text};
-use super::renderer::{Detail, Renderer, Report};
+use super::renderer::{Detail, Rendered, Renderer, Report};
 use super::spark;
 use super::value_group::{GROUPS, value_group};
 use super::watch_lines;
 use super::{drift_lines, evaluation_lines, models};
 use crate::count::{and_more, counted, listed};
+use crate::error::Result;
 use crate::escape;
 use crate::format::rounds::ROUNDS_USED;
 use crate::graph::table::{ROW_BY_ROW, RUNS_AS};
@@ -50,12 +51,10 @@ const NOTHING_SCORED: &str = "no row was scored";
 #[derive(Clone, Copy, Debug)]
 pub struct Text;
 
-impl Renderer for Text {
-    fn name(&self) -> &'static str {
-        "text"
-    }
-
-    fn render(&self, report: &Report<'_>) -> String {
+impl Text {
+    /// The text, each line ended by a line break.
+    #[must_use]
+    pub fn text(&self, report: &Report<'_>) -> String {
         let body = of_other_verbs(report.facts);
         let (first, lines) = match (report.detail, &body) {
             (Detail::Summary | Detail::Verbose, Some(_)) => (Vec::new(), Vec::new()),
@@ -82,6 +81,16 @@ impl Renderer for Text {
             .chain(lines)
             .chain(body.into_iter().flatten());
         lines.fold(String::new(), |all, line| all + &escape::line(&line) + "\n")
+    }
+}
+
+impl Renderer for Text {
+    fn name(&self) -> &'static str {
+        "text"
+    }
+
+    fn render(&self, report: &Report<'_>) -> Result<Rendered> {
+        Ok(Rendered::Text(self.text(report)))
     }
 }
 

@@ -11,8 +11,11 @@ use super::telemetry::{absolute_path, foreign};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;
 use crate::process;
-use crate::report::openlineage::{EventType, LineageDataset, RunLineage, Statistics};
-use crate::report::watch_metrics;
+use crate::report::Fact;
+use crate::report::openlineage::{
+    Event, EventType, LineageDataset, OpenLineage, RunLineage, Statistics,
+};
+use crate::report::renderer::{Detail, Report};
 use crate::storage::{AppendFile, Location, find, read_head};
 
 /// What tags say of the model, and of the registry that it comes from.
@@ -42,6 +45,7 @@ struct State {
     model: String,
     has_started: bool,
     lineage: RunLineage,
+    facts: Vec<Fact>,
 }
 
 impl LineageFile {
@@ -73,6 +77,7 @@ impl LineageFile {
             model: model.to_owned(),
             has_started: false,
             lineage,
+            facts: Vec::new(),
         };
         Ok(Self {
             file: AppendFile::open(path)?,
@@ -106,19 +111,27 @@ impl LineageFile {
             Some(Kind::Signal(_)) => EventType::Abort,
             Some(_) => EventType::Fail,
         };
-        let text = error.map(Error::in_one_line);
-        started.and(self.append(&state, event_type, text.as_deref()))
+        started.and(self.append(&state, event_type, error.map(Error::in_one_line)))
     }
 
-    fn append(&self, state: &State, event_type: EventType, error: Option<&str>) -> Result<()> {
-        let now = process::precise_now();
+    fn append(&self, state: &State, event_type: EventType, error: Option<String>) -> Result<()> {
         let time = if event_type == EventType::Start {
-            &self.started_at
+            self.started_at.clone()
         } else {
-            &now
+            process::precise_now()
         };
-        let event = state.lineage.event(event_type, time, error);
-        self.file.append_line(&event.to_string())
+        let head = Event {
+            event_type,
+            time,
+            error,
+            lineage: state.lineage.clone(),
+        };
+        let report = Report {
+            head: head.into_object()?,
+            facts: &state.facts,
+            detail: Detail::All,
+        };
+        self.file.append_line(OpenLineage.text(&report).trim_end())
     }
 }
 
@@ -164,22 +177,7 @@ impl Events for LineageFile {
             });
         }
         let total = outcomes.ledger.total();
-        // What was found is about all inputs together; events have a place for it at each.
-        if let [only] = state.lineage.inputs.as_mut_slice() {
-            let quality = watch_metrics::quality(account.facts, total.rows_in);
-            let assertions = watch_metrics::assertions(account.facts);
-            only.found = [
-                ("dataQualityMetrics", quality),
-                ("dataQualityAssertions", assertions),
-            ]
-            .into_iter()
-            .filter_map(|(name, fields)| Some((name, fields?)))
-            .collect();
-        } else if let Some(assertions) = watch_metrics::assertions(account.facts) {
-            for input in &mut state.lineage.inputs {
-                input.found = vec![("dataQualityAssertions", assertions.clone())];
-            }
-        }
+        state.facts = account.facts.to_vec();
         if written.output_bytes > 0 {
             let statistics = Statistics {
                 rows: total.scored,
@@ -200,7 +198,6 @@ impl Events for LineageFile {
                 path: absolute_path(&Location::from(path)),
                 columns: Vec::new(),
                 statistics,
-                found: Vec::new(),
             });
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::plan::Plan;
 use crate::process;
 use crate::report::Fact;
 use crate::report::prometheus::{Head, Labels, OPENING, PreviousMetrics, Prometheus, RunEnd};
-use crate::report::renderer::{Detail, Renderer, Report};
+use crate::report::renderer::{Detail, Report};
 use crate::storage::{Location, PendingFile, find, read};
 
 /// The most that is read of an earlier run's metrics: far above what a run writes.
@@ -105,7 +105,7 @@ impl MetricsFile {
             labels: known.map_or(own, |previous| previous.labels.clone()),
             end: run_end,
         };
-        let text = Prometheus.render(&Report {
+        let text = Prometheus.text(&Report {
             head: head.into_object()?,
             facts: &state.facts,
             detail: Detail::All,
