@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use super::challenger_args::ChallengerArgs;
 use super::compare_args::CompareArgs;
 pub use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
-use super::corrected_args::CorrectedArgs;
+use super::dialect_args::{DialectArgs, FieldArgs};
 use super::drift_args::{DriftArgs, ProfileArgs};
 use super::evaluate_args::EvaluateArgs;
 use super::key_args::{DecryptionArgs, EncryptionArgs};
@@ -19,7 +19,7 @@ use super::quality_args::QualityArgs;
 use super::record_args::{ExplainArgs, LogArgs, ReplayArgs};
 use super::registry_args::RegistryArgs;
 use super::report_args::ReportArgs;
-use super::rows_args::{DialectArgs, RowsArgs};
+use super::rows_args::RowsArgs;
 use super::shell_args::{CompletionsArgs, GuideArgs, ManArgs};
 use super::signature_args::{SignArgs, TrustArgs, VerifyArgs};
 use super::text_args::TextArgs;
@@ -192,7 +192,7 @@ pub struct WorkArgs {
     ///
     /// Parquet, CSV or TSV, plain or compressed with gzip or zstd. Directories are read
     /// recursively, except names that begin with `_` or `.`. Subdirectories named `column=value`
-    /// become columns.
+    /// become columns. `-` is standard input.
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
     /// Whose signature the model must have
@@ -429,7 +429,7 @@ pub struct RetryArgs {
     pub corrected: Vec<PathBuf>,
     /// How they are written, where they are delimited text
     #[command(flatten)]
-    pub text: CorrectedArgs,
+    pub text: FieldArgs,
     /// Keys of encrypted files [default: those of the run that made the data set]
     #[command(flatten)]
     pub keys: DecryptionArgs,

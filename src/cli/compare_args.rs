@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::evaluate_args::TaskArg;
+use super::dialect_args::DialectArgs;
 use super::paths::locations;
-use super::rows_args::DialectArgs;
+use super::prediction_args::PredictionArgs;
 use crate::monitor::compare::Question;
 use crate::request::compare::Compare;
 use crate::storage::Location;
@@ -62,33 +62,9 @@ pub struct CompareArgs {
     /// Columns of A whose values cut the rows into segments: `region,plan`
     #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true)]
     pub by: Vec<String>,
-    /// Kind of predictions [default: by the columns]
-    #[arg(long, value_enum, value_name = "TASK", help_heading = "Predictions")]
-    pub task: Option<TaskArg>,
-    /// Column of scores [default: `probability`]
-    #[arg(
-        long,
-        value_name = "COLUMN",
-        allow_hyphen_values = true,
-        help_heading = "Predictions"
-    )]
-    pub score: Option<String>,
-    /// Column of predicted labels or values [default: `prediction`]
-    #[arg(
-        long,
-        value_name = "COLUMN",
-        allow_hyphen_values = true,
-        help_heading = "Predictions"
-    )]
-    pub prediction: Option<String>,
-    /// Minimum score of the positive class, instead of the predicted labels
-    #[arg(
-        long,
-        value_name = "SCORE",
-        allow_negative_numbers = true,
-        help_heading = "Predictions"
-    )]
-    pub threshold: Option<f64>,
+    /// Which columns are predictions, and of what
+    #[command(flatten)]
+    pub columns: PredictionArgs,
     /// How far apart two predicted numbers are that agree [default: 0]
     #[arg(
         long,
@@ -139,10 +115,13 @@ impl From<CompareArgs> for Compare {
             metric,
             margin,
             by,
-            task,
-            score,
-            prediction,
-            threshold,
+            columns:
+                PredictionArgs {
+                    task,
+                    score,
+                    prediction,
+                    threshold,
+                },
             tolerance,
             moved,
             attribute,

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::args::BindingArgs;
+use super::dialect_args::DialectArgs;
 use super::paths::locations;
-use super::rows_args::DialectArgs;
 use crate::request::comparison::{Comparison, Compat, Profiling};
 use crate::storage::Location;
 

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::dialect_args::DialectArgs;
 use super::paths::locations;
-use super::rows_args::DialectArgs;
-use crate::monitor::evaluate::{Question, Task};
+use super::prediction_args::PredictionArgs;
+use crate::monitor::evaluate::Question;
 use crate::request::evaluation::Evaluation;
 use crate::storage::Location;
 
@@ -53,25 +54,9 @@ pub struct EvaluateArgs {
     /// Columns whose values cut the rows into segments: `region,plan`
     #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true)]
     pub by: Vec<String>,
-    /// Kind of predictions [default: by the columns]
-    #[arg(long, value_enum, value_name = "TASK", help_heading = "Predictions")]
-    pub task: Option<TaskArg>,
-    /// Column of scores [default: `probability`; for ranking `prediction`]
-    #[arg(
-        long,
-        value_name = "COLUMN",
-        allow_hyphen_values = true,
-        help_heading = "Predictions"
-    )]
-    pub score: Option<String>,
-    /// Column of predicted labels or values [default: `prediction`]
-    #[arg(
-        long,
-        value_name = "COLUMN",
-        allow_hyphen_values = true,
-        help_heading = "Predictions"
-    )]
-    pub prediction: Option<String>,
+    /// Which columns are predictions, and of what
+    #[command(flatten)]
+    pub columns: PredictionArgs,
     /// Column of groups whose rows are ranked: NDCG and MAP
     #[arg(
         long,
@@ -80,14 +65,6 @@ pub struct EvaluateArgs {
         help_heading = "Predictions"
     )]
     pub group: Option<String>,
-    /// Minimum score of the positive class, instead of the predicted labels
-    #[arg(
-        long,
-        value_name = "SCORE",
-        allow_negative_numbers = true,
-        help_heading = "Decision"
-    )]
-    pub threshold: Option<f64>,
     /// Cost of a false positive, for the cheapest threshold [default: 1]
     #[arg(
         long,
@@ -145,30 +122,6 @@ pub struct EvaluateArgs {
     pub text: DialectArgs,
 }
 
-/// Kind of predictions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TaskArg {
-    /// Two classes, with a score of one of them
-    Binary,
-    /// Several classes
-    Classes,
-    /// Numbers
-    Regression,
-    /// Scores that order the rows of a group
-    Ranking,
-}
-
-impl From<TaskArg> for Task {
-    fn from(task: TaskArg) -> Self {
-        match task {
-            TaskArg::Binary => Self::Binary,
-            TaskArg::Classes => Self::Classes,
-            TaskArg::Regression => Self::Regression,
-            TaskArg::Ranking => Self::Ranking,
-        }
-    }
-}
-
 impl From<EvaluateArgs> for Evaluation {
     fn from(args: EvaluateArgs) -> Self {
         let EvaluateArgs {
@@ -178,11 +131,14 @@ impl From<EvaluateArgs> for Evaluation {
             key,
             positive,
             by,
-            task,
-            score,
-            prediction,
+            columns:
+                PredictionArgs {
+                    task,
+                    score,
+                    prediction,
+                    threshold,
+                },
             group,
-            threshold,
             cost_fp,
             cost_fn,
             gate,

@@ -10,11 +10,11 @@ use super::challenger_args::ChallengerArgs;
 use super::key_args::keys;
 use super::paths::locations;
 use super::quality_args::QualityArgs;
-use super::rows_args::{DialectArgs, RowsArgs};
+use super::rows_args::RowsArgs;
 use super::text_args::TextArgs;
 use crate::request::challenger::Challengers;
 use crate::request::output::{Limits, Output, Telemetry};
-use crate::request::rows::{Dialect, Rows};
+use crate::request::rows::Rows;
 use crate::request::text::TextModel;
 use crate::request::work::{Binding, Prediction, Quality, Resources, Work};
 use crate::request::{Request, VERSION};
@@ -156,38 +156,6 @@ impl From<RowsArgs> for Rows {
             on_bad_file,
             any_ending,
             text: text.into(),
-        }
-    }
-}
-
-impl From<DialectArgs> for Dialect {
-    fn from(args: DialectArgs) -> Self {
-        let DialectArgs {
-            keys: _,
-            delimiter,
-            quote,
-            escape,
-            decimal,
-            thousands,
-            skip_rows,
-            comment,
-            trim,
-            encoding,
-            types,
-            no_header,
-        } = args;
-        Self {
-            delimiter,
-            quote,
-            escape,
-            decimal,
-            thousands,
-            skip_rows,
-            comment,
-            trim,
-            encoding,
-            types,
-            no_header,
         }
     }
 }
