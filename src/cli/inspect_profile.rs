@@ -3,20 +3,14 @@
 use indicatif::{HumanBytes, HumanCount};
 use serde_json::{Value as Json, json};
 
-use super::page::Page;
+use super::page::{LISTED, Page};
 use crate::count::{counted, listed};
-use crate::error::Result;
-use crate::interrupt::Interrupt;
 use crate::monitor::overlay::Overlay;
 use crate::monitor::profile::{ColumnProfile, Kind, Profile};
-use crate::monitor::profile_table::profile_of;
 use crate::report::page::wording::value;
 use crate::report::{number, spark};
+use crate::run::inspect::StoredProfile;
 use crate::storage::Location;
-use crate::table::ReadOptions;
-
-/// The most columns that are listed for users; JSON has them all.
-const LISTED: usize = 60;
 
 /// The most cells of a histogram.
 const CELLS: usize = 20;
@@ -25,15 +19,19 @@ const CELLS: usize = 20;
 const MAX_NAME: usize = 32;
 
 /// The page of a profile, and the same as JSON.
-pub(super) fn page(path: &Location, bytes: u64, reading: &ReadOptions) -> Result<(Page, Json)> {
-    let profile = profile_of(&[path.to_owned()], reading, &Interrupt::default())?;
+pub(super) fn page(stored: &StoredProfile) -> (Page, Json) {
+    let StoredProfile {
+        path,
+        byte_count,
+        profile,
+    } = stored;
     let rows = profile.columns.iter().map(|column| column.rows).max();
     let rows = rows.unwrap_or(0);
     let mut page = Page::new(&format!(
         "profile  {}, {}  ({})",
         counted(rows, "row"),
         counted(profile.columns.len(), "column"),
-        HumanBytes(bytes)
+        HumanBytes(*byte_count)
     ));
     page.line("");
     let names = profile
@@ -47,7 +45,7 @@ pub(super) fn page(path: &Location, bytes: u64, reading: &ReadOptions) -> Result
     ));
     let lines = profile.columns.iter().map(|column| line(column, width));
     page.list(lines, LISTED);
-    Ok((page, object(path, &profile)))
+    (page, object(path, profile))
 }
 
 fn line(column: &ColumnProfile, width: usize) -> String {

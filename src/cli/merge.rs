@@ -1,64 +1,30 @@
 //! `tallow merge`: joins profiles of parts of the data.
 
-use std::collections::HashMap;
-
 use serde_json::json;
 
 use super::console::Console;
-use super::drift::refuse_taken;
 use super::merge_args::MergeArgs;
 use super::page::Page;
 use crate::count::counted;
-use crate::error::{Error, Result};
-use crate::monitor::profile::Profile;
-use crate::monitor::profile_table::read_profile;
-use crate::output::profile as profile_file;
+use crate::error::Result;
 use crate::request::merging::Merging;
-use crate::storage::Location;
-use crate::table::location::locate;
-use crate::table::output_format::OutputFormat;
+use crate::run::merge::merge;
 
 pub(super) fn run(args: MergeArgs, console: &Console) -> Result<()> {
     let request = Merging::from(args);
-    let path = &request.output;
-    if OutputFormat::of_name(path)? != OutputFormat::parquet() {
-        let error = Error::usage("a profile is a Parquet file").at_path(path);
-        return Err(error.hint("end the name in `.parquet` or `.pq`"));
-    }
-    refuse_taken(path, request.overwrite, &request.inputs)?;
-    let files = locate(&request.inputs, false)?.files;
-    let mut seen: HashMap<u128, Location> = HashMap::new();
-    let mut merged: Option<Profile> = None;
-    for file in &files {
-        let profile = read_profile(&file.path)?;
-        if let Some(first) = seen.insert(profile.digest(), file.path.clone()) {
-            let error = Error::usage(format!(
-                "the profile is the same as `{}`, whose rows would count twice",
-                first.display()
-            ));
-            return Err(error.at_path(&file.path).hint("name each profile once"));
-        }
-        match &mut merged {
-            Some(merged) => merged
-                .merge(&profile)
-                .map_err(|error| error.at_path(&file.path))?,
-            None => merged = Some(profile),
-        }
-    }
-    let merged = merged.ok_or_else(|| Error::usage("no profile to merge"))?;
-    profile_file::create(path, request.overwrite, &merged)?;
+    let (merged, count) = merge(&request)?;
+    let output = request.output.display().to_string();
     let rows = merged.columns.first().map_or(0, |column| column.rows);
     if console.is_json() {
         return console.json(&json!({
-            "status": "done", "profiles": files.len(), "rows": rows,
-            "columns": merged.columns.len(), "output": path.display().to_string(),
+            "status": "done", "profiles": count, "rows": rows,
+            "columns": merged.columns.len(), "output": output,
         }));
     }
     console.show(&Page::new(&format!(
-        "merged {} of {} in {}: {}",
-        counted(files.len(), "profile"),
+        "merged {} of {} in {}: {output}",
+        counted(count, "profile"),
         counted(rows, "row"),
         counted(merged.columns.len(), "column"),
-        path.display()
     )))
 }

@@ -13,7 +13,7 @@ pub mod compare_args;
 mod completions;
 pub mod console;
 pub mod console_args;
-pub mod corrected_args;
+pub mod dialect_args;
 mod drift;
 pub mod drift_args;
 mod evaluate;
@@ -26,6 +26,8 @@ mod failing_input;
 mod guide;
 mod history;
 mod inspect;
+mod inspect_data;
+mod inspect_model;
 mod inspect_profile;
 mod job;
 mod json_log;
@@ -33,14 +35,17 @@ pub mod key_args;
 mod keys;
 mod log;
 mod man;
+mod man_pages;
 mod merge;
 pub mod merge_args;
 pub mod monitoring_args;
 pub mod output_args;
 mod pack;
 pub mod pack_args;
+mod pack_page;
 mod page;
 mod paths;
+mod prediction_args;
 mod progress;
 mod quality_args;
 pub mod record_args;
@@ -167,7 +172,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
         }
         Verb::Score(args) => conclude(score::run(&(*args).into(), console)?, console)?,
         Verb::Check(args) => check::run(*args, console)?,
-        Verb::Inspect(args) => inspect::run(&args, console)?,
+        Verb::Inspect(args) => inspect::run(args, console)?,
         Verb::Profile(args) => drift::profile(args, console)?,
         Verb::Drift(args) => drift::drift(args, console)?,
         Verb::Merge(args) => merge::run(args, console)?,

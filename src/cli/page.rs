@@ -4,6 +4,9 @@
 use crate::count::and_more;
 use crate::escape;
 
+/// The most inputs or columns that are listed for users; JSON has them all.
+pub(super) const LISTED: usize = 60;
+
 /// Lines to be shown.
 #[derive(Debug, Default)]
 pub(super) struct Page(String);

@@ -1,117 +1,29 @@
 //! `tallow report`: reports as one HTML page.
 
-use std::io::Write;
-
 use serde_json::json;
 
 use super::console::Console;
 use super::page::Page;
 use super::report_args::ReportArgs;
 use crate::count::counted;
-use crate::error::{Error, Result};
-use crate::output::names;
-use crate::package::card::CARD_NAME;
-use crate::report::page::document::Options;
-use crate::report::page::page;
-use crate::report::stored::StoredReport;
+use crate::error::Result;
 use crate::request::report_page::ReportPage;
-use crate::storage::{Location, PendingFile, find, read};
-use crate::table::location::{is_pattern, missing, resolve_present};
-
-/// The most bytes of a model card that are read.
-const CARD_BYTES: u64 = 256 << 10;
+use crate::run::report_page::write_page;
 
 pub(super) fn run(args: ReportArgs, console: &Console) -> Result<()> {
     let request = ReportPage::from(args);
-    let output = &request.output;
-    let ending = output.extension().and_then(|ending| ending.to_str());
-    if !ending.is_some_and(|ending| ["html", "htm"].contains(&ending)) {
-        let error = Error::usage("a page is an HTML file").at_path(output);
-        return Err(error.hint("end the name in `.html`"));
-    }
-    if !request.overwrite && find(output)?.is_some() {
-        let error = Error::failed("the output exists already").at_path(output);
-        return Err(error.hint("pass `--overwrite` to replace it, or choose another name"));
-    }
-    let mut reports = Vec::new();
-    for path in &request.reports {
-        for file in report_files(path)? {
-            reports.extend(StoredReport::read(&file)?);
-        }
-    }
-    let options = Options {
-        show_values: request.show_values,
-    };
-    let text = page(&reports, card(&reports).as_deref(), options)?;
-    let mut file = PendingFile::create(output, request.overwrite)?;
-    let written = file.write_all(text.as_bytes());
-    written.map_err(|error| {
-        Error::failed("cannot write the page")
-            .at_path(output)
-            .because(error)
-    })?;
-    file.publish(request.overwrite)?;
+    let written = write_page(&request)?;
     if console.is_json() {
         return console.json(&json!({
             "status": "done",
-            "output": output.text(),
-            "reports": reports.len(),
-            "bytes": text.len(),
+            "output": request.output.text(),
+            "reports": written.report_count,
+            "bytes": written.byte_count,
         }));
     }
     console.show(&Page::new(&format!(
         "{} on one page: {}",
-        counted(reports.len(), "report"),
-        output.display()
+        counted(written.report_count, "report"),
+        request.output.display()
     )))
-}
-
-/// The report files that an argument stands for.
-fn report_files(path: &Location) -> Result<Vec<Location>> {
-    let Some(found) = find(path)? else {
-        if !is_pattern(path) {
-            return Err(missing(path));
-        }
-        let files = resolve_present(path)?;
-        return if files.is_empty() {
-            Err(missing(path))
-        } else {
-            Ok(files)
-        };
-    };
-    let is_dataset = found.is_directory;
-    let own = [
-        names::report(path, is_dataset),
-        names::earlier::report(path, is_dataset),
-        names::unfinished_report(path, is_dataset),
-    ];
-    if !is_dataset && StoredReport::is_at(path) {
-        return Ok(vec![path.to_owned()]);
-    }
-    for file in own {
-        if find(&file)?.is_some() {
-            return Ok(vec![file]);
-        }
-    }
-    if is_dataset {
-        let error = Error::failed("there is no report in the directory").at_path(path);
-        return Err(error.hint(format!(
-            "name reports with a pattern: `'{}/*.report.pq'`",
-            path.display()
-        )));
-    }
-    // Reading it gives the error that fits.
-    Ok(vec![path.to_owned()])
-}
-
-/// The card of the model that scored last, where its package is at hand.
-fn card(reports: &[StoredReport]) -> Option<String> {
-    let started_at = |report: &&StoredReport| report.text("run", "started_at").map(str::to_owned);
-    let last = reports
-        .iter()
-        .filter(|report| report.text("model", "path").is_some())
-        .max_by_key(started_at)?;
-    let package = &Location::from(last.text("model", "path")?);
-    let bytes = read(package.join(CARD_NAME), CARD_BYTES).ok()?;
-    String::from_utf8(bytes).ok()
 }

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::paths::locations;
+use crate::request::signature::{TrustRequest, Verify};
+use crate::storage::Location;
+
 /// `tallow sign`
 ///
 /// The signature is a bundle of `OpenSSF` Model Signing v1.0 and covers every file of the model.
@@ -60,4 +64,39 @@ pub struct TrustArgs {
     /// When certificates must be valid [default: now]
     #[arg(long, value_name = "TIME", help_heading = "Registry")]
     pub signature_time: Option<String>,
+}
+
+impl From<VerifyArgs> for Verify {
+    fn from(args: VerifyArgs) -> Self {
+        let VerifyArgs {
+            model,
+            key,
+            signature,
+            signature_time,
+        } = args;
+        let trust = TrustRequest {
+            keys: locations(key),
+            signature_time,
+            ..TrustRequest::default()
+        };
+        Self {
+            model: model.into(),
+            signature: signature.map(Location::from),
+            trust,
+        }
+    }
+}
+
+impl From<TrustArgs> for TrustRequest {
+    fn from(args: TrustArgs) -> Self {
+        let TrustArgs {
+            require_signature,
+            signature_time,
+        } = args;
+        Self {
+            keys: locations(require_signature),
+            signature_time,
+            ..Self::default()
+        }
+    }
 }

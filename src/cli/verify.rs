@@ -4,14 +4,11 @@ use serde_json::json;
 
 use super::console::Console;
 use super::page::Page;
-use super::paths::locations;
-use super::signature_args::{TrustArgs, VerifyArgs};
 use super::trust;
 use crate::count::counted;
 use crate::error::Result;
 use crate::plan::signed::verify_model;
-use crate::request::signature::{TrustRequest, Verify};
-use crate::storage::Location;
+use crate::request::signature::Verify;
 
 pub(super) fn run(mut request: Verify, console: &Console) -> Result<()> {
     trust::complete(&mut request.trust)?;
@@ -28,39 +25,4 @@ pub(super) fn run(mut request: Verify, console: &Console) -> Result<()> {
     page.fact("signed by", &verified.signer);
     page.fact("digest", &verified.digest);
     console.show(&page)
-}
-
-impl From<VerifyArgs> for Verify {
-    fn from(args: VerifyArgs) -> Self {
-        let VerifyArgs {
-            model,
-            key,
-            signature,
-            signature_time,
-        } = args;
-        let trust = TrustRequest {
-            keys: locations(key),
-            signature_time,
-            ..TrustRequest::default()
-        };
-        Self {
-            model: model.into(),
-            signature: signature.map(Location::from),
-            trust,
-        }
-    }
-}
-
-impl From<TrustArgs> for TrustRequest {
-    fn from(args: TrustArgs) -> Self {
-        let TrustArgs {
-            require_signature,
-            signature_time,
-        } = args;
-        Self {
-            keys: locations(require_signature),
-            signature_time,
-            ..Self::default()
-        }
-    }
 }

@@ -8,6 +8,7 @@ pub mod challenger;
 pub mod compare;
 pub mod comparison;
 pub mod evaluation;
+pub mod inspection;
 pub mod keys;
 pub mod merging;
 pub mod monitoring;

@@ -17,7 +17,9 @@ mod existing;
 pub mod explain;
 mod gates;
 pub mod history;
+pub mod inspect;
 mod lineage_file;
+pub mod merge;
 mod meter;
 mod metrics_file;
 pub mod named_model;
@@ -25,6 +27,7 @@ pub mod pack;
 pub mod profile;
 mod record;
 pub mod replay;
+pub mod report_page;
 pub mod report_path;
 pub mod retry;
 pub mod score;
@@ -154,6 +157,7 @@ impl<'a> Run<'a> {
             &target,
         )?;
         target.refuse_inside_inputs(&request.work.inputs)?;
+        target.refuse_challengers(&request.work.challengers)?;
         let key = request.output.sign_key.as_ref();
         let signer = key
             .map(|key| signed::identity(key, &request.output.sign_certificate))
