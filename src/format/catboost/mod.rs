@@ -7,6 +7,7 @@
 //! `json_model_helpers.cpp`, `evaluator_impl.cpp` and `quantization.h`, 1.2.
 
 mod binary;
+mod binary_trees;
 mod ctrs;
 mod described;
 mod info;

@@ -11,6 +11,7 @@ mod graph;
 mod missing;
 mod order;
 mod outline;
+mod outputs;
 mod port;
 mod rows;
 mod schema;
@@ -20,9 +21,10 @@ mod tests;
 
 use std::collections::BTreeSet;
 
-use self::contract::{ConditionBits, Inputs, answers, inputs};
+use self::contract::{Inputs, inputs};
 use self::graph::{plain_domain, translate};
 use self::outline::{agrees, declared};
+use self::outputs::{Outputs, answers};
 pub use self::port::{Port, PortKind, read_value};
 use self::rows::{Rows, in_doubt, rows};
 use self::schema::{Graph as GraphProto, Model as ModelProto, SparseTensorProto};
@@ -223,7 +225,7 @@ fn load(
     let goes_alone = runner.batch() == Some(1);
     // A graph need not take zeros.
     let trial = || runner.run_zeros().unwrap_or_default();
-    let ConditionBits { answers, classes } = answers(graph, &output_ports, &outline, &trial)?;
+    let Outputs { answers, classes } = answers(graph, &output_ports, &outline, &trial)?;
     let runner = runner.answered(answers, &outline)?;
     let doubtful = input_ports
         .iter()
