@@ -164,6 +164,12 @@ impl Finished {
     }
 }
 
+/// Whether a number can be a probability, and so a threshold of one.
+#[must_use]
+pub fn is_probability(number: f64) -> bool {
+    (0.0..=1.0).contains(&number)
+}
+
 impl Task {
     /// Sets the least probability that is called positive.
     ///
@@ -171,7 +177,7 @@ impl Task {
     /// A usage error if it is not a probability, if there are no two classes, or no probability of
     /// theirs.
     pub fn set_threshold(&mut self, requested: f64) -> Result<()> {
-        if !(0.0..=1.0).contains(&requested) {
+        if !is_probability(requested) {
             return Err(
                 Error::usage(format!("a threshold of `{requested}` is not a probability"))
                     .hint("write a number from 0 to 1"),

@@ -5,6 +5,7 @@
 //! where probabilities come from.
 
 use super::interval::{Estimate, Mean, bootstrap};
+use crate::outcome::is_probability;
 use crate::statistics::exact_sum::ExactSum;
 
 /// The bins of a reliability table, of equal width over 0 to 1.
@@ -52,7 +53,7 @@ impl Calibration {
     /// Takes in a probability; `epsilon` is the distance of its number type from 1, which bounds
     /// its logarithm.
     pub fn add(&mut self, probability: f64, is_positive: bool, epsilon: f64) {
-        if !(0.0..=1.0).contains(&probability) {
+        if !is_probability(probability) {
             self.outside += 1;
             return;
         }

@@ -12,7 +12,7 @@ use crate::contract::{CategoryValue, ColumnType, Policy};
 use crate::error::{Error, Result};
 use crate::format::{GraphFeatures, RowsAxis};
 use crate::network::Architecture;
-use crate::outcome::Label;
+use crate::outcome::{Label, is_probability};
 use crate::storage::Location;
 use crate::table::spelling::nearest;
 
@@ -568,7 +568,7 @@ impl Outputs {
     fn check(&self) -> Result<()> {
         if let Some(threshold) = self
             .threshold
-            .filter(|threshold| !(0.0..=1.0).contains(threshold))
+            .filter(|threshold| !is_probability(*threshold))
         {
             return Err(Error::contract(format!(
                 "`threshold = {threshold}` is not a probability"

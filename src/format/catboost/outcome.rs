@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::info::{ClassParams, ModelInfo, whole};
 use super::trees::Outputs;
 use crate::error::{Error, Result};
-use crate::outcome::{Label, Link, Outcome, Task};
+use crate::outcome::{Label, Link, Outcome, Task, is_probability};
 
 /// The most classes that a file may claim by count alone.
 const CLASS_LIMIT: usize = 1 << 16;
@@ -82,7 +82,7 @@ fn value_names(parameters: Option<&Value>, count: usize) -> Vec<String> {
 /// no. The least probability that is called positive is therefore the next number.
 fn binary(classes: Option<&ClassParams>, info: &ModelInfo) -> Result<Task> {
     let threshold = info.probability_threshold().unwrap_or(0.5);
-    if !(0.0..=1.0).contains(&threshold) {
+    if !is_probability(threshold) {
         return Err(Error::failed(format!(
             "the probability threshold `{threshold}` is not between 0 and 1"
         ))

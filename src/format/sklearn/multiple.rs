@@ -199,31 +199,79 @@ pub(super) fn output_codes(
     Ok((scores, Fitted::plain(Engine::Formula(formula), task)))
 }
 
-/// The columns that each member of a chain reads: those of the table and the answers before.
-struct Chain {
+/// What one member gives, and the columns that the next members of a chain read.
+type Part<T> = (T, Vec<Column>);
+
+/// Members that each predict one output. Those of a chain read the columns of the table and the
+/// answers of the members before them.
+struct Outputs<'a> {
+    object: &'a Object<'a>,
+    members: Vec<Object<'a>>,
     /// The output that each member is of; none for members that are no chain.
     order: Option<Vec<usize>>,
 }
 
-impl Chain {
-    fn new(object: &Object, count: usize) -> Result<Self> {
+impl<'a> Outputs<'a> {
+    fn new(object: &'a Object<'a>) -> Result<Self> {
+        let members = members(object, "estimators_")?;
         if !object.class().1.ends_with("Chain") {
-            return Ok(Self { order: None });
+            let order = None;
+            return Ok(Self {
+                object,
+                members,
+                order,
+            });
         }
         if !matches!(object.text("chain_method"), "" | "predict") {
             return Err(object.refuse("`chain_method` other than `predict` is not supported"));
         }
-        let order = object.need("order_")?;
+        let (count, order) = (members.len(), object.need("order_")?);
         let order = positions(object.arena, order)
             .filter(|order| order.len() == count && (0..count).all(|one| order.contains(&one)));
-        order
-            .ok_or_else(|| object.refuse("its order is not one of its members"))
-            .map(|order| Self { order: Some(order) })
+        let order = order.ok_or_else(|| object.refuse("its order is not one of its members"))?;
+        let order = Some(order);
+        Ok(Self {
+            object,
+            members,
+            order,
+        })
     }
 
-    /// Where the answers of a member go.
-    fn output(&self, index: usize) -> usize {
-        self.order.as_ref().map_or(index, |order| order[index])
+    /// What `finish` makes of each member's answer, in the order of the outputs. It gets the
+    /// member, its index and its output, and gives what the next members read, too.
+    fn each<T>(
+        &self,
+        columns: &[Column],
+        inputs: &mut Inputs,
+        mut finish: impl FnMut(&Self, usize, usize, &Answer, &mut Inputs) -> Result<Part<T>>,
+    ) -> Result<Vec<T>> {
+        let mut read = columns.to_vec();
+        let mut made: Vec<Option<T>> = self.members.iter().map(|_| None).collect();
+        for (index, member) in self.members.iter().enumerate() {
+            let own = answer(member, &read, inputs)?;
+            let output = self.order.as_ref().map_or(index, |order| order[index]);
+            let (one, next) = finish(self, index, output, &own, inputs)?;
+            if self.order.is_some() {
+                read.extend(next);
+            }
+            made[output] = Some(one);
+        }
+        Ok(made.into_iter().flatten().collect())
+    }
+
+    /// The labels of a member.
+    fn labels(&self, index: usize, own: &Answer) -> Result<Vec<Label>> {
+        let (object, member) = (self.object, &self.members[index]);
+        let labels = own
+            .labels()
+            .ok_or_else(|| member.refuse("it has no classes"))?;
+        if self.order.is_none() && object.find("classes_").is_some() {
+            let listed = object.list("classes_")?;
+            if let Some(array) = listed.get(index).and_then(|id| object.arena.array(*id)) {
+                return labels_of(object, array);
+            }
+        }
+        Ok(labels)
     }
 }
 
@@ -233,22 +281,16 @@ pub(super) fn regressors(
     columns: &[Column],
     inputs: &mut Inputs,
 ) -> Result<Finished> {
-    let members = members(object, "estimators_")?;
-    let chain = Chain::new(object, members.len())?;
-    let mut read = columns.to_vec();
-    let mut made = vec![Column::of(0); members.len()];
-    for (index, member) in members.iter().enumerate() {
-        let mut values = answer(member, &read, inputs)?.predictions(inputs);
+    let outputs = Outputs::new(object)?;
+    let made = outputs.each(columns, inputs, |outputs, index, _, own, inputs| {
+        let mut values = own.predictions(inputs);
         if values.len() != 1 {
-            return Err(member.refuse("it has more than one output"));
+            return Err(outputs.members[index].refuse("it has more than one output"));
         }
         let value = values.swap_remove(0);
-        if chain.order.is_some() {
-            read.push(value.clone());
-        }
-        made[chain.output(index)] = value;
-    }
-    let names = (0..members.len()).map(|output| output.to_string());
+        Ok((value.clone(), vec![value]))
+    })?;
+    let names = (0..made.len()).map(|output| output.to_string());
     Ok((made, Fitted::columns(Task::Values(names.collect()))))
 }
 
@@ -258,48 +300,56 @@ pub(super) fn classifiers(
     columns: &[Column],
     inputs: &mut Inputs,
 ) -> Result<Finished> {
-    let members = members(object, "estimators_")?;
-    let chain = Chain::new(object, members.len())?;
-    let mut read = columns.to_vec();
-    let mut parts: Vec<(Vec<Column>, Vec<Shown>)> = vec![(Vec::new(), Vec::new()); members.len()];
-    for (index, member) in members.iter().enumerate() {
-        let own = answer(member, &read, inputs)?;
-        let output = chain.output(index);
-        let mut labels = own
-            .labels()
-            .ok_or_else(|| member.refuse("it has no classes"))?;
-        if chain.order.is_none() && object.find("classes_").is_some() {
-            let listed = object.list("classes_")?;
-            if let Some(array) = listed.get(index).and_then(|id| object.arena.array(*id)) {
-                labels = labels_of(object, array)?;
-            }
-        }
+    let outputs = Outputs::new(object)?;
+    let is_chain = outputs.order.is_some();
+    let parts = outputs.each(columns, inputs, |outputs, index, output, own, inputs| {
+        let labels = outputs.labels(index, own)?;
         let predicted = own.predictions(inputs);
-        if chain.order.is_some() {
-            let values = values_of(&labels)
-                .ok_or_else(|| member.refuse("a chain of classes that are not numbers"))?;
+        let mut next = Vec::new();
+        if is_chain {
+            let values = values_of(&labels).ok_or_else(|| {
+                outputs.members[index].refuse("a chain of classes that are not numbers")
+            })?;
             let step = Step::Table(values.into(), f64::NAN);
-            read.extend(predicted.iter().map(|one| one.clone().then([step.clone()])));
+            next.extend(predicted.iter().map(|one| one.clone().then([step.clone()])));
         }
-        let (made, shown) = &mut parts[output];
-        made.extend(predicted);
-        shown.push(Shown::label(format!("prediction_{output}"), labels.clone()));
-        if let Some(odds) = own.probabilities(inputs) {
-            if odds.len() == 2 {
-                made.push(odds[1].clone());
-                shown.push(Shown::number(format!("probability_{output}")));
-            } else {
-                made.extend(odds);
-                let names = labels
-                    .iter()
-                    .map(|label| format!("probability_{output}_{label}"));
-                shown.extend(names.map(Shown::number));
-            }
-        }
-    }
+        Ok((
+            class_columns(output, &labels, predicted, own.probabilities(inputs)),
+            next,
+        ))
+    })?;
     let (made, shown): (Vec<Vec<Column>>, Vec<Vec<Shown>>) = parts.into_iter().unzip();
     let task = Task::Listed(shown.into_iter().flatten().collect());
     Ok((made.into_iter().flatten().collect(), Fitted::columns(task)))
+}
+
+/// The columns of one output of several classes, and what they are called.
+fn class_columns(
+    output: usize,
+    labels: &[Label],
+    predicted: Vec<Column>,
+    odds: Option<Vec<Column>>,
+) -> (Vec<Column>, Vec<Shown>) {
+    let mut made = predicted;
+    let mut shown = vec![Shown::label(
+        format!("prediction_{output}"),
+        labels.to_vec(),
+    )];
+    match odds {
+        Some(odds) if odds.len() == 2 => {
+            made.push(odds[1].clone());
+            shown.push(Shown::number(format!("probability_{output}")));
+        }
+        Some(odds) => {
+            made.extend(odds);
+            let names = labels
+                .iter()
+                .map(|label| format!("probability_{output}_{label}"));
+            shown.extend(names.map(Shown::number));
+        }
+        None => {}
+    }
+    (made, shown)
 }
 
 /// The labels as numbers.

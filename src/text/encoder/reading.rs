@@ -15,7 +15,7 @@ use super::tokenizer::TextTokenizer;
 use crate::contract::{Contract, Input, InputKind, Policy};
 use crate::error::{Error, Result};
 use crate::model::{Description, LoadedModel, TrainedModel};
-use crate::outcome::{ABOVE_HALF, Finished, Link, Outcome, Task};
+use crate::outcome::{ABOVE_HALF, Finished, Link, Outcome, Task, is_probability};
 
 /// What a model is called among several columns of texts.
 pub const TEXT: &str = "text";
@@ -171,7 +171,7 @@ pub(super) fn reading(
                 raw: options.raw,
             };
             if let Some(threshold) = options.threshold {
-                if !(0.0..=1.0).contains(&threshold) {
+                if !is_probability(threshold) {
                     return Err(Error::usage(format!(
                         "`--threshold {threshold}` is not a probability"
                     )));
