@@ -35,9 +35,13 @@ mod privacy;
 mod replay;
 mod score;
 mod secrets;
+mod sessions;
 
 // How delimited text is written, and which files count as inputs.
 mod dialects;
+
+// Tables through pipes.
+mod streams;
 
 // How columns meet the model: names, types, policies, expressions.
 mod arrows;

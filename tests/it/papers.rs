@@ -13,6 +13,7 @@ use regex::Regex;
 use tallow::guide::TOPICS;
 
 use crate::harness::{Room, root};
+use crate::house::sources;
 
 /// Blocks that no test runs, of all papers together: builds (6), a download, a second run, a kill,
 /// a table of hundreds of megabytes.
@@ -183,6 +184,92 @@ fn a_session_is_compared_line_by_line() {
     assert!(!is_shown(&expected(&["a", "…", "d"]), &["a", "b", "c"]));
     assert!(!is_shown(&expected(&["a"]), &["a", "b"]));
     assert!(!is_shown(&expected(&["a"]), &[]));
+}
+
+/// Lines that Markdown takes for code although no fence says so, in which language they are: four
+/// blanks after an empty line, or more within an item of a list. rustdoc compiles them as Rust.
+fn indented_code(text: &str) -> Vec<&str> {
+    let (mut found, mut is_fenced, mut item_width) = (Vec::new(), false, 0);
+    let mut last_is_empty = true;
+    for line in text.lines() {
+        let content = line.trim_start();
+        let width = line.len() - content.len();
+        is_fenced ^= content.starts_with("```");
+        let begins_item = content.starts_with("- ")
+            || content.starts_with("* ")
+            || content
+                .split_once(". ")
+                .is_some_and(|(number, _)| number.parse::<u8>().is_ok());
+        if is_fenced {
+            // A fence within an item is a fence of its own.
+        } else if content.is_empty() {
+            last_is_empty = true;
+            continue;
+        } else if last_is_empty && width >= item_width + 4 {
+            found.push(line);
+        } else if begins_item {
+            item_width = width + content.find(' ').map_or(0, |blank| blank + 1);
+        } else if width == 0 {
+            item_width = 0;
+        }
+        last_is_empty = false;
+    }
+    found
+}
+
+/// The doc comments of a source, each as rustdoc reads it.
+fn doc_comments(source: &str) -> Vec<String> {
+    let mut found = vec![String::new()];
+    for line in source.lines() {
+        let line = line.trim_start();
+        let text = ["///", "//!"]
+            .iter()
+            .find_map(|mark| line.strip_prefix(mark));
+        match (text, found.last_mut()) {
+            (Some(text), Some(open)) => {
+                open.push_str(text.strip_prefix(' ').unwrap_or(text));
+                open.push('\n');
+            }
+            (None, Some(open)) if !open.is_empty() => found.push(String::new()),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[test]
+fn code_is_fenced_in_papers_and_in_doc_comments() {
+    let listed = "- item\n\n  more\n\n      code too\n\n";
+    let text = format!("a\n\n    code\n\n{listed}```sh\n\n    fenced\n```\n");
+    assert_eq!(indented_code(&text), ["    code", "      code too"]);
+    for paper in papers() {
+        let text = std::fs::read_to_string(&paper).unwrap();
+        assert_eq!(
+            indented_code(&text),
+            Vec::<&str>::new(),
+            "{}",
+            paper.display()
+        );
+        let is_inner_fence =
+            |line: &&str| line.trim_start().starts_with("```") && !line.starts_with("```");
+        let inner: Vec<&str> = text.lines().filter(is_inner_fence).collect();
+        assert_eq!(
+            inner,
+            Vec::<&str>::new(),
+            "a fence begins its line: {}",
+            paper.display()
+        );
+    }
+    for path in sources("src") {
+        for comment in doc_comments(&std::fs::read_to_string(&path).unwrap()) {
+            assert_eq!(
+                indented_code(&comment),
+                Vec::<&str>::new(),
+                "{}",
+                path.display()
+            );
+        }
+    }
 }
 
 #[test]
