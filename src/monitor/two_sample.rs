@@ -56,7 +56,7 @@ impl Tie {
     /// The rank of each of its values: the mean of those that they share.
     fn rank(&self) -> f64 {
         let all = (self.counts[0] + self.counts[1]) as f64;
-        self.before as f64 + (all + 1.0) / 2.0
+        self.before as f64 + f64::midpoint(all, 1.0)
     }
 
     fn len(&self) -> f64 {
@@ -385,13 +385,15 @@ mod tests {
     // epps_singleton_2samp, anderson_ksamp; each with its tolerance.
     type Expected = [(&'static str, Option<f64>, f64); 6];
 
+    type Statistic = fn(&[f64], &[f64]) -> Option<f64>;
+
     fn check(name: &str, [left, right]: [Vec<f64>; 2], expected: Expected) {
         let sorted = |mut values: Vec<f64>| {
             values.sort_unstable_by(f64::total_cmp);
             values
         };
         let (left, right) = (sorted(left), sorted(right));
-        let tests: [fn(&[f64], &[f64]) -> Option<f64>; 6] = [
+        let tests: [Statistic; 6] = [
             energy,
             student,
             mann_whitney_less,

@@ -34,7 +34,7 @@ pub fn bar(share: f64, cells: usize) -> String {
     }
     let eighths = (share.min(1.0) * 8.0 * cells as f64).round().max(1.0) as usize;
     let mut bar = "\u{2588}".repeat(eighths / 8);
-    if eighths % 8 > 0 {
+    if !eighths.is_multiple_of(8) {
         bar.push(PARTS[eighths % 8]);
     }
     bar

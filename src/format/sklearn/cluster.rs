@@ -248,6 +248,17 @@ fn expected_weights(object: &Object, parts: usize, count: usize) -> Result<Vec<f
         .collect())
 }
 
+/// Bernoulli's numbers over twice their index.
+const TERMS: [f64; 7] = [
+    1.0 / 12.0,
+    -1.0 / 120.0,
+    1.0 / 252.0,
+    -1.0 / 240.0,
+    1.0 / 132.0,
+    -691.0 / 32_760.0,
+    1.0 / 12.0,
+];
+
 /// The logarithmic derivative of the gamma function, for positive numbers.
 fn digamma(mut x: f64) -> f64 {
     let mut result = 0.0;
@@ -255,16 +266,6 @@ fn digamma(mut x: f64) -> f64 {
         result -= 1.0 / x;
         x += 1.0;
     }
-    // Bernoulli's numbers over twice their index.
-    const TERMS: [f64; 7] = [
-        1.0 / 12.0,
-        -1.0 / 120.0,
-        1.0 / 252.0,
-        -1.0 / 240.0,
-        1.0 / 132.0,
-        -691.0 / 32_760.0,
-        1.0 / 12.0,
-    ];
     let square = 1.0 / (x * x);
     let series = TERMS
         .iter()

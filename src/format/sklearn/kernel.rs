@@ -316,11 +316,11 @@ pub(super) fn process(object: &Object, count: usize) -> Result<Fitted> {
 /// What the error functions, whose sum is near the logistic function, are multiplied with, inside
 /// and outside (Williams and Barber, "Bayesian Classification with Gaussian Processes").
 const WAVES: [(f64, f64); 5] = [
-    (0.41, -1854.821_415_1),
-    (0.4, 3516.898_936_46),
+    (0.41, -1_854.821_415_1),
+    (0.4, 3_516.898_936_46),
     (0.37, 221.293_467_12),
     (0.44, 128.123_238_05),
-    (0.39, -2010.494_226_54),
+    (0.39, -2_010.494_226_54),
 ];
 
 /// The classifier of two classes inside a `GaussianProcessClassifier`: the probability of the

@@ -37,7 +37,8 @@ struct Topics {
     /// Topic after topic: exp(E[log β]) of each term.
     words: Vec<f64>,
     terms: usize,
-    topics: usize,
+    /// How many topics there are.
+    count: usize,
     prior: f64,
     iterations: usize,
     tolerance: f64,
@@ -53,7 +54,7 @@ impl Topics {
         }
         Ok(Self {
             terms: count,
-            topics: words.rows,
+            count: words.rows,
             words: words.values,
             prior: object.real("doc_topic_prior_")?,
             iterations: iterations as usize,
@@ -67,15 +68,15 @@ impl Topics {
             .filter(|term| counts[*term] != 0.0)
             .collect();
         let word = |topic: usize, term: usize| self.words[topic * self.terms + term];
-        let mut document = vec![1.0; self.topics];
-        let start = (psi(1.0) - psi(self.topics as f64)).exp();
-        let mut weights = vec![start; self.topics];
+        let mut document = vec![1.0; self.count];
+        let start = (psi(1.0) - psi(self.count as f64)).exp();
+        let mut weights = vec![start; self.count];
         for _ in 0..self.iterations {
             let last = document.clone();
             let parts: Vec<f64> = terms
                 .iter()
                 .map(|term| {
-                    let sum: f64 = (0..self.topics)
+                    let sum: f64 = (0..self.count)
                         .map(|topic| weights[topic] * word(topic, *term))
                         .sum();
                     counts[*term] / (sum + f64::EPSILON)
@@ -95,7 +96,7 @@ impl Topics {
             }
             let changes = last.iter().zip(&document);
             let change: f64 = changes.map(|(one, other)| (one - other).abs()).sum();
-            if change / (self.topics as f64) < self.tolerance {
+            if change / (self.count as f64) < self.tolerance {
                 break;
             }
         }
@@ -116,7 +117,7 @@ pub(super) fn allocated(
     inputs: &mut Inputs,
 ) -> Result<Vec<Column>> {
     let topics = Topics::new(object, columns.len())?;
-    let (width, held) = (topics.topics, topics.words.len());
+    let (width, held) = (topics.count, topics.words.len());
     let formula = Formula::new("topics", width, held, move |counts, shares| {
         topics.run(counts, shares);
     });
