@@ -66,8 +66,16 @@ fn values() {
         let nanoseconds = start.elapsed().as_secs_f64() * 1e9 / (repeats * ROWS) as f64;
         println!("{name}: {nanoseconds:.2} ns a value");
     };
-    per_value("bins", &mut || bins.count(&values, &mut counts));
-    per_value("moments", &mut || moments.add(&values, &scale));
+    let singles: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+    let nan_count = values.iter().filter(|value| value.is_nan()).count() as u64;
+    per_value("bins of singles", &mut || {
+        bins.count(&singles, nan_count, &mut counts);
+    });
+    per_value("bins of doubles", &mut || {
+        bins.count(&values, nan_count, &mut counts);
+    });
+    per_value("moments of singles", &mut || moments.add(&singles, &scale));
+    per_value("moments of doubles", &mut || moments.add(&values, &scale));
     println!("{} bins, {} values", bins.len(), counts.iter().sum::<u64>());
 }
 

@@ -1,9 +1,11 @@
 //! Arithmetic on the processor's widest vectors: products with matrices that never change,
-//! convolutions and layer norms.
+//! convolutions and layer norms; and what is counted of a column's numbers.
 //!
 //! Must not know layers, graphs or columns.
 
+pub mod cells;
 pub mod convolution;
 pub(crate) mod norm;
 pub mod processor;
 pub mod product;
+pub mod tally;

@@ -7,11 +7,12 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use super::bins::FrozenBins;
+use super::bins::{Binned, FrozenBins};
 use super::moments::{Moments, Scale};
 use super::profile::{Kind, Profile};
-use super::reading::{InputReader, Numbers, Reading};
+use super::reading::{InputReader, Reading, Reals, Scratch};
 use crate::error::{Error, Result};
+use crate::kernel::tally::Extremes;
 use crate::pipeline::observer::{EncodedBlock, Observer, Partial, ScoredPortion};
 use crate::statistics::bytes::{Reader, Writer};
 use crate::statistics::categories::{Categories, MAX_CATEGORIES};
@@ -125,13 +126,13 @@ impl BaselineObserver {
         InputCounts {
             columns: columns.collect(),
             digest: self.digest,
-            scratch: Numbers::default(),
+            scratch: Scratch::default(),
         }
     }
 }
 
-/// What a category takes in memory.
-const CATEGORY_BYTES: usize = 128;
+/// What a category takes in memory: its text, and its part of a tree's node.
+const CATEGORY_BYTES: usize = 160;
 
 /// What a column's counts take besides bins.
 const COLUMN_BYTES: usize = 512;
@@ -228,31 +229,15 @@ impl ColumnCounts {
         &mut self,
         column: &Counted,
         block: &EncodedBlock<'_>,
-        scratch: &mut Numbers,
+        scratch: &mut Scratch,
     ) -> Result<()> {
         let (reader, index) = (&column.reader, column.index);
         match (&column.counting, &mut self.values) {
-            (
-                Counting::Bins(..) | Counting::Numbers(_),
-                Values::Numbers {
-                    bins: counts,
-                    moments,
-                },
-            ) => {
-                reader.numbers(block, index, scratch)?;
-                self.rows += scratch.values.len() as u64;
-                self.missing += scratch.missing;
-                self.nan += scratch.nan;
-                let scale = match &column.counting {
-                    Counting::Bins(bins, scale) => {
-                        bins.count(&scratch.values, counts);
-                        scale
-                    }
-                    Counting::Numbers(scale) => scale,
-                    Counting::Categories | Counting::Presence => return Ok(()),
-                };
-                moments.add(&scratch.values, scale);
-                self.observe_range(&scratch.values);
+            (Counting::Bins(..) | Counting::Numbers(_), Values::Numbers { .. }) => {
+                match reader.reals(block, index, scratch)? {
+                    Reals::Single(values) => self.observe_reals(values, column, block)?,
+                    Reals::Double(values) => self.observe_reals(values, column, block)?,
+                }
             }
             (Counting::Categories, Values::Categories(categories)) => {
                 let found = reader.categories(block, index)?;
@@ -271,20 +256,40 @@ impl ColumnCounts {
         Ok(())
     }
 
-    fn observe_range(&mut self, values: &[f64]) {
-        // Comparisons with NaN are false, so it never becomes an extreme.
-        let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
-        for &value in values {
-            min = if value < min { value } else { min };
-            max = if value > max { value } else { max };
+    fn observe_reals<T: Binned>(
+        &mut self,
+        values: &[T],
+        column: &Counted,
+        block: &EncodedBlock<'_>,
+    ) -> Result<()> {
+        let extremes = Extremes::of(values);
+        let without = extremes.nan_count;
+        let nan = column.reader.nan_among(block, column.index, without)?;
+        self.rows += values.len() as u64;
+        self.nan += nan;
+        self.missing += without - nan;
+        if let Values::Numbers { bins, moments } = &mut self.values {
+            match &column.counting {
+                Counting::Bins(frozen, scale) => {
+                    frozen.count(values, without, bins);
+                    moments.add(values, scale);
+                }
+                Counting::Numbers(scale) => moments.add(values, scale),
+                Counting::Categories | Counting::Presence => {}
+            }
         }
+        self.observe_range(values, &extremes);
+        Ok(())
+    }
+
+    fn observe_range<T: Binned>(&mut self, values: &[T], extremes: &Extremes<T>) {
+        let (mut min, mut max) = (extremes.min.double(), extremes.max.double());
         if min.is_infinite() || max.is_infinite() {
-            self.infinite[0] += values.iter().filter(|one| **one == f64::INFINITY).count() as u64;
-            self.infinite[1] += values
-                .iter()
-                .filter(|one| **one == f64::NEG_INFINITY)
-                .count() as u64;
-            let finite = values.iter().copied().filter(|value| value.is_finite());
+            let values = || values.iter().map(|value| value.double());
+            let count = |infinity: f64| values().filter(|one| *one == infinity).count() as u64;
+            self.infinite[0] += count(f64::INFINITY);
+            self.infinite[1] += count(f64::NEG_INFINITY);
+            let finite = values().filter(|value| value.is_finite());
             (min, max) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| {
                 (min.min(value), max.max(value))
             });
@@ -400,7 +405,7 @@ pub struct InputCounts {
     /// One for each of the observer's columns.
     pub columns: Vec<ColumnCounts>,
     digest: u128,
-    scratch: Numbers,
+    scratch: Scratch,
 }
 
 impl InputCounts {

@@ -5,6 +5,9 @@
 //! counts. Values that the baseline holds often have bins of their own; elsewhere a bin holds about
 //! one row in [`BINS`]. It must not know columns or rows.
 
+use std::sync::OnceLock;
+
+use crate::kernel::cells::{Cells, Sorted};
 use crate::statistics::distribution::Distribution;
 use crate::statistics::quantile_sketch::{Range, SharedRange};
 
@@ -18,21 +21,37 @@ const POINT_SHARE: u64 = 1024;
 /// over.
 const COARSE_BINS: u64 = 20;
 
-/// The most cells of the table through which a value finds its bin.
-const MAX_CELLS: u32 = 1 << 14;
-
 /// The bins of a baseline. Bin `i` holds the values from edge `i − 1` on and below edge `i`; the
 /// outer two hold what lies below and above all values of the baseline.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct FrozenBins {
     edges: Vec<f64>,
     baseline: Vec<u64>,
-    /// For each cell, the edges that lie below all of its values.
-    first_edges: Vec<u16>,
-    first_key: u32,
-    shift: u32,
-    /// Edges within a cell: fewer than two to this power.
-    steps: u32,
+    /// Tables to find the bins of numbers through, made for the precision that is counted.
+    singles: OnceLock<Cells<f32>>,
+    doubles: OnceLock<Cells<f64>>,
+}
+
+/// Numbers that bins count.
+pub trait Binned: Sorted {
+    /// The table for numbers of this precision.
+    fn cells(bins: &FrozenBins) -> &Cells<Self>
+    where
+        Self: Sized;
+}
+
+impl Binned for f32 {
+    fn cells(bins: &FrozenBins) -> &Cells<Self> {
+        let make = || Cells::new(&bins.edges, &bins.baseline);
+        bins.singles.get_or_init(make)
+    }
+}
+
+impl Binned for f64 {
+    fn cells(bins: &FrozenBins) -> &Cells<Self> {
+        let make = || Cells::new(&bins.edges, &bins.baseline);
+        bins.doubles.get_or_init(make)
+    }
 }
 
 impl FrozenBins {
@@ -63,36 +82,12 @@ impl FrozenBins {
             edges.push(max.next_up());
             counts.push(0);
         }
-        Some(Self::with_cells(edges, counts))
-    }
-
-    fn with_cells(edges: Vec<f64>, baseline: Vec<u64>) -> Self {
-        let keys: Vec<u32> = edges.iter().map(|edge| key(*edge)).collect();
-        let (first_key, last_key) = (keys[0], keys[keys.len() - 1]);
-        let mut shift = 0;
-        while (last_key - first_key) >> shift >= MAX_CELLS {
-            shift += 1;
-        }
-        let cell_count = ((last_key - first_key) >> shift) as usize + 1;
-        let mut in_cell = vec![0_u16; cell_count];
-        for key in &keys {
-            in_cell[((key - first_key) >> shift) as usize] += 1;
-        }
-        let most = in_cell.iter().copied().max().unwrap_or(0);
-        let mut before = 0;
-        let first_edges = in_cell.iter().map(|count| {
-            let first = before;
-            before += count;
-            first
-        });
-        Self {
-            first_edges: first_edges.collect(),
-            first_key,
-            shift,
-            steps: u16::BITS - most.leading_zeros(),
+        Some(Self {
             edges,
-            baseline,
-        }
+            baseline: counts,
+            singles: OnceLock::new(),
+            doubles: OnceLock::new(),
+        })
     }
 
     /// The number of bins.
@@ -107,45 +102,26 @@ impl FrozenBins {
         false
     }
 
-    /// What the bins take in memory.
+    /// What the bins take in memory, with the larger of their tables.
     #[must_use]
     pub fn byte_count(&self) -> usize {
-        self.edges.len() * size_of::<f64>()
-            + self.baseline.len() * size_of::<u64>()
-            + self.first_edges.len() * size_of::<u16>()
+        size_of_val(self.edges.as_slice())
+            + size_of_val(self.baseline.as_slice())
+            + Cells::<f64>::max_bytes(self.edges.len())
     }
 
-    /// Counts values into `counts`, one for each bin, and one more at the end for NaN.
-    pub fn count(&self, values: &[f64], counts: &mut [u64]) {
-        let Some(nan) = counts.len().checked_sub(1) else {
+    /// Counts values into `counts`, one for each bin, and one more at the end for NaN, of which
+    /// there are `nan_count`.
+    pub fn count<T: Binned>(&self, values: &[T], nan_count: u64, counts: &mut [u64]) {
+        let Some((nan, counts)) = counts.split_last_mut() else {
             return;
         };
-        for value in values {
-            let bin = if value.is_nan() {
-                nan
-            } else {
-                self.bin(*value)
-            };
-            counts[bin] += 1;
+        T::cells(self).count(values, counts);
+        // NaN was counted among the values below all edges.
+        if let Some(lowest) = counts.first_mut() {
+            *lowest -= nan_count;
         }
-    }
-
-    #[inline]
-    fn bin(&self, value: f64) -> usize {
-        // Both zeros are one value.
-        let value = value + 0.0;
-        let cell = (key(value).saturating_sub(self.first_key) >> self.shift) as usize;
-        let cell = cell.min(self.first_edges.len() - 1);
-        let mut bin = usize::from(self.first_edges[cell]);
-        // Edges beyond the cell are above the value, so the search need not know where it ends.
-        let mut step = 1_usize << self.steps;
-        while step > 1 {
-            step /= 2;
-            let next = bin + step;
-            let is_above = self.edges.get(next - 1).is_some_and(|edge| *edge <= value);
-            bin = if is_above { next } else { bin };
-        }
-        bin
+        *nan += nan_count;
     }
 
     /// The bins with the rows of the baseline and of `counts`; `extremes` are the least and the
@@ -168,17 +144,6 @@ impl FrozenBins {
             }
         });
         ranges.filter(|range| range.counts != [0, 0]).collect()
-    }
-}
-
-/// A key of the number's order in single precision.
-#[inline]
-fn key(value: f64) -> u32 {
-    let bits = (value as f32).to_bits();
-    if bits >> 31 == 1 {
-        !bits
-    } else {
-        bits | (1 << 31)
     }
 }
 
@@ -243,7 +208,8 @@ mod tests {
 
     fn counted(bins: &FrozenBins, values: &[f64]) -> Vec<u64> {
         let mut counts = vec![0; bins.len() + 1];
-        bins.count(values, &mut counts);
+        let nan_count = values.iter().filter(|value| value.is_nan()).count() as u64;
+        bins.count(values, nan_count, &mut counts);
         counts
     }
 
@@ -285,7 +251,8 @@ mod tests {
             assert!(bins.len() < 4096, "{} bins of shape {kind}", bins.len());
             for (index, value) in values.iter().enumerate().step_by(97) {
                 let expected = bins.edges.partition_point(|edge| edge <= value);
-                assert_eq!(bins.bin(*value), expected, "value {index} of shape {kind}");
+                let counts = counted(&bins, &[*value]);
+                assert_eq!(counts[expected], 1, "value {index} of shape {kind}");
             }
         }
     }

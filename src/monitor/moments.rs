@@ -5,6 +5,8 @@
 //! cannot change a bit. Values far outside the baseline go into exact sums of their own. A value
 //! is rounded to 2⁻³⁵ of the deviation. It must not know columns.
 
+use crate::kernel::processor::Instructions;
+use crate::kernel::tally::{CHUNK, Number, Steps};
 use crate::statistics::bytes::{Reader, Writer};
 use crate::statistics::exact_sum::ExactSum;
 
@@ -17,12 +19,6 @@ const FAR: f64 = 1_048_576.0;
 
 /// Parts of a step that are kept.
 const PARTS: f64 = 1_048_576.0;
-
-/// Values added before the sums become integers.
-const CHUNK: usize = 4096;
-
-/// Rounds to an integer when added and taken away: 1.5 · 2⁵².
-const ROUNDING: f64 = 6_755_399_441_055_744.0;
 
 /// Where a baseline's values lie, and how wide they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -73,47 +69,33 @@ pub struct Moments {
 
 impl Moments {
     /// Adds finite numbers; NaN and the infinities are passed over.
-    pub fn add(&mut self, values: &[f64], scale: &Scale) {
+    pub fn add<T: Number>(&mut self, values: &[T], scale: &Scale) {
         let Some(step) = scale.step else {
-            values.iter().for_each(|value| self.add_far(*value));
+            values.iter().for_each(|value| self.add_far(value.double()));
             return;
         };
+        let steps = Steps {
+            center: scale.center,
+            per_unit: 1.0 / step,
+            far: FAR,
+            parts: PARTS,
+        };
         for chunk in values.chunks(CHUNK) {
-            let near = self.add_chunk(chunk, scale.center, 1.0 / step);
-            if near < chunk.len() as u64 {
+            let sums = steps.sums(chunk, Instructions::exact());
+            self.near_count += sums.near_count as u64;
+            self.steps += sums.steps as i128;
+            self.parts += sums.parts as i128;
+            self.square_steps += sums.square_steps as i128;
+            self.products += sums.products as i128;
+            self.square_parts += sums.square_parts as i128;
+            if sums.far_count > 0.0 {
                 chunk
                     .iter()
-                    .filter(|value| !is_near((*value - scale.center) * (1.0 / step)))
-                    .for_each(|value| self.add_far(*value));
+                    .map(|value| value.double())
+                    .filter(|value| !steps.is_near(*value))
+                    .for_each(|value| self.add_far(value));
             }
         }
-    }
-
-    fn add_chunk(&mut self, values: &[f64], center: f64, per_step: f64) -> u64 {
-        let mut sums = [0.0_f64; 6];
-        for value in values {
-            let scaled = (value - center) * per_step;
-            let (scaled, one) = if is_near(scaled) {
-                (scaled, 1.0)
-            } else {
-                (0.0, 0.0)
-            };
-            let steps = (scaled + ROUNDING) - ROUNDING;
-            let parts = ((scaled - steps) * PARTS + ROUNDING) - ROUNDING;
-            sums[0] += one;
-            sums[1] += steps;
-            sums[2] += parts;
-            sums[3] += steps * steps;
-            sums[4] += steps * parts;
-            sums[5] += parts * parts;
-        }
-        self.near_count += sums[0] as u64;
-        self.steps += sums[1] as i128;
-        self.parts += sums[2] as i128;
-        self.square_steps += sums[3] as i128;
-        self.products += sums[4] as i128;
-        self.square_parts += sums[5] as i128;
-        sums[0] as u64
     }
 
     fn add_far(&mut self, value: f64) {
@@ -249,12 +231,6 @@ impl Moments {
             self.square_parts,
         ]
     }
-}
-
-/// Whether a value can be counted in steps; NaN cannot.
-#[inline]
-fn is_near(scaled: f64) -> bool {
-    scaled.abs() <= FAR
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, PrimitiveArray};
 use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
 
@@ -39,6 +39,23 @@ pub struct InputReader {
     /// The column's type in the data.
     pub data_type: DataType,
     sentinels: Sentinels,
+}
+
+/// The numbers of an input in a block, as the model reads them: all rows that were not rejected, NaN
+/// for a missing value and for NaN.
+#[derive(Clone, Copy, Debug)]
+pub enum Reals<'a> {
+    /// In single precision.
+    Single(&'a [f32]),
+    /// In double precision.
+    Double(&'a [f64]),
+}
+
+/// Where numbers lie that a block does not hold side by side.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    single: Vec<f32>,
+    double: Vec<f64>,
 }
 
 /// The numbers of an input in a block.
@@ -106,27 +123,98 @@ impl InputReader {
         index: usize,
         numbers: &mut Numbers,
     ) -> Result<()> {
+        let mut scratch = Scratch::default();
         let values = &mut numbers.values;
         values.clear();
-        encoded(block, index, values)?;
-        let all_rows = values.len();
-        if !block.rejected.is_empty() {
-            let (mut row, mut rejected) = (0, block.rejected.iter().peekable());
-            values.retain(|_| {
-                let is_rejected = rejected.next_if(|next| **next == row).is_some();
-                row += 1;
-                !is_rejected
-            });
+        match self.reals(block, index, &mut scratch)? {
+            Reals::Single(singles) => values.extend(singles.iter().copied().map(f64::from)),
+            Reals::Double(doubles) => values.extend_from_slice(doubles),
         }
         let without = values.iter().filter(|value| value.is_nan()).count() as u64;
-        numbers.nan = if without == 0 {
-            0
-        } else {
-            let column = block.columns.get(index).ok_or_else(no_input)?;
-            nan_count(column, all_rows, block.rejected).min(without)
-        };
+        numbers.nan = self.nan_among(block, index, without)?;
         numbers.missing = without - numbers.nan;
         Ok(())
+    }
+
+    /// The numbers of the block's rows that were not rejected, in the precision that the model
+    /// reads; in the block itself, where they lie there side by side.
+    ///
+    /// # Errors
+    /// An internal error if the block has no such input.
+    pub fn reals<'a>(
+        &self,
+        block: &EncodedBlock<'a>,
+        index: usize,
+        scratch: &'a mut Scratch,
+    ) -> Result<Reals<'a>> {
+        match block.features {
+            Features::Numbers(FeatureBlock::Single(columns)) if index < columns.feature_count() => {
+                let values = columns.column(index);
+                Ok(Reals::Single(if block.rejected.is_empty() {
+                    values
+                } else {
+                    keep(values, block.rejected, &mut scratch.single)
+                }))
+            }
+            Features::Numbers(FeatureBlock::Double(columns)) if index < columns.feature_count() => {
+                let values = columns.column(index);
+                Ok(Reals::Double(if block.rejected.is_empty() {
+                    values
+                } else {
+                    keep(values, block.rejected, &mut scratch.double)
+                }))
+            }
+            // A block of no rows has no features.
+            Features::Numbers(_) if block.row_count == 0 => Ok(Reals::Single(&[])),
+            Features::Numbers(_) => Err(no_input()),
+            Features::Columns(columns) => {
+                let column = columns.get(index).ok_or_else(no_input)?;
+                let column = cast(column, &DataType::Float64).map_err(|error| {
+                    Error::internal("an input that is no number").because(error)
+                })?;
+                let column = column.as_primitive::<Float64Type>();
+                let values: Vec<f64> = column
+                    .iter()
+                    .map(|value| value.unwrap_or(f64::NAN))
+                    .collect();
+                Ok(Reals::Double(keep(
+                    &values,
+                    block.rejected,
+                    &mut scratch.double,
+                )))
+            }
+        }
+    }
+
+    /// How many of `without`, the rows that were not rejected and whose number is NaN, are NaN in
+    /// the data.
+    ///
+    /// # Errors
+    /// An internal error if the block has no such input.
+    pub fn nan_among(&self, block: &EncodedBlock<'_>, index: usize, without: u64) -> Result<u64> {
+        if without == 0 {
+            return Ok(0);
+        }
+        let column = block.columns.get(index).ok_or_else(no_input)?;
+        let nan = match column.data_type() {
+            DataType::Float32 => nan_count(
+                column.as_primitive::<Float32Type>(),
+                block.rejected,
+                |one| one.is_nan(),
+            ),
+            DataType::Float64 => nan_count(
+                column.as_primitive::<Float64Type>(),
+                block.rejected,
+                |one| one.is_nan(),
+            ),
+            DataType::Float16 => nan_count(
+                column.as_primitive::<Float16Type>(),
+                block.rejected,
+                |one| one.is_nan(),
+            ),
+            _ => 0,
+        };
+        Ok(nan.min(without))
     }
 
     /// The categories of the block's rows that were not rejected.
@@ -140,8 +228,12 @@ impl InputReader {
         let column = block.columns.get(index).ok_or_else(no_input)?;
         // What the encoder takes for a category is not a missing value, whatever it is spelt like.
         let mut codes = Vec::new();
-        if !self.sentinels.is_empty() && encoded(block, index, &mut codes).is_err() {
-            codes.clear();
+        if !self.sentinels.is_empty() {
+            let whole = EncodedBlock {
+                rejected: &[],
+                ..*block
+            };
+            codes = self.codes_of(&whole, index);
         }
         let texts = cast(&kept(column, block)?, &DataType::Utf8)
             .map_err(|error| Error::internal("a category without a text").because(error))?;
@@ -167,6 +259,16 @@ impl InputReader {
             }
         }
         Ok(counted)
+    }
+
+    /// The code of every row; none where there are no numbers.
+    fn codes_of(&self, block: &EncodedBlock<'_>, index: usize) -> Vec<f64> {
+        let mut scratch = Scratch::default();
+        match self.reals(block, index, &mut scratch) {
+            Ok(Reals::Single(codes)) => codes.iter().copied().map(f64::from).collect(),
+            Ok(Reals::Double(codes)) => codes.to_vec(),
+            Err(_) => Vec::new(),
+        }
     }
 
     fn codes(&self, block: &EncodedBlock<'_>, index: usize) -> Result<Counted> {
@@ -200,27 +302,16 @@ fn no_input() -> Error {
     Error::internal("an input that the block does not have")
 }
 
-/// The encoded values of an input as numbers.
-fn encoded(block: &EncodedBlock<'_>, index: usize, values: &mut Vec<f64>) -> Result<()> {
-    match block.features {
-        Features::Numbers(FeatureBlock::Single(columns)) if index < columns.feature_count() => {
-            values.extend(columns.column(index).iter().map(|value| f64::from(*value)));
-        }
-        Features::Numbers(FeatureBlock::Double(columns)) if index < columns.feature_count() => {
-            values.extend_from_slice(columns.column(index));
-        }
-        // A block of no rows has no features.
-        Features::Numbers(_) if block.row_count == 0 => {}
-        Features::Numbers(_) => return Err(no_input()),
-        Features::Columns(columns) => {
-            let column = columns.get(index).ok_or_else(no_input)?;
-            let column = cast(column, &DataType::Float64)
-                .map_err(|error| Error::internal("an input that is no number").because(error))?;
-            let column = column.as_primitive::<Float64Type>();
-            values.extend(column.iter().map(|value| value.unwrap_or(f64::NAN)));
-        }
+/// The values of rows that were not rejected, in `kept`.
+fn keep<'a, T: Copy>(values: &[T], rejected: &[usize], kept: &'a mut Vec<T>) -> &'a [T] {
+    kept.clear();
+    let mut start = 0;
+    for row in rejected {
+        kept.extend_from_slice(values.get(start..*row).unwrap_or_default());
+        start = row + 1;
     }
-    Ok(())
+    kept.extend_from_slice(values.get(start..).unwrap_or_default());
+    kept
 }
 
 /// The column without rejected rows.
@@ -247,28 +338,28 @@ fn nth_kept(rejected: &[usize], kept: usize) -> usize {
 }
 
 /// The NaN of a column of floating-point numbers, in rows that were not rejected.
-fn nan_count(column: &ArrayRef, row_count: usize, rejected: &[usize]) -> u64 {
-    let is_nan: Vec<bool> = match column.data_type() {
-        DataType::Float32 => flags(column.as_primitive::<Float32Type>(), f32::is_nan),
-        DataType::Float64 => flags(column.as_primitive::<Float64Type>(), f64::is_nan),
-        DataType::Float16 => flags(column.as_primitive::<Float16Type>(), half::f16::is_nan),
-        _ => return 0,
-    };
-    let rejected = rejected
-        .iter()
-        .filter(|row| is_nan.get(**row) == Some(&true));
-    let (all, rejected) = (is_nan.iter().filter(|one| **one).count(), rejected.count());
-    (all.min(row_count) - rejected.min(all)) as u64
-}
-
-fn flags<T: arrow::datatypes::ArrowPrimitiveType>(
-    column: &arrow::array::PrimitiveArray<T>,
+fn nan_count<T: ArrowPrimitiveType>(
+    column: &PrimitiveArray<T>,
+    rejected: &[usize],
     is_nan: impl Fn(T::Native) -> bool,
-) -> Vec<bool> {
-    column
+) -> u64 {
+    let values = column.values();
+    // Most columns have none, not even where a null hides it.
+    let all: u64 = values.iter().map(|value| u64::from(is_nan(*value))).sum();
+    if all == 0 {
+        return 0;
+    }
+    let counts = |row: usize| column.is_valid(row) && is_nan(values[row]);
+    let of_rejected = rejected
         .iter()
-        .map(|value| value.is_some_and(&is_nan))
-        .collect()
+        .filter(|row| **row < values.len() && counts(**row));
+    let among_nulls = (0..values.len()).filter(|row| column.is_null(*row) && is_nan(values[*row]));
+    let hidden = if column.null_count() == 0 {
+        0
+    } else {
+        among_nulls.count() as u64
+    };
+    all - hidden - of_rejected.count() as u64
 }
 
 #[cfg(test)]
@@ -322,6 +413,42 @@ mod tests {
         assert_eq!((found.values.len(), found.missing, found.nan), (5, 1, 2));
         numbers.numbers(&block(&[1, 2]), 0, &mut found).unwrap();
         assert_eq!((found.values.len(), found.missing, found.nan), (3, 0, 1));
+    }
+
+    #[test]
+    fn nan_that_a_null_hides_and_in_rejected_rows_is_not_counted() {
+        let nulls = arrow::buffer::NullBuffer::from(vec![true, false, true, true, true]);
+        let values = vec![1.0, f32::NAN, f32::NAN, 2.0, f32::NAN];
+        let column: ArrayRef = Arc::new(Float32Array::new(values.clone().into(), Some(nulls)));
+        let mut features = Columns::<f32>::filled(5, 1, f32::NAN);
+        features.column_mut(0).copy_from_slice(&values);
+        let features = FeatureBlock::Single(features);
+        let numbers = reader(InputKind::Number, false);
+        let mut scratch = Scratch::default();
+        for (rejected, kept, nan) in [
+            (&[][..], &values[..], 2),
+            (&[0, 4], &[f32::NAN, f32::NAN, 2.0], 1),
+            (&[1, 2, 4], &[1.0, 2.0], 0),
+            (&[0, 1, 2, 3, 4], &[], 0),
+        ] {
+            let block = EncodedBlock {
+                columns: std::slice::from_ref(&column),
+                features: Features::Numbers(&features),
+                rejected,
+                row_count: 5,
+            };
+            let Reals::Single(found) = numbers.reals(&block, 0, &mut scratch).unwrap() else {
+                panic!("in another precision")
+            };
+            let bits = |values: &[f32]| values.iter().map(|one| one.to_bits()).collect::<Vec<_>>();
+            assert_eq!(bits(found), bits(kept), "{rejected:?}");
+            let without = found.iter().filter(|one| one.is_nan()).count() as u64;
+            assert_eq!(
+                numbers.nan_among(&block, 0, without).unwrap(),
+                nan,
+                "{rejected:?}"
+            );
+        }
     }
 
     #[test]
