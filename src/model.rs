@@ -178,6 +178,12 @@ pub trait NumericModel: Model {
     /// The precision of the blocks that it reads and of the margins that it writes.
     fn precision(&self) -> Precision;
 
+    /// Whether it also reads blocks in single precision, and makes the same margins of them as of
+    /// the same numbers in its own.
+    fn takes_single(&self) -> bool {
+        self.precision() == Precision::Single
+    }
+
     /// The number of margins that it writes for each row, at least 1.
     fn margin_count(&self) -> usize;
 

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
+use arrow::datatypes::DataType;
 
 use super::fill::Filling;
 use super::lookup::Lookup;
@@ -15,8 +16,8 @@ use super::missing::{MissingValues, Sentinels};
 use super::real::Real;
 use super::verdict::{Coercions, Origin, Verdicts};
 use super::{Columns, FeatureBlock, Precision, native};
-use crate::contract::InputKind;
 use crate::contract::binding::BoundInput;
+use crate::contract::{InputKind, Policy};
 use crate::error::{Error, Result};
 
 /// Turns the columns of a batch into a feature block.
@@ -58,6 +59,36 @@ impl Encoder {
             shows_values,
             ..self
         }
+    }
+
+    /// The same, with blocks in single precision if every column holds nothing else; `is_taken`:
+    /// whether the model takes such blocks.
+    #[must_use]
+    pub fn narrowed(self, is_taken: bool) -> Self {
+        let is_single = |(bound, ..): &(BoundInput, Lookup, Sentinels)| {
+            let input = &bound.input;
+            let fills = [&input.on_null, &input.on_unseen].map(|policy| match policy {
+                Policy::Default(_) => true,
+                Policy::Error | Policy::Null | Policy::Reject => false,
+            });
+            bound.data_type == DataType::Float32
+                && matches!(input.kind, InputKind::Number)
+                && fills == [false, false]
+        };
+        if is_taken && self.precision.is_some() && self.inputs.iter().all(is_single) {
+            Self {
+                precision: Some(Precision::Single),
+                ..self
+            }
+        } else {
+            self
+        }
+    }
+
+    /// The precision of blocks; none where columns keep the types that their inputs declare.
+    #[must_use]
+    pub fn precision(&self) -> Option<Precision> {
+        self.precision
     }
 
     /// The inputs in the order of the model's features.

@@ -9,7 +9,7 @@ use super::bins::{self, CHUNK_CUTS, Codes, Cuts, Oddity};
 use super::collector::{CategorySet, Collector, Question, Rule};
 use super::cut::ALWAYS;
 use super::ensemble::ZERO_THRESHOLD;
-use super::lane_number::LaneNumber;
+use super::lane_number::{LaneNumber, Ranked};
 use super::lanes::Lanes;
 use super::leaf_lookup::ConditionBits;
 use super::slice::{self, ByteSet, Mask, Rows, Slice};
@@ -133,10 +133,10 @@ impl<T: LaneNumber> Conditions<T> {
 
     /// Answers every condition for these rows, at most a slice; the answers past them mean nothing.
     #[inline(always)]
-    pub(super) fn answer<L: Lanes>(
+    pub(super) fn answer<L: Lanes, V: Ranked<T>>(
         &self,
         lanes: L,
-        rows: Rows<'_, T>,
+        rows: Rows<'_, V>,
         bins: &mut Bins,
         masks: &mut [Mask],
     ) {
@@ -149,7 +149,12 @@ impl<T: LaneNumber> Conditions<T> {
     }
 
     /// Answers every condition for the row that lies so far behind the first.
-    pub(super) fn answer_one(&self, rows: Rows<'_, T>, row: usize, answers: &mut ConditionBits) {
+    pub(super) fn answer_one<V: Ranked<T>>(
+        &self,
+        rows: Rows<'_, V>,
+        row: usize,
+        answers: &mut ConditionBits,
+    ) {
         answers.clear(self.count);
         for column in &self.numeric {
             column.answer_one(rows.values(column.feature)[row], answers);
@@ -232,8 +237,14 @@ impl<T: LaneNumber> Numeric<T> {
     }
 
     #[inline(always)]
-    fn answer<L: Lanes>(&self, lanes: L, values: &[T], bins: &mut Bins, masks: &mut [Mask]) {
-        T::rank_values(lanes, values, &self.cuts, &mut bins.wide);
+    fn answer<L: Lanes, V: Ranked<T>>(
+        &self,
+        lanes: L,
+        values: &[V],
+        bins: &mut Bins,
+        masks: &mut [Mask],
+    ) {
+        V::rank_values(lanes, values, V::cuts(&self.cuts), &mut bins.wide);
         for list in &self.lists {
             bins::chunk(&bins.wide, list.first_cut, &mut bins.narrow);
             if list.rule == Rule::MissingLeft {
@@ -246,8 +257,8 @@ impl<T: LaneNumber> Numeric<T> {
     }
 
     #[inline(always)]
-    fn answer_one(&self, value: T, answers: &mut ConditionBits) {
-        let rank = bins::rank_one(value, &self.cuts);
+    fn answer_one<V: Ranked<T>>(&self, value: V, answers: &mut ConditionBits) {
+        let rank = bins::rank_one(value, V::cuts(&self.cuts));
         self.lists
             .iter()
             .for_each(|list| answers.fill(list.yes(rank, value)));

@@ -10,7 +10,7 @@ use super::Kernel;
 use super::compiled::Compiled;
 use super::cost_model::Plan;
 use super::ensemble::{Ensemble, Frame, Tree};
-use super::lane_number::LaneNumber;
+use super::lane_number::{LaneNumber, Ranked};
 use super::layout::{LayoutBuilder, Segment};
 use super::processor::Processor;
 use super::program::Outline;
@@ -151,6 +151,14 @@ impl NumericModel for Forest {
         }
     }
 
+    fn takes_single(&self) -> bool {
+        match &self.layout {
+            Layout::Single(_) => true,
+            // Offsets come with the features, and are not of single precision.
+            Layout::Double(engine) => !engine.walks() && self.offset_rule.is_none(),
+        }
+    }
+
     fn margin_count(&self) -> usize {
         match &self.layout {
             Layout::Single(engine) => engine.base.len(),
@@ -256,6 +264,14 @@ impl Forest {
                 });
                 engine.score(columns, offsets.transpose()?, working, margins)
             }
+            (
+                Layout::Double(engine),
+                Typed::Double(working),
+                FeatureBlock::Single(columns),
+                Margins::Double(margins),
+            ) if offsets.is_none() && !engine.walks() => {
+                engine.score(columns, None, working, margins)
+            }
             _ => Err(other_precision()),
         }
     }
@@ -268,6 +284,16 @@ impl Forest {
         match (&self.layout, block) {
             (Layout::Single(engine), FeatureBlock::Single(columns)) => engine.leaves(columns),
             (Layout::Double(engine), FeatureBlock::Double(columns)) => engine.leaves(columns),
+            (Layout::Double(engine), FeatureBlock::Single(columns)) => {
+                let mut wide = Columns::filled(columns.row_count(), columns.feature_count(), 0.0);
+                for feature in 0..columns.feature_count() {
+                    let values = wide.column_mut(feature).iter_mut();
+                    values
+                        .zip(columns.column(feature))
+                        .for_each(|(wide, value)| *wide = f64::from(*value));
+                }
+                engine.leaves(&wide)
+            }
             _ => Err(other_precision()),
         }
     }
@@ -353,7 +379,7 @@ impl<T: LaneNumber> Engine<T> {
         })
     }
 
-    fn check(&self, columns: &Columns<T>) -> Result<()> {
+    fn check<V: Copy>(&self, columns: &Columns<V>) -> Result<()> {
         if columns.row_count() > 0 && columns.feature_count() != self.feature_count {
             return Err(Error::internal(format!(
                 "a block of {} features for a forest of {}",
@@ -364,9 +390,9 @@ impl<T: LaneNumber> Engine<T> {
         Ok(())
     }
 
-    fn score(
+    fn score<V: Ranked<T>>(
         &self,
-        columns: &Columns<T>,
+        columns: &Columns<V>,
         offsets: Option<(&Columns<T>, OffsetRule)>,
         working: &mut Working<T>,
         margins: &mut Vec<T>,
@@ -398,7 +424,12 @@ impl<T: LaneNumber> Engine<T> {
         Ok(())
     }
 
-    fn add(&self, rows: Rows<'_, T>, starts: Option<&Columns<T>>, working: &mut Working<T>) {
+    fn add<V: Ranked<T>>(
+        &self,
+        rows: Rows<'_, V>,
+        starts: Option<&Columns<T>>,
+        working: &mut Working<T>,
+    ) {
         for (margin, (sums, &base)) in working.sums.iter_mut().zip(&self.base).enumerate() {
             let sums = &mut sums.0[..rows.count];
             match starts {
@@ -409,7 +440,11 @@ impl<T: LaneNumber> Engine<T> {
         }
         for segment in &self.segments {
             match segment {
-                Segment::Walked(trees) => self.walking.add(trees.clone(), rows, &mut working.sums),
+                Segment::Walked(trees) => {
+                    if let Some(rows) = V::walked(rows) {
+                        self.walking.add(trees.clone(), rows, &mut working.sums);
+                    }
+                }
                 Segment::Sliced(group) => group.add(
                     rows,
                     &mut working.sums,
@@ -437,6 +472,12 @@ impl<T: LaneNumber> Engine<T> {
             rows.flat_map(|row| row.iter_mut().zip(&self.bias))
                 .for_each(|(margin, bias)| *margin = *margin + *bias);
         }
+    }
+
+    /// Whether trees are walked.
+    fn walks(&self) -> bool {
+        let mut segments = self.segments.iter();
+        segments.any(|segment| matches!(segment, Segment::Walked(_)))
     }
 
     fn leaves(&self, columns: &Columns<T>) -> Result<Vec<u32>> {
@@ -498,7 +539,7 @@ fn add_offsets<T: LaneNumber>(
 }
 
 /// The rows of a block, slice by slice.
-fn slices<T: LaneNumber>(columns: &Columns<T>) -> impl Iterator<Item = Rows<'_, T>> {
+fn slices<T: Copy>(columns: &Columns<T>) -> impl Iterator<Item = Rows<'_, T>> {
     let starts = (0..columns.row_count()).step_by(SLICE);
     starts.map(|first| Rows {
         columns,

@@ -4,7 +4,7 @@ use super::bins::Cuts;
 use super::cut::Ordered;
 use super::lanes::Lanes;
 use super::processor::Processor;
-use super::slice::{NARROW_LEAVES, Slice};
+use super::slice::{NARROW_LEAVES, Rows, Slice};
 
 /// `f32` or `f64`, with the method of [`Lanes`] for each of them.
 pub(super) trait LaneNumber: Ordered {
@@ -22,6 +22,38 @@ pub(super) trait LaneNumber: Ordered {
         values: &[Self; NARROW_LEAVES],
         sums: &mut Slice<Self>,
     );
+}
+
+/// Numbers whose place among cuts of precision `T` is known exactly: those of `T` itself, and `f32`
+/// among cuts in double precision.
+pub(super) trait Ranked<T: LaneNumber>: LaneNumber {
+    /// The same cuts in this precision.
+    fn cuts(cuts: &Cuts<T>) -> &Cuts<Self>;
+    /// The rows as the walking kernel reads them, if it can.
+    fn walked(rows: Rows<'_, Self>) -> Option<Rows<'_, T>>;
+}
+
+impl<T: LaneNumber> Ranked<T> for T {
+    #[inline(always)]
+    fn cuts(cuts: &Cuts<T>) -> &Cuts<T> {
+        cuts
+    }
+
+    fn walked(rows: Rows<'_, T>) -> Option<Rows<'_, T>> {
+        Some(rows)
+    }
+}
+
+impl Ranked<f64> for f32 {
+    #[inline(always)]
+    fn cuts(cuts: &Cuts<f64>) -> &Cuts<Self> {
+        cuts.single()
+            .expect("cuts in double precision have twins in single precision")
+    }
+
+    fn walked(_rows: Rows<'_, Self>) -> Option<Rows<'_, f64>> {
+        None
+    }
 }
 
 macro_rules! lane_number {

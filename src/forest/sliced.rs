@@ -10,7 +10,7 @@ use super::collector::Collector;
 use super::conditions::{Bins, Conditions};
 use super::cost_model::{Counts, MAX_CONDITIONS};
 use super::ensemble::{Shape, Tree};
-use super::lane_number::LaneNumber;
+use super::lane_number::{LaneNumber, Ranked};
 use super::lanes::{Lanes, Task};
 use super::processor::Processor;
 use super::program::{Boundary, Method, Outline, Program};
@@ -158,9 +158,9 @@ impl<T: LaneNumber> Group<T> {
 
     /// Adds the group's trees for these rows, at most [`SLICE`], to `sums`: a slice for each
     /// margin.
-    pub(super) fn add(
+    pub(super) fn add<V: Ranked<T>>(
         &self,
-        rows: Rows<'_, T>,
+        rows: Rows<'_, V>,
         sums: &mut [Slice<T>],
         processor: Processor,
         workspace: &mut Workspace,
@@ -205,14 +205,14 @@ impl<T: LaneNumber> Group<T> {
     }
 }
 
-struct Addition<'a, T> {
+struct Addition<'a, T, V> {
     group: &'a Group<T>,
-    rows: Rows<'a, T>,
+    rows: Rows<'a, V>,
     sums: &'a mut [Slice<T>],
     workspace: &'a mut Workspace,
 }
 
-impl<T: LaneNumber> Task for Addition<'_, T> {
+impl<T: LaneNumber, V: Ranked<T>> Task for Addition<'_, T, V> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let Workspace {

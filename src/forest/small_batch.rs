@@ -15,7 +15,7 @@
 //! depth, so that none waits for a deeper one, and added in their own. With AVX-512 the bytes of
 //! leaf values lie apart: 1 to 3 more.
 
-use super::lane_number::LaneNumber;
+use super::lane_number::{LaneNumber, Ranked};
 use super::lanes::{Lanes, Task};
 use super::leaf_lookup::ConditionBits;
 use super::program::{Boundary, Method, Program, Step};
@@ -151,14 +151,14 @@ impl Way {
 }
 
 /// Adds the group's trees for each of these rows to its sums.
-pub(super) struct Addition<'a, T> {
+pub(super) struct Addition<'a, T, V> {
     pub(super) group: &'a Group<T>,
-    pub(super) rows: Rows<'a, T>,
+    pub(super) rows: Rows<'a, V>,
     pub(super) sums: &'a mut [Slice<T>],
     pub(super) notes: &'a mut Notes,
 }
 
-impl<T: LaneNumber> Task for Addition<'_, T> {
+impl<T: LaneNumber, V: Ranked<T>> Task for Addition<'_, T, V> {
     #[inline(always)]
     fn run<L: Lanes>(self, lanes: L) {
         let Group {

@@ -340,6 +340,7 @@ pub(super) fn every_kernel_agrees_on(ensemble: &Ensemble, recipe: Recipe) {
         Precision::Double => bits(&Margins::Double(plain)),
     };
     let block = block(&rows, &recipe);
+    let narrow = narrow(&rows, ensemble, recipe);
     let forests = KERNELS.iter().filter_map(|&kernel| {
         Forest::with_kernel(ensemble.clone(), kernel)
             .unwrap()
@@ -374,12 +375,63 @@ pub(super) fn every_kernel_agrees_on(ensemble: &Ensemble, recipe: Recipe) {
             );
             assert_eq!(scored.len(), expected.len());
         }
+        if let Some((block, expected)) = &narrow
+            && forest.takes_single()
+        {
+            let scored = score(block, &mut *worker, forest.precision());
+            assert!(
+                scored == *expected,
+                "in single precision: {name}, {recipe:?}"
+            );
+        }
         let leaves: Vec<u32> = rows
             .iter()
             .flat_map(|row| ensemble.trees.iter().map(|tree| tree.leaf(row) as u32))
             .collect();
         assert_eq!(forest.leaves(&block).unwrap(), leaves, "{name}, {recipe:?}");
     }
+}
+
+/// For a forest in double precision, the rows rounded to single precision as such a block, and what
+/// the library makes of them.
+fn narrow(
+    rows: &[Vec<f64>],
+    ensemble: &Ensemble,
+    recipe: Recipe,
+) -> Option<(FeatureBlock, Vec<u64>)> {
+    if recipe.precision == Precision::Single {
+        return None;
+    }
+    let single = Recipe {
+        precision: Precision::Single,
+        ..recipe
+    };
+    let rounded = |row: &Vec<f64>| row.iter().map(|value| f64::from(*value as f32)).collect();
+    let rounded: Vec<Vec<f64>> = rows.iter().map(rounded).collect();
+    let margins = rounded.iter().flat_map(|row| ensemble.score_row(row));
+    let expected = bits(&Margins::Double(margins.collect()));
+    Some((block(&rounded, &single), expected))
+}
+
+#[test]
+fn a_forest_in_double_precision_takes_singles_where_no_tree_is_walked() {
+    let recipe = Recipe {
+        precision: Precision::Double,
+        ..RECIPE
+    };
+    let ensemble = || {
+        Maker {
+            state: recipe.seed,
+            recipe,
+        }
+        .ensemble()
+    };
+    let takes: Vec<bool> = KERNELS
+        .iter()
+        .filter_map(|kernel| Forest::with_kernel(ensemble(), *kernel).unwrap())
+        .map(|forest| forest.takes_single())
+        .collect();
+    assert!(takes.contains(&true) && takes.contains(&false), "{takes:?}");
 }
 
 fn recipes() -> impl Strategy<Value = Recipe> {

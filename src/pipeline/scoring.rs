@@ -16,7 +16,9 @@ use crate::feature::encode::Encoder;
 use crate::feature::substitute::{first_refused, row_alone, row_count, without_rejected};
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::feature::{FeatureBlock, Precision};
-use crate::model::{ColumnScores, ColumnWorker, LoadedModel, Scores, TrainedModel, Wants, Worker};
+use crate::model::{
+    ColumnScores, ColumnWorker, LoadedModel, NumericModel, Scores, TrainedModel, Wants, Worker,
+};
 use crate::outcome::{Outcome, Task};
 use crate::table::name_index::NameIndex;
 use crate::table::nested;
@@ -117,6 +119,8 @@ impl Scoring {
         {
             return Err(Error::internal("a bound column is not read"));
         }
+        let numeric = model.model.as_numeric();
+        let encoder = encoder.narrowed(numeric.is_some_and(NumericModel::takes_single));
         Ok(Self {
             model,
             encoder,
@@ -173,9 +177,14 @@ impl Scoring {
         )
     }
 
+    /// The precision of blocks for a model of numbers, whose own is `own`.
+    fn block_precision(&self, own: Precision) -> Precision {
+        self.encoder.precision().unwrap_or(own)
+    }
+
     /// What a feature takes in a block; a graph's are arrays, and so is what it makes of them.
     fn feature_bytes(&self) -> usize {
-        let width = match self.model.model.precision() {
+        let width = match self.encoder.precision() {
             Some(Precision::Single) => size_of::<f32>(),
             Some(Precision::Double) => size_of::<f64>(),
             None => GRAPH_BYTES,
@@ -196,7 +205,7 @@ impl Scoring {
             scoring: self,
             bench: match &self.model.model {
                 TrainedModel::Numeric(model) => Bench::Numeric {
-                    block: FeatureBlock::empty(model.precision()),
+                    block: FeatureBlock::empty(self.block_precision(model.precision())),
                     worker: model.worker(),
                 },
                 TrainedModel::Columnar(model) => Bench::Columnar(model.worker()),
@@ -225,7 +234,7 @@ impl Scoring {
         };
         let columns = self.positions.iter().map(column);
         let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
-        let mut block = FeatureBlock::empty(model.precision());
+        let mut block = FeatureBlock::empty(self.block_precision(model.precision()));
         let mut coercions = vec![Coercions::default(); columns.len()];
         self.encoder
             .encode(&columns, 1, &mut block, &mut coercions, origin)?;
@@ -343,7 +352,8 @@ impl Scorer<'_> {
                     offsets: offsets.as_ref(),
                     leaves: false,
                 };
-                let mut scores = Scores::empty(block.precision());
+                let precision = model.model.precision().unwrap_or(block.precision());
+                let mut scores = Scores::empty(precision);
                 times
                     .measure(Stage::Score, || worker.score(block, &wants, &mut scores))
                     .map_err(|error| error.at_path(origin.path))?;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
+use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array};
+use arrow::compute::take_record_batch;
+use arrow::datatypes::DataType;
 
 use crate::harness::{Room, data, table};
 
@@ -112,6 +114,51 @@ fn numbers_that_a_step_makes_infinite_are_refused_at_their_row() {
         let prediction = found.column_by_name("prediction").unwrap();
         let missing: Vec<bool> = (0..4).map(|row| prediction.is_null(row)).collect();
         assert_eq!(missing, [false, true, false, false], "{case}");
+    }
+}
+
+/// Columns of single precision are read as they are; the same numbers as doubles take another way to
+/// the same bits, profiles and counts.
+#[test]
+fn singles_and_the_same_numbers_as_doubles_have_the_same_scores_and_profile() {
+    for case in [
+        "sklearn_1_9_1_forest_three",
+        "sklearn_1_9_1_boosting_two",
+        "sklearn_1_9_1_bagging_features",
+        "sklearn_1_9_1_isolation",
+        "sklearn_1_9_1_histogram_value",
+    ] {
+        let room = Room::new();
+        let model = data("golden").join(case).join("model.joblib");
+        let rows = table(&data("golden").join(case).join("input.parquet"));
+        // Enough rows for whole slices and a rest.
+        let indices = UInt32Array::from_iter_values((0..1_300).map(|row| row * 7 % 60));
+        let rows = take_record_batch(&rows, &indices).unwrap();
+        for (name, types) in [
+            ("singles", &[DataType::Float32][..]),
+            ("doubles", &[DataType::Float32, DataType::Float64]),
+        ] {
+            let columns = rows.columns().iter().map(|column| {
+                let cast = |column: ArrayRef, to| arrow::compute::cast(&column, to).unwrap();
+                types.iter().fold(column.clone(), cast)
+            });
+            let names = rows.schema();
+            let names = names.fields().iter().map(|field| field.name().clone());
+            let rows = RecordBatch::try_from_iter(names.zip(columns)).unwrap();
+            room.parquet(&format!("{name}.parquet"), &rows, 700);
+            let line = format!(
+                "{name}.parquet --output {name}.out.parquet --profile {name}.pq --batch-rows 650"
+            );
+            let start = ["score", "--model", model.to_str().unwrap()];
+            room.run(start.into_iter().chain(line.split_whitespace()))
+                .ok();
+        }
+        let [singles, doubles] =
+            ["singles", "doubles"].map(|name| room.table(&format!("{name}.out.parquet")));
+        assert!(singles == doubles, "{case}");
+        let [singles, doubles] =
+            ["singles.pq", "doubles.pq"].map(|name| std::fs::read(room.path(name)).unwrap());
+        assert!(singles == doubles, "{case}");
     }
 }
 

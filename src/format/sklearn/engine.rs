@@ -146,20 +146,21 @@ impl Engine {
         scores: &mut Scores,
     ) -> Result<()> {
         let internal = || Error::internal("a part of a pipeline without a worker of its own");
+        if let Self::Forest { divisor, .. } = self {
+            worker
+                .ok_or_else(internal)?
+                .score(features, wants, scores)?;
+            if let Margins::Double(margins) = &mut scores.margins
+                && *divisor != 1.0
+            {
+                margins.iter_mut().for_each(|margin| *margin /= divisor);
+            }
+            return Ok(());
+        }
         let FeatureBlock::Double(columns) = features else {
             return Err(internal());
         };
         match self {
-            Self::Forest { divisor, .. } => {
-                worker
-                    .ok_or_else(internal)?
-                    .score(features, wants, scores)?;
-                if let Margins::Double(margins) = &mut scores.margins
-                    && *divisor != 1.0
-                {
-                    margins.iter_mut().for_each(|margin| *margin /= divisor);
-                }
-            }
             Self::Foreign(model) => {
                 let block = in_precision(columns, model.precision());
                 let mut own = Scores::empty(model.precision());
@@ -183,7 +184,7 @@ impl Engine {
                     ..Scores::empty(Precision::Double)
                 };
             }
-            Self::Words(_) => return Err(internal()),
+            Self::Forest { .. } | Self::Words(_) => return Err(internal()),
         }
         Ok(())
     }

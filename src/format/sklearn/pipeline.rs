@@ -167,6 +167,13 @@ impl NumericModel for Columnar {
         Precision::Double
     }
 
+    fn takes_single(&self) -> bool {
+        match (&self.last().engine, &self.parts[..]) {
+            (Engine::Forest { forest, .. }, [_]) => self.is_plain && forest.takes_single(),
+            _ => false,
+        }
+    }
+
     fn margin_count(&self) -> usize {
         self.last().width()
     }
@@ -256,11 +263,15 @@ impl Worker for ColumnarWorker<'_> {
         scores: &mut Scores,
     ) -> Result<()> {
         let internal = || Error::internal("a block of another shape than the pipeline's");
-        let FeatureBlock::Double(columns) = block else {
-            return Err(internal());
-        };
         *scores = Scores::empty(Precision::Double);
-        if columns.row_count() == 0 {
+        let (row_count, feature_count) = match block {
+            FeatureBlock::Double(columns) => (columns.row_count(), columns.feature_count()),
+            FeatureBlock::Single(columns) if self.pipeline.takes_single() => {
+                (columns.row_count(), columns.feature_count())
+            }
+            FeatureBlock::Single(_) => return Err(internal()),
+        };
+        if row_count == 0 {
             // A forest has leaves of no rows, too.
             if let (Engine::Forest { .. }, Some(Some(worker))) =
                 (&self.pipeline.last().engine, self.workers.last_mut())
@@ -269,8 +280,12 @@ impl Worker for ColumnarWorker<'_> {
             }
             return Ok(());
         }
-        if columns.feature_count() != self.pipeline.input_count || wants.offsets.is_some() {
+        if feature_count != self.pipeline.input_count || wants.offsets.is_some() {
             return Err(internal());
+        }
+        if let (FeatureBlock::Single(_), Some(worker)) = (block, self.workers.last_mut()) {
+            let engine = &self.pipeline.last().engine;
+            return engine.score(block, worker.as_deref_mut(), wants, Vec::new(), scores);
         }
         self.run(block, &[], wants, scores)
     }
