@@ -1,6 +1,7 @@
 //! What a format of models is: a model's files, what a user may ask of an import, and the traits of
 //! importers.
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -55,7 +56,7 @@ pub struct Artefact {
     /// Where it was read; used in messages and as the last resort of recognition.
     pub path: Location,
     /// Its content.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
     /// How files alongside it are read, if they may be.
     pub sidecars: Option<Sidecars>,
 }
@@ -63,10 +64,10 @@ pub struct Artefact {
 impl Artefact {
     /// A model file alone.
     #[must_use]
-    pub fn new(path: impl Into<Location>, bytes: Vec<u8>) -> Self {
+    pub fn new(path: impl Into<Location>, bytes: impl Into<Bytes>) -> Self {
         Self {
             path: path.into(),
-            bytes,
+            bytes: bytes.into(),
             sidecars: None,
         }
     }

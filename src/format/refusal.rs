@@ -44,7 +44,7 @@ const KERAS: Refused = Refused {
 
 /// What the file is, if it is of a kind that is not loaded.
 pub(super) fn refused(artefact: &Artefact) -> Option<&'static Refused> {
-    let bytes = artefact.bytes.as_slice();
+    let bytes = &artefact.bytes[..];
     if let Some(names) = archive::names(bytes) {
         return by_members(&names);
     }

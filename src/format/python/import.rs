@@ -24,7 +24,7 @@ impl FileImporter for Python {
     }
 
     fn recognises(&self, artefact: &Artefact) -> bool {
-        let bytes = artefact.bytes.as_slice();
+        let bytes = &artefact.bytes[..];
         if bytes.starts_with(archive::START) {
             return archive::directory_names(bytes)
                 .is_some_and(|names| names.iter().any(|name| name == skops::SCHEMA));
@@ -36,7 +36,7 @@ impl FileImporter for Python {
     }
 
     fn may_begin(&self, head: &Artefact) -> bool {
-        let bytes = head.bytes.as_slice();
+        let bytes = &head.bytes[..];
         is_pickle_start(bytes)
             || is_old_pickle(bytes)
             || is_packed(head)
@@ -50,7 +50,7 @@ impl FileImporter for Python {
     }
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
-        let document = read(Bytes::copy_from_slice(&artefact.bytes))?;
+        let document = read(artefact.bytes.clone())?;
         let mut description = describe(&document);
         if let Err(error) = document.calls.refuse() {
             // Functions as code only stop who would run them: the rest can be looked at.
@@ -90,7 +90,7 @@ pub(crate) fn read(bytes: Bytes) -> Result<Document> {
 
 /// Whether a file is compressed and holds a pickle; for large blocks its name may decide.
 fn is_packed(artefact: &Artefact) -> bool {
-    let bytes = artefact.bytes.as_slice();
+    let bytes = &artefact.bytes[..];
     match Compression::find(bytes) {
         Compression::None => false,
         // A block may be larger than what is looked at.

@@ -216,6 +216,30 @@ fn fits(shape: &[usize], unit: usize, available: usize) -> bool {
     unit > 0 && product == Some(available as u128) && shape.len() <= AXES_LIMIT
 }
 
+/// A field of elements that lie one behind another.
+struct Field<'a> {
+    bytes: &'a [u8],
+    /// The bytes of an element, and where the field begins in it.
+    size: usize,
+    offset: usize,
+}
+
+impl Field<'_> {
+    /// What the words of each element become.
+    fn each<T, const BYTES: usize>(
+        &self,
+        convert: impl Fn([u8; BYTES]) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let mut all = Vec::with_capacity(self.bytes.len() / self.size);
+        for element in self.bytes.chunks_exact(self.size) {
+            let word = element.get(self.offset..).and_then(<[u8]>::first_chunk);
+            let word = word.ok_or_else(|| Error::failed("a field ends behind its element"))?;
+            all.push(convert(*word)?);
+        }
+        Ok(all)
+    }
+}
+
 impl Array {
     /// An array whose elements follow later.
     pub(super) fn unset() -> Self {
@@ -311,11 +335,12 @@ impl Array {
         position
     }
 
-    /// The numbers of one field, or of plain elements where the name is empty, in C order.
+    /// What the numbers of one field, or of plain elements where the name is empty, become, in C
+    /// order.
     ///
     /// # Errors
     /// Fails if there is no such field, or it holds no numbers.
-    fn field_numbers(&self, name: &str) -> Result<Vec<Number>> {
+    fn each_number<T>(&self, name: &str, convert: impl Fn(Number) -> Result<T>) -> Result<Vec<T>> {
         let (data_type, offset) = if name.is_empty() {
             (&self.data_type, 0)
         } else {
@@ -329,12 +354,39 @@ impl Array {
             return Err(wrong());
         };
         let size = self.data_type.size;
+        let is_in_order = !self.is_fortran || self.shape.len() < 2;
+        if self.len() > 0 && is_in_order && !data_type.is_big_endian {
+            // What the nodes of trees and large matrices are made of.
+            let elements = Field {
+                bytes,
+                size,
+                offset,
+            };
+            match (data_type.kind, data_type.size) {
+                (Kind::Float, 8) => {
+                    return elements.each(|word| convert(Number::Float(f64::from_le_bytes(word))));
+                }
+                (Kind::Float, 4) => {
+                    let real = |word| f64::from(f32::from_le_bytes(word));
+                    return elements.each(|word| convert(Number::Float(real(word))));
+                }
+                (Kind::Integer, 8) => {
+                    return elements
+                        .each(|word| convert(Number::Integer(i64::from_le_bytes(word))));
+                }
+                (Kind::Integer, 4) => {
+                    let integer = |word| i64::from(i32::from_le_bytes(word));
+                    return elements.each(|word| convert(Number::Integer(integer(word))));
+                }
+                _ => {}
+            }
+        }
         let element = |index: usize| {
             let bytes = bytes.get(index * size + offset..(index + 1) * size)?;
             number(data_type, bytes)
         };
         self.order()
-            .map(|index| element(index).ok_or_else(wrong))
+            .map(|index| element(index).ok_or_else(wrong).and_then(&convert))
             .collect()
     }
 
@@ -351,11 +403,7 @@ impl Array {
     /// # Errors
     /// Fails if there is no such field, or it holds no numbers.
     pub(crate) fn field_reals(&self, name: &str) -> Result<Vec<f64>> {
-        Ok(self
-            .field_numbers(name)?
-            .into_iter()
-            .map(Number::real)
-            .collect())
+        self.each_number(name, |number| Ok(number.real()))
     }
 
     /// The elements of a field, or of all if the name is empty, as integers, in C order.
@@ -369,7 +417,7 @@ impl Array {
                 .map_err(|_| Error::failed(format!("{value} is more than 64 bits hold"))),
             Number::Float(_) => Err(Error::failed("an array of floats instead of integers")),
         };
-        self.field_numbers(name)?.into_iter().map(integer).collect()
+        self.each_number(name, integer)
     }
 
     /// The numbers as they are, in C order.
@@ -377,7 +425,7 @@ impl Array {
     /// # Errors
     /// Fails if they are no numbers.
     pub(crate) fn numbers(&self) -> Result<Vec<Number>> {
-        self.field_numbers("")
+        self.each_number("", Ok)
     }
 
     /// The texts of an array of fixed-length texts, in C order.
@@ -398,5 +446,87 @@ impl Array {
         self.order()
             .map(|index| element(index).ok_or_else(wrong))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Elements of 13 bytes, the second field of which is of a type.
+    fn array(code: &str, words: &[u8]) -> Array {
+        let data_type = Arc::new(DataType::parse(code).unwrap());
+        let size = data_type.size;
+        let bytes: Vec<u8> = words
+            .chunks(size)
+            .flat_map(|word| [&[7; 3][..], word, &[9; 2]].concat())
+            .collect();
+        let whole = DataType {
+            kind: Kind::Void,
+            size: size + 5,
+            is_big_endian: false,
+            fields: vec![FieldType {
+                name: "field".to_owned(),
+                data_type,
+                offset: 3,
+            }],
+        };
+        let shape = vec![words.len() / size];
+        Array::raw(shape, Arc::new(whole), false, bytes.into()).unwrap()
+    }
+
+    #[test]
+    fn fields_of_every_type_are_read() {
+        for (code, words, expected) in [
+            (
+                "<f8",
+                [1.5_f64.to_le_bytes(), (-2.0_f64).to_le_bytes()].concat(),
+                [1.5, -2.0],
+            ),
+            (
+                ">f8",
+                [1.5_f64.to_be_bytes(), (-2.0_f64).to_be_bytes()].concat(),
+                [1.5, -2.0],
+            ),
+            (
+                "<f4",
+                [1.5_f32.to_le_bytes(), (-2.0_f32).to_le_bytes()].concat(),
+                [1.5, -2.0],
+            ),
+            (
+                "<i8",
+                [3_i64.to_le_bytes(), (-2_i64).to_le_bytes()].concat(),
+                [3.0, -2.0],
+            ),
+            (
+                "<i4",
+                [3_i32.to_le_bytes(), (-2_i32).to_le_bytes()].concat(),
+                [3.0, -2.0],
+            ),
+            (
+                ">i4",
+                [3_i32.to_be_bytes(), (-2_i32).to_be_bytes()].concat(),
+                [3.0, -2.0],
+            ),
+            ("|u1", vec![3, 254], [3.0, 254.0]),
+            ("?", vec![1, 0], [1.0, 0.0]),
+        ] {
+            let array = array(code, &words);
+            assert_eq!(array.field_reals("field").unwrap(), expected, "{code}");
+            let integers = array.field_integers("field");
+            if code.contains('f') {
+                assert!(integers.is_err(), "{code}");
+            } else {
+                assert_eq!(integers.unwrap(), expected.map(|one| one as i64), "{code}");
+            }
+            assert!(array.field_reals("other").is_err());
+        }
+        let empty = Array::raw(
+            vec![0],
+            Arc::new(DataType::parse("f8").unwrap()),
+            false,
+            Bytes::new(),
+        );
+        assert_eq!(empty.unwrap().reals().unwrap(), Vec::<f64>::new());
     }
 }

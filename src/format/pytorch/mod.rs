@@ -41,8 +41,6 @@ mod writer;
 
 use std::collections::{BTreeMap, HashSet};
 
-use bytes::Bytes;
-
 use self::known::Known;
 use self::layout::Saved;
 use self::program::{InputSpec, Program};
@@ -79,7 +77,7 @@ impl FileImporter for ExportedProgram {
     }
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
-        let (mut saved, program) = Saved::open(Bytes::copy_from_slice(&artefact.bytes))?;
+        let (mut saved, program) = Saved::open(artefact.bytes.clone())?;
         let mut description = describe(&program)?;
         let graph = written(&mut saved, &program);
         let graph = graph.map(|graph| Artefact::new(artefact.path.clone(), graph));

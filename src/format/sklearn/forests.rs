@@ -130,6 +130,15 @@ pub(super) fn class_shares(values: &[f64], width: usize, has_weights: bool) -> V
     used.iter().map(share).collect()
 }
 
+/// The share of the second of two classes in a leaf, on its own.
+pub(super) fn second_share(values: &[f64], has_weights: bool) -> Option<f64> {
+    let used = &values[..values.len().min(2)];
+    let sum: f64 = used.iter().sum();
+    let sum = if sum == 0.0 || !has_weights { 1.0 } else { sum };
+    let share = |value: &f64| if has_weights { value / sum } else { *value };
+    used.get(1).map(share)
+}
+
 /// Trees whose answers are averaged, or one tree.
 pub(super) fn averaged(object: &Object, count: usize) -> Result<Fitted> {
     let (package, name) = object.class();
@@ -167,11 +176,11 @@ pub(super) fn averaged(object: &Object, count: usize) -> Result<Fitted> {
         Target::All
     };
     let forest = grove.forest(object, vec![0.0; margins], target, |_, leaf| {
-        let mut shares = class_shares(leaf.values, width, has_weights);
         if is_binary {
-            shares.drain(..shares.len().min(1));
+            second_share(leaf.values, has_weights).into_iter().collect()
+        } else {
+            class_shares(leaf.values, width, has_weights)
         }
-        shares
     })?;
     let takes_missing = match name {
         "DecisionTreeClassifier" | "DecisionTreeRegressor" => object.is_since(1, 3),

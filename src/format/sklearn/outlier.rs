@@ -69,7 +69,7 @@ pub(super) fn isolation(
     let samples = object.real(samples)?;
     let grove = Grove::new(object, columns.len())?;
     let forest = grove.forest(object, vec![0.0], Target::Margin(0), |_, leaf| {
-        vec![leaf.depth as f64 + path_length(leaf.row_count)]
+        vec![leaf.depth() as f64 + path_length(leaf.row_count())]
     })?;
     let denominator = grove.members.len() as f64 * path_length(samples);
     let offset = object.real("offset_")?;

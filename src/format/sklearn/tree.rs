@@ -3,6 +3,8 @@
 //! Owns the layout of `Tree` and `TreePredictor` in all versions: fields are read by name, every
 //! index is checked. A left child is where the value is at most the threshold.
 
+use std::cell::OnceCell;
+
 use super::object::Object;
 use crate::error::{Error, Result};
 use crate::forest::{Child, Condition, Missing, Node, Shape, Target, Test, Tree};
@@ -118,10 +120,34 @@ fn has(array: &Array, field: &str) -> bool {
 pub(super) struct Leaf<'a> {
     /// Its values.
     pub(super) values: &'a [f64],
+    node: usize,
+    tree: &'a LeafFacts<'a>,
+}
+
+/// What is worked out of a tree's leaves only where it is asked for.
+struct LeafFacts<'a> {
+    read: &'a Nodes,
+    nodes: &'a Array,
+    depths: OnceCell<Vec<usize>>,
+    row_counts: OnceCell<Vec<f64>>,
+}
+
+impl Leaf<'_> {
     /// The conditions above it.
-    pub(super) depth: usize,
-    /// The rows of training in it.
-    pub(super) row_count: f64,
+    pub(super) fn depth(&self) -> usize {
+        let depths = self.tree.depths.get_or_init(|| self.tree.read.depths());
+        depths[self.node]
+    }
+
+    /// The rows of training in it; 1 where the file does not say.
+    pub(super) fn row_count(&self) -> f64 {
+        let read = || self.tree.nodes.field_reals("n_node_samples");
+        let counts = self
+            .tree
+            .row_counts
+            .get_or_init(|| read().unwrap_or_default());
+        counts.get(self.node).copied().unwrap_or(1.0)
+    }
 }
 
 /// The tree of an estimator; `features` are the columns that its features are, and `leaf` turns a
@@ -177,20 +203,25 @@ pub(super) fn of_estimator(
             *feature = moved(*feature).map_or(-1, |one| *one as i64);
         }
     }
-    let depths = read.depths();
-    let row_counts = nodes.field_reals("n_node_samples")?;
     let (shape, leaves) = read.shape(feature_count)?;
     let values = values.reals()?;
-    let leaf_values = leaves.iter().flat_map(|at| {
-        leaf(&Leaf {
-            values: &values[at * width..(at + 1) * width],
-            depth: depths[*at],
-            row_count: row_counts.get(*at).copied().unwrap_or(1.0),
-        })
-    });
+    let facts = LeafFacts {
+        read: &read,
+        nodes,
+        depths: OnceCell::new(),
+        row_counts: OnceCell::new(),
+    };
+    let mut leaf_values = Vec::with_capacity(leaves.len());
+    for node in leaves {
+        leaf_values.extend(leaf(&Leaf {
+            values: &values[node * width..(node + 1) * width],
+            node,
+            tree: &facts,
+        }));
+    }
     Ok(Tree {
         shape,
-        leaf_values: leaf_values.collect(),
+        leaf_values,
         target,
         linear: Vec::new(),
     })

@@ -56,7 +56,7 @@ impl FileImporter for XgboostImporter {
     }
 
     fn import(&self, artefact: &Artefact, options: &ImportOptions) -> Result<LoadedModel> {
-        let bytes = artefact.bytes.as_slice();
+        let bytes = &artefact.bytes[..];
         let root = match encoding(artefact.head()) {
             Some(Encoding::Ubjson) => ubjson::read(bytes, UNREAD)?,
             Some(Encoding::Binary) => {
