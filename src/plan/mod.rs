@@ -362,7 +362,7 @@ impl Plan {
         let scoring = Scoring::new(Arc::new(opened.loaded), encoder, &batch_schema, outcome.raw)?
             .with_offsets(binding_options.offset.len());
         let monitor = Monitor::new(monitoring, &package, &scoring, *show_values)?;
-        let (observers, observed_bytes) = monitor.observers(&scoring);
+        let (observers, watch_bytes) = monitor.observers(&scoring);
         let table = widened(&selection, &requested);
         let arm = Arm {
             name: identity.name.clone(),
@@ -381,7 +381,9 @@ impl Plan {
         needs.may_reject |= rules.may_reject();
         needs.has_query |= !rules.is_empty();
         needs.score_row_bytes += rules.row_bytes();
-        needs.observed_bytes = observed_bytes;
+        needs.observed_bytes = watch_bytes.portion;
+        // Bins and their tables are made once the first rows have come.
+        needs.resident_bytes += watch_bytes.held;
         let before = process::memory_bytes().unwrap_or(0);
         let champion = Champion {
             dataset: &dataset,

@@ -35,6 +35,15 @@ use crate::request::work::Work;
 use crate::storage::Location;
 use crate::table::spelling::did_you_mean;
 
+/// What watching takes in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WatchBytes {
+    /// For the whole run, shared by all workers.
+    pub held: u64,
+    /// For each portion.
+    pub portion: u64,
+}
+
 /// What inputs and scores are compared with.
 #[derive(Debug)]
 pub struct Baseline {
@@ -159,18 +168,20 @@ impl Monitor {
         Ok(monitor)
     }
 
-    /// What watches the rows pass, and what a portion's partials take.
+    /// What watches the rows pass, and what it takes.
     #[must_use]
-    pub fn observers(&self, scoring: &Scoring) -> (Vec<Box<dyn Observer>>, u64) {
+    pub fn observers(&self, scoring: &Scoring) -> (Vec<Box<dyn Observer>>, WatchBytes) {
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
-        let mut bytes = 0;
+        let mut bytes = WatchBytes::default();
         if let Some(observer) = &self.observer {
-            bytes += observer.byte_counts().1;
+            let (held, portion) = observer.byte_counts();
+            bytes.held += held;
+            bytes.portion += portion;
             observers.push(Box::new(observer.clone()));
         }
         if self.profile.is_some() {
             let profile = profile_observer(scoring);
-            bytes += profile.portion_bytes();
+            bytes.portion += profile.portion_bytes();
             observers.push(Box::new(profile));
         }
         (observers, bytes)

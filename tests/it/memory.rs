@@ -227,6 +227,53 @@ fn memory_holds_with_hundreds_of_columns_of_words_in_one_row_group() {
     );
 }
 
+/// Makes the model read as many columns more as `floats` makes.
+fn widen_model(room: &Room, count: usize) {
+    let text = std::fs::read_to_string(room.path("good.json")).unwrap();
+    let mut model: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let learner = &mut model["learner"];
+    let names = ["a", "b"].map(str::to_owned).into_iter();
+    let names = names.chain((0..count).map(|column| format!("f{column}")));
+    learner["feature_names"] = names.collect::<Vec<_>>().into();
+    let width = (count + 2).to_string();
+    learner["learner_model_param"]["num_feature"] = width.clone().into();
+    let trees = &mut learner["gradient_booster"]["model"]["trees"];
+    for tree in trees.as_array_mut().unwrap() {
+        tree["tree_param"]["num_feature"] = width.clone().into();
+    }
+    room.file("good.json", model.to_string());
+}
+
+#[test]
+fn memory_holds_with_hundreds_of_columns_against_a_baseline() {
+    let (rows, columns) = (2_500, 400);
+    let room = room();
+    widen_model(&room, columns);
+    let table = table(rows, floats(rows, columns));
+    one_row_group(&room, &table, MIB as usize);
+    room.tallow("profile rows.parquet --model good.json --output base.pq")
+        .ok();
+    let further = "--threads 4 --baseline base.pq";
+    holds(&room, "rows.parquet", 300, further, "--output out.parquet");
+    let drift = |memory: &str| {
+        let line = format!(
+            "score rows.parquet --model good.json --output out.parquet --overwrite --format json \
+             {further} {memory}"
+        );
+        let found = room.tallow(&line).ok().json();
+        (found["drift"].clone(), found["inputs"].clone())
+    };
+    let (free, bounded) = (drift(""), drift("--memory 300MiB"));
+    assert!(free == bounded, "{free:?}");
+    assert_eq!(free.0["f7"]["js"], 0, "{}", free.0["f7"]);
+    assert_eq!(free.1["f7"]["count"], rows);
+    // The plan counts the bins of every column.
+    let estimate = |baseline: &str| estimate(&room, &format!("rows.parquet {baseline}"));
+    let (plain, watched) = (estimate(""), estimate("--baseline base.pq"));
+    let bins = (512 * size_of::<f64>() * columns) as u64;
+    assert!(watched > plain + bins, "{plain} {watched}");
+}
+
 #[test]
 fn memory_holds_with_long_texts_in_giant_pages_or_explains_what_would() {
     let room = room();
