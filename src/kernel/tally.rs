@@ -94,8 +94,7 @@ impl<T: Number> Extremes<T> {
         let mut max = [T::NEGATIVE_INFINITY; SIDE_BY_SIDE];
         let (chunks, rest) = values.as_chunks::<SIDE_BY_SIDE>();
         for values in chunks {
-            for lane in 0..SIDE_BY_SIDE {
-                let value = values[lane];
+            for (lane, &value) in values.iter().enumerate() {
                 nan[lane] = nan[lane].plus(if is_nan(value) { one } else { zero });
                 min[lane] = if value < min[lane] { value } else { min[lane] };
                 max[lane] = if value > max[lane] { value } else { max[lane] };
@@ -105,9 +104,9 @@ impl<T: Number> Extremes<T> {
             self.nan_count += u64::from(is_nan(*value));
             self.stretch(*value, *value);
         }
-        for lane in 0..SIDE_BY_SIDE {
-            self.nan_count += nan[lane].double() as u64;
-            self.stretch(min[lane], max[lane]);
+        for ((nan, min), max) in nan.into_iter().zip(min).zip(max) {
+            self.nan_count += nan.double() as u64;
+            self.stretch(min, max);
         }
     }
 
