@@ -116,10 +116,13 @@ impl Judged {
             )
         } else {
             let names = subjects.map(|fact| fact.subject.as_str());
-            (
-                "is about a subject that the report does not have",
-                did_you_mean(subject, &names, otherwise),
-            )
+            let names = names.filter(|name| !name.is_empty());
+            let hint = if names.clone().next().is_none() {
+                format!("write `{metric}`: there is one value, of the whole")
+            } else {
+                did_you_mean(subject, &names, otherwise)
+            };
+            ("is about a subject that the report does not have", hint)
         };
         Some(Error::usage(format!("the gate `{gate}` {message}")).hint(hint))
     }

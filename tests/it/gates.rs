@@ -118,6 +118,10 @@ fn gates_of_an_evaluation_decide_its_exit_code() {
         ));
         assert_eq!(run.code, code, "{gate} {further}: {run}");
     }
+    let whole = room
+        .tallow("evaluate labelled.csv --label churned --gate roc_auc(*)>=0.5")
+        .fails(2);
+    assert!(whole.stderr.contains("write `roc_auc`"), "{whole}");
     let typo = room.tallow(&format!("{line} --gate roc_acu>=0.5")).fails(2);
     assert!(typo.stderr.contains("did you mean `roc_auc`?"), "{typo}");
     let bad = room
