@@ -112,7 +112,7 @@ impl Conditions {
 
 /// Whether each row meets a formula; null is no.
 fn met_by_rows(formula: &Formula, columns: &[Column]) -> Result<BooleanArray> {
-    let work = || stacker::grow(STACK, || formula.truth(columns));
+    let work = || stacker::grow(STACK, || formula.booleans(columns));
     let computed = catch_unwind(AssertUnwindSafe(work))
         .map_err(|_| Error::internal("polars stopped at a rule"))?;
     let computed = computed.ok_or_else(|| Error::internal("polars cannot compute a rule"))?;

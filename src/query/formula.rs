@@ -74,13 +74,13 @@ impl Formula {
     /// columns have other types than the formula was made for.
     pub(super) fn compute(&self, columns: &[Column]) -> Option<Column> {
         let of = |formula: &Self| formula.compute(columns);
-        let truth = |formula: &Self| formula.truth(columns);
+        let booleans = |formula: &Self| formula.booleans(columns);
         Some(match self {
             Self::Column(number) => columns.get(*number)?.clone(),
             Self::Constant(value) => value.clone(),
-            Self::Not(inner) => Column::Boolean(!truth(inner)?),
-            Self::And(left, right) => Column::Boolean(truth(left)? & truth(right)?),
-            Self::Or(left, right) => Column::Boolean(truth(left)? | truth(right)?),
+            Self::Not(inner) => Column::Boolean(!booleans(inner)?),
+            Self::And(left, right) => Column::Boolean(booleans(left)? & booleans(right)?),
+            Self::Or(left, right) => Column::Boolean(booleans(left)? | booleans(right)?),
             Self::IsNull(inner) => Column::Boolean(is_null(&of(inner)?)),
             Self::Compare(how, left, right) => {
                 Column::Boolean(compared(*how, &of(left)?, &of(right)?)?)
@@ -104,7 +104,7 @@ impl Formula {
     }
 
     /// The column of a formula that is true or false.
-    pub(super) fn truth(&self, columns: &[Column]) -> Option<pl::BooleanChunked> {
+    pub(super) fn booleans(&self, columns: &[Column]) -> Option<pl::BooleanChunked> {
         match self.compute(columns)? {
             Column::Boolean(values) => Some(values),
             _ => None,

@@ -96,7 +96,7 @@ impl<'a> Translator<'a> {
             Node::IsNull(inner) => Some(self.any(inner).then(Formula::IsNull)),
             Node::IsTruth(inner, expected) => {
                 let same = Formula::compare(Comparison::NotDistinct);
-                Some(self.any(inner).with(truth(Some(*expected))?, same))
+                Some(self.any(inner).with(boolean(Some(*expected))?, same))
             }
             Node::Compare(how, left, right) => self.compared(*how, left, right),
             Node::Between { value, low, high } => {
@@ -170,7 +170,7 @@ impl<'a> Translator<'a> {
         let found = value.then(|value| Formula::Among(value, items));
         // In none of them, but perhaps in the one that is null.
         if has_null {
-            return Some(found.with(truth(None)?, Formula::Or));
+            return Some(found.with(boolean(None)?, Formula::Or));
         }
         Some(found)
     }
@@ -248,7 +248,7 @@ fn in_units(formula: Formula, digits: u32) -> Option<Formula> {
 }
 
 /// True, false, or unknown.
-fn truth(value: Option<bool>) -> Option<Formula> {
+fn boolean(value: Option<bool>) -> Option<Formula> {
     constant(&(Arc::new(BooleanArray::from(vec![value])) as ArrayRef))
 }
 

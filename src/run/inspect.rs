@@ -27,7 +27,7 @@ pub enum Inspected {
     /// A model or a package.
     Model(Box<OpenedModel>),
     /// Files of tables with one schema.
-    Tables(Dataset),
+    Tables(Box<Dataset>),
     /// A data set that tallow wrote.
     DataSet(Box<WrittenDataSet>),
     /// A report of one run or several; there is at least one.
@@ -184,7 +184,7 @@ fn tables(path: &Location, reading: &ReadOptions) -> Result<Inspected> {
                 profile,
             })))
         }
-        _ => Ok(Inspected::Tables(dataset)),
+        _ => Ok(Inspected::Tables(Box::new(dataset))),
     }
 }
 
