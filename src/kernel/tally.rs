@@ -34,6 +34,7 @@ pub trait Number: Copy + Debug + PartialOrd {
     const UNITS: [Self; 2];
 
     /// The sum of both.
+    #[must_use]
     fn plus(self, other: Self) -> Self;
     /// The number in double precision.
     fn double(self) -> f64;

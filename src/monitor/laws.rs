@@ -176,7 +176,8 @@ proptest! {
         let scale = moments::Scale::new(known.mean(), known.standard_deviation());
         let counted = |values: &[f64]| {
             let mut counts = vec![0; bins.len() + 1];
-            bins.count(values, &mut counts);
+            let nan_count = values.iter().filter(|value| value.is_nan()).count() as u64;
+            bins.count(values, nan_count, &mut counts);
             let mut sums = moments::Moments::default();
             sums.add(values, &scale);
             (counts, sums)

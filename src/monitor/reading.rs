@@ -200,17 +200,17 @@ impl InputReader {
             DataType::Float32 => nan_count(
                 column.as_primitive::<Float32Type>(),
                 block.rejected,
-                |one| one.is_nan(),
+                f32::is_nan,
             ),
             DataType::Float64 => nan_count(
                 column.as_primitive::<Float64Type>(),
                 block.rejected,
-                |one| one.is_nan(),
+                f64::is_nan,
             ),
             DataType::Float16 => nan_count(
                 column.as_primitive::<Float16Type>(),
                 block.rejected,
-                |one| one.is_nan(),
+                half::f16::is_nan,
             ),
             _ => 0,
         };
