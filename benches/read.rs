@@ -62,7 +62,7 @@ fn parquet(bencher: Bencher) {
     let path = directory.path().join("rows.parquet");
     let batch = batch();
     let file = std::fs::File::create(&path).expect("a new file");
-    let mut sink = Box::new(ParquetSink::new(file, batch.schema(), &[]).expect("a sink"));
+    let mut sink = Box::new(ParquetSink::new(file, batch.schema(), &[], None).expect("a sink"));
     sink.write(&batch).expect("rows");
     sink.finish().expect("the end");
     read(bencher, &path);
