@@ -258,7 +258,8 @@ fn answers() -> RecordBatch {
 fn write_parquet(bencher: Bencher) {
     let batch = answers();
     bencher.counter(ItemsCount::new(ROWS)).bench_local(|| {
-        let mut sink = Box::new(ParquetSink::new(Vec::new(), batch.schema(), &[]).expect("a sink"));
+        let mut sink =
+            Box::new(ParquetSink::new(Vec::new(), batch.schema(), &[], None).expect("a sink"));
         sink.write(&batch).expect("rows");
         sink.finish().expect("the end");
     });

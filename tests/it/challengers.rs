@@ -393,10 +393,9 @@ fn a_challenger_that_hangs_inside_a_block_is_left_behind() {
     let room = challenged();
     std::fs::copy(data("challengers/loop.onnx"), room.path("loop.onnx")).unwrap();
     // The loop of this row takes minutes.
-    let rows: String = (0..500)
-        .map(|row| format!("{},{}\n", if row == 250 { 9e8 } else { 1.0 }, row % 5))
-        .collect();
-    room.file("rows.csv", format!("a,b\n{rows}"));
+    let row = |row| format!("{},{}", if row == 250 { 9e8 } else { 1.0 }, row % 5);
+    let rows: Vec<String> = (0..500).map(row).collect();
+    room.file("rows.csv", format!("a,b\n{}\n", rows.join("\n")));
     let score = "score -q --model good.json rows.csv --features a,b --batch-rows 50";
     room.tallow(&format!("{score} --output alone.parquet")).ok();
     let begun = std::time::Instant::now();
@@ -405,7 +404,7 @@ fn a_challenger_that_hangs_inside_a_block_is_left_behind() {
             "{score} --challenger loop.onnx --challenger-time 2s --threads 2 --output out.parquet"
         ))
         .ok();
-    assert!(begun.elapsed() < Duration::from_secs(60), "{run}");
+    assert!(begun.elapsed() < Duration::from_mins(1), "{run}");
     let read = |name: &str| std::fs::read(room.path(name)).unwrap();
     assert_eq!(read("out.parquet"), read("alone.parquet"));
     let models = models(&room, "out.report.pq");

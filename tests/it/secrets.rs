@@ -66,15 +66,14 @@ fn files(directory: &Path) -> Vec<std::path::PathBuf> {
     found
 }
 
-#[test]
-fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
-    let room = Room::new();
-    planted(&room);
-    let model = data("demo/churn").display().to_string();
+/// What is a shown text from, and the text.
+type Shown = (&'static str, String);
+
+fn scored(room: &Room, model: &str) -> Vec<Shown> {
     let score = [
         "score",
         "--model",
-        &model,
+        model,
         "rows.csv",
         "--on-unseen",
         "reject",
@@ -97,16 +96,20 @@ fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
         .run([&score[..], &["--output", "scores.parquet"]].concat())
         .ok();
     let checked = room.run([&["check"], &score[1..]].concat());
-    let mut shown = vec![
+    vec![
         ("score into a data set", dataset.to_string()),
         ("score into a file", file.to_string()),
         ("check", checked.to_string()),
-    ];
+    ]
+}
+
+/// What other verbs show of the rows that were scored.
+fn followed(room: &Room) -> impl IntoIterator<Item = Shown> {
     room.file(
         "labels.csv",
         "customer_id,churned\nZZ-SECRET-CUSTOMER,1\nC-00021,0\n",
     );
-    for line in [
+    let lines = [
         "replay scores",
         "log scores scores.parquet",
         "compare scores scores.parquet --key customer_id --output compare.csv",
@@ -119,14 +122,16 @@ fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
         "report scores/_tallow/report.pq --output pages.html",
         "inspect scores",
         "inspect scores --format json",
-    ] {
-        shown.push((line, room.tallow(line).to_string()));
-    }
-    // With everything that watches rows, in words for users.
+    ];
+    lines.map(|line| (line, room.tallow(line).to_string()))
+}
+
+/// With everything that watches rows, in words for users.
+fn watched(room: &Room, model: &str) -> [Shown; 2] {
     let watched = room.run([
         "score",
         "--model",
-        &model,
+        model,
         "rows.csv",
         "--on-unseen",
         "reject",
@@ -148,43 +153,42 @@ fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
         "text",
         "-v",
     ]);
-    shown.push(("a run that watches", watched.to_string()));
-    shown.push((
-        "the page of a run that watches",
-        room.tallow("report watched.out.report.pq --output watched.html")
-            .to_string(),
-    ));
-    // What is wrong with a rejected row is said without its value.
-    for table in ["scores.rejected.pq", "watched.out.rejected.pq"] {
-        let rejected = room.table(table);
-        assert!(rejected.num_rows() > 0, "{table}");
-        let messages = crate::harness::texts(crate::harness::column(&rejected, "rejected_message"));
-        let text = messages
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join("\n");
-        assert!(!text.is_empty(), "{table}");
-        shown.push(("messages of rejected rows", text));
-    }
-    // A value that stops the run is not shown either.
+    let page = room.tallow("report watched.out.report.pq --output watched.html");
+    [
+        ("a run that watches", watched.to_string()),
+        ("the page of a run that watches", page.to_string()),
+    ]
+}
+
+/// What is wrong with the rejected rows of a table.
+fn rejected_messages(room: &Room, table: &str) -> String {
+    let rejected = room.table(table);
+    assert!(rejected.num_rows() > 0, "{table}");
+    let messages = crate::harness::texts(crate::harness::column(&rejected, "rejected_message"));
+    let text = messages
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(!text.is_empty(), "{table}");
+    text
+}
+
+/// What a run shows that stops at a value.
+fn stopped(room: &Room, model: &str) -> String {
     let stopped = room.run([
         "score",
         "--model",
-        &model,
+        model,
         "rows.csv",
         "--output",
         "never.parquet",
     ]);
     assert_ne!(stopped.code, 0, "{stopped}");
-    shown.push(("a run that stops at a value", stopped.to_string()));
-    for (what, text) in &shown {
-        let found: Vec<&str> = SECRETS
-            .into_iter()
-            .filter(|one| text.contains(one))
-            .collect();
-        assert!(found.is_empty(), "{what} shows {found:?}: {text}");
-    }
+    stopped.to_string()
+}
+
+fn look_at_files(room: &Room) {
     let mut looked_at = 0;
     for path in files(&room.path("")) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -198,13 +202,35 @@ fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
             continue;
         }
         looked_at += 1;
-        let found = found_in(&room, &path);
+        let found = found_in(room, &path);
         assert!(found.is_empty(), "`{}` holds {found:?}", path.display());
     }
     assert!(looked_at >= 14, "{looked_at} files were looked at");
     for page in ["page.html", "pages.html", "watched.html"] {
         assert!(room.path(page).exists(), "{page}");
     }
+}
+
+#[test]
+fn no_value_of_a_row_is_in_a_report_log_metrics_or_lineage_file() {
+    let room = Room::new();
+    planted(&room);
+    let model = data("demo/churn").display().to_string();
+    let mut shown = scored(&room, &model);
+    shown.extend(followed(&room));
+    shown.extend(watched(&room, &model));
+    for table in ["scores.rejected.pq", "watched.out.rejected.pq"] {
+        shown.push(("messages of rejected rows", rejected_messages(&room, table)));
+    }
+    shown.push(("a run that stops at a value", stopped(&room, &model)));
+    for (what, text) in &shown {
+        let found: Vec<&str> = SECRETS
+            .into_iter()
+            .filter(|one| text.contains(one))
+            .collect();
+        assert!(found.is_empty(), "{what} shows {found:?}: {text}");
+    }
+    look_at_files(&room);
     let scores = std::fs::read(room.path("scores.parquet")).unwrap();
     assert!(!scores.is_empty());
     let rows = crate::harness::texts(crate::harness::column(
