@@ -7,6 +7,7 @@ use super::page::{LISTED, Page};
 use crate::contract::{Contract, Input, InputKind, Width};
 use crate::count::{counted, listed};
 use crate::feature::Precision;
+use crate::package::card;
 use crate::package::open::{Identity, OpenedModel};
 
 /// The most categories of an input that are listed for users.
@@ -53,8 +54,15 @@ pub(super) fn page(opened: &OpenedModel) -> (Page, Json) {
             ));
         });
     }
+    let card = card::read(&opened.path).map(|text| card::prose(&text));
+    if let Some(card) = &card {
+        page.line("card");
+        let lines = card.lines().filter(|line| !line.trim().is_empty());
+        page.list(lines.map(|line| format!("  {line}")), LISTED);
+    }
     let object = json!({
         "kind": "model",
+        "card": card,
         "facts": facts.iter().chain(&shape).chain(&opened.provided)
             .map(|(name, value)| (name.clone(), json_value(&identity, name, value)))
             .collect::<serde_json::Map<_, _>>(),

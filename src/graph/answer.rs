@@ -35,7 +35,7 @@ pub enum Answer {
 
 /// All columns that come of a graph.
 #[derive(Debug, Default)]
-pub(super) struct ConditionBits {
+pub(super) struct AnswerColumns {
     all: Vec<Answer>,
     /// The columns.
     pub(super) fields: Vec<Field>,
@@ -48,7 +48,7 @@ pub(super) fn width(value: &Value) -> usize {
     value_tensor(value).map_or(0, row_length)
 }
 
-impl ConditionBits {
+impl AnswerColumns {
     /// These answers; `outline` are outputs such as a run gives, of whatever rows, and `longer`
     /// those of rows whose open axes are longer, in several ways.
     ///

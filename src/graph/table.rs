@@ -10,7 +10,7 @@ use arrow::compute::{concat, take};
 use arrow::datatypes::{DataType, Field};
 
 use super::Graph;
-use super::answer::{Answer, ConditionBits, width, with_rows_first};
+use super::answer::{Answer, AnswerColumns, width, with_rows_first};
 use super::arrays::{column, input_tensor, padded, spread};
 use super::feed::{Feed, list_lengths};
 use super::fuel::Made;
@@ -66,7 +66,7 @@ pub struct GraphModel {
     feeds: Vec<Feed>,
     /// For each input, whether the graph wants its columns as they are.
     takes_columns: Vec<bool>,
-    answers: ConditionBits,
+    answers: AnswerColumns,
     /// The number of rows that the graph insists on, if it does.
     pub(super) batch: Option<usize>,
     /// How long an open axis is where rows are made up.
@@ -111,7 +111,7 @@ impl GraphModel {
         } else {
             batch
         };
-        let (answers, output_axes) = (ConditionBits::default(), vec![None; graph.outputs.len()]);
+        let (answers, output_axes) = (AnswerColumns::default(), vec![None; graph.outputs.len()]);
         Ok(Self {
             graph,
             takes_columns,
@@ -132,7 +132,7 @@ impl GraphModel {
     /// Fails if an output is of no kind that a column can hold.
     pub fn answered(mut self, answers: Vec<Answer>, outline: &[Value]) -> Result<Self> {
         let longer = self.run_longer(outline);
-        self.answers = ConditionBits::new(answers, outline, &longer, self.batch)?;
+        self.answers = AnswerColumns::new(answers, outline, &longer, self.batch)?;
         let has_rows_first = |feed: &Feed| !feed.row_shape.is_empty() && feed.rows_axis == Some(0);
         let are_apart = self.batch.is_none()
             && self.graph.keeps_rows_apart()

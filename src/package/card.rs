@@ -7,8 +7,13 @@
 
 use std::fmt::Write;
 
+use crate::storage::{self, Location};
+
 /// The card's name in a package; hubs show a file of this name.
 pub const CARD_NAME: &str = "README.md";
+
+/// The most bytes of a model card that are read.
+const CARD_BYTES: u64 = 256 << 10;
 
 /// A heading, the name of its mark, and what the user should write below it.
 struct Section {
@@ -74,6 +79,32 @@ pub struct CardFacts {
     pub front_matter: Vec<(String, String)>,
     /// Markdown for sections, by the name of their mark.
     pub sections: Vec<(&'static str, String)>,
+}
+
+/// The card of a package; none where it has none that can be read as text.
+#[must_use]
+pub fn read(package: &Location) -> Option<String> {
+    String::from_utf8(storage::read(package.join(CARD_NAME), CARD_BYTES).ok()?).ok()
+}
+
+/// A card without its front matter and comments.
+#[must_use]
+pub fn prose(text: &str) -> String {
+    let rest = text.strip_prefix("---\n");
+    let body = rest.and_then(|rest| Some(rest.split_once("\n---")?.1));
+    let mut is_comment = false;
+    let mut prose = String::new();
+    for line in body.unwrap_or(text).lines() {
+        let trimmed = line.trim();
+        let begins = trimmed.starts_with("<!--");
+        let ends = trimmed.ends_with("-->");
+        is_comment = (is_comment || begins) && !ends;
+        if !(is_comment || begins || ends) {
+            prose.push_str(line);
+            prose.push('\n');
+        }
+    }
+    prose
 }
 
 /// The card: `earlier` with tallow's own parts replaced, or a new one.

@@ -122,7 +122,7 @@ fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
         ..TextModel::default()
     };
     let plan = Plan::bind(&own)?;
-    let mut answers = ConditionBits {
+    let mut answers = Collected {
         schema: plan.job.output_schema.clone(),
         batches: Vec::new(),
     };
@@ -140,12 +140,12 @@ fn scored(golden: &GoldenRows, args: &Work) -> Result<RecordBatch> {
 }
 
 /// Keeps what comes out.
-struct ConditionBits {
+struct Collected {
     schema: SchemaRef,
     batches: Vec<RecordBatch>,
 }
 
-impl Receiver for ConditionBits {
+impl Receiver for Collected {
     fn write(&mut self, _part: u64, output: &RecordBatch) -> Result<()> {
         self.batches.push(output.clone());
         Ok(())

@@ -8,9 +8,9 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use super::entry::{Action, BYTES_LIMIT, Entry, FORMAT, Move, Target};
+use super::files::{RegistryFiles, read_limited};
 use super::history::History;
 use super::name::digest_digits;
-use super::store::{Store, read_limited};
 use crate::error::{Error, Kind, Result};
 use crate::process::{rfc3339, seconds_now, unique_text};
 
@@ -93,7 +93,7 @@ pub struct Moved {
 
 impl Log {
     /// Reads and checks a log.
-    pub(super) fn read(store: &dyn Store, model: &str) -> Result<Self> {
+    pub(super) fn read(store: &dyn RegistryFiles, model: &str) -> Result<Self> {
         let mut log = Self {
             model: model.to_owned(),
             ..Self::default()
@@ -103,7 +103,7 @@ impl Log {
     }
 
     /// Reads the entries that were added since.
-    fn read_on(&mut self, store: &dyn Store) -> Result<()> {
+    fn read_on(&mut self, store: &dyn RegistryFiles) -> Result<()> {
         let directory = format!("models/{}/log", self.model);
         let mut numbers = Vec::new();
         for file in store.list(&directory)? {
@@ -217,7 +217,7 @@ pub(super) fn file_name(model: &str, seq: u64) -> String {
     format!("models/{model}/log/{seq:012}.json")
 }
 
-fn missing(store: &dyn Store, model: &str, seq: u64) -> Error {
+fn missing(store: &dyn RegistryFiles, model: &str, seq: u64) -> Error {
     Error::trust(format!("entry {seq} of the log of `{model}` is missing"))
         .at_path(store.location(&file_name(model, seq)))
         .hint("restore the registry from a backup")
@@ -229,7 +229,7 @@ fn missing(store: &dyn Store, model: &str, seq: u64) -> Error {
 /// # Errors
 /// As `decide` and the storage; [`Kind::Busy`] if other writers are always faster.
 pub(super) fn append(
-    store: &dyn Store,
+    store: &dyn RegistryFiles,
     model: &str,
     author: &Author,
     mut decide: impl FnMut(&History) -> Result<Option<Action>>,
@@ -299,7 +299,7 @@ fn wait(attempt: u64, id: &str) {
 
 /// Moves an alias to the version that `choose` says.
 pub(super) fn move_alias(
-    store: &dyn Store,
+    store: &dyn RegistryFiles,
     model: &str,
     alias: &str,
     author: &Author,

@@ -44,6 +44,7 @@ pub mod cache;
 pub mod collect;
 pub mod command;
 pub mod entry;
+pub mod files;
 pub mod history;
 pub(crate) mod listing;
 pub mod log;
@@ -53,18 +54,17 @@ mod object;
 pub mod promotion;
 pub mod push;
 pub mod record;
-pub mod store;
 #[cfg(test)]
 mod tests;
 pub mod verify;
 
 use serde::{Deserialize, Serialize};
 
+use self::files::{DirectoryFiles, RegistryFiles, read_limited};
 use self::history::History;
 use self::log::Log;
 use self::name::{Reference, Selector, check_name};
 use self::record::Record;
-use self::store::{DirectoryStore, Store, read_limited};
 use crate::error::{Error, Result};
 pub use crate::package::Resolved;
 use crate::process::unique_text;
@@ -88,7 +88,7 @@ struct Mark {
 /// An open registry.
 #[derive(Debug)]
 pub struct Registry {
-    store: Box<dyn Store>,
+    store: Box<dyn RegistryFiles>,
     id: String,
 }
 
@@ -98,7 +98,7 @@ impl Registry {
     /// # Errors
     /// Fails if the directory is not a registry, or one of a later version of the layout.
     pub fn open(directory: &Location) -> Result<Self> {
-        let store = DirectoryStore::new(directory);
+        let store = DirectoryFiles::new(directory);
         let id = Self::read_mark(&store)?.ok_or_else(|| {
             Error::failed("the directory is not a registry")
                 .at_path(directory)
@@ -115,7 +115,7 @@ impl Registry {
     /// # Errors
     /// As [`Registry::open`]; fails if the directory holds other files, or cannot be made.
     pub fn open_or_create(directory: &Location) -> Result<Self> {
-        let store = DirectoryStore::create(directory)?;
+        let store = DirectoryFiles::create(directory)?;
         if Self::read_mark(&store)?.is_none() {
             if !store.list("")?.is_empty() {
                 return Err(
@@ -136,7 +136,7 @@ impl Registry {
         Self::open(directory)
     }
 
-    fn read_mark(store: &dyn Store) -> Result<Option<String>> {
+    fn read_mark(store: &dyn RegistryFiles) -> Result<Option<String>> {
         let Some(bytes) = read_limited(store, MARK, MARK_BYTES_LIMIT)? else {
             return Ok(None);
         };

@@ -7,8 +7,8 @@ use std::io::{self, Read};
 
 use sha2::{Digest, Sha256};
 
+use super::files::{RegistryFiles, cannot_read};
 use super::name::digest_digits;
-use super::store::{Store, cannot_read};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::storage::{Location, SharedFile};
@@ -42,12 +42,12 @@ pub(super) fn digest_file(path: &Location) -> Result<(String, u64)> {
 }
 
 /// Stores the bytes that `open` reads under their digest. Bytes that are there are checked, and
-/// replaced if they are wrong. They are durable after [`Store::sync`].
+/// replaced if they are wrong. They are durable after [`RegistryFiles::sync`].
 ///
 /// # Errors
 /// Fails if the storage does, or the bytes turn out to have another digest: the file changed.
 pub(super) fn put(
-    store: &dyn Store,
+    store: &dyn RegistryFiles,
     digest: &str,
     open: &dyn Fn() -> Result<Box<dyn Read>>,
 ) -> Result<()> {
@@ -69,7 +69,7 @@ pub(super) fn put(
 ///
 /// # Errors
 /// [`crate::error::Kind::Trust`] if the object is missing.
-pub(super) fn open(store: &dyn Store, digest: &str) -> Result<Checked> {
+pub(super) fn open(store: &dyn RegistryFiles, digest: &str) -> Result<Checked> {
     let name = name(digest)?;
     let file = store.open(&name)?.ok_or_else(|| {
         Error::trust("an object of the registry is missing")
@@ -83,7 +83,7 @@ pub(super) fn open(store: &dyn Store, digest: &str) -> Result<Checked> {
 ///
 /// # Errors
 /// As [`open`]; [`crate::error::Kind::Trust`] if it has other bytes.
-pub(super) fn whole(store: &dyn Store, digest: &str, limit_bytes: u64) -> Result<Vec<u8>> {
+pub(super) fn whole(store: &dyn RegistryFiles, digest: &str, limit_bytes: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(store, digest)?
         .take(limit_bytes + 1)
@@ -102,7 +102,7 @@ pub(super) fn whole(store: &dyn Store, digest: &str, limit_bytes: u64) -> Result
 ///
 /// # Errors
 /// [`crate::error::Kind::Trust`] if it is missing or has other bytes.
-pub(super) fn check(store: &dyn Store, digest: &str) -> Result<()> {
+pub(super) fn check(store: &dyn RegistryFiles, digest: &str) -> Result<()> {
     let mut object = open(store, digest)?;
     match io::copy(&mut object, &mut io::sink()) {
         Ok(_) => Ok(()),
@@ -111,7 +111,7 @@ pub(super) fn check(store: &dyn Store, digest: &str) -> Result<()> {
 }
 
 /// The error of an object that cannot be read, or has other bytes.
-pub(super) fn read_error(store: &dyn Store, digest: &str, error: io::Error) -> Error {
+pub(super) fn read_error(store: &dyn RegistryFiles, digest: &str, error: io::Error) -> Error {
     let name = name(digest).unwrap_or_default();
     if error.kind() == io::ErrorKind::InvalidData {
         return Error::trust("an object of the registry does not have the digest of its name")
@@ -122,7 +122,7 @@ pub(super) fn read_error(store: &dyn Store, digest: &str, error: io::Error) -> E
 }
 
 /// The error of copying an object: the object's own, if its bytes are wrong.
-pub(super) fn of_object(store: &dyn Store, digest: &str, error: Error) -> Error {
+pub(super) fn of_object(store: &dyn RegistryFiles, digest: &str, error: Error) -> Error {
     let is_wrong = std::error::Error::source(&error)
         .and_then(|cause| cause.downcast_ref::<io::Error>())
         .is_some_and(|cause| cause.kind() == io::ErrorKind::InvalidData);

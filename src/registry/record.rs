@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::files::RegistryFiles;
 use super::object;
-use super::store::Store;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::storage::Location;
@@ -99,7 +99,7 @@ impl Record {
 }
 
 /// Reads a list by its digest.
-pub(super) fn read(store: &dyn Store, digest: &str) -> Result<Record> {
+pub(super) fn read(store: &dyn RegistryFiles, digest: &str) -> Result<Record> {
     let digits = digest.strip_prefix(SHA256).unwrap_or(digest);
     let bytes = object::whole(store, digits, BYTES_LIMIT)?;
     parse(&bytes)

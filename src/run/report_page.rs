@@ -4,16 +4,13 @@ use std::io::Write;
 
 use crate::error::{Error, Result};
 use crate::output::names;
-use crate::package::card::CARD_NAME;
+use crate::package::card;
 use crate::report::page::document::Options;
 use crate::report::page::page;
 use crate::report::stored::StoredReport;
 use crate::request::report_page::ReportPage;
-use crate::storage::{Location, PendingFile, find, read};
+use crate::storage::{Location, PendingFile, find};
 use crate::table::location::{is_pattern, missing, resolve_present};
-
-/// The most bytes of a model card that are read.
-const CARD_BYTES: u64 = 256 << 10;
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +46,7 @@ pub fn write_page(request: &ReportPage) -> Result<WrittenPage> {
     let options = Options {
         show_values: request.show_values,
     };
-    let text = page(&reports, card(&reports).as_deref(), options)?;
+    let text = page(&reports, card_text(&reports).as_deref(), options)?;
     let mut file = PendingFile::create(output, request.overwrite)?;
     let written = file.write_all(text.as_bytes());
     written.map_err(|error| {
@@ -103,13 +100,12 @@ fn report_files(path: &Location) -> Result<Vec<Location>> {
 }
 
 /// The card of the model that scored last, where its package is at hand.
-fn card(reports: &[StoredReport]) -> Option<String> {
+fn card_text(reports: &[StoredReport]) -> Option<String> {
     let started_at = |report: &&StoredReport| report.text("run", "started_at").map(str::to_owned);
     let last = reports
         .iter()
         .filter(|report| report.text("model", "path").is_some())
         .max_by_key(started_at)?;
-    let package = &Location::from(last.text("model", "path")?);
-    let bytes = read(package.join(CARD_NAME), CARD_BYTES).ok()?;
-    String::from_utf8(bytes).ok()
+    let package = Location::from(last.text("model", "path")?);
+    card::read(&package).map(|text| card::prose(&text))
 }

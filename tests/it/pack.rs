@@ -70,6 +70,7 @@ fn a_package_has_the_same_bytes_each_time_and_proves_itself() {
         "golden           golden_rows",
         "baseline         base",
         "card             README",
+        "## Intended use",
     ] {
         assert!(inspected.contains(shown), "{shown}: {inspected}");
     }

@@ -78,7 +78,7 @@ fn is_path(metric: &str) -> bool {
     ["path", "output", "baseline", "model"].contains(&metric)
 }
 
-/// The card of the model: its headings and paragraphs.
+/// The card of the model: its headings and paragraphs, from Markdown without front matter.
 #[must_use]
 pub fn card(text: &str) -> Option<Section> {
     let mut blocks: Vec<Block> = Vec::new();
@@ -90,20 +90,8 @@ pub fn card(text: &str) -> Option<Section> {
             blocks.push(Block::Note(text));
         }
     };
-    let body = match text
-        .strip_prefix("---\n")
-        .and_then(|rest| rest.split_once("\n---"))
-    {
-        Some((_, body)) => body,
-        None => text,
-    };
-    let mut is_comment = false;
-    for line in body.lines() {
+    for line in text.lines() {
         let line = line.trim();
-        is_comment = (is_comment || line.starts_with("<!--")) && !line.ends_with("-->");
-        if is_comment || line.starts_with("<!--") || line.ends_with("-->") {
-            continue;
-        }
         if let Some(heading) = line.strip_prefix('#') {
             flush(&mut paragraph, &mut blocks);
             let heading = plain(heading.trim_start_matches('#').trim());

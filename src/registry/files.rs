@@ -14,7 +14,7 @@ use crate::storage::{
 };
 
 /// Where a registry's files lie. Names are relative and consist of plain parts joined by `/`.
-pub trait Store: Debug + Send + Sync {
+pub trait RegistryFiles: Debug + Send + Sync {
     /// Reads a file from its beginning; none if it does not exist.
     ///
     /// # Errors
@@ -28,11 +28,11 @@ pub trait Store: Debug + Send + Sync {
     /// Fails if the storage or `source` does. The file may exist then.
     fn create(&self, name: &str, source: &mut dyn Read) -> Result<bool>;
 
-    /// As [`Store::create`], but the file may be lost or damaged by a power failure until
-    /// [`Store::sync`] was called.
+    /// As [`RegistryFiles::create`], but the file may be lost or damaged by a power failure until
+    /// [`RegistryFiles::sync`] was called.
     ///
     /// # Errors
-    /// As [`Store::create`].
+    /// As [`RegistryFiles::create`].
     fn create_unsynced(&self, name: &str, source: &mut dyn Read) -> Result<bool>;
 
     /// Makes every file that exists now durable.
@@ -80,7 +80,7 @@ pub trait Store: Debug + Send + Sync {
 /// # Errors
 /// Fails if the file has more than `limit_bytes`, or the storage fails.
 pub(super) fn read_limited(
-    store: &dyn Store,
+    store: &dyn RegistryFiles,
     name: &str,
     limit_bytes: u64,
 ) -> Result<Option<Vec<u8>>> {
@@ -101,7 +101,7 @@ pub(super) fn read_limited(
 }
 
 /// The error of a file that cannot be read.
-pub(super) fn cannot_read(store: &dyn Store, name: &str, error: std::io::Error) -> Error {
+pub(super) fn cannot_read(store: &dyn RegistryFiles, name: &str, error: std::io::Error) -> Error {
     Error::failed("cannot read the file")
         .because(error)
         .at_path(store.location(name))
@@ -109,11 +109,11 @@ pub(super) fn cannot_read(store: &dyn Store, name: &str, error: std::io::Error) 
 
 /// A registry in a directory.
 #[derive(Debug)]
-pub struct DirectoryStore {
+pub struct DirectoryFiles {
     root: Location,
 }
 
-impl DirectoryStore {
+impl DirectoryFiles {
     /// The storage in a directory, which is not looked at.
     #[must_use]
     pub fn new(root: &Location) -> Self {
@@ -148,7 +148,7 @@ impl DirectoryStore {
     }
 }
 
-impl Store for DirectoryStore {
+impl RegistryFiles for DirectoryFiles {
     fn open(&self, name: &str) -> Result<Option<Box<dyn Read>>> {
         let file = open_below(&self.root, name)?;
         Ok(file.map(|file: SharedFile| Box::new(file.reader()) as Box<dyn Read>))
