@@ -20,9 +20,10 @@ use super::value::{Fault, Outcome, Value, common_type, name_of, ordered};
 
 /// Whether two values are in this relation.
 pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Outcome<Value> {
-    let (left, right) = match widened(left, right)? {
+    let (left, right) = literals(left, right)?;
+    let (left, right) = match widened(&left, &right)? {
         Some(both) => both,
-        None => matched(left, right)?,
+        None => matched(&left, &right)?,
     };
     let (left, right) = (
         left.with(ordered(&left.array)),
@@ -65,14 +66,25 @@ fn widened(left: &Value, right: &Value) -> Outcome<Option<(Value, Value)>> {
     Ok(Some((cast(left)?, cast(right)?)))
 }
 
-/// Two values in one type.
-pub(super) fn matched(left: &Value, right: &Value) -> Outcome<(Value, Value)> {
+/// Whether two values are exact numbers that no type of SQL here holds together.
+pub(super) fn is_wide(left: &Value, right: &Value) -> bool {
+    let wide = literals(left, right).and_then(|(left, right)| widened(&left, &right));
+    wide.is_ok_and(|wide| wide.is_some())
+}
+
+/// Two values, a text of the expression as a value of the other's type.
+fn literals(left: &Value, right: &Value) -> Outcome<(Value, Value)> {
     let is_text = |value: &Value| value.is_literal && *value.data_type() == DataType::Utf8;
-    let (left, right) = match (is_text(left), is_text(right)) {
+    Ok(match (is_text(left), is_text(right)) {
         (true, false) => (read_as(left, right.data_type())?, right.clone()),
         (false, true) => (left.clone(), read_as(right, left.data_type())?),
         _ => (left.clone(), right.clone()),
-    };
+    })
+}
+
+/// Two values in one type.
+pub(super) fn matched(left: &Value, right: &Value) -> Outcome<(Value, Value)> {
+    let (left, right) = literals(left, right)?;
     let shared = match common_type(left.data_type(), right.data_type()) {
         Some(DataType::Null) => DataType::Boolean,
         Some(shared) => shared,
@@ -167,7 +179,9 @@ fn read_as(value: &Value, data_type: &DataType) -> Outcome<Value> {
 
 /// Whether a value is one of several: null where it is none of them but one is null.
 pub(super) fn is_in(value: &Value, items: &[Value], row_count: usize) -> Outcome<Value> {
-    let (many, few): (Vec<&Value>, Vec<&Value>) = items.iter().partition(|item| item.is_constant);
+    let (many, few): (Vec<&Value>, Vec<&Value>) = items
+        .iter()
+        .partition(|item| item.is_constant && !is_wide(value, item));
     let mut answer = among(value, &many, row_count)?;
     for item in few {
         let equal = compare(Comparison::Equal, value, item)?.expanded(row_count)?;

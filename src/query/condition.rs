@@ -106,18 +106,24 @@ impl Conditions {
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         let met = self.formulas.iter();
-        met.map(|formula| met_by_rows(formula, &columns)).collect()
+        met.map(|formula| met_by_rows(formula, &columns, count))
+            .collect()
     }
 }
 
 /// Whether each row meets a formula; null is no.
-fn met_by_rows(formula: &Formula, columns: &[Column]) -> Result<BooleanArray> {
+fn met_by_rows(formula: &Formula, columns: &[Column], count: usize) -> Result<BooleanArray> {
     let work = || stacker::grow(STACK, || formula.booleans(columns));
     let computed = catch_unwind(AssertUnwindSafe(work))
         .map_err(|_| Error::internal("polars stopped at a rule"))?;
     let computed = computed.ok_or_else(|| Error::internal("polars cannot compute a rule"))?;
-    let is_met = |value: Option<bool>| Some(value.unwrap_or(false));
-    Ok(computed.iter().map(is_met).collect())
+    let is_met = |value: Option<bool>| value.unwrap_or(false);
+    match computed.len() {
+        length if length == count => Ok(computed.iter().map(|value| Some(is_met(value))).collect()),
+        // Of constants alone.
+        1 => Ok(BooleanArray::from(vec![is_met(computed.get(0)); count])),
+        _ => Err(Error::internal("a rule was computed for other rows")),
+    }
 }
 
 fn values(source: &Source, rows: &Rows) -> Result<ArrayRef> {

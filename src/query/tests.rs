@@ -219,6 +219,9 @@ fn decimals_of_more_than_38_digits_together_are_compared_exactly() {
         ("g IS DISTINCT FROM ROUND(g)", 2),
         ("ROUND(g) >= g + 0.0001", 2),
         ("ROUND(g) = 100000000000000000000", 1),
+        ("g IN (99999999999999999999.9999000000001)", 0),
+        ("g IN (99999999999999999999.9999000000001, 1.5)", 1),
+        ("g IN (99999999999999999999.9999000000000)", 1),
     ] {
         assert_eq!(query(filter), count, "{filter}");
     }

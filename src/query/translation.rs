@@ -12,7 +12,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
 
-use super::comparison::matched;
+use super::comparison::{is_wide, matched};
 use super::evaluate::{Rows, evaluate};
 use super::formula::{Formula, Kind};
 use super::frame::Column;
@@ -63,10 +63,12 @@ impl<'a> Translator<'a> {
     }
 
     fn any(&mut self, node: &Node) -> Formula {
-        match self.translated(node) {
-            Some(expression) => expression,
-            None => self.computed(node),
-        }
+        let known = self.sources.len();
+        self.translated(node).unwrap_or_else(|| {
+            // Of what was begun, no column is read.
+            self.sources.truncate(known);
+            self.computed(node)
+        })
     }
 
     fn computed(&mut self, node: &Node) -> Formula {
@@ -131,6 +133,9 @@ impl<'a> Translator<'a> {
             evaluate(left, self.empty).ok()?,
             evaluate(right, self.empty).ok()?,
         );
+        if is_wide(&own.0, &own.1) {
+            return None;
+        }
         let shared = matched(&own.0, &own.1).ok()?;
         let left = self.operand(left, &own.0, &shared.0)?;
         let right = self.operand(right, &own.1, &shared.1)?;
@@ -150,10 +155,10 @@ impl<'a> Translator<'a> {
         let (mut shared, mut has_null, mut constants) = (None, false, Vec::new());
         for item in items {
             let item = evaluate(item, self.empty).ok()?;
-            let (seen, item) = matched(&own, &item).ok()?;
-            if !item.is_constant {
+            if !item.is_constant || is_wide(&own, &item) {
                 return None;
             }
+            let (seen, item) = matched(&own, &item).ok()?;
             if item.array.is_null(0) {
                 has_null = true;
                 continue;

@@ -195,6 +195,9 @@ fn rows() -> RecordBatch {
 
 /// Conditions that the room's own evaluator computes for every row.
 const TOTAL: &[&str] = &[
+    "1 IN (2, 3)",
+    "NOT (1 IN (2))",
+    "1 IN (1) AND TRUE",
     "i > 0",
     "i >= j",
     "i = 18 OR j <> 18",
