@@ -238,7 +238,7 @@ type Bench = Apart<Asked, (Result<ScoredBlock>, Duration)>;
 fn begin(scoring: &Arc<Scoring>, bytes: u64) -> Bench {
     let scoring = Arc::clone(scoring);
     Apart::begin("tallow-challenger", move |served| {
-        let mut scorer = scoring.scorer();
+        let mut scorer = None;
         while let Some(asked) = served.next() {
             let begun = Instant::now();
             let Asked {
@@ -248,6 +248,7 @@ fn begin(scoring: &Arc<Scoring>, bytes: u64) -> Bench {
             } = asked;
             let (done, _) = confined(bytes, || {
                 caught("it panicked", || {
+                    let scorer = scorer.get_or_insert_with(|| scoring.scorer());
                     scorer.score(&batch, rows, origin.borrowed(), None)
                 })
             });
@@ -340,9 +341,8 @@ fn watched(
     }
     let own = bench.get_or_insert_with(|| begin(&arm.scoring, challengers.worker_bytes));
     let waits = |waited| {
-        check_process()
-            .and_then(|()| challengers.check_work(arm, waited))
-            .is_ok()
+        let is_in_time = || challengers.check_work(arm, waited);
+        !arm.state.is_over(address) && check_process().and_then(|()| is_in_time()).is_ok()
     };
     let begun = Instant::now();
     let (done, work) = own.ask(asked, waits).unwrap_or_else(|silence| {

@@ -317,6 +317,8 @@ struct Delivery<'a> {
 
 impl Delivery<'_> {
     fn take(&mut self, mut finished: Finished) -> Result<()> {
+        // A signal is no fault of a challenger that was waited for: the run that goes on scores it.
+        self.control.interrupt.check()?;
         if self.lane.is_beyond(finished.part) {
             self.end_part()?;
         }

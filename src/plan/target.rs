@@ -492,7 +492,11 @@ fn is_directory(path: &Location) -> Result<bool> {
         || find(path)?.is_some_and(|found| found.is_directory))
 }
 
-fn refuse_input(target: &Location, model: &Location, dataset: &Dataset) -> Result<()> {
+/// Checks that a file to be written is not the model, nor in it, nor one of the inputs.
+///
+/// # Errors
+/// A usage error that names the file.
+pub fn refuse_input(target: &Location, model: &Location, dataset: &Dataset) -> Result<()> {
     let hint = "choose another name: a run never writes over what it reads";
     if dataset
         .files
@@ -518,7 +522,9 @@ fn refuse_input(target: &Location, model: &Location, dataset: &Dataset) -> Resul
 
 /// Whether two names, of files that need not exist yet, are one: by another spelling, or through a
 /// link.
-fn same_target(left: &Location, right: &Location) -> bool {
+/// Whether two files to be written are one.
+#[must_use]
+pub fn same_target(left: &Location, right: &Location) -> bool {
     let same_directory = || {
         matches!((canonical(left.directory()), canonical(right.directory())),
         (Ok(a), Ok(b)) if a == b)

@@ -489,7 +489,9 @@ impl ChallengerReceiver for Sink {
     fn drop_out(&mut self, error: &Error) {
         let is_dataset = matches!(self.output, Output::Dataset(_));
         self.output = Output::Nowhere;
-        if let Some(identity) = self.identity.take().filter(|_| is_dataset) {
+        // The run that goes on after a signal scores it.
+        let is_noted = is_dataset && !error.is_signal();
+        if let Some(identity) = self.identity.take().filter(|_| is_noted) {
             let dropped = Dropped {
                 identity,
                 reason: error.in_one_line(),

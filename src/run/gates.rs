@@ -11,7 +11,7 @@ use crate::monitor::profiling::RunProfile;
 use crate::output::names;
 use crate::pipeline::Outcomes;
 use crate::plan::monitoring::is_automatic;
-use crate::plan::target::refuse_stream;
+use crate::plan::target::{refuse_input, refuse_stream, same_target};
 use crate::report::Fact;
 use crate::report::gates::Judged;
 use crate::report::models::{self, Model};
@@ -171,15 +171,13 @@ impl Run<'_> {
             target.report.as_ref(),
             target.rejected.as_ref(),
         ];
-        let is_taken = files.into_iter().flatten().any(|other| *other == path);
-        let is_input = self
-            .plan()
-            .job
-            .dataset
-            .files
-            .iter()
-            .any(|file| file.path == path);
-        if is_taken || is_input {
+        let plan = self.plan();
+        refuse_input(&path, &plan.model.path, &plan.job.dataset)?;
+        let is_taken = files
+            .into_iter()
+            .flatten()
+            .any(|other| same_target(other, &path));
+        if is_taken {
             let error = Error::usage("`--profile` names another file of the run").at_path(&path);
             return Err(error.hint("choose another name"));
         }

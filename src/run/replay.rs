@@ -194,7 +194,12 @@ pub fn replay(
     check_inputs(&manifest, &base)?;
     let scratch = Scratch::new(&asked.scratch)?;
     let output = match manifest.parts.first().and_then(|part| part.files.first()) {
-        Some(file) if is_file => scratch.path().join(&file.path),
+        // A report may be another's: it must not choose a directory.
+        Some(file) if is_file => {
+            let name = Location::from(&file.path);
+            let name = name.file_name().map(Location::from).unwrap_or_default();
+            scratch.path().join(name)
+        }
         _ => scratch.path().join("scores"),
     };
     let mut request = recorded_request(&asked.resources, &asked.keys, &manifest, &base, &output)?;
@@ -246,7 +251,9 @@ impl Events for ProgressOnly<'_> {
 /// Names the inputs that are gone or have another size, before anything is read.
 pub(super) fn check_inputs(manifest: &Manifest, base: &Location) -> Result<()> {
     let mut missing = Vec::new();
-    for input in &manifest.identity.inputs {
+    // How long a stream is, is known once it was read.
+    let inputs = manifest.identity.inputs.iter();
+    for input in inputs.filter(|input| !input.path.is_stream()) {
         let path = base.join(&input.path);
         let state = match find(&path)? {
             None => "is gone",
@@ -291,7 +298,14 @@ pub(super) fn recorded_request(
             .any(|name| name.to_string_lossy().contains('='))
     };
     if !recorded.clone().any(is_partition) {
-        request.work.inputs = recorded.map(|path| base.join(path)).collect();
+        let located = |path: &Location| {
+            if path.is_stream() {
+                path.clone()
+            } else {
+                base.join(path)
+            }
+        };
+        request.work.inputs = recorded.map(located).collect();
     }
     let is_none = |path: &Location| path.as_os_str() == "none";
     request.output = Output {
