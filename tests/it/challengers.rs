@@ -388,15 +388,40 @@ fn a_challenger_costs_no_further_read_of_the_data() {
     assert!(three <= alone + alone * 15 / 100, "{three} after {alone}");
 }
 
-#[test]
-fn a_challenger_that_hangs_inside_a_block_is_left_behind() {
+/// A room with the challenger `loop.onnx`, and a run of 500 rows of which one takes it minutes.
+fn hanging() -> (Room, &'static str) {
     let room = challenged();
     std::fs::copy(data("challengers/loop.onnx"), room.path("loop.onnx")).unwrap();
-    // The loop of this row takes minutes.
     let row = |row| format!("{},{}", if row == 250 { 9e8 } else { 1.0 }, row % 5);
     let rows: Vec<String> = (0..500).map(row).collect();
     room.file("rows.csv", format!("a,b\n{}\n", rows.join("\n")));
     let score = "score -q --model good.json rows.csv --features a,b --batch-rows 50";
+    (room, score)
+}
+
+#[test]
+fn a_signal_drops_no_challenger_that_is_waited_for() {
+    let (room, score) = hanging();
+    let line = format!("{score} --challenger loop.onnx --challenger-time 10m --output scores/");
+    let mut command = room.command();
+    command.args(line.split(' ')).stderr(Stdio::null());
+    let mut run = command.spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    let sent = std::process::Command::new("kill")
+        .args(["-TERM", &run.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+    assert_eq!(run.wait().unwrap().code(), Some(143));
+    let left = files(&room.path("."));
+    assert!(
+        !left.keys().any(|name| name.contains("dropped")),
+        "{left:?}"
+    );
+}
+
+#[test]
+fn a_challenger_that_hangs_inside_a_block_is_left_behind() {
+    let (room, score) = hanging();
     room.tallow(&format!("{score} --output alone.parquet")).ok();
     let begun = std::time::Instant::now();
     let run = room

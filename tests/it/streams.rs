@@ -180,6 +180,35 @@ fn a_data_set_made_from_a_pipe_is_recognised_and_resumed_by_its_content() {
 }
 
 #[test]
+fn a_data_set_made_from_a_pipe_is_replayed_from_the_same_pipe() {
+    let (room, model) = (Room::new(), model());
+    let line = ["score", "--model", &model, "-", "--output", "scores/"];
+    piped(&room, &rows(), &line).ok();
+    let run = piped(&room, &rows(), &["replay", "scores"]).ok();
+    assert!(run.to_string().contains("same"), "{run}");
+    let text = String::from_utf8(rows()).unwrap();
+    let fewer: Vec<&str> = text.lines().take(20).collect();
+    piped(&room, fewer.join("\n").as_bytes(), &["replay", "scores"]).fails(3);
+}
+
+#[test]
+fn a_profile_never_replaces_what_the_run_reads() {
+    let (room, model) = (Room::new(), model());
+    room.file("rows.csv", rows());
+    let line = ["score", "--model", &model, "rows.csv", "--output", "o.csv"];
+    for profile in ["./rows.csv", "rows.csv"] {
+        let run = room.run([&line[..], &["--overwrite", "--profile", profile]].concat());
+        assert!(
+            run.fails(2).stderr.contains("one of the inputs"),
+            "{profile}"
+        );
+    }
+    let taken = room.run([&line[..], &["--profile", "./o.csv"]].concat());
+    assert!(taken.fails(2).stderr.contains("another file of the run"));
+    assert_eq!(std::fs::read(room.path("rows.csv")).unwrap(), rows());
+}
+
+#[test]
 fn other_verbs_read_standard_input_too_and_a_file_of_that_name_has_a_path() {
     let room = Room::new();
     let run = piped(&room, &rows(), &["inspect", "-"]).ok();
