@@ -35,9 +35,10 @@ pub(super) fn answer(object: &Object, columns: &[Column], inputs: &mut Inputs) -
     if !takes_missing {
         inputs.reject_missing(&columns);
     }
-    inputs.account(object, &engine)?;
+    let margins = inputs.push_reading(columns, engine, !takes_missing);
+    inputs.check_bytes(object)?;
     Ok(Answer {
-        margins: inputs.push_reading(columns, engine, !takes_missing),
+        margins,
         task,
         link,
     })

@@ -7,7 +7,7 @@ use super::answer::{Answer, answer};
 use super::column::{Column, Step};
 use super::engine::Engine;
 use super::fitted::{Finished, Fitted};
-use super::formula::{Formula, interpolated, logistic, softmax};
+use super::formula::{Formula, interpolated, interpolated_single, logistic, softmax};
 use super::inputs::Inputs;
 use super::labels::labels;
 use super::object::Object;
@@ -130,7 +130,8 @@ fn step(calibrator: &Object) -> Result<Step> {
     }
 }
 
-/// `IsotonicRegression`: linear between its thresholds.
+/// `IsotonicRegression`: linear between its thresholds, in their precision; one threshold is the
+/// answer for every row.
 pub(super) fn isotonic(object: &Object) -> Result<Step> {
     let thresholds = object.array("X_thresholds_")?;
     let is_single = thresholds.data_type.size == 4;
@@ -140,20 +141,36 @@ pub(super) fn isotonic(object: &Object) -> Result<Step> {
         return Err(object.refuse("its thresholds do not fit its values"));
     }
     let (low, high) = (object.real("X_min_")?, object.real("X_max_")?);
+    if low.is_nan() || high.is_nan() {
+        return Err(object.refuse("`X_min_` or `X_max_` is not a number"));
+    }
     let clips = object.text("out_of_bounds") == "clip";
     if object.text("out_of_bounds") == "raise" {
         return Err(object.refuse("`out_of_bounds=\"raise\"` is not supported"));
     }
+    let single = |values: &[f64]| values.iter().map(|value| *value as f32).collect();
+    let (single_knots, single_values): (Vec<f32>, Vec<f32>) = (single(&knots), single(&values));
     Ok(Step::mapping(move |value| {
         let value = if is_single {
             f64::from(value as f32)
         } else {
             value
         };
-        if value.is_nan() || !clips && (value < low || value > high) {
+        if value.is_nan() {
             return f64::NAN;
         }
-        interpolated(value.clamp(low.min(high), high.max(low)), &knots, &values)
+        if let [constant] = values[..] {
+            return constant;
+        }
+        if !clips && (value < low || value > high) {
+            return f64::NAN;
+        }
+        let value = value.clamp(low.min(high), high.max(low));
+        if is_single {
+            let found = interpolated_single(value as f32, &single_knots, &single_values);
+            return f64::from(found);
+        }
+        interpolated(value, &knots, &values)
     }))
 }
 

@@ -3,14 +3,16 @@
 //! Sources: `sklearn/cluster/_kmeans.py`, `_bisect_k_means.py`, `_birch.py`, and
 //! `mixture/_gaussian_mixture.py`, `_bayesian_mixture.py` of 0.24 to 1.9.
 
+use std::collections::HashSet;
+
 use super::bayes::of_classes;
 use super::column::Column;
 use super::engine::Engine;
 use super::fitted::{Fitted, same_count};
 use super::formula::{Formula, dot, squared_distance};
-use super::inputs::Inputs;
+use super::inputs::{Inputs, bytes_limit};
 use super::neighbors::nearest_of;
-use super::object::{Object, positions, reals};
+use super::object::{Matrix, Object, positions, reals};
 use crate::error::Result;
 use crate::outcome::{Label, Shown, Task};
 
@@ -34,9 +36,18 @@ fn numbered(count: usize) -> Vec<Label> {
     (0..count as i64).map(Label::Integer).collect()
 }
 
-fn centres(object: &Object, count: usize) -> Result<Fitted> {
-    let centres = object.matrix("cluster_centers_")?;
+/// The centres of an attribute, of which there is at least one.
+fn centres_of(object: &Object, name: &str, count: usize) -> Result<Matrix> {
+    let centres = object.matrix(name)?;
     same_count(object, centres.columns, count)?;
+    if centres.rows == 0 {
+        return Err(object.refuse(&format!("`{name}` has no rows")));
+    }
+    Ok(centres)
+}
+
+fn centres(object: &Object, count: usize) -> Result<Fitted> {
+    let centres = centres_of(object, "cluster_centers_", count)?;
     let labels = numbered(centres.rows);
     let formula = nearest_of(centres.values, count, squared_distance);
     let task = Task::Classes {
@@ -48,8 +59,7 @@ fn centres(object: &Object, count: usize) -> Result<Fitted> {
 
 /// `Birch`: the label of the nearest subcluster.
 fn subclusters(object: &Object, count: usize) -> Result<Fitted> {
-    let centres = object.matrix("subcluster_centers_")?;
-    same_count(object, centres.columns, count)?;
+    let centres = centres_of(object, "subcluster_centers_", count)?;
     let labels = positions(object.arena, object.need("subcluster_labels_")?);
     let labels = labels.filter(|labels| {
         labels.len() == centres.rows && labels.iter().all(|label| *label < centres.rows)
@@ -106,10 +116,12 @@ fn bisected(object: &Object, count: usize) -> Result<Fitted> {
     let root = object.need("_bisecting_tree")?;
     let mut branches: Vec<Branch> = Vec::new();
     let mut open = vec![root];
+    let mut seen = HashSet::from([root]);
     let mut width = 1;
     while branches.len() < open.len() {
-        if open.len() > NODES_LIMIT {
-            return Err(object.refuse("its tree has more than a million nodes"));
+        let bytes = (2 * size_of::<f64>() * count).saturating_mul(branches.len());
+        if open.len() > NODES_LIMIT || bytes > bytes_limit(object) {
+            return Err(object.refuse("its tree has more nodes than a file of its size can hold"));
         }
         let node = object.part("_bisecting_tree", open[branches.len()])?;
         let (Some(left), Some(right)) = (node.find("left"), node.find("right")) else {
@@ -121,6 +133,9 @@ fn bisected(object: &Object, count: usize) -> Result<Fitted> {
             branches.push(Branch::Leaf(label as usize));
             continue;
         };
+        if !seen.insert(left) || !seen.insert(right) {
+            return Err(object.refuse("its tree has a node with two parents"));
+        }
         let sides = [node.part("left", left)?, node.part("right", right)?];
         let centres = [centre(&sides[0])?, centre(&sides[1])?];
         branches.push(Branch::Split(centres, [open.len(), open.len() + 1]));
@@ -201,6 +216,8 @@ fn mixture(object: &Object, count: usize) -> Result<Fitted> {
 /// parts have more than those of a `GaussianMixture`.
 fn expected_weights(object: &Object, parts: usize, count: usize) -> Result<Vec<f64>> {
     let unfit = || object.refuse("its weights do not fit its means");
+    let unusable = |name: &str| object.refuse(&format!("`{name}` has numbers that are too small"));
+    let all_positive = |values: &[f64]| values.iter().all(|value| *value > 0.0);
     let concentrations = object.need("weight_concentration_")?;
     let logs = if object.text("weight_concentration_prior_type") == "dirichlet_process" {
         let pair = object.arena.items(concentrations).unwrap_or_default();
@@ -211,6 +228,9 @@ fn expected_weights(object: &Object, parts: usize, count: usize) -> Result<Vec<f
         let [first, second] = pair.as_slice() else {
             return Err(unfit());
         };
+        if !all_positive(first) || !all_positive(second) {
+            return Err(unusable("weight_concentration_"));
+        }
         let mut before = 0.0;
         let logs = first.iter().zip(second).map(|(one, other)| {
             let sum = digamma(one + other);
@@ -221,6 +241,9 @@ fn expected_weights(object: &Object, parts: usize, count: usize) -> Result<Vec<f
         logs.collect::<Vec<f64>>()
     } else {
         let all = object.reals("weight_concentration_")?;
+        if !all_positive(&all) {
+            return Err(unusable("weight_concentration_"));
+        }
         let sum = digamma(all.iter().sum());
         all.into_iter().map(|one| digamma(one) - sum).collect()
     };
@@ -236,6 +259,13 @@ fn expected_weights(object: &Object, parts: usize, count: usize) -> Result<Vec<f
         return Err(unfit());
     }
     let columns = count as f64;
+    // The density of a part needs more degrees of freedom than there are columns, less one.
+    if freedom
+        .iter()
+        .any(|one| one.is_nan() || *one <= columns - 1.0)
+    {
+        return Err(unusable("degrees_of_freedom_"));
+    }
     let parts = logs.into_iter().zip(freedom).zip(precision);
     Ok(parts
         .map(|((log, freedom), precision)| {
@@ -259,8 +289,11 @@ const TERMS: [f64; 7] = [
     1.0 / 12.0,
 ];
 
-/// The logarithmic derivative of the gamma function, for positive numbers.
+/// The logarithmic derivative of the gamma function, for positive numbers; NaN for others.
 fn digamma(mut x: f64) -> f64 {
+    if x <= 0.0 {
+        return f64::NAN;
+    }
     let mut result = 0.0;
     while x < 12.0 {
         result -= 1.0 / x;
@@ -327,8 +360,7 @@ pub(super) fn distances(
     } else {
         "cluster_centers_"
     };
-    let centres = object.matrix(name)?;
-    same_count(object, centres.columns, columns.len())?;
+    let centres = centres_of(object, name, columns.len())?;
     let formula = nearest_of(centres.values, columns.len(), |one, other| {
         -squared_distance(one, other).sqrt()
     });
@@ -351,6 +383,9 @@ mod tests {
         ] {
             let error: f64 = digamma(x) / expected - 1.0;
             assert!(error.abs() < 1e-14, "{x}: {error}");
+        }
+        for x in [0.0, -1.0, -1e300, f64::NEG_INFINITY, f64::NAN] {
+            assert!(digamma(x).is_nan(), "{x}");
         }
     }
 }

@@ -71,8 +71,11 @@ fn regressed(
     diagonal: f64,
 ) -> Result<Matrix> {
     let (count, width) = (components.rows, components.columns);
-    if count > COMPONENTS_LIMIT || scaled.len() != components.values.len() {
+    if count > COMPONENTS_LIMIT {
         return Err(object.refuse("it has more than 2,048 components"));
+    }
+    if scaled.len() != components.values.len() || scaled.len() != count * width {
+        return Err(object.refuse("its `components_` has a shape that does not fit its numbers"));
     }
     let row = |values: &[f64], index: usize| values[index * width..(index + 1) * width].to_vec();
     let mut matrix = vec![0.0; count * count];

@@ -53,9 +53,19 @@ pub(super) fn decisions(
         ("ensemble", "AdaBoostClassifier") => {
             adaboost::decisions(object, columns, inputs).map(Some)
         }
-        // Naive Bayes has margins, and no decisions.
-        ("" | "model_selection" | "calibration" | "multioutput" | "naive_bayes", _)
-        | ("ensemble", "VotingClassifier") => Ok(None),
+        ("feature_selection", "RFE" | "RFECV") => {
+            let columns = transform(object, columns.to_vec(), inputs)?;
+            decisions(&object.attribute("estimator_")?, &columns, inputs)
+        }
+        // Some of these have margins, and no decisions.
+        (
+            "" | "model_selection" | "calibration" | "multioutput" | "naive_bayes" | "tree"
+            | "neural_network" | "gaussian_process" | "semi_supervised" | "dummy",
+            _,
+        )
+        | ("neighbors", "KNeighborsClassifier" | "RadiusNeighborsClassifier")
+        | ("ensemble", "VotingClassifier" | "RandomForestClassifier" | "ExtraTreesClassifier")
+        | ("multiclass", "OutputCodeClassifier") => Ok(None),
         ("multiclass", "OneVsRestClassifier") => rest(object, columns, inputs),
         ("multiclass", "OneVsOneClassifier") | ("neighbors", "NearestCentroid") => {
             Err(object.refuse("its decisions are not supported, only its classes are"))

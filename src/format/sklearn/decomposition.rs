@@ -40,7 +40,7 @@ pub(super) fn product(
             .scale
             .as_ref()
             .is_none_or(|one| one.len() == rows.rows);
-    if !is_fitting || rows.columns == 0 {
+    if !is_fitting || rows.columns == 0 || rows.rows == 0 {
         return Err(object.refuse("its components do not fit its columns"));
     }
     if around.centre.is_none() && around.scale.is_none() {

@@ -239,7 +239,7 @@ fn linear(
     features: &Columns<f64>,
     margins: &mut Vec<f64>,
 ) {
-    let (rows, width) = (features.row_count(), intercepts.len());
+    let (rows, width) = (features.row_count(), intercepts.len().max(1));
     margins.resize(rows * width, 0.0);
     let count = features.feature_count();
     for (output, own) in coefficients.chunks_exact(count.max(1)).enumerate() {

@@ -4,7 +4,7 @@
 //! assembly of the model. The families have files of their own.
 
 use super::column::Column;
-use super::fitted::{Finished, Fitted};
+use super::fitted::{Finished, Fitted, same_count};
 use super::inputs::{Inputs, Translator, numbers};
 use super::linear::{Odds, classification, logistic, modified_huber, regression};
 use super::object::{Object, reals};
@@ -182,10 +182,15 @@ fn first<'a>(object: &Object<'a>) -> Result<Object<'a>> {
 ///
 /// # Errors
 /// A contract error for an estimator, or a way of it, that is not supported.
-fn finish(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Result<Finished> {
+pub(super) fn finish(
+    object: &Object,
+    columns: Vec<Column>,
+    inputs: &mut Inputs,
+) -> Result<Finished> {
     if !inputs.visit() {
         return Err(object.refuse("the file repeats its estimators over and over"));
     }
+    inputs.check_bytes(object)?;
     if let Some(inner) = inner(object)? {
         return finish(&inner, columns, inputs);
     }
@@ -266,6 +271,7 @@ fn composite(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result
 
 /// `IsotonicRegression` of one column.
 fn isotonic(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<Finished> {
+    same_count(object, 1, columns.len())?;
     numbers(object, columns, inputs)?;
     inputs.reject_missing(columns);
     let step = calibration::isotonic(object)?;

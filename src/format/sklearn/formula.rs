@@ -180,6 +180,16 @@ pub(super) fn pairwise(count: usize, output: &mut [f64], answer: impl Fn(usize) 
     }
 }
 
+/// Linear interpolation between two knots or more in single precision, as
+/// `scipy.interpolate.interp1d` does it.
+pub(super) fn interpolated_single(value: f32, knots: &[f32], values: &[f32]) -> f32 {
+    let last = knots.len() - 1;
+    let high = knots.partition_point(|knot| *knot < value).clamp(1, last);
+    let low = high - 1;
+    let slope = (values[high] - values[low]) / (knots[high] - knots[low]);
+    slope * (value - knots[low]) + values[low]
+}
+
 /// Linear interpolation as `numpy.interp` does it.
 pub(super) fn interpolated(value: f64, knots: &[f64], values: &[f64]) -> f64 {
     let above = knots.partition_point(|knot| *knot <= value);

@@ -184,6 +184,7 @@ impl Inputs {
             return columns;
         }
         self.bound_by(&columns, &engine);
+        self.bytes = self.bytes.saturating_add(engine.memory_bytes());
         let part = Part {
             rejects_missing,
             ..Part::new(columns, engine)
@@ -194,18 +195,13 @@ impl Inputs {
         (start..start + width).map(Column::computed).collect()
     }
 
-    /// Counts what an engine holds; fails where the file repeats its parts over and over.
+    /// Fails where the parts hold so much that the file repeats them over and over.
     ///
     /// # Errors
     /// Fails for more than any honest file of its size has.
-    pub(super) fn account(&mut self, object: &Object, engine: &Engine) -> Result<()> {
-        /// What a compressed file may hold more than its bytes, and what small ones may.
-        const INFLATED: usize = 64;
-        const SMALL: usize = 1 << 26;
-        self.bytes = self.bytes.saturating_add(engine.memory_bytes());
-        let limit = object.arena.file_bytes().saturating_mul(INFLATED);
-        if self.bytes > limit.saturating_add(SMALL) {
-            return Err(object.refuse("the file repeats its estimators over and over"));
+    pub(super) fn check_bytes(&self, object: &Object) -> Result<()> {
+        if self.bytes > bytes_limit(object) {
+            return Err(object.refuse("the file repeats its parts over and over"));
         }
         Ok(())
     }
@@ -380,6 +376,15 @@ impl Inputs {
             vector: None,
         }
     }
+}
+
+/// The most bytes that an honest file's parts hold.
+pub(super) fn bytes_limit(object: &Object) -> usize {
+    /// What a compressed file may hold more than its bytes, and what small ones may.
+    const INFLATED: usize = 64;
+    const SMALL: usize = 1 << 26;
+    let inflated = object.arena.file_bytes().saturating_mul(INFLATED);
+    inflated.saturating_add(SMALL)
 }
 
 /// Takes the inputs of columns for numbers.

@@ -5,15 +5,20 @@
 //! `kernels.py`, `decomposition/_kernel_pca.py`,
 //! `kernel_approximation.py`, `metrics/pairwise.py`, `cross_decomposition/_pls.py` of 0.24 to 1.9.
 
+use std::cell::Cell;
+
 use super::column::Column;
 use super::engine::Engine;
 use super::fitted::{Fitted, same_count};
 use super::formula::{Formula, dot, squared_distance};
 use super::inputs::{Inputs, numbers};
-use super::labels::{labels, task_of};
+use super::labels::labels;
 use super::object::{Matrix, Object};
 use crate::error::Result;
-use crate::outcome::Task;
+use crate::outcome::{Shown, Task};
+
+/// The most kernels that one is made of.
+const PARTS_LIMIT: usize = 1_000;
 
 /// How alike two rows are.
 #[derive(Debug)]
@@ -155,7 +160,21 @@ impl Kernel {
 
     /// One of a Gaussian process.
     fn of_process(object: &Object, width: usize) -> Result<Self> {
-        let inner = |name: &str| Self::of_process(&object.attribute(name)?, width);
+        Self::counted(object, width, &Cell::new(0))
+    }
+
+    /// The same, as one of so many parts. A file of a few kernels can name each of them twice, over
+    /// and over.
+    fn counted(object: &Object, width: usize, parts: &Cell<usize>) -> Result<Self> {
+        parts.set(parts.get() + 1);
+        if parts.get() > PARTS_LIMIT {
+            return Err(object.refuse("its kernel has more than 1,000 parts"));
+        }
+        Self::composed(object, width, parts)
+    }
+
+    fn composed(object: &Object, width: usize, parts: &Cell<usize>) -> Result<Self> {
+        let inner = |name: &str| Self::counted(&object.attribute(name)?, width, parts);
         let two = || Ok::<_, crate::error::Error>(Box::new([inner("k1")?, inner("k2")?]));
         let lengths = || {
             let lengths = match object.real("length_scale") {
@@ -324,7 +343,8 @@ const WAVES: [(f64, f64); 5] = [
 ];
 
 /// The classifier of two classes inside a `GaussianProcessClassifier`: the probability of the
-/// second (algorithm 3.2 of Rasmussen and Williams).
+/// second (algorithm 3.2 of Rasmussen and Williams). The class is by the sign of the mean: half of
+/// the sum of [`WAVES`] is not quite one half, which the probability of rows far away is.
 pub(super) fn process_classes(object: &Object, count: usize) -> Result<Fitted> {
     let labels = labels(object)?;
     let rows = object.matrix("X_train_")?;
@@ -351,7 +371,7 @@ pub(super) fn process_classes(object: &Object, count: usize) -> Result<Fitted> {
         .map(|(one, share)| one - share)
         .collect();
     let held = rows.values.len() + factor.values.len() + 2 * all;
-    let formula = Formula::new("kernels", 1, held, move |values, output| {
+    let formula = Formula::new("kernels", 2, held, move |values, output| {
         let alike: Vec<f64> = rows
             .values
             .chunks_exact(rows.columns.max(1))
@@ -366,8 +386,13 @@ pub(super) fn process_classes(object: &Object, count: usize) -> Result<Fitted> {
         }
         let variance = kernel.of_itself(values) - dot(&solved, &solved);
         output[0] = expected_share(mean, variance);
+        output[1] = f64::from(u8::from(mean > 0.0));
     });
-    Ok(Fitted::plain(Engine::Formula(formula), task_of(labels)))
+    let shown = vec![
+        Shown::number("probability"),
+        Shown::label("prediction", labels),
+    ];
+    Ok(Fitted::plain(Engine::Formula(formula), Task::Listed(shown)))
 }
 
 /// The mean of the logistic function over a normal distribution, by five error functions.
@@ -489,6 +514,10 @@ pub(super) fn components(
     inputs: &mut Inputs,
 ) -> Result<Vec<Column>> {
     numbers(object, &columns, inputs)?;
+    let parameters = object.find("kernel_params");
+    if parameters.is_some_and(|id| object.arena.pairs(id).is_none_or(|pairs| !pairs.is_empty())) {
+        return Err(object.refuse("`kernel_params` is not supported, only `gamma` and the like"));
+    }
     let (rows, matrix) = (
         object.matrix("components_")?,
         object.matrix("normalization_")?,

@@ -63,6 +63,8 @@ mod selection;
 mod steps;
 mod svm;
 mod target;
+#[cfg(test)]
+mod tests;
 mod textual;
 mod topics;
 mod transformer;

@@ -4,10 +4,11 @@
 
 use super::engine::Engine;
 use super::fitted::{Fitted, same_count};
-use super::formula::{Formula, squared_distance};
-use super::labels::{labels, task_of};
+use super::formula::{Formula, largest, squared_distance};
+use super::labels::labels;
 use super::object::{Matrix, Object};
 use crate::error::Result;
+use crate::outcome::{Shown, Task};
 
 /// How much each row of training counts.
 enum Weight {
@@ -44,7 +45,7 @@ impl Labelled {
         })
     }
 
-    /// The probability of each class.
+    /// The probability of each class; NaN for a row so far from all that no weight is left.
     fn run(&self, values: &[f64]) -> Vec<f64> {
         let rows = self.rows.values.chunks_exact(self.rows.columns.max(1));
         let mut near: Vec<(f64, usize)> = rows
@@ -72,7 +73,7 @@ impl Labelled {
     }
 }
 
-/// Either of the two.
+/// Either of the two. The class is that of the largest probability, the first where all are NaN.
 ///
 /// # Errors
 /// A contract error for kernels that are not known.
@@ -80,15 +81,28 @@ pub(super) fn fitted(object: &Object, count: usize) -> Result<Fitted> {
     let labels = labels(object)?;
     let labelled = Labelled::new(object, count, labels.len())?;
     let held = labelled.rows.values.len() + labelled.shares.len();
+    if labels.is_empty() {
+        return Err(object.refuse("it has no classes"));
+    }
     let is_binary = labels.len() == 2;
-    let width = if is_binary { 1 } else { labels.len() };
+    let width = if is_binary { 2 } else { labels.len() + 1 };
     let formula = Formula::new("neighbors", width, held, move |values, output| {
         let shares = labelled.run(values);
+        let class = largest(&shares) as f64;
         if is_binary {
-            output[0] = shares[1];
+            output.copy_from_slice(&[shares[1], class]);
         } else {
-            output.copy_from_slice(&shares);
+            output[0] = class;
+            output[1..].copy_from_slice(&shares);
         }
     });
-    Ok(Fitted::plain(Engine::Formula(formula), task_of(labels)))
+    let names = labels.iter().map(|label| format!("probability_{label}"));
+    let odds: Vec<Shown> = names.map(Shown::number).collect();
+    let label = Shown::label("prediction", labels);
+    let shown = if is_binary {
+        vec![Shown::number("probability"), label]
+    } else {
+        std::iter::once(label).chain(odds).collect()
+    };
+    Ok(Fitted::plain(Engine::Formula(formula), Task::Listed(shown)))
 }

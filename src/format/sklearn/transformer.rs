@@ -34,6 +34,7 @@ pub(super) fn transform(
     if !inputs.visit() || steps_count > STEPS_LIMIT {
         return Err(object.refuse("the file repeats its transformers over and over"));
     }
+    inputs.check_bytes(object)?;
     let columns = match object.class() {
         ("pipeline", "Pipeline") => {
             let steps = steps(object, "steps")?;

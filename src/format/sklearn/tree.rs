@@ -129,7 +129,7 @@ struct LeafFacts<'a> {
     read: &'a Nodes,
     nodes: &'a Array,
     depths: OnceCell<Vec<usize>>,
-    row_counts: OnceCell<Vec<f64>>,
+    row_counts: OnceCell<Result<Vec<f64>>>,
 }
 
 impl Leaf<'_> {
@@ -139,14 +139,12 @@ impl Leaf<'_> {
         depths[self.node]
     }
 
-    /// The rows of training in it; 1 where the file does not say.
+    /// The rows of training in it. Where they cannot be read, [`of_estimator`] fails.
     pub(super) fn row_count(&self) -> f64 {
         let read = || self.tree.nodes.field_reals("n_node_samples");
-        let counts = self
-            .tree
-            .row_counts
-            .get_or_init(|| read().unwrap_or_default());
-        counts.get(self.node).copied().unwrap_or(1.0)
+        let counts = self.tree.row_counts.get_or_init(read).as_ref();
+        let own = counts.ok().and_then(|counts| counts.get(self.node));
+        own.copied().unwrap_or(f64::NAN)
     }
 }
 
@@ -218,6 +216,9 @@ pub(super) fn of_estimator(
             node,
             tree: &facts,
         }));
+    }
+    if let Some(Err(error)) = facts.row_counts.into_inner() {
+        return Err(error);
     }
     Ok(Tree {
         shape,
