@@ -429,7 +429,6 @@ fn a_run_never_writes_over_what_it_reads() {
         "--model good.json rows.csv --output good.json",
         "--model model rows.csv --output model/good.json",
         "--model model rows.csv --output model/new.parquet",
-        "--model good.json rows.csv --output -",
     ] {
         room.tallow(&format!("score --overwrite {flags}")).fails(2);
     }
