@@ -10,6 +10,7 @@ use crate::error::{Error, Result, shell_word};
 use crate::request::keys::{Keys as Request, split_column};
 use crate::storage::{Location, is_open_to_others, read};
 use crate::table::keyring::{Encryption, KEY_BYTES, Key, Keyring, Keys, SecretBytes};
+use crate::table::parquet_sink::leaf_paths;
 use crate::table::spelling::did_you_mean;
 
 /// A key file is small; whatever is larger is something else.
@@ -41,31 +42,33 @@ pub(super) fn check_columns(output: &Schema, data: &Schema) -> Result<()> {
     let Some(writing) = &keyring.writing else {
         return Ok(());
     };
-    let names = || {
-        let fields = output.fields().iter().chain(data.fields());
-        fields.map(|field| field.name().as_str())
+    let leaves = [leaf_paths(output), leaf_paths(data)].concat();
+    let roots = output.fields().iter().chain(data.fields());
+    let roots = roots.map(|field| field.name().as_str());
+    let names = roots.chain(leaves.iter().map(String::as_str));
+    let mut keys = writing.keys.columns.iter();
+    let Some((name, _)) = keys.find(|(name, _)| names.clone().all(|own| own != name)) else {
+        return Ok(());
     };
-    let is_there = |column: &str| {
-        names().any(|name| {
-            let inner = column.strip_prefix(name);
-            inner.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
-    };
-    match writing
-        .keys
-        .columns
+    let message = "`--encryption-key` names a column that is not in the output";
+    let root = name.split('.').next().unwrap_or_default();
+    let inner = leaves
         .iter()
-        .find(|(name, _)| !is_there(name))
-    {
-        None => Ok(()),
-        Some((name, _)) => {
-            let message = "`--encryption-key` names a column that is not in the output";
-            let otherwise = "`tallow check` lists the columns of the output";
-            let error = Error::usage(message).at_column(name);
-            Err(error.hint(did_you_mean(name, &names(), otherwise)))
+        .filter(|leaf| leaf.split('.').next() == Some(root));
+    let inner: Vec<String> = inner.map(|leaf| format!("`{leaf}`")).collect();
+    let otherwise = match &inner[..] {
+        [] => "`tallow check` lists the columns of the output".to_owned(),
+        inner => {
+            let inner = &inner[..inner.len().min(MAX_NAMED_LEAVES)];
+            format!("name `{root}`, or one of its leaves: {}", inner.join(", "))
         }
-    }
+    };
+    let error = Error::usage(message).at_column(name);
+    Err(error.hint(did_you_mean(name, &names, &otherwise)))
 }
+
+/// The most leaves of a column that a hint names.
+const MAX_NAMED_LEAVES: usize = 5;
 
 fn loaded(request: &Request, warnings: &mut Vec<Error>) -> Result<Keyring> {
     let Request {
@@ -212,6 +215,15 @@ fn key(flag: &str, file: &Location, warnings: &mut Vec<Error>) -> Result<Key> {
     let bytes = bytes(flag, file, warnings)?;
     let count = bytes.len();
     let trouble = trouble(&bytes);
+    if count == 32 && bytes.iter().all(u8::is_ascii_hexdigit) {
+        let path = shell_word(&file.to_string_lossy());
+        let warning = Error::usage(
+            "the key file holds hexadecimal digits, which are taken as the key's own bytes",
+        );
+        warnings.push(warning.at_path(file).hint(format!(
+            "if they stand for a key of 16 bytes, write those: `xxd -r -p {path} > FILE`"
+        )));
+    }
     Key::new(bytes).ok_or_else(|| {
         let [short, long] = KEY_BYTES;
         let message = format!("the key file holds {count} bytes; a key has {short} or {long}");
@@ -322,6 +334,30 @@ mod tests {
                 .unwrap()
                 .starts_with("`--decryption-key FILE` names")
         );
+    }
+
+    #[test]
+    fn hexadecimal_digits_as_long_as_a_key_are_a_warning() {
+        let directory = tempfile::tempdir().unwrap();
+        for (bytes, is_warned) in [
+            (&b"00112233445566778899aabbccddeeFF"[..], true),
+            (b"00112233445566778899aabbccddeefg", false),
+            (&[7; 32], false),
+            (b"0123456789abcdef", false),
+        ] {
+            let path = file(&directory, "k", bytes);
+            let mut warnings = Vec::new();
+            key("--encryption-key", &path, &mut warnings).unwrap();
+            assert_eq!(warnings.len(), usize::from(is_warned), "{bytes:?}");
+            for warning in warnings {
+                let message = warning.message().to_owned();
+                assert!(
+                    message.contains("taken as the key's own bytes"),
+                    "{message}"
+                );
+                assert!(warning.hint_text().unwrap().contains("`xxd -r -p "));
+            }
+        }
     }
 
     #[test]

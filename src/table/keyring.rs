@@ -84,10 +84,7 @@ impl Keys {
         metadata: Option<&[u8]>,
         footer_id: Option<&[u8]>,
     ) -> Option<&Key> {
-        let whole = path.join(".");
-        let root = path.first();
-        let own = |name: &String| *name == whole || Some(name) == root;
-        let named = self.columns.iter().find(|(name, _)| own(name));
+        let named = self.named(path);
         let is_footers = || {
             metadata.is_some_and(|id| {
                 !id.is_empty() && (footer_id == Some(id) || id == FOOTER_ID.as_bytes())
@@ -96,6 +93,14 @@ impl Keys {
         named
             .map(|(_, key)| key)
             .or_else(|| is_footers().then_some(&self.footer))
+    }
+
+    /// The key that the user names for a column chunk at `path`, with that name: the whole path, or
+    /// else its first part.
+    #[must_use]
+    pub fn named(&self, path: &[String]) -> Option<&(String, Key)> {
+        let find = |name: &str| self.columns.iter().find(|(own, _)| own == name);
+        find(&path.join(".")).or_else(|| path.first().and_then(|root| find(root)))
     }
 }
 
@@ -122,9 +127,7 @@ impl Encryption {
     /// The key of a column chunk at `path`, and its identifier.
     #[must_use]
     pub fn of_column(&self, path: &[String]) -> (&Key, Option<&str>) {
-        let whole = path.join(".");
-        let own = |name: &String| *name == whole || Some(name) == path.first();
-        match self.keys.columns.iter().find(|(name, _)| own(name)) {
+        match self.keys.named(path) {
             Some((name, key)) => {
                 let id = self.column_ids.iter().find(|(column, _)| column == name);
                 (key, id.map(|(_, id)| id.as_str()))
@@ -213,6 +216,29 @@ mod tests {
         assert_eq!(of("x", Some("footer")), Some(1));
         assert_eq!(of("x", Some("k2")), None);
         assert_eq!(of("x", Some("")), None);
+    }
+
+    #[test]
+    fn the_key_of_a_leaf_counts_more_than_that_of_its_root_in_any_order() {
+        let (root, leaf) = (("a".to_owned(), key(2)), ("a.b".to_owned(), key(3)));
+        for columns in [[root.clone(), leaf.clone()], [leaf, root]] {
+            let keys = Keys {
+                footer: key(1),
+                columns: columns.to_vec(),
+            };
+            let encryption = Encryption {
+                keys: keys.clone(),
+                footer_id: None,
+                column_ids: Vec::new(),
+                has_plain_footer: false,
+            };
+            for (text, expected) in [("a.b", 3), ("a.c", 2), ("a.b.c", 2), ("b", 1)] {
+                let (written, _) = encryption.of_column(&path(text));
+                assert_eq!(written.bytes()[0], expected, "{text}");
+                let read = keys.of_column(&path(text), Some(b"footer"), None).unwrap();
+                assert_eq!(read.bytes()[0], expected, "{text}");
+            }
+        }
     }
 
     #[test]

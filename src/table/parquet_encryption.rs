@@ -4,7 +4,7 @@
 //! Owns which key opens what, and the errors of keys that do not. The ciphers are the reader's
 //! beneath. Source: "Parquet Modular Encryption" of Apache Parquet's format 2.12; `AES_GCM_V1`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -69,7 +69,8 @@ impl Sealed {
     }
 
     /// The footer of a file whose footer is readable and some of whose columns are encrypted; none
-    /// if there is no key, and the other columns are read.
+    /// if there is no key, and the other columns are read. Keys that rows are written with are
+    /// tried too, but nobody said that they are this file's.
     ///
     /// # Errors
     /// Says which key is wrong.
@@ -82,10 +83,13 @@ impl Sealed {
             return Ok(None);
         }
         let tail = with_tail(footer, MAGIC);
-        Self::open(&tail, footer_id, keyring, || {
+        let opened = Self::open(&tail, footer_id, keyring, || {
             Error::failed("cannot read the file: some of its columns are encrypted")
-        })
-        .map(Some)
+        });
+        match opened {
+            Err(_) if keyring.reading.is_none() => Ok(None),
+            opened => opened.map(Some),
+        }
     }
 
     fn open(
@@ -121,23 +125,38 @@ impl Sealed {
             properties,
             locked: BTreeMap::new(),
         };
-        let found = closed.iter().filter_map(|(leaf, column)| {
-            let key = keys.of_column(&column.path, column.key_id.as_deref(), footer_id)?;
-            Some((*leaf, (column.path.join("."), key.bytes().to_vec())))
-        });
-        let found: Vec<(usize, (String, Vec<u8>))> = found.collect();
-        if !found.is_empty() {
-            let (leaves, more): (Vec<usize>, Vec<_>) = found.into_iter().unzip();
-            let properties = properties_of(keys, &[exact, more].concat())?;
-            // A key that the file names as the footer's may be another one of the same name.
-            if decode(tail, &properties, None).is_ok() {
-                sealed.properties = properties;
-                leaves.iter().for_each(|leaf| _ = closed.remove(leaf));
+        let opens = |columns: &[(String, Vec<u8>)]| {
+            let properties = properties_of(keys, columns)?;
+            Ok::<_, ParquetError>(decode(tail, &properties, None).is_ok())
+        };
+        let groups = groups(&closed, keys, footer_id);
+        let all = groups.iter().flat_map(LeafGroup::keys);
+        let all: Vec<_> = exact.iter().cloned().chain(all).collect();
+        // One wrong key must not lock what the others open.
+        let is_joint = !groups.is_empty() && opens(&all)?;
+        let (mut opening, mut wrong) = (exact, BTreeSet::new());
+        for group in groups {
+            let own: Vec<_> = group.keys().collect();
+            let leaves = group.leaves.iter().map(|(leaf, _)| *leaf);
+            if is_joint || opens(&own)? {
+                opening.extend(own);
+                leaves.for_each(|leaf| _ = closed.remove(&leaf));
+            } else {
+                wrong.extend(leaves);
             }
         }
+        sealed.properties = properties_of(keys, &opening)?;
         sealed.locked = closed
             .into_iter()
-            .map(|(leaf, column)| (leaf, column.reason()))
+            .map(|(leaf, column)| {
+                let reason = column.reason();
+                let reason = if wrong.contains(&leaf) {
+                    format!("{reason}, and the key passed for it does not open it")
+                } else {
+                    reason
+                };
+                (leaf, reason)
+            })
             .collect();
         Ok(sealed)
     }
@@ -171,6 +190,47 @@ impl ClosedColumn {
             |id| format!("it is encrypted with the key `{id}`"),
         )
     }
+}
+
+/// Leaves whose key is the same one, as far as the file and the flags say.
+struct LeafGroup {
+    key: Vec<u8>,
+    /// Each with its path.
+    leaves: Vec<(usize, String)>,
+}
+
+impl LeafGroup {
+    /// The paths with their key.
+    fn keys(&self) -> impl Iterator<Item = (String, Vec<u8>)> {
+        let paths = self.leaves.iter().map(|(_, path)| path.clone());
+        paths.map(|path| (path, self.key.clone()))
+    }
+}
+
+/// The leaves that there are keys for. Those that share a key and its name in the file are opened by
+/// it together, or none of them is.
+fn groups(
+    closed: &BTreeMap<usize, ClosedColumn>,
+    keys: &Keys,
+    footer_id: Option<&[u8]>,
+) -> Vec<LeafGroup> {
+    let mut groups = BTreeMap::<(&[u8], &[u8], Option<usize>), Vec<(usize, String)>>::new();
+    for (leaf, column) in closed {
+        let id = column.key_id.as_deref();
+        let Some(key) = keys.of_column(&column.path, id, footer_id) else {
+            continue;
+        };
+        let alone = id.is_none_or(<[u8]>::is_empty).then_some(*leaf);
+        let group = groups
+            .entry((key.bytes(), id.unwrap_or_default(), alone))
+            .or_default();
+        group.push((*leaf, column.path.join(".")));
+    }
+    let group = |((key, ..), leaves): ((&[u8], _, _), _)| LeafGroup {
+        key: key.to_vec(),
+        leaves,
+    };
+    groups.into_iter().map(group).collect()
 }
 
 /// The leaves with keys of their own, without those whose path is in `known`.

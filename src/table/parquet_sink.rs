@@ -78,6 +78,26 @@ pub fn row_group_bytes(leaf_count: usize) -> usize {
     ROW_GROUP_BYTES.max(leaf_count.saturating_mul(COLUMN_CHUNK_BYTES))
 }
 
+/// The paths of the leaves that a table of these columns is written with; of a column that Parquet
+/// has no form for, its name alone.
+#[must_use]
+pub fn leaf_paths(schema: &Schema) -> Vec<String> {
+    let of_field = |field: &FieldRef| {
+        let alone = Schema::new(vec![Arc::clone(field)]);
+        let descriptor = reading::can_write(field.data_type())
+            .then(|| parquet_schema(&alone).ok())
+            .flatten();
+        descriptor.map_or_else(
+            || vec![field.name().clone()],
+            |found| {
+                let leaves = found.columns().iter();
+                leaves.map(|leaf| leaf.path().string()).collect()
+            },
+        )
+    };
+    schema.fields().iter().flat_map(of_field).collect()
+}
+
 /// What the encoder of one column takes: a dictionary, a page, what compresses them.
 pub const ENCODER_BYTES: usize = 6 << 20;
 

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use arrow::util::display::array_value_to_string;
 
@@ -590,4 +591,214 @@ fn columns_that_cannot_be_hidden_are_named() {
     ] {
         assert!(printed.contains(line), "{printed}");
     }
+}
+
+/// Rows whose structs `s` have the leaves `s.b` and `s.c`, with keys for some leaves.
+fn nested(room: &Room, name: &str, keys: &[(&str, &[u8])], has_plain_footer: bool) {
+    use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, StructArray};
+    use arrow::datatypes::{DataType, Field};
+    use parquet::encryption::encrypt::FileEncryptionProperties;
+    use parquet::file::properties::WriterProperties;
+
+    let (b, c): (ArrayRef, ArrayRef) = (
+        Arc::new(Int64Array::from(vec![1, 2, 3])),
+        Arc::new(StringArray::from(vec!["secret-1", "secret-2", "secret-3"])),
+    );
+    let inner = StructArray::from(vec![
+        (Arc::new(Field::new("b", DataType::Int64, true)), b),
+        (Arc::new(Field::new("c", DataType::Utf8, true)), c),
+    ]);
+    let rows = RecordBatch::try_from_iter([
+        ("id", Arc::new(Int64Array::from(vec![7, 8, 9])) as ArrayRef),
+        ("a", Arc::new(Float64Array::from(vec![0.5, 1.5, 2.5]))),
+        ("b", Arc::new(Float64Array::from(vec![1.0, 2.0, 3.0]))),
+        ("s", Arc::new(inner)),
+    ])
+    .unwrap();
+    let mut properties = WriterProperties::builder();
+    if let Some((_, footer)) = keys.iter().find(|(column, _)| column.is_empty()) {
+        let mut sealed = FileEncryptionProperties::builder(footer.to_vec())
+            .with_plaintext_footer(has_plain_footer);
+        for (column, key) in keys.iter().filter(|(column, _)| !column.is_empty()) {
+            sealed = sealed.with_column_key(column, key.to_vec());
+        }
+        properties = properties.with_file_encryption_properties(sealed.build().unwrap());
+    }
+    let file = std::fs::File::create(room.path(name)).unwrap();
+    let mut writer =
+        parquet::arrow::ArrowWriter::try_new(file, rows.schema(), Some(properties.build()))
+            .unwrap();
+    writer.write(&rows).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn a_key_is_of_a_column_or_a_leaf_that_is_written() {
+    let room = room();
+    nested(&room, "nested.parquet", &[], false);
+    for (input, column, hint) in [
+        ("open.parquet", "tags", None),
+        ("open.parquet", "tags.list.element", None),
+        ("open.parquet", "tags.element", Some("tags.list.element")),
+        ("open.parquet", "tags.list", Some("tags.list.element")),
+        (
+            "open.parquet",
+            "tags.list.elemnt",
+            Some("did you mean `tags.list.element`?"),
+        ),
+        ("open.parquet", "region.x", Some("region")),
+        ("open.parquet", "regoin", Some("did you mean `region`?")),
+        ("nested.parquet", "s.b", None),
+        ("nested.parquet", "s.d", Some("s.")),
+        ("nested.parquet", "s.", Some("s")),
+    ] {
+        let run = room.tallow(&format!(
+            "score -qq --model good.json {input} --on-null null --passthrough all --overwrite \
+             --output out.parquet --encryption-key short.key --encryption-key {column}=long.key"
+        ));
+        let Some(hint) = hint else {
+            assert_eq!(run.code, 0, "{column}: {run}");
+            let keys = "--decryption-key short.key";
+            room.tallow(&format!("inspect out.parquet {keys}")).ok();
+            let run = room.tallow(&format!(
+                "score -qq --model good.json out.parquet {keys} --on-null null \
+                 --passthrough {} --output again.parquet",
+                column.split('.').next().unwrap()
+            ));
+            assert_eq!(
+                run.code, 1,
+                "the footer's key does not open {column}: {run}"
+            );
+            continue;
+        };
+        let run = run.fails(2);
+        assert!(run.stderr.contains("not in the output"), "{column}: {run}");
+        assert!(run.stderr.contains(hint), "{column}: {run}");
+    }
+}
+
+#[test]
+fn a_leaf_and_its_column_have_keys_in_any_order() {
+    let room = room();
+    nested(&room, "nested.parquet", &[], false);
+    key(&room, "leaf.key", &[3; 16]);
+    let score = "score -qq --model good.json --passthrough all --output";
+    room.tallow(&format!("{score} open.out.parquet nested.parquet"))
+        .ok();
+    let expected = values(&room.path("open.out.parquet"));
+    let orders = ["s=long.key s.b=leaf.key", "s.b=leaf.key s=long.key"];
+    let flags = |flag: &str, order: &str| -> String {
+        let keys = std::iter::once("short.key").chain(order.split(' '));
+        keys.map(|key| format!(" {flag} {key}")).collect()
+    };
+    for (index, written) in orders.iter().enumerate() {
+        let keys = flags("--encryption-key", written);
+        room.tallow(&format!("{score} {index}.parquet nested.parquet {keys}"))
+            .ok();
+        for (other, read) in orders.iter().enumerate() {
+            let keys = flags("--decryption-key", read);
+            let line = format!(
+                "score -qq --model good.json --passthrough id,a,b,s --output \
+                 {index}.{other}.parquet {index}.parquet {keys}"
+            );
+            room.tallow(&line).ok();
+            assert_eq!(
+                values(&room.path(&format!("{index}.{other}.parquet"))),
+                expected
+            );
+        }
+        // The key of the column alone does not open the leaf that has its own.
+        let keys = flags("--decryption-key", "s=long.key");
+        let line = format!("{score} no.parquet {index}.parquet {keys}");
+        let run = room.tallow(&line).fails(1);
+        assert!(
+            run.stderr
+                .contains("the key passed for it does not open it"),
+            "{run}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_key_of_a_column_locks_no_other_column() {
+    let room = room();
+    nested(&room, "nested.parquet", &[], false);
+    key(&room, "wrong.key", &[9; 16]);
+    room.tallow(
+        "score -qq --model good.json nested.parquet --passthrough all --output out.parquet \
+         --encryption-key short.key --encryption-key s=long.key --encryption-key-id s=k-s",
+    )
+    .ok();
+    let keys = "--decryption-key short.key --decryption-key s=wrong.key";
+    let score = "score -qq --model good.json --output again.parquet";
+    room.tallow(&format!("{score} out.parquet {keys} --passthrough id"))
+        .ok();
+    let run = room.tallow(&format!(
+        "{score} out.parquet {keys} --overwrite --passthrough id,s"
+    ));
+    let run = run.fails(1);
+    assert!(
+        run.stderr.contains(
+            "it is encrypted with the key `k-s`, and the key passed for it does not open it"
+        ),
+        "{run}"
+    );
+    // A list of pyarrow, whose column's key is named by its root.
+    let keys = "--decryption-key columns.footer.key --decryption-key a=columns.amounts.key \
+                --decryption-key tags=wrong.key";
+    let columns = format!("{score} columns.parquet {keys} --overwrite --on-null null");
+    room.tallow(&format!("{columns} --passthrough id")).ok();
+    let run = room
+        .tallow(&format!("{columns} --passthrough tags"))
+        .fails(1);
+    assert!(
+        run.stderr
+            .contains("the key passed for it does not open it"),
+        "{run}"
+    );
+}
+
+#[test]
+fn keys_of_the_output_make_no_input_unreadable() {
+    let room = room();
+    let foreign: [(&str, &[u8]); 2] = [("", &[5; 16]), ("s.c", &[6; 16])];
+    nested(&room, "foreign.parquet", &foreign, true);
+    let score = "score -qq --model good.json foreign.parquet --passthrough id --overwrite \
+                 --output out.parquet";
+    room.tallow(score).ok();
+    room.tallow(&format!("{score} --encryption-key long.key"))
+        .ok();
+    assert!(
+        std::fs::read(room.path("out.parquet"))
+            .unwrap()
+            .starts_with(b"PARE")
+    );
+    // The column itself needs its key, and a key that is passed for reading has to fit.
+    let line = score.replace("--passthrough id", "--passthrough s");
+    let run = room
+        .tallow(&format!("{line} --encryption-key long.key"))
+        .fails(1);
+    assert!(
+        run.stderr
+            .contains("cannot read the column: it is encrypted"),
+        "{run}"
+    );
+    let run = room
+        .tallow(&format!("{score} --decryption-key long.key"))
+        .fails(1);
+    assert!(run.stderr.contains("signature"), "{run}");
+}
+
+#[test]
+fn hexadecimal_digits_as_a_key_are_a_warning() {
+    let room = room();
+    key(&room, "hex.key", b"00112233445566778899aabbccddeeff");
+    let run = room
+        .tallow(
+            "score -q --model good.json open.parquet --on-null null --output out.parquet \
+             --encryption-key hex.key",
+        )
+        .ok();
+    assert!(run.stderr.contains("taken as the key's own bytes"), "{run}");
+    assert!(run.stderr.contains("xxd -r -p hex.key"), "{run}");
 }
