@@ -244,7 +244,11 @@ impl ColumnCounts {
                 self.rows += found.rows;
                 self.missing += found.missing;
                 for (text, count) in &found.texts {
-                    categories.add(text, *count);
+                    if reader.is_hidden {
+                        categories.add_without_text(text, *count);
+                    } else {
+                        categories.add(text, *count);
+                    }
                 }
             }
             _ => {

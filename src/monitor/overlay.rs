@@ -5,6 +5,8 @@
 //! are open, and from 100 values on no edge is an extreme of the data. A category is named only if
 //! the baseline has it often. It must not know how a chart is drawn.
 
+use std::collections::HashMap;
+
 use super::profile::{ColumnProfile, Kind};
 use crate::statistics::categories::Categories;
 use crate::statistics::distribution::Distribution;
@@ -162,9 +164,14 @@ fn of_categories(baseline: &Categories, current: &Categories) -> Option<Overlay>
         .into_iter()
         .filter(|(_, count)| is_named(*count))
         .collect();
-    let now: std::collections::HashMap<&str, u64> = current
+    // The current texts may be hidden, their hashes are not.
+    let now: HashMap<u128, u64> = current
         .iter()
-        .map(|(_, text, count)| (text, count))
+        .map(|(hash, _, count)| (hash, count))
+        .collect();
+    let now: HashMap<&str, u64> = baseline
+        .iter()
+        .filter_map(|(hash, text, _)| Some((text, *now.get(&hash)?)))
         .collect();
     let named: Vec<(String, Counts)> = named
         .into_iter()

@@ -49,7 +49,7 @@ impl ProfileObserver {
 
     fn profile(&self) -> Profile {
         let inputs = self.inputs.iter().map(|(_, reader)| {
-            let kind = match reader.reading {
+            let kind = match reader.profiled() {
                 Reading::Numbers => Kind::Numbers,
                 Reading::Codes | Reading::Texts => Kind::Categories,
                 Reading::Presence => Kind::Other,
@@ -109,7 +109,7 @@ impl Observer for ProfileObserver {
             .downcast_mut()
             .ok_or_else(|| Error::internal("not a profile"))?;
         for ((index, reader), column) in self.inputs.iter().zip(&mut profile.columns) {
-            match reader.reading {
+            match reader.profiled() {
                 Reading::Numbers => {
                     reader.numbers(block, *index, scratch)?;
                     let Numbers {

@@ -38,6 +38,8 @@ pub struct InputReader {
     pub reading: Reading,
     /// The column's type in the data.
     pub data_type: DataType,
+    /// Whether the outputs do not show its values: nothing that is stored may hold one.
+    pub is_hidden: bool,
     sentinels: Sentinels,
 }
 
@@ -102,7 +104,18 @@ impl InputReader {
             column: bound.column.clone(),
             reading,
             data_type: bound.data_type.clone(),
+            is_hidden: false,
             sentinels: sentinels.clone(),
+        }
+    }
+
+    /// How a profile, which holds values, observes it.
+    #[must_use]
+    pub fn profiled(&self) -> Reading {
+        if self.is_hidden {
+            Reading::Presence
+        } else {
+            self.reading
         }
     }
 

@@ -94,6 +94,11 @@ impl RunIdentity {
                 earlier.configuration.get(*name),
             )
         }) {
+            let both = [&self.configuration, &earlier.configuration];
+            if name == HASH_KEY && both.iter().all(|one| one.contains_key(name)) {
+                changes.push("the key of `--hash-key`".to_owned());
+                continue;
+            }
             changes.push(format!(
                 "`{name}`, from {} to {}",
                 value(earlier, name),
@@ -104,6 +109,9 @@ impl RunIdentity {
         changes
     }
 }
+
+/// Under this name the configuration holds a mark of the key that columns are hashed with.
+pub const HASH_KEY: &str = "--hash-key";
 
 /// What the first version wrote for `--missing` where it was not given; the words count as missing
 /// in delimited text as they did.

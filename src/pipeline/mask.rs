@@ -1,13 +1,14 @@
 //! Columns of the data that no output shows as they are: some are replaced by a keyed hash of their
 //! values, others are left out.
 //!
-//! Owns the hash, which never changes: with the same key a value has the same hash on every
-//! machine, in every run and version, and in every format of tables. It must not know where rows
-//! go.
+//! Owns the hash, which never changes: with the same key a value of one type has the same hash on
+//! every machine, in every run and version, and in every format of tables. Of other types, integers
+//! and floats that are integers below 2^53 have the same hash; a decimal's `7.00` is not `7`. It
+//! must not know where rows go.
 //!
 //! The hash is HMAC-SHA-256 under the key's bytes, of the value's text in UTF-8, in 64 hexadecimal
-//! digits. Texts are those that the outputs in CSV have, but for floats that are integers, which
-//! have no decimal point: `7`, not `7.0`. Null, NaN and the empty text become null.
+//! digits. Texts are those that the outputs in CSV have, but for floats that are integers below
+//! 2^53, which have no decimal point: `7`, not `7.0`. Null, NaN and the empty text become null.
 
 use std::fmt;
 use std::sync::Arc;
@@ -244,6 +245,19 @@ mod tests {
         let expected = |texts: &[Option<&str>]| -> Vec<Option<String>> {
             texts.iter().map(|text| text.map(str::to_owned)).collect()
         };
+        // These have texts of their own, as the guide says.
+        let large = Float64Array::from(vec![9_007_199_254_740_992.0, 1e20]);
+        assert_eq!(
+            of(large),
+            expected(&[Some("9007199254740992.0"), Some("1e20")])
+        );
+        assert_eq!(
+            of(Int64Array::from(vec![9_007_199_254_740_992])),
+            expected(&[Some("9007199254740992")])
+        );
+        let decimal = Decimal128Array::from(vec![700]);
+        let decimal = decimal.with_precision_and_scale(9, 2).unwrap();
+        assert_eq!(of(decimal), expected(&[Some("7.00")]));
         let seven = expected(&[Some("7"), None]);
         assert_eq!(of(Int64Array::from(vec![Some(7), None])), seven);
         assert_eq!(of(UInt8Array::from(vec![Some(7), None])), seven);

@@ -7,7 +7,8 @@ use serde_json::{Map, Value as Json};
 use super::Plan;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::output::checkpoint::{InputRecord, RunIdentity};
+use crate::output::checkpoint::{HASH_KEY, InputRecord, RunIdentity};
+use crate::pipeline::mask::HashKey;
 use crate::process::rfc3339;
 use crate::request::work::Work;
 use crate::storage::{SharedFile, check_unchanged};
@@ -71,6 +72,27 @@ pub(super) fn encryption() -> Option<(String, Json)> {
     });
     Some(("--encryption-key".to_owned(), described))
 }
+
+/// Which key columns are hashed with: a short mark of it, from which nobody learns the key. None if
+/// no column is hashed.
+///
+/// # Errors
+/// Never: keys of all lengths are keys.
+pub(super) fn hashing(hashed: &[String]) -> Result<Option<(String, Json)>> {
+    let keyring = Keyring::of_process();
+    let Some(key) = keyring.hashing.as_ref().filter(|_| !hashed.is_empty()) else {
+        return Ok(None);
+    };
+    let mark = HashKey::new(key.bytes())?.hash(MARKED);
+    let mark = mark.get(..MARK_DIGITS).unwrap_or(&mark);
+    Ok(Some((HASH_KEY.to_owned(), mark.into())))
+}
+
+/// The text whose hash marks a key.
+const MARKED: &str = "tallow: which key";
+
+/// As much of the hash as is stored.
+const MARK_DIGITS: usize = 16;
 
 /// The identity of a run that writes a data set; takes the digest of every input.
 ///

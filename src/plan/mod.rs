@@ -325,6 +325,7 @@ impl Plan {
         refuse_duplicates(&requested, &dataset)?;
         let mut configuration = identity::configuration(args)?;
         configuration.extend(identity::encryption());
+        configuration.extend(identity::hashing(&outcome.hash_columns)?);
         let split = split::resolve(args, &dataset, &schema)?;
         let requested = match &split {
             None => requested,
@@ -361,8 +362,8 @@ impl Plan {
         let package = std::mem::take(&mut opened.monitoring);
         let scoring = Scoring::new(Arc::new(opened.loaded), encoder, &batch_schema, outcome.raw)?
             .with_offsets(binding_options.offset.len());
-        let monitor = Monitor::new(monitoring, &package, &scoring, *show_values)?;
-        let (observers, watch_bytes) = monitor.observers(&scoring);
+        let monitor = Monitor::new(monitoring, &package, &scoring, &mask, *show_values)?;
+        let (observers, watch_bytes) = monitor.observers(&scoring, &mask);
         let table = widened(&selection, &requested);
         let arm = Arm {
             name: identity.name.clone(),

@@ -23,6 +23,7 @@ use crate::monitor::profile_table::read_profile;
 use crate::monitor::profiling::ProfileObserver;
 use crate::monitor::reading::InputReader;
 use crate::package::open::{Identity, PackageMonitoring, open};
+use crate::pipeline::mask::Mask;
 use crate::pipeline::observer::Observer;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::{Job, Outcomes};
@@ -102,6 +103,7 @@ impl Monitor {
         request: &Monitoring,
         package: &PackageMonitoring,
         scoring: &Scoring,
+        mask: &Mask,
         shows_values: bool,
     ) -> Result<Self> {
         let named = match &request.baseline {
@@ -143,7 +145,7 @@ impl Monitor {
         };
         let reads_inputs = |(PlannedGate { gate, .. }, _): &(PlannedGate, bool)| {
             facts::INPUT_METRICS.contains(&gate.metric())
-                && readers(scoring)
+                && readers(scoring, mask)
                     .iter()
                     .any(|(_, reader)| gate.subject() == "*" || gate.subject() == reader.column)
         };
@@ -161,7 +163,7 @@ impl Monitor {
                     value
                 }
             };
-            let readers = readers(scoring);
+            let readers = readers(scoring, mask);
             let observer = BaselineObserver::new(readers, baseline.unwrap_or(&none), round);
             monitor.observer = Some(Arc::new(observer));
         }
@@ -170,7 +172,11 @@ impl Monitor {
 
     /// What watches the rows pass, and what it takes.
     #[must_use]
-    pub fn observers(&self, scoring: &Scoring) -> (Vec<Box<dyn Observer>>, WatchBytes) {
+    pub fn observers(
+        &self,
+        scoring: &Scoring,
+        mask: &Mask,
+    ) -> (Vec<Box<dyn Observer>>, WatchBytes) {
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         let mut bytes = WatchBytes::default();
         if let Some(observer) = &self.observer {
@@ -180,7 +186,7 @@ impl Monitor {
             observers.push(Box::new(observer.clone()));
         }
         if self.profile.is_some() {
-            let profile = profile_observer(scoring);
+            let profile = profile_observer(scoring, mask);
             bytes.portion += profile.portion_bytes();
             observers.push(Box::new(profile));
         }
@@ -309,14 +315,15 @@ impl Monitor {
     }
 }
 
-/// The profile of the inputs and scores of a model.
+/// The profile of the inputs and scores of a model; of inputs that the outputs hash or leave out,
+/// only how many values there are.
 #[must_use]
-pub fn profile_observer(scoring: &Scoring) -> ProfileObserver {
-    ProfileObserver::new(readers(scoring), scoring.fields())
+pub fn profile_observer(scoring: &Scoring, mask: &Mask) -> ProfileObserver {
+    ProfileObserver::new(readers(scoring, mask), scoring.fields())
 }
 
 /// The inputs, one for each column, with their numbers.
-fn readers(scoring: &Scoring) -> Vec<(usize, InputReader)> {
+fn readers(scoring: &Scoring, mask: &Mask) -> Vec<(usize, InputReader)> {
     let encoder = scoring.encoder();
     let features = encoder.inputs().len() - scoring.offset_count();
     let mut readers: Vec<(usize, InputReader)> = Vec::new();
@@ -324,7 +331,9 @@ fn readers(scoring: &Scoring) -> Vec<(usize, InputReader)> {
     for (index, (bound, sentinels)) in encoder.inputs_with_sentinels().enumerate().take(features) {
         let BoundInput { column, .. } = bound;
         if seen.insert(column.clone()) {
-            readers.push((index, InputReader::new(bound, sentinels)));
+            let mut reader = InputReader::new(bound, sentinels);
+            reader.is_hidden = mask.covers(column);
+            readers.push((index, reader));
         }
     }
     readers

@@ -20,7 +20,7 @@ pub fn profile_as_read(work: &Work, interrupt: &Interrupt) -> Result<Profile> {
     let mut plan = Plan::bind(work)?;
     let arm = plan.job.arms.iter().next();
     let arm = arm.ok_or_else(|| Error::internal("a run without a model"))?;
-    plan.job.observers = vec![Box::new(profile_observer(&arm.scoring))];
+    plan.job.observers = vec![Box::new(profile_observer(&arm.scoring, &plan.job.mask))];
     let control = Control {
         interrupt: interrupt.clone(),
         budget: Budget::default(),

@@ -37,6 +37,13 @@ impl Categories {
         }
     }
 
+    /// Counts `count` rows of a category whose text is not kept: its hash stands for it.
+    pub fn add_without_text(&mut self, text: &str, count: u64) {
+        if count > 0 {
+            self.add_hashed(of_bytes(text.as_bytes()), "", count);
+        }
+    }
+
     /// Counts rows of a category whose hash is known, of which the upper half is kept.
     pub fn add_hashed(&mut self, hash: u128, text: &str, count: u64) {
         let hash = hash >> 64 << 64;

@@ -802,3 +802,89 @@ fn hexadecimal_digits_as_a_key_are_a_warning() {
     assert!(run.stderr.contains("taken as the key's own bytes"), "{run}");
     assert!(run.stderr.contains("xxd -r -p hex.key"), "{run}");
 }
+
+#[test]
+fn another_hash_key_is_another_run() {
+    let room = Room::new();
+    demo(&room);
+    let model = data("demo/churn").display().to_string();
+    let text = std::fs::read_to_string(room.path("customers.csv")).unwrap();
+    room.file("rows.csv", text.replacen(",35\n", ",abc\n", 1));
+    let score = format!(
+        "score -q --model {model} rows.csv --on-unseen reject --on-null null --output set/ \
+         --rows-per-part 50 --hash-key hash.key"
+    );
+    let hashed = format!("{score} --hash-columns customer_id");
+    room.tallow(&hashed).ok();
+    room.tallow(&format!("{hashed} --skip-code 99")).fails(99);
+    let manifest = std::fs::read_to_string(room.path("set/_tallow/manifest.json")).unwrap();
+    // `hmac.new(b"0123456789abcdef", b"tallow: which key", "sha256").hexdigest()[:16]` of Python.
+    assert!(manifest.contains("511989c149f38a77"), "{manifest}");
+    assert!(!manifest.contains("0123456789abcdef"), "{manifest}");
+    key(&room, "hash.key", b"another key of hashes");
+    std::fs::copy(room.path("customers.csv"), room.path("fixed.csv")).unwrap();
+    for line in [
+        hashed.clone(),
+        "retry -q set --corrected fixed.csv".to_owned(),
+        "replay set".to_owned(),
+    ] {
+        let run = room.tallow(&line);
+        assert_ne!(run.code, 0, "{line}: {run}");
+        assert!(
+            run.stderr.contains("the key of `--hash-key`"),
+            "{line}: {run}"
+        );
+        assert!(!run.stderr.contains("511989c149f38a77"), "{line}: {run}");
+    }
+    // A key that hashes nothing is no part of the run.
+    room.tallow(&format!("{score} --overwrite")).ok();
+    key(&room, "hash.key", b"0123456789abcdef");
+    room.tallow(&format!("{score} --skip-code 99")).fails(99);
+}
+
+#[test]
+fn profiles_hold_no_values_of_columns_that_are_hashed_or_left_out() {
+    let room = Room::new();
+    demo(&room);
+    let model = data("demo/churn").display().to_string();
+    let score = format!("score -qq --model {model} customers.csv");
+    room.tallow(&format!("{score} --output open/ --profile open.pq"))
+        .ok();
+    assert!(holds(&room.path("open.pq"), "north") && holds(&room.path("open.pq"), "one year"));
+    let masked =
+        "--hash-columns customer_id,region --hash-key hash.key --drop-columns contract,age";
+    let watched = "--rows-per-part 50 --profile auto";
+    for (output, watching) in [
+        ("bare", String::new()),
+        (
+            "gated",
+            "--baseline open.pq --strict-gates --gate js(region)<0.001 --gate js(contract)<0.001 \
+             --gate unseen_rate(region)<0.001"
+                .to_owned(),
+        ),
+    ] {
+        let line = format!("{score} {masked} {watched} {watching} --output {output}/");
+        room.tallow(&line).ok();
+        // Again, from what was stored of finished parts.
+        room.tallow(&line).ok();
+        for path in files(&room.path(output)) {
+            let is_profile = path.extension().is_some_and(|ending| ending == "pq");
+            for text in ["north", "one year", "C-000"] {
+                assert!(
+                    !is_profile || !holds(&path, text),
+                    "{text}: {}",
+                    path.display()
+                );
+            }
+        }
+    }
+    // The profile says how many values there are, and is a baseline like others.
+    let profile = room.path("gated/_tallow/profile.pq").display().to_string();
+    let shown = room.tallow(&format!("inspect {profile}")).ok();
+    assert!(shown.stdout.contains("region"), "{shown}");
+    for more in [masked, ""] {
+        let line =
+            format!("{score} {more} --baseline {profile} --overwrite --output again.parquet");
+        room.tallow(&line).ok();
+    }
+}
