@@ -709,6 +709,7 @@ fn a_leaf_and_its_column_have_keys_in_any_order() {
         }
         // The key of the column alone does not open the leaf that has its own.
         let keys = flags("--decryption-key", "s=long.key");
+        let score = "score -qq --model good.json --passthrough s --output";
         let line = format!("{score} no.parquet {index}.parquet {keys}");
         let run = room.tallow(&line).fails(1);
         assert!(
