@@ -132,7 +132,7 @@ impl Observer for ProfileObserver {
                     column.observe_others(others);
                 }
                 Reading::Presence => {
-                    let (rows, missing) = reader.presence(block, *index)?;
+                    let (rows, missing) = reader.counts(block, *index, scratch)?;
                     column.observe_missing(missing);
                     column.observe_others(rows - missing);
                 }

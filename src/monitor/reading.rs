@@ -119,6 +119,29 @@ impl InputReader {
         }
     }
 
+    /// How many rows of a block count, and how many of them have no value, as the model reads them.
+    ///
+    /// # Errors
+    /// An internal error if the block has not what was bound.
+    pub fn counts(
+        &self,
+        block: &EncodedBlock<'_>,
+        index: usize,
+        scratch: &mut Numbers,
+    ) -> Result<(u64, u64)> {
+        match self.reading {
+            Reading::Numbers => {
+                self.numbers(block, index, scratch)?;
+                Ok((self.presence(block, index)?.0, scratch.missing))
+            }
+            Reading::Codes | Reading::Texts => {
+                let found = self.categories(block, index)?;
+                Ok((found.rows, found.missing))
+            }
+            Reading::Presence => self.presence(block, index),
+        }
+    }
+
     /// Whether the column's own values can be counted as categories.
     #[must_use]
     pub fn may_be_texts(&self) -> bool {
