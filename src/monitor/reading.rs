@@ -43,8 +43,8 @@ pub struct InputReader {
     sentinels: Sentinels,
 }
 
-/// The numbers of an input in a block, as the model reads them: all rows that were not rejected, NaN
-/// for a missing value and for NaN.
+/// The numbers of an input in a block, as the model reads them: all rows that were not rejected,
+/// NaN for a missing value and for NaN.
 #[derive(Clone, Copy, Debug)]
 pub enum Reals<'a> {
     /// In single precision.

@@ -73,8 +73,8 @@ pub(super) fn encryption() -> Option<(String, Json)> {
     Some(("--encryption-key".to_owned(), described))
 }
 
-/// Which key columns are hashed with: a short mark of it, from which nobody learns the key. None if
-/// no column is hashed.
+/// Which key columns are hashed with: a short mark of it, which does not show the key. None if no
+/// column is hashed.
 ///
 /// # Errors
 /// Never: keys of all lengths are keys.

@@ -70,7 +70,7 @@ impl Sealed {
 
     /// The footer of a file whose footer is readable and some of whose columns are encrypted; none
     /// if there is no key, and the other columns are read. Keys that rows are written with are
-    /// tried too, but nobody said that they are this file's.
+    /// tried too, but they need not be this file's.
     ///
     /// # Errors
     /// Says which key is wrong.
@@ -207,8 +207,8 @@ impl LeafGroup {
     }
 }
 
-/// The leaves that there are keys for. Those that share a key and its name in the file are opened by
-/// it together, or none of them is.
+/// The leaves that there are keys for. Those that share a key and its name in the file are opened
+/// by it together, or none of them is.
 fn groups(
     closed: &BTreeMap<usize, ClosedColumn>,
     keys: &Keys,

@@ -117,8 +117,8 @@ fn numbers_that_a_step_makes_infinite_are_refused_at_their_row() {
     }
 }
 
-/// Columns of single precision are read as they are; the same numbers as doubles take another way to
-/// the same bits, profiles and counts.
+/// Columns of single precision are read as they are; the same numbers as doubles take another way
+/// to the same bits, profiles and counts.
 #[test]
 fn singles_and_the_same_numbers_as_doubles_have_the_same_scores_and_profile() {
     for case in [

@@ -872,8 +872,8 @@ fn profiles_hold_no_values_of_columns_that_are_hashed_or_left_out() {
         ("bare", String::new()),
         (
             "gated",
-            "--baseline open.pq --strict-gates --gate js(payment_method)<0.001 --gate js(contract)<0.001 \
-             --gate unseen_rate(payment_method)<0.001"
+            "--baseline open.pq --strict-gates --gate js(payment_method)<0.001 \
+             --gate js(contract)<0.001 --gate unseen_rate(payment_method)<0.001"
                 .to_owned(),
         ),
     ] {
@@ -882,7 +882,9 @@ fn profiles_hold_no_values_of_columns_that_are_hashed_or_left_out() {
         // Again, from what was stored of finished parts.
         room.tallow(&line).ok();
         for path in files(&room.path(output)) {
-            let is_profile = path.extension().is_some_and(|ending| ending == "pq");
+            // Reports name categories that the baseline has.
+            let is_profile = path.extension().is_some_and(|ending| ending == "pq")
+                && !path.ends_with("report.pq");
             for text in ["credit card", "one year", "C-000"] {
                 assert!(
                     !is_profile || !shows(&path, text),

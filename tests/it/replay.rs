@@ -213,7 +213,11 @@ fn a_single_output_is_replayed_and_explained_by_its_report() {
     let error = room.tallow("replay text.csv").fails(6).stderr;
     assert!(error.contains("`text.csv` was edited"), "{error}");
     let input = std::fs::read_to_string(room.path("customers.csv")).unwrap();
-    room.file("customers.csv", input.replacen(",35\n", ",36\n", 1));
+    let edited = room.file("customers.csv", input.replacen(",35\n", ",36\n", 1));
+    // Records have times in seconds.
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+    let edited = std::fs::File::options().write(true).open(edited).unwrap();
+    edited.set_modified(later).unwrap();
     let error = room.tallow("explain one.parquet --row 1").fails(3).stderr;
     assert!(error.contains("the input is another one"), "{error}");
     // Without a report there is no record.

@@ -305,7 +305,7 @@ fn estimators_without_decisions_have_none_and_are_not_built() {
 }
 
 /// A kernel of so many sums, each of which adds the one below to itself.
-fn doubled(depth: u8) -> Pickled {
+fn repeated_sum(depth: u8) -> Pickled {
     let constant = record(
         "gaussian_process.kernels.ConstantKernel",
         &[("constant_value", float(1.0))],
@@ -362,7 +362,7 @@ fn broken_estimators_are_refused_by_name() {
         &[
             ("n_features_in_", integer(1)),
             ("X_train_", array(&[1, 1], &[0.0])),
-            ("kernel_", doubled(30)),
+            ("kernel_", repeated_sum(30)),
         ],
     );
     let empty = record(
