@@ -96,16 +96,22 @@ fn room() -> Room {
 /// that is more.
 fn peak(room: &Room, line: &str) -> u64 {
     let line = format!("score --quiet --format json --overwrite --model good.json {line}");
+    // A pipe that is read at the end holds up a run that prints more than it takes.
+    let [shown, errors] = ["shown.json", "errors.txt"].map(|name| room.path(name));
+    let into = |path| Stdio::from(std::fs::File::create(path).unwrap());
     let mut run = room
         .command()
         .args(line.split_whitespace())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stdout(into(&shown))
+        .stderr(into(&errors))
         .spawn()
         .unwrap();
     let status = format!("/proc/{}/status", run.id());
     let mut seen = 0;
-    while run.try_wait().unwrap().is_none() {
+    let ended = loop {
+        if let Some(code) = run.try_wait().unwrap() {
+            break code;
+        }
         let text = std::fs::read_to_string(&status).unwrap_or_default();
         let rendered = text
             .lines()
@@ -119,14 +125,10 @@ fn peak(room: &Room, line: &str) -> u64 {
             });
         seen = rendered.map_or(seen, |kib| kib * 1_024);
         std::thread::sleep(Duration::from_millis(2));
-    }
-    let output = run.wait_with_output().unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let rendered: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    };
+    let read = |path| std::fs::read_to_string(path).unwrap();
+    assert!(ended.success(), "{}", read(&errors));
+    let rendered: serde_json::Value = serde_json::from_str(&read(&shown)).unwrap();
     seen.max(
         rendered["performance"]["peak_memory_bytes"]
             .as_u64()

@@ -701,7 +701,8 @@ fn a_leaf_and_its_column_have_keys_in_any_order() {
     let orders = ["s=long.key s.b=leaf.key", "s.b=leaf.key s=long.key"];
     let flags = |flag: &str, order: &str| -> String {
         let keys = std::iter::once("short.key").chain(order.split(' '));
-        keys.map(|key| format!(" {flag} {key}")).collect()
+        let keys: Vec<String> = keys.map(|key| format!(" {flag} {key}")).collect();
+        keys.concat()
     };
     for (index, written) in orders.iter().enumerate() {
         let keys = flags("--encryption-key", written);
