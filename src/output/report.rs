@@ -19,7 +19,7 @@ pub fn write(file: &mut PendingFile, run_id: &str, facts: &[Fact]) -> Result<()>
 /// The same, with a value for the file's footer, if it is Parquet.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_with(
     file: &mut PendingFile,
     run_id: &str,

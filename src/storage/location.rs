@@ -9,7 +9,7 @@
 //! - A location is built with `Location::from("…")` and [`Location::join`], and asked by
 //!   [`Location::parent`], [`Location::file_name`], [`Location::extension`] and their like, which
 //!   mean what those of `std::path` mean. It is asked for no file: that is for the functions of
-//!   `storage/` ([`super::find`], [`super::list`], [`super::SharedFile::open`]).
+//!   `storage/` ([`super::find()`], [`super::list`], [`super::SharedFile::open`]).
 //! - A message takes it as it is (`Error::at_path(&location)`) or by [`Location::display`]; where a
 //!   text must lead back to the same location (JSON, tables), [`Location::text`] escapes what is
 //!   not UTF-8, and serde writes a string, or an object with its bytes.

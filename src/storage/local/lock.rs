@@ -63,7 +63,7 @@ impl LocalLock {
     /// and removed with it if nothing else is left there.
     ///
     /// # Errors
-    /// As [`Lock::acquire`].
+    /// As [`Lock::acquire`](crate::storage::Lock::acquire).
     pub(super) fn acquire_inside(root: &Path, below: &Path, owner: &str) -> Result<Self> {
         let inside = (
             root.to_owned(),
