@@ -47,29 +47,31 @@ pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Outcome<V
     })
 }
 
-/// Two exact numbers whose digits together are more than the 38 of a decimal, as wider ones: as
-/// floats, numbers that differ in their last digits would be equal.
-fn widened(left: &Value, right: &Value) -> Outcome<Option<(Value, Value)>> {
+/// The type of two exact numbers whose digits together are more than the 38 of a decimal: as floats,
+/// numbers that differ in their last digits would be equal.
+fn wide_type(left: &Value, right: &Value) -> Option<DataType> {
     let scale = |value: &Value| match value.data_type() {
         DataType::Decimal128(_, scale) => Some(*scale),
         DataType::Int64 => Some(0),
         _ => None,
     };
-    let (Some(one), Some(other)) = (scale(left), scale(right)) else {
+    let (one, other) = (scale(left)?, scale(right)?);
+    let common = common_type(left.data_type(), right.data_type());
+    (common == Some(DataType::Float64)).then(|| DataType::Decimal256(76, one.max(other)))
+}
+
+/// The two in that type.
+fn widened(left: &Value, right: &Value) -> Outcome<Option<(Value, Value)>> {
+    let Some(wide) = wide_type(left, right) else {
         return Ok(None);
     };
-    if common_type(left.data_type(), right.data_type()) != Some(DataType::Float64) {
-        return Ok(None);
-    }
-    let wide = DataType::Decimal256(76, one.max(other));
     let cast = |value: &Value| Ok::<_, Fault>(value.with(cast(&value.array, &wide)?));
     Ok(Some((cast(left)?, cast(right)?)))
 }
 
 /// Whether two values are exact numbers that no type of SQL here holds together.
 pub(super) fn is_wide(left: &Value, right: &Value) -> bool {
-    let wide = literals(left, right).and_then(|(left, right)| widened(&left, &right));
-    wide.is_ok_and(|wide| wide.is_some())
+    literals(left, right).is_ok_and(|(left, right)| wide_type(&left, &right).is_some())
 }
 
 /// Two values, a text of the expression as a value of the other's type.
