@@ -204,6 +204,7 @@ mod tests {
     use super::super::distance;
     use super::super::drift::Drift;
     use super::*;
+    use crate::kernel::cells::tests::noise;
     use crate::monitor::golden::distribution as of;
 
     fn counted(bins: &FrozenBins, values: &[f64]) -> Vec<u64> {
@@ -211,17 +212,6 @@ mod tests {
         let nan_count = values.iter().filter(|value| value.is_nan()).count() as u64;
         bins.count(values, nan_count, &mut counts);
         counts
-    }
-
-    fn noise(count: usize, seed: u64) -> Vec<f64> {
-        let mut state = seed | 1;
-        let uniform = |_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (state >> 11) as f64 / (1_u64 << 53) as f64
-        };
-        (0..count).map(uniform).collect()
     }
 
     /// Values of many shapes.

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 use super::bins::FrozenBins;
 use super::drift::Drift;
 use super::golden::distribution;
+use super::profile::tests::{bytes, of};
 use super::profile::{ColumnProfile, Kind, Profile};
 use super::{distance, moments};
 use crate::statistics::bytes::Writer;
@@ -100,19 +101,7 @@ fn hostile(rows: &[(u8, f64)]) -> RecordBatch {
 }
 
 fn profiled(batches: &[RecordBatch]) -> Profile {
-    let mut profile = Profile::new(&batches[0].schema(), &|_| false);
-    batches
-        .iter()
-        .for_each(|batch| profile.observe(batch).unwrap());
-    profile
-}
-
-fn bytes(profile: &Profile) -> Vec<Vec<u8>> {
-    profile
-        .columns
-        .iter()
-        .map(ColumnProfile::to_bytes)
-        .collect()
+    of(batches, false)
 }
 
 /// Another order of the rows.

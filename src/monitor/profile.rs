@@ -375,7 +375,7 @@ fn converted(column: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use arrow::array::{BinaryArray, BooleanArray, Float32Array, TimestampMicrosecondArray};
@@ -419,7 +419,7 @@ mod tests {
         .unwrap()
     }
 
-    fn of(batches: &[RecordBatch], is_untyped: bool) -> Profile {
+    pub(in crate::monitor) fn of(batches: &[RecordBatch], is_untyped: bool) -> Profile {
         let mut profile = Profile::new(&batches[0].schema(), &|_| is_untyped);
         batches
             .iter()
@@ -427,7 +427,7 @@ mod tests {
         profile
     }
 
-    fn bytes(profile: &Profile) -> Vec<Vec<u8>> {
+    pub(in crate::monitor) fn bytes(profile: &Profile) -> Vec<Vec<u8>> {
         profile
             .columns
             .iter()
