@@ -47,8 +47,8 @@ pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Outcome<V
     })
 }
 
-/// The type of two exact numbers whose digits together are more than the 38 of a decimal: as floats,
-/// numbers that differ in their last digits would be equal.
+/// The type of two exact numbers whose digits together are more than the 38 of a decimal: as
+/// floats, numbers that differ in their last digits would be equal.
 fn wide_type(left: &Value, right: &Value) -> Option<DataType> {
     let scale = |value: &Value| match value.data_type() {
         DataType::Decimal128(_, scale) => Some(*scale),
