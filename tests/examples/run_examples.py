@@ -332,7 +332,7 @@ def commands(words, body):
 
 def papers():
     """README and the guide, as far as they need Python; tests/it/papers.rs runs the other blocks of
-    them."""
+    them. The words after `python` name modules that the block needs beyond the usual ones."""
     if not has("sklearn", "skl2onnx", "pandas", "pyarrow"):
         return
     for paper in [ROOT / "README.md", *sorted((ROOT / "src/guide").glob("*.md"))]:
@@ -352,6 +352,8 @@ def papers():
                 continue
             name = f"{paper.name}: {body.strip().splitlines()[0]}"
             if words[0] == "python":
+                if not has(*words[1:]):
+                    continue
                 expect(name, run(sys.executable, "-c", body, cwd=room, env=environment))
                 continue
             for command in commands(words, body):
