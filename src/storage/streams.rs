@@ -10,7 +10,10 @@ use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use super::file::{PIECE_BYTES, SharedFile};
 use super::identity::Identity;
@@ -24,6 +27,9 @@ use crate::interrupt::check_process;
 
 /// What is buffered of an output before it is put away.
 const BUFFER_BYTES: usize = 256 << 10;
+
+/// How often a process that waits for a stream looks whether it was asked to stop.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The name of both streams.
 const NAME: &str = "-";
@@ -84,7 +90,7 @@ impl Store for Streams {
     fn create(&self, _: &Location, _overwrite: bool) -> Result<Box<dyn Pending>> {
         Ok(Box::new(Output {
             buffer: Vec::with_capacity(BUFFER_BYTES),
-            waiting: SpillFile::create(std::env::temp_dir())?,
+            waiting: waiting_file()?,
         }))
     }
 
@@ -122,7 +128,6 @@ fn no_directory() -> Error {
 
 /// All of standard input, as a file that is read at any position.
 fn standard_input() -> Result<File> {
-    const DOING: &str = "cannot read standard input";
     let stream = io::stdin();
     if stream.is_terminal() {
         return Err(Error::usage("standard input is a terminal").hint(
@@ -130,7 +135,7 @@ fn standard_input() -> Result<File> {
              `./-`",
         ));
     }
-    let cannot = |error| io_error(DOING, error);
+    let cannot = |error| io_error("cannot read standard input", error);
     let own = stream.as_fd().try_clone_to_owned().map_err(cannot)?;
     let mut file = File::from(own);
     let is_whole_file =
@@ -138,15 +143,48 @@ fn standard_input() -> Result<File> {
     if is_whole_file {
         return Ok(file);
     }
-    let mut spool = SpillFile::create(std::env::temp_dir())?;
+    while_watching(move || spool(file))
+}
+
+/// All that comes through a pipe, in a file of its own.
+fn spool(mut pipe: File) -> Result<File> {
+    let mut spool = waiting_file()?;
     let mut buffer = vec![0; PIECE_BYTES];
     loop {
-        check_process()?;
-        match file.read(&mut buffer) {
+        match pipe.read(&mut buffer) {
             Ok(0) => return Ok(spool.into_file()),
-            Ok(count) => _ = spool.append(&buffer[..count])?,
+            Ok(count) => _ = spool.append(&buffer[..count]).map_err(needs_room)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(cannot(error)),
+            Err(error) => return Err(io_error("cannot read standard input", error)),
+        }
+    }
+}
+
+/// The file in which a stream waits until all of it is there.
+fn waiting_file() -> Result<SpillFile> {
+    SpillFile::create(std::env::temp_dir()).map_err(needs_room)
+}
+
+fn needs_room(error: Error) -> Error {
+    error.hint("the streams wait in `$TMPDIR`: set it to a directory that has room for them")
+}
+
+/// Does what may wait for another process, for as long as this one isn't asked to stop: a system
+/// call on a pipe goes on after a signal, so a thread of its own makes it, which ends with the
+/// process at the latest.
+fn while_watching<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (done, waiting) = mpsc::sync_channel(1);
+    thread::spawn(move || done.send(work()));
+    loop {
+        check_process()?;
+        match waiting.recv_timeout(LOOK_EVERY) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Error::failed("the work on a standard stream stopped"));
+            }
         }
     }
 }
@@ -191,9 +229,11 @@ impl Pending for Output {
         let cannot = |error| io_error("cannot write to standard output", error);
         self.put_away().map_err(cannot)?;
         let whole = LocalFile::shared(self.waiting.into_file(), Path::new(NAME))?;
-        let mut stream = io::stdout().lock();
-        whole.read_through(|piece| stream.write_all(piece).map_err(cannot))?;
-        stream.flush().map_err(cannot)
+        while_watching(move || {
+            let mut stream = io::stdout().lock();
+            whole.read_through(|piece| stream.write_all(piece).map_err(cannot))?;
+            stream.flush().map_err(cannot)
+        })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write;
-use std::process::{Output, Stdio};
+use std::io::{Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use crate::harness::{Room, Run, data};
 
@@ -227,4 +228,53 @@ fn other_verbs_read_standard_input_too_and_a_file_of_that_name_has_a_path() {
     let closed = command.args(["score", "--model", &model, "-", "--output", "o.csv"]);
     let run = run_of(&room, closed.output().unwrap());
     assert!(run.code != 0, "an empty input is not a table: {run}");
+}
+
+/// Sends TERM once, and returns the exit code: a program that goes on waiting fails the test.
+fn terminated(mut child: Child) -> Option<i32> {
+    let id = child.id().to_string();
+    assert!(Command::new("kill").arg(id).status().unwrap().success());
+    for _ in 0..600 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().unwrap();
+    panic!("one TERM does not stop a program that waits for a pipe");
+}
+
+#[test]
+fn one_term_stops_a_program_that_waits_for_its_input() {
+    let (room, model) = (Room::new(), model());
+    let line = ["score", "-qq", "--model", &model, "-", "--output"];
+    let mut command = room.command();
+    let command = command.args(line).arg("out.csv").stdin(Stdio::piped());
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let mut pipe = child.stdin.take().unwrap();
+    // Ends once most of it was read: more than a pipe holds.
+    pipe.write_all(&b"customer_id\n".repeat(100_000)).unwrap();
+    assert_eq!(terminated(child), Some(143));
+    assert!(!room.path("out.csv").exists());
+    drop(pipe);
+}
+
+#[test]
+fn one_term_stops_a_program_that_waits_for_the_reader_of_its_output() {
+    let room = Room::new();
+    let good = fs::read(data("hostile/good.json")).unwrap();
+    room.file("good.json", good);
+    room.file(
+        "rows.csv",
+        format!("id,a,b\n{}", "1,0.25,0.5\n".repeat(100_000)),
+    );
+    let line = "score -qq --model good.json rows.csv --output -";
+    let mut command = room.command();
+    let command = command.args(line.split(' ')).stdout(Stdio::piped());
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let mut pipe = child.stdout.take().unwrap();
+    // The first byte comes once the output is whole; no one reads the rest.
+    pipe.read_exact(&mut [0]).unwrap();
+    assert_eq!(terminated(child), Some(143));
+    drop(pipe);
 }
