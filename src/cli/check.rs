@@ -1,10 +1,10 @@
 //! `tallow check`: everything `score` would do before the first row, shown instead of done.
 
-use super::args::CheckArgs;
 use super::check_page::{object, page};
 use super::console::Console;
 use super::key_args::keys;
 use super::run_events::listener;
+use super::score_args::CheckArgs;
 use super::user::local;
 use super::{signal, trust};
 use crate::error::Result;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use indicatif::ProgressDrawTarget;
 use serde_json::{Map, Value as Json};
 
-use super::args::{ConsoleArgs, LogFormat, ResultFormat};
+use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
 use super::log::{self, Level};
 use super::page::Page;
 use crate::error::{Error, Result};

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::BindingArgs;
 use super::dialect_args::DialectArgs;
 use super::paths::locations;
+use super::work_args::BindingArgs;
 use crate::request::comparison::{Comparison, Compat, Profiling};
 use crate::storage::Location;
 

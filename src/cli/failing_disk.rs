@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::console::Console;
-use super::{dispatch, parse};
+use super::arguments::parse;
+use super::dispatch;
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{PartRecord, sha256_of};
 use crate::output::names::SUCCESS;

@@ -3,8 +3,8 @@
 
 use serde_json::json;
 
-use super::args::InspectArgs;
 use super::console::Console;
+use super::inspect_args::InspectArgs;
 use super::{inspect_data, inspect_model, inspect_profile};
 use crate::error::{Error, Result};
 use crate::report::renderer::{Detail, Report};

@@ -1,12 +1,11 @@
 //! Job files: a run's options in TOML, under the names of its flags.
 //!
-//! Owns how such a file is read and written. Its values become defaults of clap's arguments, so
+//! Owns how such a file is read. Its values become defaults of clap's arguments, so
 //! that flags and `TALLOW_*` variables come before them and every value is checked as a flag's is.
 //! It must not know what an option means.
 
 use std::any::TypeId;
 use std::ffi::OsString;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
@@ -14,12 +13,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
 use crate::error::{Error, Result};
-use crate::escape::is_unsafe;
 use crate::package::manifest::line_of;
 use crate::registry::name::Reference;
+use crate::request::VERSION;
 use crate::request::challenger::split_name;
 use crate::request::keys::split_column;
-use crate::request::{Request, VERSION};
 use crate::storage::{Location, read};
 use crate::table::spelling::did_you_mean;
 
@@ -75,54 +73,6 @@ fn may_name_job(arguments: &[OsString]) -> bool {
         bytes == b"--job" || bytes.starts_with(b"--job=")
     };
     arguments.iter().any(is_flag) || std::env::var_os("TALLOW_JOB").is_some()
-}
-
-/// Prints a request as a job file: what has its default is dropped.
-///
-/// # Errors
-/// An internal error if an option has no form in TOML.
-pub(super) fn page(request: &Request, command: &Command) -> Result<String> {
-    let internal = |error: &dyn std::fmt::Display| {
-        Error::internal("options that have no form in TOML").because(error.to_string())
-    };
-    let changed = request
-        .changed_options()
-        .map_err(|error| internal(&error))?;
-    let mut text = format!("# tallow score --job FILE\nversion = {VERSION}\n");
-    let mut heading = None;
-    for arg in held(command) {
-        let key = key(arg);
-        let Some(value) = changed.get(&key) else {
-            continue;
-        };
-        let value = Value::try_from(value).map_err(|error| internal(&error))?;
-        if arg.get_help_heading() != heading {
-            heading = arg.get_help_heading();
-            let _ = write!(text, "\n# {}\n", heading.unwrap_or_default());
-        }
-        let _ = writeln!(text, "{key} = {}", shown(&value));
-    }
-    Ok(text)
-}
-
-/// A value as TOML. Characters that a terminal would obey are written as their numbers, which only
-/// strings in double quotes can hold.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) if text.contains(is_unsafe) => {
-            let letters = text.chars().map(|letter| match letter {
-                '"' | '\\' => format!("\\{letter}"),
-                letter if is_unsafe(letter) => format!("\\U{:08X}", u32::from(letter)),
-                letter => letter.to_string(),
-            });
-            format!("\"{}\"", letters.collect::<String>())
-        }
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(shown).collect();
-            format!("[{}]", items.join(", "))
-        }
-        other => other.to_string(),
-    }
 }
 
 /// A job file as it was read.
@@ -347,7 +297,7 @@ fn is_overruled(command: &Command, arg: &Arg, matches: &ArgMatches) -> bool {
 }
 
 /// The key of an argument in a job file.
-fn key(arg: &Arg) -> String {
+pub(super) fn key(arg: &Arg) -> String {
     arg.get_long()
         .unwrap_or(arg.get_id().as_str())
         .replace('-', "_")
@@ -359,7 +309,7 @@ fn own<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
 }
 
 /// The arguments of `tallow score` that a job file may hold, in the order of its help.
-fn held(command: &Command) -> Vec<&Arg> {
+pub(super) fn held(command: &Command) -> Vec<&Arg> {
     let score = command.find_subcommand("score").into_iter();
     score
         .flat_map(Command::get_arguments)

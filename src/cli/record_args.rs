@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::args::ResourceArgs;
 use super::key_args::DecryptionArgs;
+use super::work_args::ResourceArgs;
 
 /// `tallow replay`
 ///

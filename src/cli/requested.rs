@@ -2,16 +2,15 @@
 //!
 //! Owns the correspondence, field by field. It must not know what a field means.
 
-use super::args::{
-    BindingArgs, GuardArgs, ObserverArgs, OutcomeArgs, OutputArgs, ResourceArgs, ScoreArgs,
-    WorkArgs,
-};
 use super::challenger_args::ChallengerArgs;
 use super::key_args::keys;
+use super::output_args::{GuardArgs, ObserverArgs, OutputArgs};
 use super::paths::locations;
 use super::quality_args::QualityArgs;
 use super::rows_args::RowsArgs;
+use super::score_args::ScoreArgs;
 use super::text_args::TextArgs;
+use super::work_args::{BindingArgs, OutcomeArgs, ResourceArgs, WorkArgs};
 use crate::request::challenger::Challengers;
 use crate::request::output::{Limits, Output, Telemetry};
 use crate::request::rows::Rows;

@@ -1,8 +1,8 @@
 //! `tallow retry`: scores the corrected rows of a data set and puts them where they belong.
 
-use super::args::RetryArgs;
 use super::console::Console;
 use super::paths::locations;
+use super::retry_args::RetryArgs;
 use super::run_events::listener;
 use super::{scheduler, signal};
 use crate::error::Result;

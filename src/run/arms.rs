@@ -10,6 +10,7 @@ use crate::interrupt::Interrupt;
 use crate::monitor::compare::{self, Decision, Paired};
 use crate::monitor::evaluate::{ALL, Evaluation, Question, Task, evaluate};
 use crate::monitor::interval::Estimate;
+use crate::report::arms::ArmLine;
 use crate::storage::Location;
 use crate::table::ReadOptions;
 
@@ -68,6 +69,19 @@ pub struct RankedArm {
     pub standing: Standing,
 }
 
+impl RankedArm {
+    fn line(&self) -> ArmLine<'_> {
+        ArmLine {
+            name: &self.name,
+            rows: self.rows,
+            estimate: self.estimate,
+            difference: self.difference.as_ref(),
+            p_adjusted: self.p_adjusted,
+            standing: self.standing.name(),
+        }
+    }
+}
+
 /// All arms, the best first.
 #[derive(Clone, Debug)]
 pub struct Ranking {
@@ -75,6 +89,14 @@ pub struct Ranking {
     pub metric: String,
     /// The arms.
     pub arms: Vec<RankedArm>,
+}
+
+impl Ranking {
+    /// The arms as a report lists them.
+    #[must_use]
+    pub fn lines(&self) -> Vec<ArmLine<'_>> {
+        self.arms.iter().map(RankedArm::line).collect()
+    }
 }
 
 /// How tables are read, and where rows go that do not fit into memory.

@@ -23,6 +23,7 @@ use crate::table::sorted::DEFAULT_RUN_BYTES;
 
 use super::attribute::attribute;
 use super::caller::Caller;
+use super::findings::head;
 use super::report_path::refuse_taken;
 
 /// The most rows that `--moved` lists.
@@ -79,11 +80,7 @@ pub fn compare(
         DEFAULT_RUN_BYTES,
         interrupt,
     )?;
-    let mut all = vec![
-        Fact::text("run", "", "status", "done"),
-        Fact::text("run", "", "tool_version", env!("CARGO_PKG_VERSION")),
-        Fact::text("run", "", "started_at", started_at),
-    ];
+    let mut all = head(started_at);
     let origins = tables.each_ref().map(|table| origin(table));
     all.extend(facts(&found, origins.each_ref().map(Option::as_ref)));
     let paths = [&question.first, &question.second];

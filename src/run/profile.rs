@@ -1,16 +1,69 @@
-//! The profile of a table as a model reads it, and of the scores that it gives: a run that writes
-//! nothing else.
+//! Profiles from their request to their file: of tables as they are, or as a model reads them with
+//! the scores that it gives, which is a run that writes nothing else.
 
+use super::caller::Caller;
 use super::check::Nowhere;
+use super::named_model;
+use super::report_path::refuse_taken;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::profile::Profile;
+use crate::monitor::profile_table::profile_of;
 use crate::monitor::profiling::RunProfile;
+use crate::output::profile as profile_file;
 use crate::pipeline::budget::Budget;
 use crate::pipeline::{self, Control, Input, Outcomes};
 use crate::plan::Plan;
 use crate::plan::monitoring::profile_observer;
-use crate::request::work::Work;
+use crate::plan::reading::dialect_options;
+use crate::request::comparison::Profiling;
+use crate::request::rows::Rows;
+use crate::request::work::{Binding, Work};
+use crate::storage::Location;
+use crate::table::output_format::OutputFormat;
+
+/// Profiles tables and writes the profile.
+///
+/// # Errors
+/// A usage error for an output that is not a Parquet file; fails if a table or the model cannot be
+/// read, or the file cannot be written.
+pub fn profile(request: &Profiling, caller: &Caller, interrupt: &Interrupt) -> Result<Profile> {
+    let path = &request.output;
+    if OutputFormat::of_name(path)? != OutputFormat::parquet() {
+        let error = Error::usage("a profile is a Parquet file").at_path(path);
+        return Err(error.hint("end the name in `.parquet` or `.pq`"));
+    }
+    refuse_taken(path, request.overwrite, &request.inputs)?;
+    let profile = if let Some(model) = &request.model {
+        profile_as_read(&work(request, model, caller)?, interrupt)?
+    } else {
+        if request.binding != Binding::default() {
+            let error = Error::usage("how columns meet a model, and no model is named");
+            return Err(error.hint("add `--model PATH`"));
+        }
+        let options = dialect_options(&request.text, &[])?;
+        profile_of(&request.inputs, &options, interrupt)?
+    };
+    profile_file::create(path, request.overwrite, &profile)?;
+    Ok(profile)
+}
+
+/// The work of a run that scores what is profiled.
+fn work(request: &Profiling, model: &Location, caller: &Caller) -> Result<Work> {
+    let mut work = Work {
+        model: model.to_owned(),
+        inputs: request.inputs.clone(),
+        binding: request.binding.clone(),
+        rows: Rows {
+            text: request.text.clone(),
+            ..Rows::default()
+        },
+        ..Work::default()
+    };
+    work.outcome.passthrough = Some(vec!["none".into()]);
+    named_model::locate(&mut work, None, &caller.local, &caller.trust)?;
+    Ok(work)
+}
 
 /// Scores every row and profiles inputs and scores.
 ///

@@ -1,0 +1,45 @@
+//! Findings on the console: facts as JSON or as a summary, and the gate that failed.
+
+use serde_json::{Map, json};
+
+use super::console::Console;
+use super::page::Page;
+use crate::error::Result;
+use crate::report::json::sections;
+use crate::report::renderer::{Detail, Report};
+use crate::run::ending::Failure;
+use crate::run::findings::Findings;
+
+/// Shows findings as JSON where that is asked for, else as `page` does.
+pub(super) fn show(
+    findings: Findings,
+    console: &Console,
+    page: impl FnOnce(&Findings) -> Result<Page>,
+) -> Result<(), Failure> {
+    if !console.is_json() {
+        console.show(&page(&findings)?)?;
+        return findings.failure.map_or(Ok(()), |error| Err(error.into()));
+    }
+    // The console adds the error to the object.
+    if let Some(error) = findings.failure {
+        return Err(Failure {
+            object: sections(&findings.facts),
+            ..error.into()
+        });
+    }
+    let head = Map::from_iter([("status".to_owned(), json!("done"))]);
+    Ok(console.report(&Report {
+        head,
+        facts: &findings.facts,
+        detail: Detail::All,
+    })?)
+}
+
+/// The summary of findings as text.
+pub(super) fn summary(findings: &Findings, console: &Console) -> Result<()> {
+    console.report(&Report {
+        head: Map::new(),
+        facts: &findings.facts,
+        detail: Detail::Summary,
+    })
+}

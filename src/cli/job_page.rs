@@ -1,0 +1,61 @@
+//! A request as a job file: what `tallow score --print-job` prints.
+//!
+//! Owns how options are written. It must not know how job files are read.
+
+use std::fmt::Write as _;
+
+use clap::Command;
+use toml::Value;
+
+use super::job::{held, key};
+use crate::error::{Error, Result};
+use crate::escape::is_unsafe;
+use crate::request::{Request, VERSION};
+
+/// Prints a request as a job file: what has its default is dropped.
+///
+/// # Errors
+/// An internal error if an option has no form in TOML.
+pub(super) fn page(request: &Request, command: &Command) -> Result<String> {
+    let internal = |error: &dyn std::fmt::Display| {
+        Error::internal("options that have no form in TOML").because(error.to_string())
+    };
+    let changed = request
+        .changed_options()
+        .map_err(|error| internal(&error))?;
+    let mut text = format!("# tallow score --job FILE\nversion = {VERSION}\n");
+    let mut heading = None;
+    for arg in held(command) {
+        let key = key(arg);
+        let Some(value) = changed.get(&key) else {
+            continue;
+        };
+        let value = Value::try_from(value).map_err(|error| internal(&error))?;
+        if arg.get_help_heading() != heading {
+            heading = arg.get_help_heading();
+            let _ = write!(text, "\n# {}\n", heading.unwrap_or_default());
+        }
+        let _ = writeln!(text, "{key} = {}", shown(&value));
+    }
+    Ok(text)
+}
+
+/// A value as TOML. Characters that a terminal would obey are written as their numbers, which only
+/// strings in double quotes can hold.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) if text.contains(is_unsafe) => {
+            let letters = text.chars().map(|letter| match letter {
+                '"' | '\\' => format!("\\{letter}"),
+                letter if is_unsafe(letter) => format!("\\U{:08X}", u32::from(letter)),
+                letter => letter.to_string(),
+            });
+            format!("\"{}\"", letters.collect::<String>())
+        }
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(shown).collect();
+            format!("[{}]", items.join(", "))
+        }
+        other => other.to_string(),
+    }
+}
