@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::console::Console;
 use super::arguments::parse;
+use super::console::Console;
 use super::dispatch;
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{PartRecord, sha256_of};
+use crate::output::manifest::Manifest;
 use crate::output::names::SUCCESS;
-use crate::output::publication::Manifest;
 use crate::storage::{Failure, Location, Ordered};
 
 /// Files by their path.

@@ -58,6 +58,7 @@ mod conditions;
 mod cost_model;
 pub mod ctr;
 mod cut;
+mod engine;
 pub mod ensemble;
 mod kernel;
 mod lane_number;

@@ -10,6 +10,8 @@ pub mod checkpoint;
 pub mod corrected;
 pub mod dataset;
 pub mod file;
+pub mod identity;
+pub mod manifest;
 pub mod names;
 pub mod observed;
 pub mod partition;

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::Plan;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::output::checkpoint::{HASH_KEY, InputRecord, RunIdentity};
+use crate::output::identity::{HASH_KEY, InputRecord, RunIdentity};
 use crate::pipeline::mask::HashKey;
 use crate::process::rfc3339;
 use crate::request::work::Work;

@@ -7,8 +7,8 @@ use std::io::Write;
 
 use crate::error::{Error, Result, shell_word};
 use crate::interrupt::Interrupt;
+use crate::output::manifest::Manifest;
 use crate::output::names;
-use crate::output::publication::Manifest;
 use crate::package::open::OpenedModel;
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::signature::certificate::Authority;

@@ -14,14 +14,14 @@ use serde_json::Value as Json;
 
 use super::{RUN_ID, Run};
 use crate::error::{Error, Result};
-use crate::output::checkpoint::{
-    Checkpoint, PartRecord, RunIdentity, forget, from_json, write_json,
-};
+use crate::output::checkpoint::{Checkpoint, PartRecord, forget, from_json, write_json};
 use crate::output::dataset::{DatasetOutput, Layout};
 use crate::output::file::{FileOutput, FinishedFiles};
+use crate::output::identity::RunIdentity;
+use crate::output::manifest::Manifest;
 use crate::output::names::{self, DROPPED, STATE};
 use crate::output::observed::{Observed, restore_challenger};
-use crate::output::publication::{self, Manifest};
+use crate::output::publication;
 use crate::output::table_writer::TableWriter;
 use crate::panics::caught;
 use crate::pipeline::challenger::Challenger;

@@ -18,7 +18,7 @@ use crate::forest::ensemble::{Child, Condition, Ensemble, Missing, Shape, Target
 use crate::forest::record::recorded as recorded_trees;
 use crate::interrupt::Interrupt;
 use crate::outcome::Margins;
-use crate::output::publication::Manifest;
+use crate::output::manifest::Manifest;
 use crate::package::open::open;
 use crate::pipeline::Job;
 use crate::plan::import::import_options;

@@ -4,8 +4,8 @@
 //! must not know how the list is shown.
 
 use crate::error::{Error, Result};
+use crate::output::manifest::Manifest;
 use crate::output::names;
-use crate::output::publication::Manifest;
 use crate::report::history::{RecordedRun, model_text};
 use crate::report::stored::StoredReport;
 use crate::storage::{Location, find};

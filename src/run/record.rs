@@ -6,8 +6,8 @@
 use super::Run;
 use crate::error::{Error, Result};
 use crate::output::checkpoint::PartRecord;
+use crate::output::manifest::Manifest;
 use crate::output::names;
-use crate::output::publication::Manifest;
 use crate::output::table_writer::WrittenFile;
 use crate::pipeline::part::PartAccount;
 use crate::plan::identity;

@@ -15,7 +15,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, TimeUnit};
 
 use super::cast::cast_column;
-use super::parquet_types::INT96_BYTES;
+use super::parquet_annotation::INT96_BYTES;
 use crate::error::{Error, Result};
 
 /// The Julian day of 1970-01-01.

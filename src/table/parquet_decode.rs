@@ -1,155 +1,34 @@
-//! Ranges of rows of a Parquet file: cut by what they take in memory, decoded by any worker.
+//! Ranges of rows of a Parquet file, decoded by any worker.
 //!
-//! Owns the size of a portion and its decoding. What a file is, and how its footer is read, is
-//! `parquet`'s.
+//! Owns the decoding of a portion. How large one is, is `parquet_portions`'s; what a file is, and
+//! how its footer is read, `parquet_open`'s.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
 };
-use parquet::basic::Type as PhysicalType;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, RowGroupMetaData};
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 
+use super::ColumnRequest;
 use super::batch::of_columns;
 use super::cast::cast_column;
 use super::compact::compacted;
-use super::int96::{Needs, has_times};
+use super::int96::has_times;
 use super::name_index::NameIndex;
-use super::parquet::{Footer, Input, footer, read_type, with_types};
+use super::parquet::read_type;
 use super::parquet_calendar::Calendar;
 use super::parquet_encryption::is_encrypted;
-use super::parquet_types::has_int96;
-use super::{ColumnRequest, Portion, Portions, ReadOptions};
+use super::parquet_input::Input;
+use super::parquet_open::{Footer, footer, with_types};
 use crate::error::{Error, Result, shell_word};
-
-/// Cuts row groups into ranges of rows by what they take in memory.
-pub(super) struct ParquetPortions {
-    decoder: Arc<Decoder>,
-    cut: Cut,
-    /// Where the next portion begins: a row group, and a row inside it.
-    row_group: usize,
-    row: usize,
-    /// Where it begins in the file.
-    first_row: u64,
-}
-
-impl ParquetPortions {
-    /// The portions from row `first_row` of the file on.
-    pub(super) fn new(decoder: Decoder, options: &ReadOptions, first_row: u64) -> Self {
-        let mut row = usize::try_from(first_row).unwrap_or(usize::MAX);
-        let mut row_group = 0;
-        while let Some(group) = decoder
-            .row_group(row_group)
-            .filter(|group| row_count(group) <= row)
-        {
-            row -= row_count(group);
-            row_group += 1;
-        }
-        Self {
-            decoder: Arc::new(decoder),
-            cut: Cut::new(options),
-            row_group,
-            row,
-            first_row,
-        }
-    }
-}
-
-/// How large portions may be.
-pub(super) struct Cut {
-    portion_bytes: usize,
-    max_portion_bytes: usize,
-    portion_rows: usize,
-}
-
-impl Cut {
-    pub(super) fn new(options: &ReadOptions) -> Self {
-        let ReadOptions {
-            portion_bytes,
-            max_portion_bytes,
-            portion_rows,
-            ..
-        } = *options;
-        Self {
-            portion_bytes: portion_bytes.max(1),
-            max_portion_bytes: max_portion_bytes.max(1),
-            portion_rows: portion_rows.max(1),
-        }
-    }
-
-    /// How many portions so many decoded bytes become. A page is decompressed for every portion
-    /// that has rows of it, so a row group of few pages is cut into no more portions than that, if
-    /// they do not become too large: 100 columns of one page each, cut into four, took more
-    /// than twice as long to read.
-    fn parts(&self, bytes: usize, pages: usize) -> usize {
-        let requested = bytes.div_ceil(self.portion_bytes);
-        if pages > FEW_PAGES {
-            requested
-        } else {
-            requested.min(pages.max(bytes.div_ceil(self.max_portion_bytes)))
-        }
-    }
-
-    /// Rows of each portion of a row group of which these column chunks are needed, the same for
-    /// all but the last.
-    pub(super) fn step<'a>(
-        &self,
-        rows: usize,
-        requested: impl Iterator<Item = &'a ColumnChunkMetaData>,
-    ) -> usize {
-        let (bytes, largest) = requested.fold((0_usize, 0), |(bytes, largest), column| {
-            let uncompressed = usize::try_from(column.uncompressed_size()).unwrap_or(0);
-            (
-                bytes.saturating_add(decoded_bytes(column)),
-                uncompressed.max(largest),
-            )
-        });
-        let pages = largest.div_ceil(PAGE_BYTES).max(1);
-        let parts = self
-            .parts(bytes, pages)
-            .max(rows.div_ceil(self.portion_rows))
-            .clamp(1, rows.max(1));
-        rows.div_ceil(parts).max(1)
-    }
-}
-
-impl Portions for ParquetPortions {
-    fn next_portion(&mut self, max_rows: u64) -> Option<Result<Portion>> {
-        let group = loop {
-            let group = self.decoder.row_group(self.row_group)?;
-            if self.row < row_count(group) {
-                break group;
-            }
-            (self.row_group, self.row) = (self.row_group + 1, 0);
-        };
-        let max_rows = usize::try_from(max_rows).unwrap_or(usize::MAX).max(1);
-        let step = self.cut.step(
-            row_count(group),
-            self.decoder.requested(group).map(|(_, column)| column),
-        );
-        let rows = self.row..(self.row + step.min(max_rows)).min(row_count(group));
-        let (decoder, row_group, count) =
-            (Arc::clone(&self.decoder), self.row_group, rows.len() as u64);
-        let first_row = self.first_row;
-        self.row = rows.end;
-        self.first_row += count;
-        Some(Ok(Portion {
-            first_row,
-            row_count: count,
-            end_byte: None,
-            decode: Box::new(move || decoder.decode(row_group, rows)),
-        }))
-    }
-}
 
 /// What to do about texts that are not UTF-8.
 const NOT_UTF8: &str = "its texts are not UTF-8, as the file declares: exclude the column with \
@@ -162,31 +41,6 @@ fn is_not_utf8(error: &ParquetError) -> bool {
 pub(super) fn row_count(group: &RowGroupMetaData) -> usize {
     usize::try_from(group.num_rows()).unwrap_or(0)
 }
-
-/// What a column chunk takes in memory, at most: its pages, or its values once an encoding is
-/// undone.
-fn decoded_bytes(column: &ColumnChunkMetaData) -> usize {
-    let width = match column.column_type() {
-        PhysicalType::BOOLEAN => 1,
-        PhysicalType::INT32 | PhysicalType::FLOAT => 4,
-        PhysicalType::INT64 | PhysicalType::DOUBLE => 8,
-        // Arrow's timestamps, and views of texts.
-        PhysicalType::INT96 | PhysicalType::BYTE_ARRAY => 16,
-        PhysicalType::FIXED_LEN_BYTE_ARRAY => {
-            usize::try_from(column.column_descr().type_length()).unwrap_or(0)
-        }
-    };
-    let values = usize::try_from(column.num_values())
-        .unwrap_or(0)
-        .saturating_mul(width);
-    values.max(usize::try_from(column.uncompressed_size()).unwrap_or(0))
-}
-
-/// What writers put in a page, before it is compressed.
-const PAGE_BYTES: usize = 1 << 20;
-
-/// With more pages than this, sharing one between two portions costs little.
-const FEW_PAGES: usize = 4;
 
 /// The most groups of columns that are read one after the other. Each is laid out anew for each
 /// portion, which walks all of the file's columns.
@@ -292,11 +146,11 @@ impl Decoder {
             .filter(|(leaf, _)| self.mask.leaf_included(*leaf))
     }
 
-    fn row_group(&self, index: usize) -> Option<&RowGroupMetaData> {
+    pub(super) fn row_group(&self, index: usize) -> Option<&RowGroupMetaData> {
         self.footer.metadata().row_groups().get(index)
     }
 
-    fn decode(&self, row_group: usize, rows: Range<usize>) -> Result<RecordBatch> {
+    pub(super) fn decode(&self, row_group: usize, rows: Range<usize>) -> Result<RecordBatch> {
         let count = rows.len();
         let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
             let is_sealed = self
@@ -427,81 +281,4 @@ impl Decoder {
         let columns = columns.into_iter().map(compacted).collect();
         Ok(of_columns(schema, columns, count)?)
     }
-}
-
-/// The zone of times of the type INT96: Spark writes its `timestamp`, an instant, as such, and
-/// reads any as one. Other readers, pyarrow, DuckDB and polars, know no zone of theirs.
-pub(super) fn int96_zone(footer: &ArrowReaderMetadata) -> Option<&'static str> {
-    let pairs = footer.metadata().file_metadata().key_value_metadata()?;
-    let is_sparks = |pair: &KeyValue| pair.key.starts_with("org.apache.spark.");
-    pairs.iter().any(is_sparks).then_some("UTC")
-}
-
-/// The unit that holds all times of each column of the type INT96, by the column's number. Spark's
-/// times have microseconds; other writers' files are read through for it, these columns alone.
-pub(super) fn int96_units(
-    input: &Input,
-    footer: &ArrowReaderMetadata,
-    unreadable: &[(usize, String)],
-) -> Result<HashMap<usize, TimeUnit>> {
-    let is_sparks = int96_zone(footer).is_some();
-    let is_readable = |column: usize| {
-        unreadable
-            .iter()
-            .all(|(leaf, _)| footer.parquet_schema().get_column_root_idx(*leaf) != column)
-    };
-    let is_asked =
-        |column: usize, field: &Field| !is_sparks && has_int96(field) && is_readable(column);
-    let columns = footer
-        .schema()
-        .fields()
-        .iter()
-        .enumerate()
-        .filter(|(column, field)| is_asked(*column, field));
-    columns
-        .map(|(column, field)| {
-            Ok((
-                column,
-                int96_unit(input, footer, column).map_err(|error| error.at_column(field.name()))?,
-            ))
-        })
-        .collect()
-}
-
-fn int96_unit(input: &Input, footer: &ArrowReaderMetadata, column: usize) -> Result<TimeUnit> {
-    let look = || -> Result<TimeUnit, ParquetError> {
-        let mask = ProjectionMask::roots(footer.parquet_schema(), [column]);
-        let groups = footer.metadata().row_groups().iter();
-        let chunks = groups.flat_map(|group| {
-            let chunks = group.columns().iter().enumerate();
-            chunks
-                .filter(|(leaf, _)| mask.leaf_included(*leaf))
-                .map(move |(_, chunk)| (group, chunk))
-        });
-        let input = input.for_reader(chunks);
-        let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(input, footer.clone());
-        let mut needs = Needs::default();
-        for batch in builder.with_projection(mask).build()? {
-            batch?
-                .columns()
-                .iter()
-                .for_each(|column| needs.look(column));
-            if needs.is_settled() {
-                break;
-            }
-        }
-        Ok(needs.unit())
-    };
-    // The decoder underneath panics on some damaged files.
-    let found = catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| {
-        Err(ParquetError::General(
-            "its pages contradict each other".to_owned(),
-        ))
-    });
-    let failed = |error| {
-        Error::failed("cannot read the INT96 times")
-            .at_path(input.0.path())
-            .because(error)
-    };
-    found.map_err(|error| failed(error).hint("the file is damaged: write or copy it again"))
 }

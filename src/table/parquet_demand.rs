@@ -13,9 +13,10 @@ use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use super::ReadOptions;
 use super::compact::{MAX_RETAINED, MIN_RETAINED};
 use super::demand::Demand;
-use super::parquet_decode::{Cut, Decoder, row_count};
+use super::parquet_decode::{Decoder, row_count};
 use super::parquet_encryption::is_encrypted;
 use super::parquet_header::page_facts;
+use super::parquet_portions::Cut;
 use super::row_size::fixed_width;
 
 /// The width of a view.

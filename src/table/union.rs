@@ -8,7 +8,7 @@ use arrow::datatypes::{Field, Schema};
 
 use super::cast::common_type;
 use super::dataset::DatasetFile;
-use super::parquet_types::WHOLE;
+use super::parquet_annotation::WHOLE;
 use super::spelling::did_you_mean;
 use crate::error::{Error, Result, shell_word};
 

@@ -16,7 +16,7 @@ use arrow::datatypes::{DataType, Date64Type, Field};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::parquet_types::Annotation;
+use super::parquet_annotation::Annotation;
 use crate::error::{Error, Result};
 
 /// Values that a type cannot print are errors, instead of a text about the error in the place of
