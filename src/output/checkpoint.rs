@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -17,6 +16,7 @@ use super::names::{
     CORRECTIONS, IDENTITY, PENDING_MANIFEST, REJECTED, STAGED, STATE, is_left_by_run,
     is_part_record, part_name, staged,
 };
+use super::records::{from_json, write_json};
 use super::table_writer::WrittenFile;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
@@ -24,13 +24,9 @@ use crate::interrupt::Interrupt;
 use crate::package::Resolved;
 use crate::pipeline::part::{PartAccount, Segment};
 use crate::storage::{
-    Location, PendingFile, SharedFile, files_below, find_below, list, read_below, remove_below,
-    remove_empty_directory_below,
+    Location, SharedFile, files_below, find_below, list, remove_below, remove_empty_directory_below,
 };
 use crate::table::dataset::Position;
-
-/// The most bytes of a record or manifest that are read: some hundred for each file and part.
-const RECORD_BYTES: u64 = 1 << 30;
 
 /// A finished part.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -360,52 +356,4 @@ fn remove_staged(directory: &Location) -> Result<()> {
         .rev()
         .for_each(|path| remove_empty_directory_below(directory, path));
     Ok(())
-}
-
-/// Reads a record in a data set's directory.
-///
-/// # Errors
-/// Fails if it is not there or not what this version writes.
-pub fn from_json<T: serde::de::DeserializeOwned>(
-    directory: &Location,
-    name: impl Into<Location>,
-) -> Result<T> {
-    let name = name.into();
-    serde_json::from_slice(&read_below(directory, &name, RECORD_BYTES)?).map_err(|error| {
-        let error = Error::failed("cannot read a record of an earlier run")
-            .at_path(directory.join(name))
-            .because(error);
-        error.hint("it was damaged, or written by another version: pass `--restart` to start over")
-    })
-}
-
-/// Writes a record in a data set's directory: whole and durable, or not at all.
-///
-/// # Errors
-/// Fails if it cannot be written.
-pub fn write_json(
-    directory: &Location,
-    name: impl Into<Location>,
-    value: &impl Serialize,
-) -> Result<()> {
-    let name = name.into();
-    let text = json_bytes(value)?;
-    let mut file = PendingFile::create_below(directory, &name)?;
-    file.write_all(&text).map_err(|error| {
-        Error::failed("cannot write a record")
-            .at_path(directory.join(name))
-            .because(error)
-    })?;
-    file.publish(true)
-}
-
-/// The bytes of a record's file.
-///
-/// # Errors
-/// Fails only for a value that JSON has no form for.
-pub fn json_bytes(value: &impl Serialize) -> Result<Vec<u8>> {
-    let mut text = serde_json::to_vec_pretty(value)
-        .map_err(|error| Error::internal("a record that is not JSON").because(error))?;
-    text.push(b'\n');
-    Ok(text)
 }

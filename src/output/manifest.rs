@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::checkpoint::{PartRecord, from_json, sha256_of};
+use super::checkpoint::{PartRecord, sha256_of};
 use super::identity::RunIdentity;
 use super::names::{MANIFEST, SUCCESS, earlier};
+use super::records::from_json;
 use super::table_writer::WrittenFile;
 use crate::digest::from_hexadecimal;
 use crate::error::{Error, Result};

@@ -19,5 +19,6 @@ pub mod profile;
 pub mod publication;
 pub mod quarantine;
 pub mod reading;
+pub mod records;
 pub mod report;
 pub mod table_writer;

@@ -10,12 +10,13 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::checkpoint::{forget, from_json, json_bytes, write_json};
+use super::checkpoint::forget;
 use super::manifest::{Manifest, is_of_first_version, name_in};
 use super::names::{
     IDENTITY, MANIFEST, PENDING_MANIFEST, PROFILE, REPORT, SIGNATURE, STAGED, STATE, SUCCESS,
     earlier, is_of_data_set, staged,
 };
+use super::records::{from_json, json_bytes, write_json};
 use super::table_writer::WrittenFile;
 use crate::error::{Error, Result};
 use crate::package::signature::sign::{SigningIdentity, sign_digest};

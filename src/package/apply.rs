@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use super::manifest::{InputEntry, KindName, LabelName, LinkName, Manifest, TaskName};
+use super::input::{InputEntry, KindName};
+use super::manifest::Manifest;
+use super::output::{LabelName, LinkName, TaskName};
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
 use crate::count::counted;
 use crate::error::{Error, Result};

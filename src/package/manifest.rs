@@ -3,16 +3,16 @@
 //! Owns the parse and the checks that need nothing but the text. It must not know models or disks:
 //! the rest of [`super`] gives the words their meaning.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::input::{Derived, InputEntry};
+use super::output::{Outputs, TaskName, unique};
 use super::text::{self, TextEntry};
-use crate::contract::{CategoryValue, ColumnType, Policy};
 use crate::error::{Error, Result};
 use crate::format::{GraphFeatures, RowsAxis};
 use crate::network::Architecture;
-use crate::outcome::{Label, is_probability};
 use crate::storage::Location;
 use crate::table::spelling::nearest;
 
@@ -241,51 +241,6 @@ const fn tolerance() -> f64 {
     1e-5
 }
 
-/// What a model is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TaskName {
-    /// One number a row.
-    Regression,
-    /// One number a row, a count.
-    Counts,
-    /// One number a row, meaningful by its order.
-    Ranking,
-    /// Two classes, one margin.
-    Binary,
-    /// Several classes, one margin each.
-    Classes,
-    /// Several numbers a row.
-    Values,
-    /// A vector for each text.
-    Embedding,
-    /// Labels or a number for each text or pair of texts.
-    Classification,
-    /// A score for each pair of texts.
-    Reranking,
-    /// Entities in each text.
-    TokenClassification,
-}
-
-impl TaskName {
-    /// As manifests write it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Regression => "regression",
-            Self::Counts => "counts",
-            Self::Ranking => "ranking",
-            Self::Binary => "binary",
-            Self::Classes => "classes",
-            Self::Values => "values",
-            Self::Embedding => "embedding",
-            Self::Classification => "classification",
-            Self::Reranking => "reranking",
-            Self::TokenClassification => "token-classification",
-        }
-    }
-}
-
 /// A file of the package.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -294,166 +249,6 @@ pub struct ArtefactEntry {
     pub path: Location,
     /// The SHA-256 of its bytes, 64 hexadecimal digits.
     pub sha256: Option<String>,
-}
-
-/// What is known of an input.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InputEntry {
-    /// The column's name.
-    pub name: String,
-    /// The type that the column must have.
-    pub r#type: Option<ColumnType>,
-    /// What it holds; by default `category` where there are categories, else what the artefact
-    /// says, else `number`.
-    pub kind: Option<KindName>,
-    /// The values of a category, in the order of the model's codes.
-    pub categories: Option<Vec<Category>>,
-    /// What to do with null.
-    pub on_null: Option<Policy>,
-    /// What to do with a value outside the categories, or with text that is not a number.
-    pub on_unseen: Option<Policy>,
-    /// Values that stand for a missing one, such as `-999` or `["unknown", -1]`.
-    pub missing: Option<Sentinels>,
-    /// For networks: what is taken away from the number.
-    pub mean: Option<f64>,
-    /// For networks: what the difference is divided by.
-    pub scale: Option<f64>,
-    /// For networks: the prefix of the embedding table that the code is looked up in.
-    pub embedding: Option<String>,
-    /// For networks: whether the category takes as many positions as it has values.
-    #[serde(default)]
-    pub one_hot: bool,
-    /// Whether a table without this column is refused; if not, the column counts as null in every
-    /// row.
-    #[serde(default = "required")]
-    pub required: bool,
-    /// Whom to ask about the column; only passed on.
-    pub owner: Option<String>,
-}
-
-const fn required() -> bool {
-    true
-}
-
-/// What an input holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KindName {
-    /// A number.
-    Number,
-    /// A value, looked up in `categories`.
-    Category,
-    /// The model's own code of a category.
-    Code,
-}
-
-/// One value that stands for a missing one, or several.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "`missing` is a number, a text or a list of these"
-)]
-pub enum Sentinels {
-    /// One.
-    One(Category),
-    /// Several.
-    Several(Vec<Category>),
-}
-
-impl Sentinels {
-    /// The values as texts.
-    #[must_use]
-    pub fn tokens(&self) -> Vec<String> {
-        let values = match self {
-            Self::One(value) => std::slice::from_ref(value),
-            Self::Several(values) => values.as_slice(),
-        };
-        values
-            .iter()
-            .map(|value| CategoryValue::from(value).to_string())
-            .collect()
-    }
-}
-
-/// A value of a category.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged, expecting = "a category is a text, a number, true or false")]
-pub enum Category {
-    /// True or false.
-    Boolean(bool),
-    /// An integer.
-    Integer(i64),
-    /// Any other number.
-    Number(f64),
-    /// A text.
-    Text(String),
-}
-
-impl From<&Category> for CategoryValue {
-    fn from(category: &Category) -> Self {
-        match category {
-            Category::Boolean(value) => Self::Boolean(*value),
-            Category::Integer(value) => Self::Integer(*value),
-            Category::Number(value) => Self::Number(*value),
-            Category::Text(value) => Self::Text(value.clone()),
-        }
-    }
-}
-
-/// A column made of other columns.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Derived {
-    /// The new column's name.
-    pub name: String,
-    /// A SQL expression over the table's columns; only carried here.
-    pub expression: String,
-}
-
-/// What the margins mean.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Outputs {
-    /// From margin to score.
-    pub link: Option<LinkName>,
-    /// The classes, in the order of the margins; for two classes with one margin the negative one
-    /// first.
-    pub labels: Option<Vec<LabelName>>,
-    /// The least probability that is called positive.
-    pub threshold: Option<f64>,
-    /// The names of several numbers a row.
-    pub names: Option<Vec<String>>,
-}
-
-/// From margin to score.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the names are those of crate::outcome::Link")]
-pub enum LinkName {
-    Identity,
-    Logistic,
-    Softmax,
-    Exponential,
-}
-
-/// A class's name.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(untagged, expecting = "a label is a text or an integer")]
-pub enum LabelName {
-    /// An integer.
-    Integer(i64),
-    /// A text.
-    Text(String),
-}
-
-impl From<&LabelName> for Label {
-    fn from(label: &LabelName) -> Self {
-        match label {
-            LabelName::Integer(value) => Self::Integer(*value),
-            LabelName::Text(value) => Self::Text(value.clone()),
-        }
-    }
 }
 
 impl Manifest {
@@ -524,82 +319,6 @@ fn hint(message: &str) -> Option<String> {
     let name = quoted.next().filter(|_| message.starts_with("unknown "))?;
     text::said_elsewhere(name, &quoted)
         .or_else(|| Some(format!("did you mean `{}`?", nearest(name, &quoted)?)))
-}
-
-impl InputEntry {
-    fn check(&self) -> Result<()> {
-        let refuse = |message: &str| Err(Error::contract(message));
-        if self.categories.is_some() && matches!(self.kind, Some(KindName::Number | KindName::Code))
-        {
-            return refuse("`categories` are for `kind = \"category\"`");
-        }
-        let is_category = self.categories.is_some()
-            || matches!(self.kind, Some(KindName::Category | KindName::Code));
-        if is_category && (self.mean.is_some() || self.scale.is_some()) {
-            return refuse("`mean` and `scale` are for numbers, and this is a category");
-        }
-        if let Some(categories) = &self.categories {
-            let known: BTreeSet<String> = categories
-                .iter()
-                .map(|category| format!("{category:?}"))
-                .collect();
-            if known.len() < categories.len() || categories.is_empty() {
-                return refuse("`categories` are empty or name a value twice");
-            }
-        }
-        for (key, policy) in [("on_null", self.on_null), ("on_unseen", self.on_unseen)] {
-            if matches!(policy, Some(Policy::Default(value)) if !value.is_finite()) {
-                return refuse(&format!("the default of `{key}` is not a finite number"));
-            }
-        }
-        if !self.required && matches!(self.on_null, None | Some(Policy::Error)) {
-            return Err(Error::contract(
-                "`required = false` needs an `on_null` that says what the model reads instead",
-            )
-            .hint(
-                "add `on_null = { default = 0 }`, `on_null = \"null\"` or `on_null = \"reject\"`",
-            ));
-        }
-        Ok(())
-    }
-}
-
-impl Outputs {
-    fn check(&self) -> Result<()> {
-        if let Some(threshold) = self
-            .threshold
-            .filter(|threshold| !is_probability(*threshold))
-        {
-            return Err(Error::contract(format!(
-                "`threshold = {threshold}` is not a probability"
-            )));
-        }
-        let labels: Vec<String> = self
-            .labels
-            .iter()
-            .flatten()
-            .map(|label| format!("{label:?}"))
-            .collect();
-        unique(labels.iter().map(String::as_str), "label")?;
-        unique(self.names.iter().flatten().map(String::as_str), "output")
-    }
-}
-
-fn unique<'a>(names: impl Iterator<Item = &'a str>, what: &str) -> Result<()> {
-    let mut known = BTreeSet::new();
-    for name in names {
-        if name.is_empty() {
-            return Err(Error::contract(format!(
-                "the manifest has a {what} without a name"
-            )));
-        }
-        if !known.insert(name) {
-            return Err(Error::contract(format!(
-                "the manifest names the {what} `{name}` twice"
-            )));
-        }
-    }
-    Ok(())
 }
 
 /// The line of a byte, counted from 1.

@@ -8,8 +8,11 @@ mod apply;
 mod artefact;
 pub mod card;
 mod directory;
+pub mod input;
+mod lone_model;
 pub mod manifest;
 pub mod open;
+pub mod output;
 mod reading;
 mod resolved;
 pub mod signature;
@@ -19,7 +22,8 @@ pub mod text;
 pub mod written;
 
 pub use artefact::CheckedArtefact;
-pub use manifest::{Derived, Manifest};
+pub use input::Derived;
+pub use manifest::Manifest;
 pub use resolved::Resolved;
 
 use self::apply::Networks;
@@ -221,7 +225,7 @@ impl Package {
     }
 
     fn refuse_network_keys(&self) -> Result<()> {
-        let is_networks = |entry: &&manifest::InputEntry| {
+        let is_networks = |entry: &&input::InputEntry| {
             entry.mean.is_some()
                 || entry.scale.is_some()
                 || entry.embedding.is_some()

@@ -7,7 +7,9 @@
 use serde::Deserialize;
 
 use super::apply::tighten;
-use super::manifest::{InputEntry, Manifest, TaskName};
+use super::input::InputEntry;
+use super::manifest::Manifest;
+use super::output::TaskName;
 use crate::contract::{Contract, Policy};
 use crate::count::counted;
 use crate::error::{Error, Result};

@@ -24,7 +24,8 @@ use crate::error::{Error, Result};
 use crate::feature::verdict::{Coercions, Origin};
 use crate::process;
 use crate::storage::check_unchanged;
-use crate::table::dataset::{Dataset, DatasetFile, Position};
+use crate::table::dataset::{Dataset, Position};
+use crate::table::dataset_file::DatasetFile;
 
 /// A run, resolved: nothing in here is a default any more.
 #[derive(Debug)]

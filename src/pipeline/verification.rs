@@ -10,7 +10,8 @@ use super::ordered::for_each_in_order;
 use super::pieces::Whole;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::table::dataset::{BadFile, Dataset, FilePortion, FilePortions, Position};
+use crate::table::dataset::{Dataset, FilePortion, FilePortions, Position};
+use crate::table::dataset_file::BadFile;
 
 /// The files of a job of which a portion cannot be cut or decoded, by index, each with its first
 /// failure.

@@ -12,7 +12,7 @@ use crate::pipeline::mask::HashKey;
 use crate::process::rfc3339;
 use crate::request::work::Work;
 use crate::storage::{SharedFile, check_unchanged};
-use crate::table::dataset::DatasetFile;
+use crate::table::dataset_file::DatasetFile;
 use crate::table::keyring::Keyring;
 
 /// The options that show in a run's rows, by the names of their flags; threads, batches and memory

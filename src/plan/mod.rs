@@ -76,7 +76,8 @@ use crate::request::rows::OnBadFile;
 use crate::request::work::{Resources, Work};
 use crate::storage::{Location, check_unchanged, read_unchanged};
 use crate::table::ReadOptions;
-use crate::table::dataset::{BadFile, Dataset};
+use crate::table::dataset::Dataset;
+use crate::table::dataset_file::BadFile;
 use crate::table::location::{Located, locate};
 
 /// A run, ready to start.

@@ -12,7 +12,7 @@ use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
 use crate::process;
 use crate::storage::Location;
-use crate::table::dataset::BadFile;
+use crate::table::dataset_file::BadFile;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

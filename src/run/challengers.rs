@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use super::{RUN_ID, Run};
 use crate::error::{Error, Result};
-use crate::output::checkpoint::{Checkpoint, PartRecord, forget, from_json, write_json};
+use crate::output::checkpoint::{Checkpoint, PartRecord, forget};
 use crate::output::dataset::{DatasetOutput, Layout};
 use crate::output::file::{FileOutput, FinishedFiles};
 use crate::output::identity::RunIdentity;
@@ -22,6 +22,7 @@ use crate::output::manifest::Manifest;
 use crate::output::names::{self, DROPPED, STATE};
 use crate::output::observed::{Observed, restore_challenger};
 use crate::output::publication;
+use crate::output::records::{from_json, write_json};
 use crate::output::table_writer::TableWriter;
 use crate::panics::caught;
 use crate::pipeline::challenger::Challenger;

@@ -18,7 +18,8 @@ use crate::request::inspection::Inspection;
 use crate::storage::{Location, find, read_head};
 use crate::table::csv_guess::looks_delimited;
 use crate::table::dataset::Dataset;
-use crate::table::location::{is_pattern, locate, missing};
+use crate::table::location::locate;
+use crate::table::walk::{is_pattern, missing};
 use crate::table::{FORMATS, ReadOptions, content, lake};
 
 /// What a path is.

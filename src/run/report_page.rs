@@ -10,7 +10,8 @@ use crate::report::page::page;
 use crate::report::stored::StoredReport;
 use crate::request::report_page::ReportPage;
 use crate::storage::{Location, PendingFile, find};
-use crate::table::location::{is_pattern, missing, resolve_present};
+use crate::table::location::resolve_present;
+use crate::table::walk::{is_pattern, missing};
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

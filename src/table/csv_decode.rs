@@ -6,20 +6,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-
-use crate::count::counted;
-use crate::error::{Error, Result};
 
 use super::ColumnRequest;
 use super::batch::of_columns;
 use super::csv_find::Finder;
 use super::csv_record::{Dialect, Next};
 use super::csv_split::Piece;
+use super::csv_text_column::TextColumn;
 use super::csv_typed::Reading;
+use crate::count::counted;
+use crate::error::{Error, Result};
 use crate::storage::Location;
 
 /// What to take from each record, prepared once for all pieces of a file.
@@ -360,70 +359,6 @@ fn is_text(data_type: &DataType) -> bool {
         data_type,
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
     )
-}
-
-/// A text column being collected: checked as a whole at the end, which is much faster than value by
-/// value.
-#[derive(Clone, Debug)]
-struct TextColumn {
-    bytes: Vec<u8>,
-    /// Where the values end, after a first 0.
-    offsets: Vec<i32>,
-}
-
-impl TextColumn {
-    fn with_capacity(row_count: usize, byte_count: usize) -> Self {
-        let mut offsets = Vec::with_capacity(row_count + 1);
-        offsets.push(0);
-        Self {
-            bytes: Vec::with_capacity(byte_count),
-            offsets,
-        }
-    }
-
-    /// Appends a value that stands in `text` as it is.
-    #[inline]
-    fn push(&mut self, text: &[u8], start: usize, end: usize) {
-        let length = end - start;
-        // Most values are short: copying a fixed number of bytes and dropping those too many is
-        // faster than copying the right number.
-        match text.get(start..).and_then(<[u8]>::first_chunk::<16>) {
-            Some(chunk) if length <= 16 => {
-                let new_length = self.bytes.len() + length;
-                self.bytes.extend_from_slice(chunk);
-                self.bytes.truncate(new_length);
-            }
-            _ => self
-                .bytes
-                .extend_from_slice(text.get(start..end).unwrap_or_default()),
-        }
-        self.end_value();
-    }
-
-    fn end_value(&mut self) {
-        // A piece is at most two records of the longest length, and a value is never longer than
-        // its text.
-        self.offsets
-            .push(i32::try_from(self.bytes.len()).expect("a piece is far shorter than 2 GiB"));
-    }
-
-    fn finish(self) -> Result<StringArray, Self> {
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.offsets));
-        let bytes = Buffer::from_vec(self.bytes);
-        StringArray::try_new(offsets.clone(), bytes.clone(), None).map_err(|_| Self {
-            bytes: bytes.to_vec(),
-            offsets: offsets.to_vec(),
-        })
-    }
-
-    fn first_invalid(&self) -> Option<usize> {
-        self.offsets.windows(2).position(|ends| {
-            let [from, to] = *ends else { return false };
-            self.bytes
-                .get(from as usize..to as usize)
-                .is_none_or(|value| std::str::from_utf8(value).is_err())
-        })
-    }
 }
 
 #[cfg(test)]

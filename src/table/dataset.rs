@@ -4,56 +4,26 @@
 //! in file 399 of 400 stops the run at once. Columns may be renamed here; every later room sees the
 //! new names only.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 
+use super::dataset_file::{BadFile, DatasetFile, MISNAMED, open_file, spelt_numbers};
 use super::demand::Demand;
 use super::file_portions::Current;
-pub use super::file_portions::{FilePortion, FilePortions};
-use super::hive_file::{self, HiveFile, Kind, Partition};
+use super::hive_file;
 use super::location::Located;
 use super::name_index::NameIndex;
-use super::parquet::read_type;
+use super::parquet_open::read_type;
 use super::spelling::did_you_mean;
 use super::union::{Unified, rename, unify};
-use super::{ColumnRequest, FORMATS, ReadOptions, Start, TableFile, content, csv_guess};
+use super::{ColumnRequest, ReadOptions, Start, csv_guess};
 use crate::error::{Error, Result};
 use crate::storage::{Location, read_head};
 
-/// One file of a data set.
-#[derive(Debug)]
-pub struct DatasetFile {
-    /// Where it lies.
-    pub path: Location,
-    /// What it is called in records: its path, as it was given when the records began.
-    pub name: Location,
-    /// Its format's name.
-    pub format: &'static str,
-    /// What its directories say of its rows.
-    pub partitions: Vec<Partition>,
-    /// Those of them that the file has a column for.
-    own_columns: Vec<String>,
-    /// The opened file.
-    pub table: Box<dyn TableFile>,
-}
-
-/// What is wrong with a file that is called Parquet.
-const MISNAMED: &str = "it is named as Parquet, but holds text";
-
-impl DatasetFile {
-    /// Whether it is text under the name of another format: alongside files of that format it is
-    /// not what somebody needed to write.
-    fn is_misnamed(&self) -> bool {
-        self.table.is_text()
-            && self
-                .path
-                .extension()
-                .is_some_and(|end| end.eq_ignore_ascii_case("parquet"))
-    }
-}
+pub use super::file_portions::{FilePortion, FilePortions};
 
 /// Files with one schema.
 #[derive(Debug)]
@@ -69,37 +39,6 @@ pub struct Dataset {
     /// numbers.
     spelt_numbers: HashSet<String>,
     options: ReadOptions,
-}
-
-/// A file that cannot be read and is dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadFile {
-    /// Where it lies.
-    pub path: Location,
-    /// What is wrong with it.
-    pub reason: String,
-}
-
-impl BadFile {
-    /// The file at `path`, with the error that reading it gave.
-    #[must_use]
-    pub fn new(path: &Location, error: &Error) -> Self {
-        let location = error.location();
-        let row = location
-            .row
-            .map_or(String::new(), |row| format!(", row {row}"));
-        let column = location
-            .column
-            .as_ref()
-            .map_or(String::new(), |column| format!(", column `{column}`"));
-        let system = error
-            .system_error()
-            .map_or(String::new(), |cause| format!(": {cause}"));
-        Self {
-            path: path.to_owned(),
-            reason: format!("{}{row}{column}{system}", error.message()),
-        }
-    }
 }
 
 /// A place between two rows of a data set: before row `row` of file `file`, both counted from 0.
@@ -546,66 +485,4 @@ impl Dataset {
             .map_err(|error| error.at_path(path))?;
         Ok(Current { portions, present })
     }
-}
-
-/// The columns of text that directories alone give, and whose values are all numbers.
-fn spelt_numbers(files: &[DatasetFile], columns: &[Field]) -> HashSet<String> {
-    let kinds = hive_file::kinds(files.iter().flat_map(|file| &file.partitions));
-    let is_text = |name: &String| {
-        columns
-            .iter()
-            .any(|field| field.name() == name && *field.data_type() == DataType::Utf8)
-    };
-    let only_of_directories =
-        |name: &String| files.iter().all(|file| !file.own_columns.contains(name));
-    let spelt = kinds.into_iter().filter(|(name, kind)| {
-        *kind == Kind::Numbers && is_text(name) && only_of_directories(name)
-    });
-    spelt.map(|(name, _)| name).collect()
-}
-
-fn open_file(
-    located: &Located,
-    kinds: &BTreeMap<String, Kind>,
-    options: &ReadOptions,
-) -> Result<DatasetFile> {
-    let Located { path, partitions } = located;
-    let head = read_head(path)?;
-    if head.is_empty() {
-        return Err(Error::failed("the file is empty")
-            .at_path(path)
-            .hint("write the file again, or leave it out"));
-    }
-    let format = FORMATS
-        .iter()
-        .find(|format| format.reader.recognises(&head, path));
-    if format.is_none_or(|format| !format.reader.has_magic())
-        && let Some(error) = content::refusal(&head, path)
-    {
-        return Err(error);
-    }
-    let format = format.ok_or_else(|| {
-        let known: Vec<&str> = FORMATS.iter().map(|format| format.name).collect();
-        Error::failed("the file is not a table that tallow knows")
-            .at_path(path)
-            .hint(format!("known formats: {}", known.join(", ")))
-    })?;
-    let table = format.reader.open(path, options)?;
-    let own = table.schema();
-    let is_own = |(name, _): &&Partition| own.column_with_name(name).is_some();
-    let own_columns = partitions
-        .iter()
-        .filter(is_own)
-        .map(|(name, _)| name.clone())
-        .collect();
-    let table =
-        HiveFile::of(table, partitions, kinds, options).map_err(|error| error.at_path(path))?;
-    Ok(DatasetFile {
-        path: path.clone(),
-        name: path.clone(),
-        format: format.name,
-        partitions: partitions.clone(),
-        own_columns,
-        table,
-    })
 }

@@ -8,7 +8,8 @@ use arrow::array::{RecordBatch, new_null_array};
 use arrow::datatypes::SchemaRef;
 
 use super::batch::of_columns;
-use super::dataset::{Dataset, DatasetFile, Position};
+use super::dataset::{Dataset, Position};
+use super::dataset_file::DatasetFile;
 use super::{Portion, Portions, Start};
 use crate::error::{Error, Result};
 use crate::storage::check_unchanged;

@@ -1,26 +1,17 @@
 //! What the user calls the input, as an ordered list of files.
 //!
-//! Owns the meaning of a path, a glob and a directory. It must not open the files or know their
-//! formats.
+//! Owns the order of files, and what the directories above one say of its rows. Which files a
+//! pattern or a directory stands for is `walk`'s. It must not open the files.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
-use glob::{MatchOptions, Pattern};
+use glob::Pattern;
 
 use super::hive::partition;
 use super::hive_file::Partition;
-use super::lake::Lakes;
-use super::{FORMATS, has_known_ending};
+use super::walk::{MATCHING, MISSING, NO_FILES, NO_MATCH, Walk, is_pattern, is_spelt_out, is_wild};
 use crate::error::{Error, Result};
 use crate::storage::{self, Location};
-
-/// Leading dots are left to [`is_spelt_out`], which treats underscores the same.
-const MATCHING: MatchOptions = MatchOptions {
-    case_sensitive: true,
-    require_literal_separator: true,
-    require_literal_leading_dot: false,
-};
 
 /// Turns inputs into files, in the order given.
 ///
@@ -63,11 +54,6 @@ pub fn resolve_present(input: &Location) -> Result<Vec<Location>> {
         resolved => resolved,
     }
 }
-
-/// What is said of an input that stands for nothing.
-const MISSING: &str = "there is no such file or directory";
-const NO_FILES: &str = "there are no files in the directory";
-const NO_MATCH: &str = "no file matches the pattern";
 
 /// A file, and what the directories between it and the input that stands for it say of its rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,14 +147,6 @@ pub fn locate(inputs: &[Location], any_ending: bool) -> Result<Found> {
     })
 }
 
-/// A search for files.
-#[derive(Default)]
-struct Walk {
-    any_ending: bool,
-    ignored: BTreeSet<Location>,
-    lakes: Lakes,
-}
-
 /// An input that was given relative to the directory `base`, from anywhere.
 ///
 /// # Errors
@@ -183,206 +161,6 @@ pub fn anchored_at(base: &Location, input: &Location) -> Result<Location> {
     }
     // What looks like a pattern in the directory's own name is none.
     Ok(Location::from(Pattern::escape(&base.to_string_lossy())).join(input))
-}
-
-/// Whether a path that does not exist stands for others.
-#[must_use]
-pub fn is_pattern(path: &Location) -> bool {
-    path.names().any(is_wild)
-}
-
-fn is_wild(part: &OsStr) -> bool {
-    part.to_string_lossy().contains(['*', '?', '['])
-}
-
-fn is_hidden(path: &Location) -> bool {
-    path.file_name()
-        .is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
-}
-
-/// How many of a directory's ignored files an error names.
-const NAMED: usize = 3;
-
-impl Walk {
-    fn directory(&mut self, path: &Location) -> Result<Vec<Location>> {
-        let (mut files, ignored_before) = (Vec::new(), self.ignored.len());
-        let hidden_count = self.below(path, &mut Vec::new(), &mut files)?;
-        if !files.is_empty() {
-            return Ok(files);
-        }
-        let ignored: Vec<String> = self
-            .ignored
-            .iter()
-            .filter(|file| file.starts_with(path))
-            .map(|file| format!("`{}`", file.display()))
-            .collect();
-        if self.ignored.len() > ignored_before {
-            let more = if ignored.len() > NAMED { ", …" } else { "" };
-            let known: Vec<String> = FORMATS
-                .iter()
-                .map(|format| format!("`.{}`, ", format.name))
-                .collect();
-            let message = format!(
-                "no file in the directory has a name that ends as a table's does ({}…)",
-                known.concat()
-            );
-            let hint = format!(
-                "name the files, or pass `--any-ending` to read {}{more}",
-                ignored[..ignored.len().min(NAMED)].join(", ")
-            );
-            return Err(Error::failed(message).at_path(path).hint(hint));
-        }
-        let error = Error::failed(NO_FILES).at_path(path);
-        Err(if hidden_count > 0 {
-            error.hint("names that start with `_` or `.` are not read")
-        } else {
-            error
-        })
-    }
-
-    /// Collects the files below `path`, and returns how many names were passed over.
-    fn below(
-        &mut self,
-        path: &Location,
-        above: &mut Vec<Location>,
-        files: &mut Vec<Location>,
-    ) -> Result<usize> {
-        let real = storage::canonical(path)?;
-        if above.contains(&real) {
-            let error = Error::failed(
-                "cannot list the directory: a symbolic link leads back to a directory above it",
-            )
-            .at_path(path);
-            return Err(error.hint("remove the link, or name the files by a pattern"));
-        }
-        above.push(real);
-        let mut hidden_count = 0;
-        for entry in storage::list(path)? {
-            if is_hidden(&entry) {
-                hidden_count += 1;
-            } else if storage::metadata(&entry)?.is_directory {
-                hidden_count += self.below(&entry, above, files)?;
-            } else if self.any_ending || has_known_ending(&entry) {
-                files.push(entry);
-            } else {
-                self.ignored.insert(entry);
-            }
-        }
-        above.pop();
-        Ok(hidden_count)
-    }
-
-    fn pattern(&mut self, input: &Location) -> Result<Vec<Location>> {
-        if !is_pattern(input) {
-            return Err(missing(input));
-        }
-        let pattern = |name: &OsStr| {
-            let not_a_pattern = |error| {
-                Error::usage("cannot read the pattern")
-                    .at_path(input)
-                    .because(error)
-            };
-            Pattern::new(&name.to_string_lossy()).map_err(not_a_pattern)
-        };
-        let names = input.names().map(pattern).collect::<Result<Vec<_>>>()?;
-        let base: Location = input.names().take_while(|part| !is_wild(part)).collect();
-        let rest: Vec<(&OsStr, &Pattern)> = input
-            .names()
-            .zip(&names)
-            .skip_while(|(part, _)| !is_wild(part))
-            .collect();
-        let mut matched = BTreeSet::new();
-        matching(&base, &rest, &names, &mut Vec::new(), &mut matched)?;
-        let mut files = BTreeSet::new();
-        for path in matched {
-            if storage::metadata(&path)?.is_directory {
-                let mut below = Vec::new();
-                self.below(&path, &mut Vec::new(), &mut below)?;
-                files.extend(below);
-            } else {
-                files.insert(path);
-            }
-        }
-        if files.is_empty() {
-            let error = Error::failed(NO_MATCH).at_path(input);
-            return Err(error.hint(
-                "put the pattern in quotes so that the shell does not change it, and check where \
-                 it starts",
-            ));
-        }
-        Ok(files.into_iter().collect())
-    }
-}
-
-/// Collects what matches the rest of a pattern below `base`; names need not be UTF-8.
-fn matching(
-    base: &Location,
-    rest: &[(&OsStr, &Pattern)],
-    names: &[Pattern],
-    above: &mut Vec<Location>,
-    matched: &mut BTreeSet<Location>,
-) -> Result<()> {
-    let Some(((part, pattern), after)) = rest.split_first() else {
-        if !base.is_empty() {
-            matched.insert(base.to_owned());
-        }
-        return Ok(());
-    };
-    if !is_wild(part) {
-        let path = base.join(part);
-        return if storage::find(&path)?.is_some() {
-            matching(&path, after, names, above, matched)
-        } else {
-            Ok(())
-        };
-    }
-    let here = if base.is_empty() {
-        &Location::from(".")
-    } else {
-        base
-    };
-    if storage::find(here)?.is_none_or(|found| !found.is_directory) {
-        return Ok(());
-    }
-    let is_any_depth = *part == "**";
-    if is_any_depth {
-        matching(base, after, names, above, matched)?;
-        let real = storage::canonical(here)?;
-        if above.contains(&real) {
-            let error = Error::failed(
-                "cannot list the directory: a symbolic link leads back to a directory above it",
-            )
-            .at_path(here);
-            return Err(error.hint("remove the link, or name the files by a pattern without `**`"));
-        }
-        above.push(real);
-    }
-    for entry in storage::list(here)? {
-        let Some(name) = entry.file_name().filter(|name| is_spelt_out(name, names)) else {
-            continue;
-        };
-        let path = base.join(name);
-        if is_any_depth {
-            if storage::find(&path)?.is_some_and(|found| found.is_directory) {
-                matching(&path, rest, names, above, matched)?;
-            }
-        } else if pattern.matches_with(&name.to_string_lossy(), MATCHING) {
-            matching(&path, after, names, above, matched)?;
-        }
-    }
-    if is_any_depth {
-        above.pop();
-    }
-    Ok(())
-}
-
-/// Whether a part of a matched path does not start with `_` or `.`, or matches a part of the
-/// pattern that starts so itself.
-fn is_spelt_out(name: &OsStr, patterns: &[Pattern]) -> bool {
-    let name = name.to_string_lossy();
-    let own =
-        |pattern: &Pattern| pattern.as_str().starts_with(['_', '.']) && pattern.matches(&name);
-    !name.starts_with(['_', '.']) || patterns.iter().any(own)
 }
 
 /// The first of `inputs`, directories and patterns, that a file at `path` would be part of; the
@@ -455,16 +233,6 @@ fn matches(pattern: &Location, path: &Location) -> Result<bool> {
 
 fn is_plain(name: &OsStr) -> bool {
     !name.to_string_lossy().starts_with(['_', '.'])
-}
-
-/// Says that there is nothing of this name, and where it was looked for.
-#[must_use]
-pub fn missing(input: &Location) -> Error {
-    let error = Error::failed(MISSING).at_path(input);
-    if input.to_str().is_some_and(|text| text.contains("://")) {
-        return error.hint("only local files are read: copy it to this machine first");
-    }
-    error.hint("check the spelling; a relative path starts at the working directory")
 }
 
 #[cfg(test)]

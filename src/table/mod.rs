@@ -21,8 +21,10 @@ pub mod csv_record;
 pub mod csv_scan;
 pub mod csv_sink;
 pub mod csv_split;
+mod csv_text_column;
 pub mod csv_typed;
 pub mod dataset;
+pub mod dataset_file;
 pub mod demand;
 pub mod encoding;
 mod file_portions;
@@ -51,6 +53,7 @@ mod parquet_header;
 mod parquet_input;
 mod parquet_open;
 mod parquet_page;
+mod parquet_page_check;
 mod parquet_portions;
 pub mod parquet_sink;
 mod parquet_times;
@@ -64,6 +67,7 @@ mod thrift_kind;
 mod thrift_tree;
 mod union;
 mod value_text;
+pub mod walk;
 pub(crate) use self::format::room_for_columns;
 pub use self::format::{
     ColumnRequest, DEFAULT_PORTION_BYTES, DEFAULT_PORTION_ROWS, Decode, Escape, Format,

@@ -10,15 +10,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Schema, SchemaRef, TimeUnit};
 use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 
 use super::demand::Demand;
 use super::parquet_decode::Decoder;
-use super::parquet_header::PageChecks;
+pub use super::parquet_footer::{ENCRYPTED_MAGIC, MAGIC};
 use super::parquet_input::Input;
 use super::parquet_open::{Footer, footer};
+use super::parquet_page_check::PageChecks;
 use super::parquet_portions::ParquetPortions;
 use super::parquet_times::{int96_units, int96_zone};
 use super::parquet_types::with_timestamps;
@@ -28,8 +29,6 @@ use super::{
 };
 use crate::error::Result;
 use crate::storage::{Identity, Location, SharedFile};
-
-pub use super::parquet_footer::{ENCRYPTED_MAGIC, MAGIC};
 
 /// Apache Parquet.
 #[derive(Debug)]
@@ -79,30 +78,6 @@ pub fn footer_value(path: &Location, key: &str) -> Option<String> {
         .metadata;
     let pairs = read.metadata().file_metadata().key_value_metadata()?;
     pairs.iter().find(|pair| pair.key == key)?.value.clone()
-}
-
-/// The type that a column is read as: texts and binaries as views into their pages, also inside
-/// lists and structs.
-#[must_use]
-pub fn read_type(data_type: &DataType) -> DataType {
-    let inner = |field: &FieldRef| {
-        Arc::new(
-            field
-                .as_ref()
-                .clone()
-                .with_data_type(read_type(field.data_type())),
-        )
-    };
-    match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
-        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
-        DataType::List(field) => DataType::List(inner(field)),
-        DataType::LargeList(field) => DataType::LargeList(inner(field)),
-        DataType::FixedSizeList(field, length) => DataType::FixedSizeList(inner(field), *length),
-        DataType::Map(entries, is_sorted) => DataType::Map(inner(entries), *is_sorted),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
-        other => other.clone(),
-    }
 }
 
 #[derive(Debug)]

@@ -23,11 +23,10 @@ use super::cast::cast_column;
 use super::compact::compacted;
 use super::int96::has_times;
 use super::name_index::NameIndex;
-use super::parquet::read_type;
 use super::parquet_calendar::Calendar;
 use super::parquet_encryption::is_encrypted;
 use super::parquet_input::Input;
-use super::parquet_open::{Footer, footer, with_types};
+use super::parquet_open::{Footer, footer, read_type, with_types};
 use crate::error::{Error, Result, shell_word};
 
 /// What to do about texts that are not UTF-8.

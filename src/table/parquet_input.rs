@@ -1,14 +1,15 @@
 //! A Parquet file's bytes for the reader underneath, by position.
 //!
 //! Owns that pages are checked against their headers before they are decoded. What headers say is
-//! `parquet_header`'s.
+//! `parquet_page_check`'s.
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 
 use super::parquet_encryption::is_encrypted;
-use super::parquet_header::{ChunkFacts, HeaderReader, PageChecks};
+use super::parquet_header::HeaderReader;
+use super::parquet_page_check::{ChunkFacts, PageChecks};
 use crate::storage::SharedFile;
 
 /// A file read by position, so that workers share one handle; and what is known of the pages that

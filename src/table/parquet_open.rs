@@ -279,3 +279,27 @@ pub(super) fn with_types(
         ArrowReaderOptions::new().with_schema(Arc::new(schema)),
     )
 }
+
+/// The type that a column is read as: texts and binaries as views into their pages, also inside
+/// lists and structs.
+#[must_use]
+pub(super) fn read_type(data_type: &DataType) -> DataType {
+    let inner = |field: &FieldRef| {
+        Arc::new(
+            field
+                .as_ref()
+                .clone()
+                .with_data_type(read_type(field.data_type())),
+        )
+    };
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 => DataType::Utf8View,
+        DataType::Binary | DataType::LargeBinary => DataType::BinaryView,
+        DataType::List(field) => DataType::List(inner(field)),
+        DataType::LargeList(field) => DataType::LargeList(inner(field)),
+        DataType::FixedSizeList(field, length) => DataType::FixedSizeList(inner(field), *length),
+        DataType::Map(entries, is_sorted) => DataType::Map(inner(entries), *is_sorted),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        other => other.clone(),
+    }
+}

@@ -18,7 +18,7 @@ use parquet::errors::{ParquetError, Result};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::SerializedRowGroupWriter;
 
-use super::parquet_header::CHECKSUM;
+use super::parquet_page_check::CHECKSUM;
 use super::thrift::leading_numbers;
 use super::thrift_tree::with_number;
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use arrow::datatypes::{Field, Schema};
 
 use super::cast::common_type;
-use super::dataset::DatasetFile;
+use super::dataset_file::DatasetFile;
 use super::parquet_annotation::WHOLE;
 use super::spelling::did_you_mean;
 use crate::error::{Error, Result, shell_word};

@@ -19,6 +19,7 @@ mod distances;
 mod entities;
 pub mod exported;
 pub mod family;
+mod feed;
 mod forward;
 mod head;
 mod load;
