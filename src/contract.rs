@@ -6,6 +6,7 @@
 
 pub mod binding;
 pub(crate) mod fitting;
+pub mod policies;
 pub(crate) mod reads;
 pub mod renaming;
 

@@ -3,15 +3,16 @@
 //! Owns the step from a model's raw margins to the answer a user reads, in the precision of the
 //! margins. It must not know how the margins were computed.
 
+mod label;
 mod link;
 mod margins;
 pub mod uncertainty;
 
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, AsArray, Int64Array, StringArray, new_empty_array};
+use arrow::array::{ArrayRef, AsArray, new_empty_array};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 
+pub use self::label::Label;
+use self::label::{label_array, label_field};
 pub use self::link::Link;
 use self::link::Linked;
 pub use self::margins::Margins;
@@ -22,15 +23,6 @@ use crate::feature::Precision;
 /// The least probability that is called positive where the original library calls a tie, 0.5 of two
 /// classes, the first class.
 pub const ABOVE_HALF: f64 = 0.5_f64.next_up();
-
-/// A class's name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Label {
-    /// An integer.
-    Integer(i64),
-    /// A text.
-    Text(String),
-}
 
 /// Which columns come of the scores.
 #[derive(Clone, Debug, PartialEq)]
@@ -190,15 +182,6 @@ pub struct Outcome {
     pub task: Task,
     /// From margin to score.
     pub link: Link,
-}
-
-impl std::fmt::Display for Label {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Integer(value) => write!(f, "{value}"),
-            Self::Text(value) => f.write_str(value),
-        }
-    }
 }
 
 impl Outcome {
@@ -394,43 +377,4 @@ fn split<T: Linked>(scores: &[T], width: usize) -> Vec<ArrayRef> {
     (0..width)
         .map(|output| T::array(scores.iter().skip(output).step_by(width).copied().collect()))
         .collect()
-}
-
-fn label_field(labels: &[Label]) -> Field {
-    let numbers = labels
-        .iter()
-        .all(|label| matches!(label, Label::Integer(_)));
-    Field::new(
-        "prediction",
-        if numbers {
-            DataType::Int64
-        } else {
-            DataType::Utf8
-        },
-        true,
-    )
-}
-
-/// The labels of the classes; null where there is none, because a score that decides is NaN.
-fn label_array(labels: &[Label], classes: impl Iterator<Item = Option<usize>>) -> ArrayRef {
-    let labels_of = classes.map(|class| class.and_then(|class| labels.get(class)));
-    let number = |label: &Label| {
-        if let Label::Integer(value) = label {
-            Some(*value)
-        } else {
-            None
-        }
-    };
-    if labels.iter().all(|label| number(label).is_some()) {
-        return Arc::new(
-            labels_of
-                .map(|label| label.and_then(number))
-                .collect::<Int64Array>(),
-        );
-    }
-    Arc::new(
-        labels_of
-            .map(|label| label.map(ToString::to_string))
-            .collect::<StringArray>(),
-    )
 }

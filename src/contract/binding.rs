@@ -10,9 +10,12 @@ use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
 use super::fitting::{accepts, at_first_file, check_types, is_parsed, value_type};
+use super::policies::{apply_policies, check_graph_policies, check_policy_names};
 use super::reads::{is_vector, of_lists, of_nameless, wants};
-use super::renaming::{Expected, Renaming, missing_columns, refuse_ambiguous, stored_names};
-use super::{Contract, Input, InputKind, NativeElement, NativeType, NumberRange, Policy, Width};
+use super::renaming::{
+    Expected, Renaming, column_names, missing_columns, refuse_ambiguous, stored_names,
+};
+use super::{Contract, Input, InputKind, NativeType, NumberRange, Policy, Width};
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::table::cast::list_depth;
@@ -232,87 +235,6 @@ fn matching_columns(pattern: &str, schema: &Schema) -> Result<Vec<String>> {
         .collect())
 }
 
-/// The names of all columns.
-pub(crate) fn column_names(schema: &Schema) -> impl Iterator<Item = &str> + Clone {
-    schema.fields().iter().map(|field| field.name().as_str())
-}
-
-fn apply_policies(input: &mut Input, column: &str, options: &BindingOptions) {
-    let applies = |name: &str| name == "*" || name == column || name == input.name;
-    if let Some((_, policy)) = options.on_null.iter().rev().find(|(name, _)| applies(name)) {
-        input.on_null = *policy;
-    }
-    if let Some((_, policy)) = options
-        .on_unseen
-        .iter()
-        .rev()
-        .find(|(name, _)| applies(name))
-    {
-        input.on_unseen = *policy;
-    }
-}
-
-fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
-    let known = |name: &str| {
-        name == "*"
-            || bound
-                .iter()
-                .any(|one| one.column == name || one.input.name == name)
-    };
-    for (flag, policies) in [
-        ("--on-null", &options.on_null),
-        ("--on-unseen", &options.on_unseen),
-    ] {
-        if let Some((name, _)) = policies.iter().find(|(name, _)| !known(name)) {
-            let names = bound
-                .iter()
-                .flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
-            let error = Error::usage(format!(
-                "`{flag}` names `{name}`, which is not an input of the model"
-            ));
-            return Err(error.hint(did_you_mean(
-                name,
-                &names,
-                "`tallow check` shows the model's inputs and the columns that feed them",
-            )));
-        }
-    }
-    let replaced = bound.iter().find(|one| {
-        one.input.kind == InputKind::Text && matches!(one.input.on_unseen, Policy::Default(_))
-    });
-    replaced.map_or(Ok(()), |one| {
-        Err(
-            Error::usage("`--on-unseen` cannot replace a text that the tokenizer refuses")
-                .at_column(&one.column)
-                .hint("pass `error`, `reject` or `null`"),
-        )
-    })
-}
-
-/// Checks that every column that `--missing` names feeds the model.
-///
-/// # Errors
-/// A usage error that names the first one that does not.
-pub fn check_missing_names(bound: &[BoundInput], columns: &[(String, Vec<String>)]) -> Result<()> {
-    let is_known = |name: &str| {
-        bound
-            .iter()
-            .any(|one| one.column == name || one.input.name == name)
-    };
-    let Some((name, _)) = columns.iter().find(|(name, _)| !is_known(name)) else {
-        return Ok(());
-    };
-    let names = bound
-        .iter()
-        .flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
-    let otherwise = "`tallow check` shows the model's inputs and the columns that feed them; \
-                     quote a value that holds a `=`: `'\"a=b\"'`";
-    Err(Error::usage(format!(
-        "`--missing` names `{name}`, which is not an input of the model"
-    ))
-    .hint(did_you_mean(name, &names, otherwise)))
-}
-
 /// The inputs with the columns that feed them, before derived columns are known: as far as names
 /// say it.
 ///
@@ -351,38 +273,6 @@ pub fn fed_columns(
 
 fn is_pattern(text: &str) -> bool {
     text.len() > 1 && text.starts_with('/') && text.ends_with('/')
-}
-
-/// A graph decides itself what becomes of a category that it does not know, so a policy for one
-/// column would promise what no one keeps.
-fn check_graph_policies(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
-    let is_text = |one: &&BoundInput| {
-        matches!(
-            one.input.kind,
-            InputKind::Native(NativeType {
-                element: NativeElement::Text,
-                ..
-            })
-        )
-    };
-    let names = |one: &&BoundInput| {
-        options
-            .on_unseen
-            .iter()
-            .any(|(name, _)| *name == one.column || *name == one.input.name)
-    };
-    match bound.iter().filter(is_text).find(names) {
-        None => Ok(()),
-        Some(one) => Err(Error::usage(
-            "`--on-unseen` does not reach the categories of a graph, which decides itself what an \
-             unknown one becomes",
-        )
-        .at_column(&one.column)
-        .hint(
-            "leave it out for this column; a graph that refuses unknown categories stops the run \
-             at the row that has one",
-        )),
-    }
 }
 
 /// A column of offsets: numbers, of which none may be missing unless a policy says otherwise.

@@ -7,7 +7,6 @@ use std::collections::HashSet;
 
 use arrow::datatypes::Schema;
 
-use super::binding::column_names;
 use crate::count::listed;
 use crate::error::{Error, Result, shell_word};
 use crate::table::dataset::Dataset;
@@ -445,4 +444,9 @@ mod tests {
         );
         assert_eq!(inside_structs(&["income"], &table, &features), None);
     }
+}
+
+/// The names of all columns.
+pub(crate) fn column_names(schema: &Schema) -> impl Iterator<Item = &str> + Clone {
+    schema.fields().iter().map(|field| field.name().as_str())
 }

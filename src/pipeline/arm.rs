@@ -14,7 +14,8 @@ use arrow::compute::{cast, interleave, take_record_batch};
 use arrow::datatypes::{DataType, Field};
 
 use super::observer::Watch;
-use super::scoring::{Rejection, Scored, ScoredBlock, Scorer, Scoring};
+use super::scorer::Scorer;
+use super::scoring::{Rejection, Scored, ScoredBlock, Scoring};
 use super::selection::Selection;
 use super::split::Split;
 use super::stage::Stage;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use super::list::all_items;
-use crate::contract::binding::{BoundInput, column_names, first_duplicate};
+use crate::contract::binding::{BoundInput, first_duplicate};
+use crate::contract::renaming::column_names;
 use crate::error::{Error, Result};
 use crate::pipeline::rule::Rules;
 use crate::pipeline::selection::Selection;

@@ -5,7 +5,7 @@
 use arrow::datatypes::Schema;
 
 use super::list::all_items;
-use crate::contract::binding::column_names;
+use crate::contract::renaming::column_names;
 use crate::error::{Error, Result};
 use crate::pipeline::mask::{HashKey, Mask, check_hashed};
 use crate::request::work::Prediction;

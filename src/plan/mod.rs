@@ -49,9 +49,8 @@ use self::options::{
 use self::reading::read_options;
 use self::split::SplitArm;
 use self::target::Target;
-use crate::contract::binding::{
-    BindingOptions, BoundInput, bind, check_missing_names, fed_columns,
-};
+use crate::contract::binding::{BindingOptions, BoundInput, bind, fed_columns};
+use crate::contract::policies::check_missing_names;
 use crate::contract::renaming::Renaming;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;

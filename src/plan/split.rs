@@ -12,7 +12,7 @@ use super::challenger::{Bound, bound, names};
 use super::columns::{positions, refuse_duplicates};
 use super::list::all_items;
 use super::options::share;
-use crate::contract::binding::column_names;
+use crate::contract::renaming::column_names;
 use crate::error::{Error, Result};
 use crate::package::Resolved;
 use crate::package::open::Identity;

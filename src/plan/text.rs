@@ -2,7 +2,7 @@
 
 use arrow::datatypes::{DataType, Schema};
 
-use crate::contract::binding::column_names;
+use crate::contract::renaming::column_names;
 use crate::contract::{Contract, InputKind};
 use crate::error::{Error, Result};
 use crate::request::text::{AggregationName, PrecisionName, TaskName, TextModel};

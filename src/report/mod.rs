@@ -31,6 +31,7 @@ pub mod prometheus;
 pub mod quality;
 pub mod renderer;
 pub mod run;
+mod score_lines;
 pub mod scores;
 pub mod spark;
 pub mod stored;

@@ -34,6 +34,7 @@ pub mod replay;
 pub mod report_page;
 pub mod report_path;
 pub mod retry;
+mod retry_request;
 pub mod score;
 mod scratch;
 mod telemetry;

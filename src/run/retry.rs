@@ -4,13 +4,11 @@
 //! exactly as if the rows had never been bad; all other parts stay as they are.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsString;
-
-use serde_json::Value as Json;
 
 use super::caller::Caller;
 use super::ending::{Failure, RunResult};
 use super::events::{Audience, Events};
+use super::retry_request::{has_challengers, request};
 use super::score::into;
 use super::to_dataset::{Remake, ToDataset};
 use super::{Run, telemetry};
@@ -26,18 +24,13 @@ use crate::output::quarantine;
 use crate::pipeline::budget::Budget;
 use crate::plan::identity;
 use crate::plan::reading::dialect_options;
-use crate::report::previous::PreviousRun;
-use crate::request::challenger::{Challengers, split_name};
 use crate::request::keys::Keys;
-use crate::request::monitoring::Monitoring;
-use crate::request::output::{Limits, Output, Telemetry};
+use crate::request::output::Telemetry;
 use crate::request::rows::Dialect;
-use crate::request::signature::TrustRequest;
-use crate::request::work::{Resources, Work};
-use crate::request::{Request, VERSION};
+use crate::request::work::Resources;
 use crate::storage::{Location, Metadata, find};
 use crate::table::ReadOptions;
-use crate::table::location::{anchored_at, resolve, resolve_present};
+use crate::table::location::{resolve, resolve_present};
 
 /// What is asked of a run that corrects a data set.
 #[derive(Clone, Debug, Default)]
@@ -239,162 +232,6 @@ impl<'a> Rejected<'a> {
         }
         Ok(rejected)
     }
-}
-
-/// What was asked of the run that made the data set, with this run's resources. Paths that begin at
-/// the directory that it was made in begin at `base`, which is that directory as it is seen from
-/// here.
-pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Result<Request> {
-    let made = Request::from_json(manifest.request.clone()).map_err(|error| {
-        Error::failed("cannot read the options in the manifest")
-            .at_path(&retry.directory)
-            .because(error)
-    })?;
-    let inputs = made.work.inputs.iter();
-    let inputs: Vec<Location> = inputs
-        .map(|input| anchored_at(base, input))
-        .collect::<Result<_>>()?;
-    let mut paths = made.work.inputs.iter().chain([&made.work.model]);
-    let needs_base = !base.is_empty() && paths.any(Location::is_relative);
-    if needs_base && find(base)?.is_none_or(|found| !found.is_directory) {
-        let error =
-            Error::failed("the directory where the data set was made is gone").at_path(base);
-        return Err(error.hint("the inputs are needed again: their paths begin there"));
-    }
-    let report = made.output.report.map(|report| {
-        if report.as_os_str() == "none" {
-            report
-        } else {
-            base.join(report)
-        }
-    });
-    let is_kept =
-        |report: &Location| report.as_os_str() == "none" || is_report_of(report, manifest);
-    Ok(Request {
-        version: VERSION,
-        work: Work {
-            model: base.join(&made.work.model),
-            registry: made
-                .work
-                .registry
-                .as_ref()
-                .map(|registry| base.join(registry)),
-            trust: anchored_trust(base, &made.work.trust),
-            inputs,
-            challengers: split_of(&made.work.challengers, base),
-            resources: retry.resources.clone(),
-            ..made.work
-        },
-        output: Output {
-            output: retry.directory.join(""),
-            overwrite: true,
-            restart: false,
-            rows_per_part: Some(manifest.rows_per_part),
-            bytes_per_part: None,
-            report: report.filter(is_kept),
-            sign_key: made.output.sign_key.map(|key| base.join(key)),
-            sign_certificate: made
-                .output
-                .sign_certificate
-                .iter()
-                .map(|certificate| base.join(certificate))
-                .collect(),
-            ..made.output
-        },
-        keys: kept_keys(&retry.keys, &made.keys, base),
-        limits: Limits {
-            skip_code: retry.skip_code,
-            ..Limits::default()
-        },
-        monitoring: anchored_monitoring(base, made.monitoring),
-        telemetry: retry.telemetry.clone(),
-    })
-}
-
-/// The keys of the run, where those that are named now do not replace them.
-fn kept_keys(named: &Keys, made: &Keys, base: &Location) -> Keys {
-    let made = made.anchored(base);
-    if named.decryption_key.is_empty() {
-        return made;
-    }
-    Keys {
-        decryption_key: named.decryption_key.clone(),
-        ..made
-    }
-}
-
-/// Whether challengers scored the rows too.
-fn has_challengers(manifest: &Manifest) -> bool {
-    let is_there = |name: &str| {
-        let named = manifest.request.get(name).and_then(Json::as_array);
-        named.is_some_and(|named| !named.is_empty())
-    };
-    is_there("challenger") && !is_there("split")
-}
-
-/// The models that answer a share of the rows, with paths that begin at `base`; challengers that
-/// only score them as well are left out.
-fn split_of(made: &Challengers, base: &Location) -> Challengers {
-    if made.split.is_empty() {
-        return Challengers::default();
-    }
-    let anchored = |text: &Location| {
-        let (name, model) = split_name(text);
-        let model = base.join(model);
-        name.map_or(model.clone(), |name| {
-            let mut named = OsString::from(format!("{name}="));
-            named.push(model.as_os_str());
-            Location::from(&named)
-        })
-    };
-    let is_resolved = |index: usize| {
-        let resolved = made.resolved_challengers.get(index);
-        resolved.is_some_and(Option::is_some)
-    };
-    let named = made.challenger.iter().enumerate();
-    let named = named.map(|(index, text)| {
-        if is_resolved(index) {
-            text.clone()
-        } else {
-            anchored(text)
-        }
-    });
-    Challengers {
-        challenger: named.collect(),
-        ..made.clone()
-    }
-}
-
-/// What is watched, with paths that begin at `base`.
-fn anchored_monitoring(base: &Location, made: Monitoring) -> Monitoring {
-    let anchored = |path: Location, word: &str| {
-        if path.as_os_str() == word {
-            path
-        } else {
-            base.join(path)
-        }
-    };
-    Monitoring {
-        history: made.history.map(|path| base.join(path)),
-        profile: made.profile.map(|path| anchored(path, "auto")),
-        baseline: made.baseline.map(|path| anchored(path, "none")),
-        ..made
-    }
-}
-
-/// Whom to trust, with paths that begin at `base`.
-fn anchored_trust(base: &Location, trust: &TrustRequest) -> TrustRequest {
-    TrustRequest {
-        keys: trust.keys.iter().map(|key| base.join(key)).collect(),
-        ..trust.clone()
-    }
-}
-
-/// Whether a file is the report that the manifest's own run wrote. Anyone who made the manifest may
-/// have named any file in it: one that is something else is not replaced, and the report goes into
-/// the data set.
-fn is_report_of(report: &Location, manifest: &Manifest) -> bool {
-    PreviousRun::read(report).is_ok_and(|previous| previous.run_id == manifest.run_id)
 }
 
 /// What is said of a path that is not a data set: of one file, its rejected rows are scored by

@@ -1,8 +1,8 @@
 //! The logical type of a Parquet column that no Arrow type expresses: its name, kept in a field's
 //! metadata, and the column's type with it put back.
 //!
-//! Owns the names of these types ([`Annotation`]). Which columns have one is `parquet_types`'s; which
-//! values they have as text is `csv_sink`'s.
+//! Owns the names of these types ([`Annotation`]). Which columns have one is `parquet_types`'s;
+//! which values they have as text is `csv_sink`'s.
 
 use std::sync::Arc;
 

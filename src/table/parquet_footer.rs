@@ -18,7 +18,8 @@ use super::thrift::Kind::{
     self, Binary, Byte, Children, ChunkType, Chunks, Double, Enum, LeafType, List, Number, Offset,
     Struct, Tree, Truth, Union, Unknown,
 };
-use super::thrift::{Refusal, has_unknown, is_known};
+use super::thrift::{has_unknown, is_known};
+use super::thrift_refusal::Refusal;
 use super::thrift_tree::{Fields, Value};
 
 /// The four bytes at both ends of a Parquet file.

@@ -12,7 +12,8 @@ use std::io::{self, Read};
 use super::parquet_footer::{EMPTY, STATISTICS};
 use super::parquet_page_check::{DICTIONARY_HEADER, PageChecks};
 use super::thrift::Kind::{self, Number, Struct, Truth};
-use super::thrift::{Refusal, leading_numbers, struct_length};
+use super::thrift::{leading_numbers, struct_length};
+use super::thrift_refusal::Refusal;
 use crate::storage::FileReader;
 
 /// What is read of a file at once for a page header: headers are some dozens of bytes, and more

@@ -1,7 +1,7 @@
 //! A Parquet file's footer, opened: its bytes, its keys, and the types that columns are decoded as.
 //!
-//! Owns the steps from a file to a [`Footer`]. The record itself is checked by `parquet_footer`, and
-//! opened with keys by `parquet_encryption`.
+//! Owns the steps from a file to a [`Footer`]. The record itself is checked by `parquet_footer`,
+//! and opened with keys by `parquet_encryption`.
 
 use std::sync::Arc;
 

@@ -6,7 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::thrift::{Refusal, leading_numbers, wrong};
+use super::thrift::leading_numbers;
+use super::thrift_refusal::{Refusal, wrong};
 
 /// The field of a page header that holds the page's checksum.
 pub(super) const CHECKSUM: i16 = 4;

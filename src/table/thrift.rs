@@ -9,7 +9,7 @@
 //!
 //! Source: Apache Thrift, "Thrift compact protocol encoding".
 
-use std::fmt;
+use super::thrift_refusal::{Refusal, wrong};
 
 pub(super) use super::thrift_kind::{Kind, code, is_known};
 
@@ -21,30 +21,6 @@ const MAX_SCHEMA_DEPTH: usize = 100;
 
 /// Bits of a number in a run of bytes; each byte holds seven.
 const NUMBER_BITS: u32 = 64;
-
-/// Why a record cannot be trusted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// It goes on behind the end of the bytes.
-    CutOff,
-    /// What is wrong with it.
-    Wrong(String),
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CutOff => f.write_str("it ends in the middle of a field"),
-            Self::Wrong(text) => f.write_str(text),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-pub(super) fn wrong<T>(text: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal::Wrong(text.into()))
-}
 
 /// The length of the struct with these fields that `bytes` begin with.
 pub(super) fn struct_length(bytes: &[u8], fields: &'static [Kind]) -> Result<usize, Refusal> {

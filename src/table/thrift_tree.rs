@@ -5,7 +5,8 @@
 //! over them. Owns the tree and both ways. What is a field, and of which kind, is said by its
 //! user's tables; how a record is walked is `thrift`'s.
 
-use super::thrift::{Kind, MAX_DEPTH, Refusal, Walk, code, deeper, wrong};
+use super::thrift::{Kind, MAX_DEPTH, Walk, code, deeper};
+use super::thrift_refusal::{Refusal, wrong};
 
 /// A value of a record.
 #[derive(Clone, Debug, PartialEq)]

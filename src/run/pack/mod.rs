@@ -4,7 +4,9 @@
 //! there as `tallow check` would, and only then given its name. The same inputs give the same
 //! bytes: nothing of the machine or the time goes in.
 
+mod copy;
 mod facts;
+mod features;
 mod golden;
 mod sample;
 
@@ -13,7 +15,6 @@ use std::io::Write;
 use toml::Table;
 
 use self::golden::{Golden, golden};
-use crate::contract::{ColumnType, Contract, InputKind};
 use crate::error::{Error, Result, shell_word};
 use crate::format::ImportOptions;
 use crate::interrupt::Interrupt;
@@ -23,20 +24,17 @@ use crate::monitor::profile_table::table as profile_table;
 use crate::output::table_writer::write_table;
 use crate::package::card::{CARD_NAME, card};
 use crate::package::open::{OpenedModel, open};
-use crate::package::signature::SIGNATURE_NAME;
-use crate::package::signature::verify::refuse_link;
 use crate::package::written::WrittenManifest;
 use crate::package::{MANIFEST_NAME, Manifest};
 use crate::plan::replay::replay;
 use crate::plan::signed::sign_model_as;
-use crate::plan::text::reads_texts;
 use crate::request::pack::Pack;
 use crate::request::signature::Sign;
 use crate::request::work::{Quality, Work};
 use crate::run::profile::profile_as_read;
 use crate::storage::{
-    Location, PendingFile, SharedFile, StagedDirectory, TEMPORARY_PREFIX, canonical,
-    create_unsynced_below, files_below, find, metadata, read, read_unchanged,
+    Location, PendingFile, StagedDirectory, canonical, files_below, find, metadata, read,
+    read_unchanged,
 };
 
 /// The name of the baseline profile in a package.
@@ -156,60 +154,6 @@ struct Packing<'a> {
 }
 
 impl Packing<'_> {
-    /// Copies the model's files and lists them, or takes over the manifest of a package.
-    fn copy(&mut self, opened: &OpenedModel) -> Result<()> {
-        let model = &self.request.model;
-        if opened.files.is_empty() {
-            for name in files_below(model, "")? {
-                if is_kept(&name) {
-                    refuse_link(model, &name)?;
-                    self.copy_file(&model.join(&name), &name)?;
-                }
-            }
-            let manifest = read(model.join(MANIFEST_NAME), MANIFEST_BYTES_LIMIT)?;
-            self.manifest = WrittenManifest::parse(&manifest)
-                .map_err(|error| error.at_path(model.join(MANIFEST_NAME)))?;
-            return Ok(());
-        }
-        // A pipeline of scikit-learn may read texts too, and is one file.
-        let is_described = |name: &Location| {
-            ["config.json", "modules.json"]
-                .iter()
-                .any(|known| name.ends_with(known))
-        };
-        let is_text = reads_texts(&opened.loaded.contract)
-            && opened.files.iter().any(|(_, name)| is_described(name));
-        let directory = Location::from(if is_text { "model" } else { "" });
-        for (path, name) in &opened.files {
-            self.copy_model_file(path, &directory.join(name))?;
-        }
-        self.manifest.set("name", &opened.name);
-        let own = match opened.files.first() {
-            Some((_, name)) if !is_text => name,
-            _ => &directory,
-        };
-        self.manifest.set_artefact(own, None);
-        Ok(())
-    }
-
-    fn copy_model_file(&self, path: &Location, name: &Location) -> Result<()> {
-        if is_made(name) {
-            return Err(Error::usage(format!(
-                "the model has a file that would be replaced by the package's `{}`",
-                name.display()
-            ))
-            .at_path(path)
-            .hint("rename the file"));
-        }
-        self.copy_file(path, name)
-    }
-
-    fn copy_file(&self, path: &Location, name: &Location) -> Result<()> {
-        let mut source = SharedFile::open(path)?.reader();
-        create_unsynced_below(self.directory, name, &mut source)?;
-        Ok(())
-    }
-
     fn name(&mut self, opened: &OpenedModel) {
         if let Some(name) = &self.request.name {
             self.manifest.set("name", name);
@@ -240,85 +184,6 @@ impl Packing<'_> {
         let entries = entries.collect::<Result<Vec<_>>>()?;
         self.manifest.set_list("gates", entries);
         Ok(())
-    }
-
-    /// Lists the model's inputs, with the types of the training data's columns.
-    fn learn(&mut self, opened: &OpenedModel) -> Result<()> {
-        let contract = &opened.loaded.contract;
-        if let Some(names) = &self.request.features {
-            return self.name_features(opened, names);
-        }
-        if !contract.named || reads_texts(contract) {
-            return Ok(());
-        }
-        let types = self.data_types()?;
-        // Names that the model's file does not hold itself, but MLflow's description of it.
-        self.write_manifest()?;
-        let packed = open(self.directory, &ImportOptions::default())?;
-        let is_named = packed.loaded.contract.named;
-        for input in &contract.inputs {
-            let is_native = matches!(input.kind, InputKind::Native(_));
-            let learnt = types
-                .iter()
-                .find(|(name, _)| *name == input.name)
-                .map(|(_, column_type)| *column_type);
-            // A graph declares its own types.
-            let column_type = input.column_type.or(learnt).filter(|_| !is_native);
-            if !is_native || !is_named {
-                self.manifest
-                    .add_input(&input.name, column_type, input.required);
-            }
-        }
-        Ok(())
-    }
-
-    /// Names the features of a model that has no names, or the columns of a graph's inputs.
-    fn name_features(&mut self, opened: &OpenedModel, names: &[String]) -> Result<()> {
-        let contract = &opened.loaded.contract;
-        if !contract.named || reads_texts(contract) {
-            names
-                .iter()
-                .for_each(|name| self.manifest.add_input(name, None, true));
-            return Ok(());
-        }
-        let features = match (by_input(names, contract), contract.inputs.as_slice()) {
-            (Some(features), _) => features,
-            (None, [input]) => {
-                let names = names.iter().map(|name| name.as_str().into()).collect();
-                Table::from_iter([(input.name.clone(), toml::Value::Array(names))])
-            }
-            (None, _) => {
-                return Err(Error::usage(
-                    "`--features` is for models without names, and this model names its features",
-                )
-                .hint(
-                    "leave it out, or name the columns of a graph's inputs: `--features x=a,b`; \
-                     to rename columns, use `tallow score --rename`",
-                ));
-            }
-        };
-        self.manifest.set_section(
-            "graph",
-            Table::from_iter([("features".to_owned(), features.into())]),
-        );
-        Ok(())
-    }
-
-    /// (name, type) of the training data's columns. Delimited text has no types.
-    fn data_types(&self) -> Result<Vec<(String, ColumnType)>> {
-        if self.request.data.is_empty() {
-            return Ok(Vec::new());
-        }
-        let dataset = golden::dataset(&self.request.data)?;
-        if dataset.is_text() {
-            return Ok(Vec::new());
-        }
-        let schema = dataset.schema();
-        let columns = schema
-            .fields()
-            .iter()
-            .filter_map(|field| Some((field.name().clone(), ColumnType::of(field.data_type())?)));
-        Ok(columns.collect())
     }
 
     fn write_manifest(&self) -> Result<()> {
@@ -459,43 +324,6 @@ impl Packing<'_> {
         replay(&self.work(&[]))?;
         open(self.directory, &ImportOptions::default())
     }
-}
-
-/// The columns of each input of a graph, where the first of them is written `INPUT=COLUMN`.
-fn by_input(names: &[String], contract: &Contract) -> Option<Table> {
-    let mut features = Table::new();
-    let mut last = None;
-    for name in names {
-        let is_input = |text: &str| contract.inputs.iter().any(|input| input.name == text);
-        let begun = name.split_once('=').filter(|(input, _)| is_input(input));
-        let (input, column) = match begun {
-            Some((input, column)) => (last.insert(input.to_owned()), column),
-            None => (last.as_mut()?, name.as_str()),
-        };
-        features
-            .entry(input.clone())
-            .or_insert_with(|| toml::Value::Array(Vec::new()))
-            .as_array_mut()?
-            .push(column.into());
-    }
-    Some(features)
-}
-
-/// Whether a file of a package is taken over when it is packed again. Signatures are made anew.
-fn is_kept(name: &Location) -> bool {
-    let first = name.names().next();
-    let first = first.map(|first| first.to_string_lossy().into_owned());
-    let own = name.file_name().unwrap_or_default().to_string_lossy();
-    let is_git = first.is_some_and(|first| first.starts_with(".git"));
-    let is_rewritten = [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME];
-    !is_git && !own.starts_with(TEMPORARY_PREFIX) && !is_rewritten.iter().any(|own| *name == *own)
-}
-
-/// Whether packing makes a file of this name.
-fn is_made(name: &Location) -> bool {
-    let made = [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME, BASELINE];
-    let mut made = made.into_iter().chain(golden::NAMES);
-    made.any(|own| *name == *own)
 }
 
 /// A command for the user to type next.

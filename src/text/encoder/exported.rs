@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use super::description::reading_facts;
 use super::family::describe;
-use super::feed::{Feed, First, feeds};
+
 use super::head::Head;
 use super::packed::{Forward, PackedTokens, Pass};
 use super::parts::{GraphPart, Parts, Processor, TextOptions, TextTask};
 use super::pooling::Pooling;
+use super::ports::{Feed, First, SENTENCE, feeds, no_answer, output};
 use super::reads::{self, Reads};
 use super::text_model::{Reading, Tables, TextModel};
 use super::{ProductPrecision, reading, task};
@@ -32,12 +33,6 @@ const TRIAL_SHARE: u64 = 4;
 
 /// The largest vocabulary and table of token types that a configuration may name.
 const MAX_COUNT: usize = 1 << 30;
-
-/// The output that sentence-transformers' own modules are part of.
-const SENTENCE: &str = "sentence_embedding";
-
-/// The output of heads.
-const LOGITS: &str = "logits";
 
 /// What one run of the graph gives for each text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -373,54 +368,6 @@ impl Forward for Exported {
     fn memory_bytes(&self) -> usize {
         self.graph.memory_bytes()
     }
-}
-
-/// The output that answers the task: the names that optimum writes, else the first one.
-fn output(parts: &Parts, part: &GraphPart, task: TextTask) -> Result<usize> {
-    let find = |name: &str| part.outputs.iter().position(|output| output == name);
-    let first = || {
-        let first = part.outputs.first();
-        first.filter(|output| *output != LOGITS).map(|_| 0)
-    };
-    let found = match task {
-        // Behind optimum's own export of sentence-transformers there are no modules any more: they
-        // are in the graph.
-        TextTask::Embedding if parts.modules.is_none() && find(SENTENCE).is_some() => {
-            find(SENTENCE)
-        }
-        TextTask::Embedding => find("last_hidden_state")
-            .or_else(|| find("token_embeddings"))
-            .or_else(first),
-        _ => find(LOGITS).or(if part.outputs.len() == 1 {
-            Some(0)
-        } else {
-            None
-        }),
-    };
-    found.ok_or_else(|| no_answer(part, task))
-}
-
-fn no_answer(part: &GraphPart, task: TextTask) -> Error {
-    let outputs: Vec<String> = part
-        .outputs
-        .iter()
-        .map(|output| format!("`{output}`"))
-        .collect();
-    let (expected, export) = match task {
-        TextTask::Embedding => ("a vector for each token", "feature-extraction"),
-        TextTask::Classification | TextTask::Reranking => {
-            ("logits for each text", "text-classification")
-        }
-        TextTask::TokenClassification => ("logits for each token", "token-classification"),
-    };
-    Error::contract(format!(
-        "the graph does not give {expected}; its outputs are {}",
-        outputs.join(", ")
-    ))
-    .hint(format!(
-        "export it for that: `optimum-cli export onnx --model DIRECTORY --task {export} OUTPUT`, \
-         or name its own task with `--task`"
-    ))
 }
 
 fn other_shape(shape: &[usize]) -> Error {

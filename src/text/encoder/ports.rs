@@ -1,11 +1,18 @@
-//! What the inputs of an exported encoder take of a tokenized text: ids, masks, types, positions.
+//! The inputs and outputs of an exported encoder: what each input takes of a tokenized text, and
+//! which output answers a task.
 //!
-//! Owns the names of inputs and the shapes that they may have. It must not run graphs.
+//! Owns their names and the shapes that they may have. It must not run graphs.
 
 use super::family::Described;
-use super::parts::GraphInput;
+use super::parts::{GraphInput, GraphPart, Parts, TextTask};
 use crate::error::{Error, Result};
 use crate::graph::ElementType;
+
+/// The output that sentence-transformers' own modules are part of.
+pub(super) const SENTENCE: &str = "sentence_embedding";
+
+/// The output of heads.
+const LOGITS: &str = "logits";
 
 /// What an input takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,4 +130,52 @@ fn feed(
         }
     }
     Ok((feed, is_wide))
+}
+
+/// The output that answers the task: the names that optimum writes, else the first one.
+pub(super) fn output(parts: &Parts, part: &GraphPart, task: TextTask) -> Result<usize> {
+    let find = |name: &str| part.outputs.iter().position(|output| output == name);
+    let first = || {
+        let first = part.outputs.first();
+        first.filter(|output| *output != LOGITS).map(|_| 0)
+    };
+    let found = match task {
+        // Behind optimum's own export of sentence-transformers there are no modules any more: they
+        // are in the graph.
+        TextTask::Embedding if parts.modules.is_none() && find(SENTENCE).is_some() => {
+            find(SENTENCE)
+        }
+        TextTask::Embedding => find("last_hidden_state")
+            .or_else(|| find("token_embeddings"))
+            .or_else(first),
+        _ => find(LOGITS).or(if part.outputs.len() == 1 {
+            Some(0)
+        } else {
+            None
+        }),
+    };
+    found.ok_or_else(|| no_answer(part, task))
+}
+
+pub(super) fn no_answer(part: &GraphPart, task: TextTask) -> Error {
+    let outputs: Vec<String> = part
+        .outputs
+        .iter()
+        .map(|output| format!("`{output}`"))
+        .collect();
+    let (expected, export) = match task {
+        TextTask::Embedding => ("a vector for each token", "feature-extraction"),
+        TextTask::Classification | TextTask::Reranking => {
+            ("logits for each text", "text-classification")
+        }
+        TextTask::TokenClassification => ("logits for each token", "token-classification"),
+    };
+    Error::contract(format!(
+        "the graph does not give {expected}; its outputs are {}",
+        outputs.join(", ")
+    ))
+    .hint(format!(
+        "export it for that: `optimum-cli export onnx --model DIRECTORY --task {export} OUTPUT`, \
+         or name its own task with `--task`"
+    ))
 }
