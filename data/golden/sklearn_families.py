@@ -143,6 +143,7 @@ def cases():
     from sklearn.preprocessing import (
         FunctionTransformer,
         KBinsDiscretizer,
+        MaxAbsScaler,
         MinMaxScaler,
         Normalizer,
         OneHotEncoder,
@@ -516,6 +517,17 @@ def cases():
         yield ("mixed_calibrated", CalibratedClassifierCV(mixed(rf()), cv=2), "texts", columns, True)
     yield ("mixed_stacking", mixed(StackingClassifier(members()[:2], cv=2)), "three", columns, True)
     yield plain("transform_scaler", StandardScaler(), "none", True)
+    # A scaler stores its mean even where it doesn't subtract it.
+    parts = [
+        ("unmeaned", StandardScaler(with_mean=False)),
+        ("unscaled", StandardScaler(with_std=False)),
+        ("uncentred", RobustScaler(with_centering=False)),
+        ("centred", RobustScaler(with_scaling=False)),
+        ("largest", MaxAbsScaler(clip=True) if version >= (1, 9) else MaxAbsScaler()),
+    ]
+    yield plain("transform_scalers", FeatureUnion(parts), "none", True)
+    target = TransformedTargetRegressor(scaled(Ridge()), transformer=StandardScaler(with_mean=False))
+    yield plain("target_unmeaned", target, "value")
     yield plain("transform_pca", scaled(PCA(2)), "none")
     yield ("transform_mixed", mixed(), "none", columns, True)
     yield from texts()
@@ -553,6 +565,7 @@ def texts():
         ("count_two", (CountVectorizer(binary=True), ComplementNB()), "two"),
         ("count_bernoulli", (CountVectorizer(), BernoulliNB()), "three"),
         ("count_tfidf", (CountVectorizer(), TfidfTransformer(), MultinomialNB()), "texts"),
+        ("tfidf_scaled", (TfidfVectorizer(), StandardScaler(with_mean=False), Ridge()), "value"),
         ("count_svd", (CountVectorizer(), TruncatedSVD(3, random_state=0), LogisticRegression()), "two"),
         ("count_forest", (CountVectorizer(), RandomForestClassifier(n_estimators=5, random_state=0)), "three"),
         ("hashing", (HashingVectorizer(n_features=64), LogisticRegression()), "two"),
@@ -696,6 +709,7 @@ def boosters(version, mixed, columns):
         pass
     try:
         from lightgbm import LGBMClassifier, LGBMRegressor
+        from sklearn.multiclass import OutputCodeClassifier
 
         small = dict(n_estimators=6, max_depth=3, random_state=0, verbose=-1)
         yield ("lgbm_two", LGBMClassifier(**small), "texts", NUMBERS, True)
@@ -703,6 +717,9 @@ def boosters(version, mixed, columns):
         yield ("lgbm_value", LGBMRegressor(**small), "value", NUMBERS, True)
         yield ("lgbm_booster", "lgbm", "value", NUMBERS, True)
         yield ("lgbm_mixed", mixed(LGBMClassifier(**small)), "names", columns, True)
+        # These ask for decisions first, which LightGBM's classifier has from 4.7 on.
+        yield ("lgbm_calibrated", CalibratedClassifierCV(LGBMClassifier(**small), cv=2), "three", NUMBERS, True)
+        yield ("lgbm_codes", OutputCodeClassifier(LGBMClassifier(**small), random_state=0), "three", NUMBERS, True)
         yield (
             "lgbm_voting",
             VotingClassifier([("a", LGBMClassifier(**small)), ("b", LGBMClassifier(**small))], voting="soft"),
@@ -1002,6 +1019,11 @@ KEPT = (
     "cat_features",
     "notes_mixed",
     "notes_count_tfidf",
+    "lgbm_calibrated",
+    "lgbm_codes",
+    "notes_tfidf_scaled",
+    "target_unmeaned",
+    "transform_scalers",
 )
 
 

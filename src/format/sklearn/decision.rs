@@ -12,7 +12,7 @@ use super::linear::linear;
 use super::object::Object;
 use super::steps::{inner, is_skipped, members, steps};
 use super::transformer::transform;
-use super::{adaboost, svm};
+use super::{adaboost, foreign, svm};
 use crate::error::Result;
 
 /// The decisions of an estimator, as its `decision_function` returns them; none if it has none.
@@ -56,6 +56,11 @@ pub(super) fn decisions(
         ("feature_selection", "RFE" | "RFECV") => {
             let columns = transform(object, columns.to_vec(), inputs)?;
             decisions(&object.attribute("estimator_")?, &columns, inputs)
+        }
+        _ if foreign::has_decisions(object) => {
+            let found = answer(object, columns, inputs)?.decisions();
+            let refusal = || object.refuse("its raw scores are not supported as decisions");
+            found.ok_or_else(refusal).map(Some)
         }
         // Some of these have margins, and no decisions.
         (

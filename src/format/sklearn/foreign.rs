@@ -50,6 +50,13 @@ fn library(object: &Object) -> Option<Library> {
     }
 }
 
+/// Whether an estimator of LightGBM has a `decision_function`, as from 4.7.0 on: its raw scores.
+/// Such files say whether the estimator was fitted on named features; those before 4.7.0 don't.
+pub(super) fn has_decisions(object: &Object) -> bool {
+    library(object) == Some(Library::Lightgbm)
+        && object.find("_fitted_with_feature_names").is_some()
+}
+
 /// The part that holds the model: the booster in a wrapper, or the object itself.
 fn booster<'a>(object: &Object<'a>) -> Result<Object<'a>> {
     if object.find("_Booster").is_some() {

@@ -120,8 +120,8 @@ impl<'a> Object<'a> {
 
     /// A boolean parameter; false if it is missing.
     pub(super) fn flag(&self, name: &str) -> bool {
-        self.find(name)
-            .is_some_and(|id| matches!(self.arena.get(id), Value::Boolean(true)))
+        let found = self.find(name).and_then(|id| real(self.arena, id));
+        found.is_some_and(|value| value != 0.0)
     }
 
     /// A number.

@@ -2,7 +2,7 @@
 //!
 //! Sources: `sklearn/preprocessing/_data.py` and `_discretization.py` of 0.24 to 1.9.
 
-use super::affine::scaled;
+use super::affine::{scaled, unscaled};
 use super::column::{Column, Step};
 use super::formula::{Formula, interpolated};
 use super::inputs::Inputs;
@@ -329,7 +329,7 @@ pub(super) fn power(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>
     if !object.flag("standardize") {
         return Ok(made);
     }
-    scaled(&object.attribute("_scaler")?, made, "mean_", "scale_")
+    scaled(&object.attribute("_scaler")?, made)
 }
 
 /// The columns that a `PowerTransformer` would make these of.
@@ -338,15 +338,7 @@ pub(super) fn power_inverse(object: &Object, columns: Vec<Column>) -> Result<Vec
     let functions = [yeo_johnson_inverse, box_cox_inverse];
     let (powers, function) = powers(object, count, functions)?;
     let columns = if object.flag("standardize") {
-        let scaler = object.attribute("_scaler")?;
-        let scales = by_column(&scaler, "scale_", count)?;
-        let means = by_column(&scaler, "mean_", count)?;
-        let change = |(index, column): (usize, Column)| {
-            let scale = scales.as_ref().map(|all| Step::Multiply(all[index]));
-            let mean = means.as_ref().map(|all| Step::Add(all[index]));
-            column.then(scale.into_iter().chain(mean))
-        };
-        columns.into_iter().enumerate().map(change).collect()
+        unscaled(&object.attribute("_scaler")?, columns)?
     } else {
         columns
     };

@@ -2,12 +2,13 @@
 //!
 //! Source: `sklearn/compose/_target.py` and the `inverse_transform` methods of 0.24 to 1.9.
 
+use super::affine::{min_max_inverse, unscaled};
 use super::answer::answer;
 use super::column::{Column, Step};
 use super::fitted::{Finished, Fitted};
 use super::function::named_function;
 use super::inputs::Inputs;
-use super::object::{Object, by_column};
+use super::object::Object;
 use super::scaling::{power_inverse, quantile_inverse};
 use super::steps::{is_skipped, steps};
 use crate::error::Result;
@@ -32,17 +33,6 @@ pub(super) fn transformed(
 
 /// The columns that a transformer would make these of.
 fn inverse(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
-    let count = columns.len();
-    let affine =
-        |first: Option<Vec<f64>>, second: Option<Vec<f64>>, order: [fn(f64) -> Step; 2]| {
-            let change = |(index, column): (usize, Column)| {
-                let first = first.as_ref().map(|all| order[0](all[index]));
-                let second = second.as_ref().map(|all| order[1](all[index]));
-                column.then(first.into_iter().chain(second))
-            };
-            columns.iter().cloned().enumerate().map(change).collect()
-        };
-    let of = |name: &str| by_column(object, name, count);
     Ok(match object.class() {
         ("pipeline", "Pipeline") => {
             let mut columns = columns;
@@ -53,18 +43,10 @@ fn inverse(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
             }
             return Ok(columns);
         }
-        ("preprocessing", "StandardScaler") => {
-            affine(of("scale_")?, of("mean_")?, [Step::Multiply, Step::Add])
+        ("preprocessing", "StandardScaler" | "RobustScaler" | "MaxAbsScaler") => {
+            return unscaled(object, columns);
         }
-        ("preprocessing", "RobustScaler") => {
-            affine(of("scale_")?, of("center_")?, [Step::Multiply, Step::Add])
-        }
-        ("preprocessing", "MaxAbsScaler") => {
-            affine(of("scale_")?, None, [Step::Multiply, Step::Add])
-        }
-        ("preprocessing", "MinMaxScaler") => {
-            affine(of("min_")?, of("scale_")?, [Step::Subtract, Step::Divide])
-        }
+        ("preprocessing", "MinMaxScaler") => return min_max_inverse(object, columns),
         ("preprocessing", "FunctionTransformer") => {
             let Some(function) = named_function(object, "inverse_func", "inv_kw_args")? else {
                 return Ok(columns);

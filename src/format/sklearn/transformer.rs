@@ -44,9 +44,9 @@ pub(super) fn transform(
         }
         ("pipeline", "FeatureUnion") => return union(object, &columns, inputs),
         ("compose", "ColumnTransformer") => return column_transformer(object, &columns, inputs),
-        ("preprocessing", "StandardScaler") => scaled(object, columns, "mean_", "scale_")?,
-        ("preprocessing", "RobustScaler") => scaled(object, columns, "center_", "scale_")?,
-        ("preprocessing", "MaxAbsScaler") => scaled(object, columns, "", "scale_")?,
+        ("preprocessing", "StandardScaler" | "RobustScaler" | "MaxAbsScaler") => {
+            scaled(object, columns)?
+        }
         ("preprocessing", "MinMaxScaler") => min_max(object, columns)?,
         ("preprocessing", "Binarizer") => {
             let threshold = object.real("threshold")?;
