@@ -18,7 +18,7 @@ use arrow::datatypes::{
 };
 
 use super::calendar::{MICROSECONDS, Moment};
-use super::date_text::{date_of, instant};
+use super::text_cast;
 use super::value::{Fault, Outcome, kept_type, name_of};
 
 /// A value of one row, whatever its type.
@@ -179,7 +179,14 @@ fn collect<'a, T>(
 ) -> Outcome<Vec<Option<T>>> {
     rows.map(|row| match each(row) {
         None => Ok(None),
-        Some(value) => match convert(value) {
+        Some(value) => match convert(value.clone()) {
+            None if matches!(value, Cell::Text(text) if text_cast::is_unclear(text, target)) => {
+                let fault = Fault::new(format!(
+                    "a text with a time zone, of a year before 0 or of no time cannot become {}",
+                    name_of(target)
+                ));
+                Err(fault.hint("take such rows out with `LIKE`, or cut the zone off first"))
+            }
             None if !tries => {
                 let fault = Fault::new(format!("a value cannot become {}", name_of(target)));
                 Err(fault.hint("`TRY_CAST` gives null there"))
@@ -253,7 +260,7 @@ fn integer(value: &Cell<'_>) -> Option<i128> {
         Cell::Decimal(digits, scale) => Some(rescaled(*digits, *scale, 0)?),
         Cell::Single(value) => whole(f64::from(*value)),
         Cell::Double(value) => whole(*value),
-        Cell::Text(text) => text_decimal(text, 0),
+        Cell::Text(text) => text_cast::integer(text),
         Cell::Date(_) | Cell::Moment(..) => None,
     }
 }
@@ -284,7 +291,7 @@ fn decimal(value: &Cell<'_>, scale: i8) -> Option<i128> {
         Cell::Decimal(digits, own) => rescaled(*digits, *own, scale),
         Cell::Single(value) => whole_away(f64::from(*value) * 10_f64.powi(i32::from(scale))),
         Cell::Double(value) => whole_away(*value * 10_f64.powi(i32::from(scale))),
-        Cell::Text(text) => text_decimal(text, scale),
+        Cell::Text(text) => text_cast::decimal(text, scale),
         Cell::Date(_) | Cell::Moment(..) => None,
     }
 }
@@ -294,46 +301,10 @@ fn whole_away(value: f64) -> Option<i128> {
     (rounded.abs() < 1e38).then_some(rounded as i128)
 }
 
-/// A number in text as digits at a scale; a half is rounded away from 0.
-fn text_decimal(text: &str, scale: i8) -> Option<i128> {
-    let text = text.trim();
-    let (mantissa, exponent) = match text.find(['e', 'E']) {
-        Some(index) => (&text[..index], text[index + 1..].parse::<i16>().ok()?),
-        None => (text, 0),
-    };
-    let (is_negative, mantissa) = match mantissa.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, mantissa.strip_prefix('+').unwrap_or(mantissa)),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let is_number = whole.len() + fraction.len() > 0
-        && whole
-            .bytes()
-            .chain(fraction.bytes())
-            .all(|byte| byte.is_ascii_digit());
-    if !is_number || whole.len() + fraction.len() > 60 {
-        return None;
-    }
-    // More digits than a number of this type can hold decide at most its rounding.
-    let all = format!("{whole}{fraction}");
-    let digits = all.trim_start_matches('0');
-    let digits: i128 = if digits.is_empty() {
-        0
-    } else {
-        digits.parse().ok()?
-    };
-    let own = i16::try_from(fraction.len()).ok()?.checked_sub(exponent)?;
-    let value = if digits == 0 {
-        0
-    } else {
-        rescaled(digits, i8::try_from(own).ok()?, scale)?
-    };
-    Some(if is_negative { -value } else { value })
-}
-
 fn single(value: &Cell<'_>) -> Option<f32> {
     match value {
         Cell::Single(value) => Some(*value),
+        Cell::Text(text) => text_cast::single(text),
         other => {
             let wide = double(other)?;
             let narrow = wide as f32;
@@ -350,7 +321,7 @@ fn double(value: &Cell<'_>) -> Option<f64> {
         Cell::Decimal(digits, scale) => Some(decimal_double(*digits, *scale)),
         Cell::Single(value) => Some(f64::from(*value)),
         Cell::Double(value) => Some(*value),
-        Cell::Text(text) => text.trim().parse().ok(),
+        Cell::Text(text) => text_cast::double(text),
         Cell::Date(_) | Cell::Moment(..) => None,
     }
 }
@@ -368,9 +339,7 @@ fn date(value: &Cell<'_>) -> Option<i32> {
     match value {
         Cell::Date(days) => Some(*days),
         Cell::Moment(moment, _) => i32::try_from(moment.days).ok(),
-        Cell::Text(text) => {
-            date_of(text.trim()).or_else(|| i32::try_from(instant(text.trim())?.moment.days).ok())
-        }
+        Cell::Text(text) => text_cast::date(text),
         _ => None,
     }
 }
@@ -382,20 +351,7 @@ fn moment(value: &Cell<'_>, wants_zone: bool) -> Option<Moment> {
             nanoseconds: 0,
         }),
         Cell::Moment(moment, has_zone) if *has_zone == wants_zone => Some(*moment),
-        Cell::Text(text) => {
-            let found = instant(text.trim())?;
-            match (found.offset_seconds, wants_zone) {
-                (None, false) => Some(found.moment),
-                (Some(lead), true) => {
-                    let ticks = found
-                        .moment
-                        .ticks(1_000_000_000)?
-                        .checked_sub(lead * 1_000_000_000)?;
-                    Some(Moment::of_ticks(ticks, 1_000_000_000))
-                }
-                _ => None,
-            }
-        }
+        Cell::Text(text) if !wants_zone => text_cast::moment(text),
         _ => None,
     }
 }

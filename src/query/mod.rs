@@ -45,6 +45,7 @@ mod sql_type;
 mod strings;
 #[cfg(test)]
 mod tests;
+mod text_cast;
 mod translation;
 mod value;
 
