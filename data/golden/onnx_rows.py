@@ -126,6 +126,21 @@ onnx.save(
     ),
     INPUTS / "windows.onnx",
 )
+# Its names say the second axis, and no output is as long as that.
+inner = {"inner": np.array([1, 2])}
+onnx.save(
+    model(
+        [h.make_node("ReduceSum", ["x", "inner"], ["y"], keepdims=0)],
+        [("x", T.FLOAT, ["time", "batch", 2])],
+        [("y", T.FLOAT, ["batch"])],
+        inner,
+    ),
+    INPUTS / "misnamed.onnx",
+)
+sign = [h.make_node("Sign", ["x"], ["y"])]
+onnx.save(
+    model(sign, [("x", T.UINT64, ["N"])], [("y", T.UINT64, ["N"])]), INPUTS / "uint64_sign.onnx"
+)
 nodes = [
     h.make_node("Mul", ["x_num", "w"], ["z"]),
     h.make_node("Concat", ["z", "x_cat"], ["all"], axis=1),

@@ -60,5 +60,6 @@ pub mod value;
 mod widening;
 
 pub use ir::Graph;
+pub use probe::Following;
 pub use tensor::{ElementType, Tensor};
 pub use value::{Value, ValueId};

@@ -44,6 +44,17 @@ impl Made {
     }
 }
 
+/// Which outputs have an axis that is as long as there are rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Following {
+    /// All of them, as far as trial runs show.
+    All,
+    /// One or more, and not all.
+    Some,
+    /// Not one.
+    None,
+}
+
 /// What trial rows may take of the memory that is left, in hundredths, and at most.
 const TRIAL_PERCENT: u64 = 25;
 const TRIAL_BYTES: u64 = 1 << 30;
@@ -177,18 +188,24 @@ impl GraphModel {
         &self.output_axes
     }
 
-    /// Finds the axes of outputs that count rows, by trial runs; false if an output has none.
-    pub fn find_output_axes(&mut self) -> bool {
+    /// Finds the axes of outputs that count rows, by trial runs.
+    pub fn find_output_axes(&mut self) -> Following {
         let found = if self.batch == Some(1) {
             None
         } else {
             output_axes(self)
         };
-        let Some(found) = found else { return true };
+        let Some(found) = found else {
+            return Following::All;
+        };
         for (known, found) in self.output_axes.iter_mut().zip(&found) {
             *known = known.or(found.filter(|axis| *axis > 0));
         }
-        found.iter().all(Option::is_some)
+        match found.iter().flatten().count() {
+            count if count == found.len() => Following::All,
+            0 => Following::None,
+            _ => Following::Some,
+        }
     }
 
     /// Whether rows change what is made of each other, as far as trial runs show.

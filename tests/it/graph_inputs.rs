@@ -229,6 +229,34 @@ fn unsigned_integers_of_64_bits_pass_whole() {
 }
 
 #[test]
+fn the_sign_of_a_large_unsigned_integer_is_1() {
+    let room = Room::new();
+    let all = vec![0, 1, 1 << 63, u64::MAX];
+    rows(&room, vec![("x", Arc::new(UInt64Array::from(all)))]);
+    score(&room, "uint64_sign", "rows.parquet").ok();
+    let found = room.table("out.parquet");
+    let found = column(&found, "prediction").as_primitive::<UInt64Type>();
+    assert_eq!(found.values().to_vec(), [0, 1, 1, 1]);
+}
+
+#[test]
+fn an_axis_that_is_called_rows_and_that_no_output_follows_is_in_doubt() {
+    let room = Room::new();
+    let windows: Vec<Vec<f64>> = [[1.0; 4], [2.0; 4], [0.5; 4]].map(Vec::from).to_vec();
+    rows(&room, vec![("x", lists(&windows))]);
+    let run = score(&room, "misnamed", "rows.parquet").fails(3);
+    assert!(
+        run.stderr
+            .contains("does not say which axis of the input `x`")
+            && run.stderr.contains("--rows-axis x=0"),
+        "{run}"
+    );
+    // ONNX Runtime's answers for all rows at once.
+    score(&room, "misnamed", "rows.parquet --rows-axis x=0").ok();
+    assert_eq!(answers(&room), [4.0, 8.0, 2.0]);
+}
+
+#[test]
 fn a_graph_whose_rows_may_lie_along_several_axes_is_refused_with_the_flag_that_names_one() {
     let room = Room::new();
     let windows: Vec<Vec<f64>> = (0..5)

@@ -26,7 +26,7 @@ use self::graph::{plain_domain, translate};
 use self::outline::{agrees, declared};
 use self::outputs::{Outputs, answers};
 pub use self::port::{Port, PortKind, read_value};
-use self::rows::{Rows, in_doubt, rows};
+use self::rows::{Rows, contradicted, in_doubt, rows};
 use self::schema::{Graph as GraphProto, Model as ModelProto, SparseTensorProto};
 use self::tensor::External;
 use super::inert::inert;
@@ -35,7 +35,7 @@ use super::{Artefact, FileImporter, ImportOptions};
 use crate::contract::Contract;
 use crate::error::{Error, Kind, Result};
 use crate::graph::table::{GraphModel, RUNS_AS};
-use crate::graph::{Graph, Value};
+use crate::graph::{Following, Graph, Value};
 use crate::model::{Description, LoadedModel, TrainedModel};
 use crate::outcome::{Finished, Link, Outcome, Task};
 
@@ -220,7 +220,11 @@ fn load(
         batch,
     } = inputs(model, &input_ports, &rows, options)?;
     let runner = GraphModel::new(translated, feeds, batch)?.with_output_axes(axes);
-    let Sampled { runner, outline } = sampled(runner, graph, &output_ports)?;
+    let Sampled {
+        runner,
+        outline,
+        following,
+    } = sampled(runner, graph, &output_ports)?;
     // Where rows go through one by one, no trial run shows which axis counts them.
     let goes_alone = runner.batch() == Some(1);
     // A graph need not take zeros.
@@ -233,6 +237,14 @@ fn load(
         .find(|(_, rows)| !rows.others.is_empty());
     if let Some((port, rows)) = doubtful.filter(|_| goes_alone || runner.mixes_rows()) {
         return Err(in_doubt(port, rows));
+    }
+    let mut inputs = input_ports.iter().zip(&rows);
+    let contradicted = |(port, rows)| Some((port, contradicted(port, rows, &options.rows_axes)?));
+    if let Some((port, rows)) = inputs
+        .find_map(contradicted)
+        .filter(|_| following == Following::None)
+    {
+        return Err(in_doubt(port, &rows));
     }
     let columns = Finished {
         fields: runner.fields().to_vec(),
@@ -251,6 +263,7 @@ struct Sampled {
     runner: GraphModel,
     /// What its outputs are.
     outline: Vec<Value>,
+    following: Following,
 }
 
 /// The model with a length of its open axes that the graph takes, and what its outputs then are. A
@@ -267,7 +280,8 @@ fn sampled(runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Sam
         .collect();
     let mut runner = runner.sampled(lengths.into_iter().take(MAX_TRIALS));
     // An output that does not grow with the rows is what one row gives.
-    if !runner.find_output_axes() {
+    let following = runner.find_output_axes();
+    if following != Following::All {
         runner = runner.alone();
     }
     let of_one = if runner.batch() == Some(1) {
@@ -276,7 +290,11 @@ fn sampled(runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Sam
         None
     };
     let outline = of_one.map_or_else(|| outline(&runner, graph, ports), Ok)?;
-    Ok(Sampled { runner, outline })
+    Ok(Sampled {
+        runner,
+        outline,
+        following,
+    })
 }
 
 /// What the outputs are, as values of no rows, or of as many as the graph insists on: by running it

@@ -354,6 +354,24 @@ fn output_axis(axes: &[Axis], symbols: &BTreeSet<&str>) -> Option<usize> {
     named.filter(|axis| *axis > 0)
 }
 
+/// The rows of an input whose axis no output follows, if another of its axes is open: the name that
+/// chose the axis says something else then. None where the user named the axis.
+pub(super) fn contradicted(port: &Port, rows: &InputRows, asked: &[RowsAxis]) -> Option<InputRows> {
+    let is_open = |(axis, found): (usize, Axis)| {
+        (Some(axis) != rows.axis && found.length.is_none()).then_some(axis)
+    };
+    let others: Vec<usize> = axes(port)?
+        .into_iter()
+        .enumerate()
+        .filter_map(is_open)
+        .collect();
+    let is_asked = asked.iter().any(|one| one.input == port.name);
+    (rows.axis.is_some() && !others.is_empty() && !is_asked).then(|| InputRows {
+        axis: rows.axis,
+        others,
+    })
+}
+
 /// The error for an input whose rows may lie along several axes.
 pub(super) fn in_doubt(port: &Port, rows: &InputRows) -> Error {
     let first = rows.axis.unwrap_or(0);

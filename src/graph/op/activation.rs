@@ -56,12 +56,16 @@ pub(crate) const OPERATORS: &[Entry] = &[
         .joins(role_joint::relu)
         .widened(),
     Entry::new("Abs", 1, 1, |_| {
-        whole(f32::abs, f64::abs, i64::wrapping_abs)
+        whole(f32::abs, f64::abs, i64::wrapping_abs, |value| value)
     })
     .widened(),
-    Entry::new("Neg", 1, 1, |_| whole(|x| -x, |x| -x, i64::wrapping_neg)).widened(),
+    Entry::new("Neg", 1, 1, |_| {
+        whole(|x| -x, |x| -x, i64::wrapping_neg, u64::wrapping_neg)
+    })
+    .widened(),
     Entry::new("Sign", 1, 1, |_| {
-        whole(|x| sign(f64::from(x)) as f32, sign, i64::signum)
+        let single_precision = |x| sign(f64::from(x)) as f32;
+        whole(single_precision, sign, i64::signum, |value| value.min(1))
     })
     .widened(),
     Entry::new("HardSigmoid", 1, 1, hard_sigmoid).floats(),
@@ -131,6 +135,7 @@ fn whole(
     single_precision: fn(f32) -> f32,
     double_precision: fn(f64) -> f64,
     integer: fn(i64) -> i64,
+    unsigned: fn(u64) -> u64,
 ) -> Result<Built> {
     single(move |call| {
         let tensor = call.take(0)?;
@@ -139,11 +144,7 @@ fn whole(
             Data::Int32(_) => change(tensor, |value: &mut i32| {
                 *value = integer(i64::from(*value)) as i32;
             }),
-            // Without a sign, a number is its own magnitude; its sign is 0 or 1; its negative
-            // wraps.
-            Data::Uint64(_) => change(tensor, |value: &mut u64| {
-                *value = i64::try_from(*value).map_or(*value, |signed| integer(signed) as u64);
-            }),
+            Data::Uint64(_) => change(tensor, |value: &mut u64| *value = unsigned(*value)),
             _ => each(tensor, single_precision, double_precision),
         }
     })
