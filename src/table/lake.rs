@@ -119,19 +119,34 @@ impl Lakes {
         Ok(())
     }
 
-    /// Refuses a file of such a table; a link to one from elsewhere is the user's own choice.
+    /// Refuses a file of such a table, and a link to one.
     ///
     /// # Errors
     /// As [`Lakes::refuse_directory`].
     pub(super) fn refuse_file(&mut self, file: &Location) -> Result<()> {
+        self.refuse_named(file, file)?;
+        match canonical(file) {
+            Ok(target) if target.file_name() != file.file_name() => {
+                self.refuse_named(&target, file)
+            }
+            Ok(target) => self
+                .refuse_directory(&target.directory())
+                .map_err(|error| error.at_path(file)),
+            // A file that cannot be resolved is refused by anyone who opens it.
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Refuses a file by its own name and directory; the error names `shown`.
+    fn refuse_named(&mut self, file: &Location, shown: &Location) -> Result<()> {
         refuse_catalog(file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         if is_duck_lake(&name) {
             let directory = file.directory();
-            return Err(refusal(DUCK_LAKE, DUCK_LAKE_EXPORT, file, &directory));
+            return Err(refusal(DUCK_LAKE, DUCK_LAKE_EXPORT, shown, &directory));
         }
         self.refuse_directory(&file.directory())
-            .map_err(|error| error.at_path(file))
+            .map_err(|error| error.at_path(shown))
     }
 }
 

@@ -535,12 +535,20 @@ fn tables_with_a_log_are_refused_by_every_path_into_them() {
         room.file(&path, "");
         room.parquet(&path, &batch, 10);
         let parent = path.rsplit_once('/').unwrap().0.to_owned();
+        // A link to one file of a table, under a name that says nothing.
+        let links = format!("links-{}", table.replace('/', "-"));
+        std::fs::create_dir(room.path(&links)).unwrap();
+        let link = format!("{links}/rows.parquet");
+        std::os::unix::fs::symlink(room.path(&path), room.path(&link)).unwrap();
         for input in [
             table.to_owned(),
             format!("{parent}/*.parquet"),
             path.clone(),
             parent,
             format!("{table}/**/*.parquet"),
+            link,
+            format!("{links}/*.parquet"),
+            links,
         ] {
             let run = score(&room, &input, &[]).fails(1);
             assert!(
