@@ -5,6 +5,7 @@
 
 use arrow::datatypes::DataType;
 
+use super::monitoring::Monitor;
 use super::options::tree_selection;
 use super::target::Target;
 use crate::contract::binding::{BindingOptions, BoundInput};
@@ -14,6 +15,7 @@ use crate::feature::missing::MissingValues;
 use crate::feature::token_use::NamedBy;
 use crate::package::open::OpenedModel;
 use crate::report::cost::Price;
+use crate::request::monitoring::{Monitoring, OnGate};
 use crate::request::output::{Limits, OnBudget, Output, Telemetry};
 use crate::request::rows::Rows;
 use crate::request::work::{Binding, Prediction, Work};
@@ -140,6 +142,67 @@ pub(super) fn warnings(
     let mut warnings = of_sentinels(&args.rows, bound, missing);
     warnings.extend(of_unseen(&args.binding, bound, options, dataset.is_text()));
     warnings
+}
+
+/// Warns of flags about gates, drift and history that change nothing, once it is known what there
+/// is to judge and to compare with.
+pub(super) fn of_monitoring(request: &Monitoring, monitor: &Monitor) -> Vec<Error> {
+    let has_gates = !monitor.gates.is_empty();
+    let has_baseline = monitor.baseline.is_some();
+    let flags = [
+        (
+            "--on-gate",
+            request.on_gate == OnGate::Publish && !has_gates,
+            "a gate",
+        ),
+        (
+            "--strict-gates",
+            request.strict_gates && !has_gates,
+            "a gate",
+        ),
+        (
+            "--max-js",
+            request.max_js.is_some() && !has_baseline,
+            "a baseline",
+        ),
+        (
+            "--max-ks",
+            request.max_ks.is_some() && !has_baseline,
+            "a baseline",
+        ),
+    ];
+    let without = flags.into_iter().filter(|(_, is_idle, _)| *is_idle);
+    let mut warnings: Vec<Error> = without
+        .map(|(flag, _, needed)| {
+            let add = if needed == "a gate" {
+                "--gate"
+            } else {
+                "--baseline"
+            };
+            Error::usage(format!("`{flag}` has no effect without {needed}"))
+                .hint(format!("add `{add}`, or leave `{flag}` out"))
+        })
+        .collect();
+    let is_first = monitor
+        .history
+        .as_ref()
+        .is_some_and(|found| found.report_count() == 0);
+    if let Some(path) = request.history.as_ref().filter(|_| is_first) {
+        warnings.push(
+            Error::failed("`--history` compares with nothing: no earlier report is there")
+                .at_path(path)
+                .hint("this is right on the first night; later, name where the reports are kept"),
+        );
+    }
+    warnings
+}
+
+/// Warns that examples of failing rows are asked for where no rule is.
+pub(super) fn of_examples(count: usize, rule_count: usize) -> Option<Error> {
+    (count > 0 && rule_count == 0).then(|| {
+        Error::usage("`--rule-examples` has no effect without a rule")
+            .hint("add `--rule`, or leave `--rule-examples` out")
+    })
 }
 
 /// Warns of guards that no row can trip, once it is known what may reject one.

@@ -444,6 +444,11 @@ impl Plan {
         };
         let monitor = monitor.bound(&job, &identity, &contenders, &split)?;
         warnings.extend(monitor.warning());
+        warnings.extend(effect::of_monitoring(monitoring, &monitor));
+        warnings.extend(effect::of_examples(
+            requested_quality.rule_examples,
+            entries.len(),
+        ));
         Ok(Self {
             job,
             monitor,

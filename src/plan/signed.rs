@@ -194,6 +194,12 @@ type Vouching = (Option<Vouched>, Vec<(String, String)>);
 /// Verifies the model's signature; without files if no signature is required.
 pub(super) fn verified(args: &Work) -> Result<Vouching> {
     if args.trust.keys.is_empty() {
+        if args.trust.signature_time.is_some() {
+            return Err(Error::usage(
+                "`--signature-time` does nothing without `--require-signature`",
+            )
+            .hint("add `--require-signature KEY`, or leave `--signature-time` out"));
+        }
         return Ok((None, Vec::new()));
     }
     let request = Verify {

@@ -106,6 +106,12 @@ impl History {
         Ok(history)
     }
 
+    /// How many runs are learnt from.
+    #[must_use]
+    pub fn report_count(&self) -> usize {
+        self.report_count
+    }
+
     fn add(&mut self, report: &StoredReport) {
         if !report.status().is_some_and(|status| GOOD.contains(&status)) {
             return;

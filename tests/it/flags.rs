@@ -214,6 +214,29 @@ fn flags_that_lean_on_others_say_which() {
     );
     run("--on-budget publish --max-errors 1 --on-null reject").ok();
     run("--job-name nightly --metrics-file m.prom").ok();
+    for (flag, needed) in [
+        ("--on-gate publish", "a gate"),
+        ("--strict-gates", "a gate"),
+        ("--max-js 0.2", "a baseline"),
+        ("--max-ks 0.2", "a baseline"),
+        ("--rule-examples 3", "a rule"),
+    ] {
+        let name = flag.split(' ').next().unwrap();
+        let warning = format!("warning: `{name}` has no effect without {needed}");
+        let warned = run(flag).ok();
+        assert!(warned.stderr.contains(&warning), "{flag}: {warned}");
+    }
+    let warned = run("--history nowhere").ok();
+    assert!(warned.stderr.contains("no earlier report"), "{warned}");
+    let refused = run("--signature-time 2026-01-01T00:00:00Z").fails(2);
+    assert!(
+        refused
+            .stderr
+            .contains("does nothing without `--require-signature`"),
+        "{refused}"
+    );
+    let effective = run("--gate rows>=1 --on-gate publish --strict-gates").ok();
+    assert!(!effective.stderr.contains("no effect"), "{effective}");
     let two = run("--missing a=-999,b=-1").fails(2);
     let hint = "repeat it: `--missing a=-999 --missing b=-1`";
     assert!(two.stderr.contains(hint), "{two}");
