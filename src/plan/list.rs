@@ -42,8 +42,8 @@ pub fn all_items(flag: &str, texts: &[String]) -> Result<Vec<String>> {
         .concat())
 }
 
-/// `NAME=REST`, where a name that holds a `=` stands in double quotes; none for a text without a
-/// name.
+/// `NAME=REST`, where a name that holds a `=` stands in double quotes, as an empty one does; none
+/// for a text without a name.
 #[must_use]
 pub fn assignment(text: &str) -> Option<(String, &str)> {
     let (name, rest) = match text.strip_prefix('"') {
@@ -53,9 +53,19 @@ pub fn assignment(text: &str) -> Option<(String, &str)> {
         }
         None => text
             .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
             .map(|(name, rest)| (name.to_owned(), rest))?,
     };
-    (!name.is_empty()).then_some((name, rest))
+    Some((name, rest))
+}
+
+/// One name, in double quotes or as it is; none where something follows the quotes.
+#[must_use]
+pub fn name(text: &str) -> Option<String> {
+    if !text.starts_with('"') {
+        return Some(text.to_owned());
+    }
+    quoted(text).and_then(|(name, behind)| behind.is_empty().then_some(name))
 }
 
 /// A name as [`items`] reads it back.
@@ -143,6 +153,9 @@ mod tests {
     fn a_name_ends_at_its_first_equals_sign_outside_quotes() {
         assert_eq!(assignment("a=-1,"), Some(("a".to_owned(), "-1,")));
         assert_eq!(assignment("\"a=b\"=c=d"), Some(("a=b".to_owned(), "c=d")));
+        assert_eq!(assignment("\"\"=c"), Some((String::new(), "c")));
+        let names = ["k", "\"k,=z\"", "\"k\"z", "\"k"].map(name);
+        assert_eq!(names, [Some("k".into()), Some("k,=z".into()), None, None]);
         assert_eq!(
             [
                 assignment("NA"),

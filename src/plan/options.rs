@@ -1,6 +1,6 @@
 //! Texts of flags as values.
 
-use super::list::{all_items, assignment, items};
+use super::list::{all_items, assignment, items, name};
 use crate::contract::Policy;
 use crate::contract::binding::{BindingOptions, first_duplicate};
 use crate::count::counted;
@@ -102,7 +102,7 @@ pub(super) fn renames(binding: &Binding) -> Result<Vec<(String, String)>> {
                 .hint("quote a name that holds a `=`: `'\"a=b\"=c'`")
         };
         let (from, to) = assignment(text).ok_or_else(wrong)?;
-        Ok((from, to.to_owned()))
+        Ok((from, name(to).ok_or_else(wrong)?))
     };
     let pairs = binding
         .rename

@@ -468,10 +468,10 @@ fn refuse_with_stream(args: &Output) -> Result<()> {
 /// The width of a row of text, where nothing is known of it.
 const TEXT_ROW_BYTES: f64 = 100.0;
 
-/// A directory of parts may be called what it likes.
+/// A directory of parts may be called what it likes: its name asks for a format if it can.
 fn format_of(path: &Location, is_dataset: bool) -> Result<OutputFormat> {
     if is_dataset {
-        return Ok(OutputFormat::parquet());
+        return Ok(OutputFormat::of_name(path).unwrap_or_else(|_| OutputFormat::parquet()));
     }
     if path.is_stream() {
         return Ok(OutputFormat::of_stream());
