@@ -35,6 +35,9 @@ pub(super) type Exactly = Box<dyn Fn(usize) -> Exact>;
 pub(super) fn exactly(column: &ArrayRef) -> Result<Exactly> {
     match column.data_type() {
         DataType::Dictionary(_, value) => exactly(&decoded(column, value)?),
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            exactly(&decoded(column, &DataType::Decimal128(*precision, *scale))?)
+        }
         DataType::UInt64 => {
             let values = column.as_primitive::<UInt64Type>().clone();
             Ok(Box::new(move |row| {

@@ -160,6 +160,9 @@ fn decoded(column: &ArrayRef) -> Result<ArrayRef> {
         DataType::Int8 | DataType::Int16 | DataType::UInt8 | DataType::UInt16 => DataType::Int32,
         DataType::UInt32 => DataType::Int64,
         DataType::Float16 => DataType::Float32,
+        DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => {
+            DataType::Decimal128(*precision, *scale)
+        }
         _ => return Ok(column.clone()),
     };
     let column = cast(column, &expected)
@@ -173,6 +176,7 @@ fn decoded(column: &ArrayRef) -> Result<ArrayRef> {
                 | DataType::Int64
                 | DataType::Float32
                 | DataType::Float64
+                | DataType::Decimal128(..)
         )
     {
         return decoded(&column);

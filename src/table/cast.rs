@@ -127,7 +127,10 @@ pub fn is_number(data_type: &DataType) -> bool {
         || integer_bits(data_type).is_some()
         || matches!(
             data_type,
-            DataType::Decimal128(..) | DataType::Decimal256(..)
+            DataType::Decimal32(..)
+                | DataType::Decimal64(..)
+                | DataType::Decimal128(..)
+                | DataType::Decimal256(..)
         )
 }
 

@@ -147,6 +147,29 @@ pub(crate) fn is_old_pickle(bytes: &[u8]) -> bool {
     starts.iter().any(|start| bytes.starts_with(start))
 }
 
+/// Whether bytes begin as protocol 0 names a class or function (`c`, a module and a name, a line
+/// each), or as a call's arguments there.
+pub(crate) fn names_global(bytes: &[u8]) -> bool {
+    let is_name = |line: &[u8]| {
+        line.first()
+            .is_some_and(|first| first.is_ascii_alphabetic() || *first == b'_')
+            && line
+                .iter()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(byte))
+    };
+    let lines: Vec<&[u8]> = bytes.splitn(3, |byte| *byte == b'\n').collect();
+    let is_class = match lines.as_slice() {
+        [[b'c', module @ ..], name, _] => is_name(module) && is_name(name),
+        _ => false,
+    };
+    is_class || bytes.starts_with(b"(S'") || bytes.starts_with(b"(V")
+}
+
+/// Whether the last byte is the opcode that ends every pickle.
+pub(crate) fn ends_as_pickle(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_end().last() == Some(&b'.')
+}
+
 /// Reads a pickle or a joblib file.
 ///
 /// # Errors
@@ -232,6 +255,32 @@ fn inflated(mut decoder: impl Read) -> Result<(Vec<u8>, Reservation)> {
         }
         if bytes.len() - before < step {
             return Ok((bytes, reservation));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_pickles_are_known_by_their_first_lines_and_their_last_byte() {
+        let is_pickle = |bytes: &[u8]| names_global(bytes) && ends_as_pickle(bytes);
+        for pickle in [
+            &b"cos\nsystem\n(S'id'\ntR."[..],
+            b"cmylib.models\nModel\n.\n",
+            b"(S'id'\nios\nsystem\n.",
+        ] {
+            assert!(is_pickle(pickle), "{pickle:?}");
+        }
+        for other in [
+            &b"customer\nage\n12\n"[..],
+            b"class,score\na b\n.",
+            b"c\n\n.",
+            b"tree\nversion=v4\n.",
+            b"",
+        ] {
+            assert!(!is_pickle(other), "{other:?}");
         }
     }
 }

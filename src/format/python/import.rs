@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 
-use super::container::{self, Compression, Document, is_old_pickle, is_pickle_start};
+use super::container::{
+    self, Compression, Document, ends_as_pickle, is_old_pickle, is_pickle_start, names_global,
+};
 use super::describe::{describe, kind_of};
 use super::{archive, skops};
 use crate::error::{Error, Kind, Result};
@@ -31,7 +33,8 @@ impl FileImporter for Python {
         }
         let is_pickle = is_pickle_start(bytes)
             && bytes.get(2..).is_some_and(|rest| !rest.starts_with(TORCH))
-            || is_old_pickle(bytes) && bytes.contains(&b'.');
+            || is_old_pickle(bytes) && bytes.contains(&b'.')
+            || names_global(bytes) && ends_as_pickle(bytes);
         is_pickle || is_packed(artefact)
     }
 
@@ -39,6 +42,7 @@ impl FileImporter for Python {
         let bytes = &head.bytes[..];
         is_pickle_start(bytes)
             || is_old_pickle(bytes)
+            || names_global(bytes)
             || is_packed(head)
             || archive::first_name(bytes).is_some_and(|name| {
                 name == skops::SCHEMA
