@@ -125,7 +125,7 @@ pub fn before_rows(memory_bytes: u64) -> u64 {
 
 /// Of what a plan leaves, models and expressions may hold so much at once, in hundredths: what they
 /// make and drop in turn, of many sizes, the allocator keeps for a while.
-const SPARE_PERCENT: u64 = 50;
+const SPARE_PERCENT: u64 = 40;
 
 /// With less no model could be opened, to say what would be enough.
 const MIN_FOREIGN_BYTES: u64 = 32 << 20;
