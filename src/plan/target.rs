@@ -394,7 +394,9 @@ impl Target {
                 "`--partition-by` names a column that the output is missing",
             )
             .at_column(name)
-            .hint("add it with `--passthrough`")),
+            .hint(
+                "name a column of the data; `--passthrough` adds those that the output leaves out",
+            )),
         };
         let columns = self
             .partition_by

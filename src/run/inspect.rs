@@ -95,7 +95,11 @@ pub fn inspect(request: &Inspection) -> Result<Inspected> {
     Ok(Inspected::Model(Box::new(opened)))
 }
 
-fn refuse_unfinished(path: &Location) -> Result<()> {
+/// Refuses a directory in which a run is not finished.
+///
+/// # Errors
+/// A contract error that says how the run goes on.
+pub(super) fn refuse_unfinished(path: &Location) -> Result<()> {
     if find(path.join(IDENTITY))?.is_none() {
         return Ok(());
     }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use super::caller::Caller;
 use super::ending::{Failure, RunResult};
 use super::events::{Audience, Events};
+use super::inspect::refuse_unfinished;
 use super::retry_request::{has_challengers, request};
 use super::score::into;
 use super::to_dataset::{Remake, ToDataset};
@@ -247,6 +248,9 @@ fn no_data_set(path: &Location) -> Error {
              `--output DIR/` makes a data set, which `retry` completes",
             rejected.display()
         ));
+    }
+    if let Err(error) = refuse_unfinished(path) {
+        return error;
     }
     Error::failed("not a finished data set of tallow")
         .at_path(path)

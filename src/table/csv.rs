@@ -163,6 +163,10 @@ fn read_names(
 }
 
 fn name(field: Vec<u8>, number: usize) -> Result<String> {
+    if field.starts_with(b"PAR1") {
+        let error = Error::failed("cannot read the file: it is a compressed Parquet file");
+        return Err(error.hint("decompress it: Parquet compresses its own pages"));
+    }
     if field.contains(&0) {
         let error = Error::failed(format!(
             "cannot read the file: the name of column {number} holds a NUL byte"
