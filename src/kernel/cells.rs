@@ -1,10 +1,12 @@
 //! The bin of every number of a column among ascending edges, counted.
 //!
 //! Owns a table through which a number finds its bin: a monotone function gives the number's cell,
-//! a cell holds the few edges within it, and comparisons with those give the bin. The functions and
-//! the table's size are tried on the edges, and those stay under which the fewest rows fall into
-//! cells of more edges, which are searched. Nothing is gathered: processors that guard against
-//! reading other users' data (Downfall) take longer for it than for single loads.
+//! the table the first edge that may lie within the cell, and comparisons with it, or with three,
+//! give the bin. The functions, the table's size and the number of comparisons are tried on the
+//! edges, and the cheapest stay; numbers in cells of more edges are searched for. The table is
+//! small, because it shares the first-level cache with edges, counts and numbers. Nothing is
+//! gathered: processors that guard against reading other users' data (Downfall) take longer for it
+//! than for single loads.
 //!
 //! Must not know columns or baselines.
 
@@ -17,24 +19,30 @@ use super::processor::Instructions;
 use super::product::lanes::{Lanes, Task};
 use super::tally::{Number, is_nan};
 
-/// The edges that a cell holds.
-const EDGES: usize = 3;
-
 /// Numbers whose cells are worked out together.
 const TOGETHER: usize = 256;
 
-/// What the table takes at most: it shares the first-level cache with the counts.
-const MAX_TABLE_BYTES: usize = 64 << 10;
+/// The sizes of tables that are tried.
+const SIZES: [usize; 7] = [1, 16, 128, 1024, 2048, 4096, 8192];
 
-/// The sizes that are tried.
-const SIZES: [usize; 5] = [1, 16, 128, 1024, 2048];
+/// The numbers of edges that a number may be compared with, each with its cost.
+const COMPARED: [(usize, u64); 2] = [(1, 15), (MAX_COMPARED, 21)];
+
+/// The most of them.
+const MAX_COMPARED: usize = 3;
+
+/// What a thousand cells cost each number, in the same unit: they push others out of the cache.
+const THOUSAND_CELLS: u64 = 1;
+
+/// What it costs to search for a number.
+const SEARCH: u64 = 100;
 
 /// Shares of the rows below and above which no cells are spent, one in so many: numbers there are
 /// rare, but may lie far out.
 const TRIMMED: [u64; 3] = [u64::MAX, 256, 32];
 
-/// Marks the first bin of a cell of more edges than it holds.
-const CROWDED: u32 = 1 << 31;
+/// Stands for the first edge of a cell of more edges than are compared.
+const CROWDED: u16 = u16::MAX;
 
 /// Numbers that have cells.
 pub trait Sorted: Number {
@@ -132,20 +140,25 @@ impl<T: Sorted> Cut<T> {
     }
 }
 
-/// The edges within a cell, and the bin below them; missing edges are NaN, which is below nothing.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[repr(C)]
-struct Cell<T> {
-    edges: [T; EDGES],
-    first: u32,
-}
-
 /// Edges and the table to find bins through.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cells<T> {
     cut: Cut<T>,
-    table: Vec<Cell<T>>,
+    /// For each cell the number of edges below it: the bin of its smallest numbers.
+    firsts: Vec<u16>,
+    /// The edges; after them NaN, which is below nothing, so that every cell has edges to compare.
     edges: Vec<T>,
+    /// How many edges a number is compared with.
+    compared: usize,
+}
+
+/// A way to find bins, and what it costs.
+#[derive(Clone, Copy, Debug)]
+struct Layout<T> {
+    cut: Cut<T>,
+    size: usize,
+    compared: usize,
+    cost: u64,
 }
 
 impl<T: Sorted> Cells<T> {
@@ -153,39 +166,31 @@ impl<T: Sorted> Cells<T> {
     /// have.
     #[must_use]
     pub fn new(edges: &[f64], rows: &[u64]) -> Self {
-        let edges: Vec<T> = edges.iter().map(|edge| T::not_below(*edge)).collect();
-        let mut best = (
-            Cut::Keys {
-                first: 0,
-                shift: 31,
-            },
-            1,
-            u64::MAX,
-        );
-        let largest = MAX_TABLE_BYTES / size_of::<Cell<T>>();
-        for size in SIZES.into_iter().filter(|size| *size <= largest) {
-            for cut in cuts(&edges, rows, size) {
-                let searched = searched(&edges, rows, cut, size);
-                if searched < best.2 {
-                    best = (cut, size, searched);
-                }
-            }
-            if best.2 == 0 {
-                break;
-            }
-        }
-        let (cut, size, _) = best;
+        let mut edges: Vec<T> = edges.iter().map(|edge| T::not_below(*edge)).collect();
+        let Layout {
+            cut,
+            size,
+            compared,
+            ..
+        } = layout(&edges, rows);
+        let firsts = if edges.len() < usize::from(CROWDED) {
+            firsts(&edges, cut, size, compared)
+        } else {
+            vec![CROWDED; size]
+        };
+        edges.extend([T::nearest(f64::NAN); MAX_COMPARED]);
         Self {
             cut,
-            table: table(&edges, cut, size),
+            firsts,
             edges,
+            compared,
         }
     }
 
     /// What so many edges take at most.
     #[must_use]
     pub fn max_bytes(edge_count: usize) -> usize {
-        MAX_TABLE_BYTES + edge_count * size_of::<T>()
+        SIZES[SIZES.len() - 1] * size_of::<u16>() + (edge_count + MAX_COMPARED) * size_of::<T>()
     }
 
     /// Counts numbers in their bins: bin i holds those from edge i − 1 on and below edge i. NaN
@@ -201,35 +206,94 @@ impl<T: Sorted> Cells<T> {
             let cells = &mut cells[..values.len()];
             instructions.run(FindCells {
                 cut: self.cut,
-                last: self.table.len() as u32 - 1,
+                last: self.firsts.len() as u32 - 1,
                 values,
                 cells,
             });
-            for (value, cell) in values.iter().zip(cells) {
-                let bin = self.bin(*value, *cell as usize);
-                if let Some(count) = counts.get_mut(bin) {
-                    *count += 1;
-                }
+            match self.compared {
+                1 => self.tally::<1>(values, cells, counts),
+                _ => self.tally::<MAX_COMPARED>(values, cells, counts),
             }
         }
     }
 
     #[inline(always)]
-    fn bin(&self, value: T, index: usize) -> usize {
-        let Cell { edges, first } = self.table[index];
-        if first & CROWDED != 0 {
-            return self.search(value, index, (first & !CROWDED) as usize);
+    fn tally<const COMPARED: usize>(&self, values: &[T], cells: &[u16], counts: &mut [u64]) {
+        for (value, cell) in values.iter().zip(cells) {
+            let bin = self.bin::<COMPARED>(*value, usize::from(*cell));
+            if let Some(count) = counts.get_mut(bin) {
+                *count += 1;
+            }
         }
-        let below = edges.map(|edge| u32::from(edge <= value));
-        (first + below[0] + below[1] + below[2]) as usize
+    }
+
+    #[inline(always)]
+    fn bin<const COMPARED: usize>(&self, value: T, cell: usize) -> usize {
+        let first = usize::from(self.firsts[cell]);
+        // Behind the last edge, where there is nothing to compare, lies what is crowded.
+        match self.edges.get(first..first + COMPARED) {
+            Some(edges) => edges
+                .iter()
+                .fold(first, |bin, edge| bin + usize::from(*edge <= value)),
+            None => self.search(value),
+        }
     }
 
     #[cold]
-    fn search(&self, value: T, index: usize, first: usize) -> usize {
-        let next = self.table.get(index + 1);
-        let end = next.map_or(self.edges.len(), |next| (next.first & !CROWDED) as usize);
-        first + self.edges[first..end].partition_point(|edge| *edge <= value)
+    fn search(&self, value: T) -> usize {
+        self.edges.partition_point(|edge| *edge <= value)
     }
+}
+
+/// The cheapest way to find bins between these edges.
+fn layout<T: Sorted>(edges: &[T], rows: &[u64]) -> Layout<T> {
+    let total: u64 = rows.iter().sum();
+    let cost = |size: usize, each: u64, searched: u64| {
+        let cells = size as u64 * THOUSAND_CELLS / 1024;
+        total
+            .saturating_mul(each + cells)
+            .saturating_add(searched.saturating_mul(SEARCH))
+    };
+    let mut best = Layout {
+        cut: Cut::Keys {
+            first: 0,
+            shift: 31,
+        },
+        size: 1,
+        compared: COMPARED[0].0,
+        cost: u64::MAX,
+    };
+    // With fewer cells, some hold more edges than are compared.
+    let enough = SIZES
+        .into_iter()
+        .filter(|size| size * MAX_COMPARED >= edges.len());
+    for size in enough {
+        let mut is_sparse = false;
+        for cut in cuts(edges, rows, size) {
+            let cells: Vec<u32> = edges
+                .iter()
+                .map(|edge| cut.cell(*edge, size as u32 - 1))
+                .collect();
+            for (compared, each) in COMPARED {
+                let searched = searched(&cells, rows, compared);
+                is_sparse |= searched == 0 && compared == COMPARED[0].0;
+                let cost = cost(size, each, searched);
+                if cost < best.cost {
+                    best = Layout {
+                        cut,
+                        size,
+                        compared,
+                        cost,
+                    };
+                }
+            }
+        }
+        // More cells only cost more.
+        if is_sparse {
+            break;
+        }
+    }
+    best
 }
 
 /// The functions that are worth a trial.
@@ -277,55 +341,45 @@ fn span<T: Sorted>(edges: &[T], rows: &[u64], share: u64) -> Option<[T; 2]> {
     (low <= high).then(|| [edges[low], edges[high]])
 }
 
-/// How many rows lie near edges of crowded cells.
-fn searched<T: Sorted>(edges: &[T], rows: &[u64], cut: Cut<T>, size: usize) -> u64 {
-    let cells: Vec<u32> = edges
-        .iter()
-        .map(|edge| cut.cell(*edge, size as u32 - 1))
-        .collect();
+/// About how many rows lie in cells of more edges than are compared: all of the bins within, and
+/// half of those at the cell's ends.
+fn searched(cells: &[u32], rows: &[u64], compared: usize) -> u64 {
+    let row_count = |bin: usize| rows.get(bin).copied().unwrap_or(0);
     let (mut searched, mut first) = (0, 0);
     for together in cells.chunk_by(|one, next| one == next) {
         let end = first + together.len();
-        if together.len() > EDGES {
-            searched += rows
-                .iter()
-                .skip(first)
-                .take(together.len() + 1)
-                .sum::<u64>();
+        if together.len() > compared {
+            let within: u64 = (first + 1..end).map(row_count).sum();
+            searched += within + (row_count(first) + row_count(end)) / 2;
         }
         first = end;
     }
     searched
 }
 
-fn table<T: Sorted>(edges: &[T], cut: Cut<T>, size: usize) -> Vec<Cell<T>> {
-    let nan = T::nearest(f64::NAN);
-    let mut table = Vec::with_capacity(size);
+fn firsts<T: Sorted>(edges: &[T], cut: Cut<T>, size: usize, compared: usize) -> Vec<u16> {
+    let mut firsts = Vec::with_capacity(size);
     let mut first = 0;
     for cell in 0..size as u32 {
         let own = edges[first..]
             .iter()
             .take_while(|edge| cut.cell(**edge, size as u32 - 1) == cell)
             .count();
-        let mut held = [nan; EDGES];
-        held.iter_mut()
-            .zip(&edges[first..first + own])
-            .for_each(|(held, edge)| *held = *edge);
-        let crowded = if own > EDGES { CROWDED } else { 0 };
-        table.push(Cell {
-            edges: held,
-            first: first as u32 | crowded,
+        firsts.push(if own > compared {
+            CROWDED
+        } else {
+            first as u16
         });
         first += own;
     }
-    table
+    firsts
 }
 
 struct FindCells<'a, T> {
     cut: Cut<T>,
     last: u32,
     values: &'a [T],
-    cells: &'a mut [u32],
+    cells: &'a mut [u16],
 }
 
 impl<T: Sorted> Task for FindCells<'_, T> {
@@ -337,10 +391,10 @@ impl<T: Sorted> Task for FindCells<'_, T> {
         // A loop for each, which the compiler turns into vectors.
         match self.cut {
             cut @ Cut::Even { .. } => {
-                pairs.for_each(|(cell, value)| *cell = cut.cell(*value, self.last));
+                pairs.for_each(|(cell, value)| *cell = cut.cell(*value, self.last) as u16);
             }
             cut @ Cut::Keys { .. } => {
-                pairs.for_each(|(cell, value)| *cell = cut.cell(*value, self.last));
+                pairs.for_each(|(cell, value)| *cell = cut.cell(*value, self.last) as u16);
             }
         }
     }
@@ -387,7 +441,8 @@ pub(crate) mod tests {
 
     fn check<T: Sorted>(values: &[T], edges: &[f64], rows: &[u64], shape: usize) {
         let cells = Cells::<T>::new(edges, rows);
-        assert!(cells.table.len() * size_of::<Cell<T>>() <= MAX_TABLE_BYTES);
+        let bytes = size_of_val(&*cells.firsts) + size_of_val(&*cells.edges);
+        assert!(bytes <= Cells::<T>::max_bytes(edges.len()));
         for instructions in Instructions::available() {
             let mut counts = vec![0; edges.len() + 1];
             cells.count_with(values, &mut counts, instructions);

@@ -78,16 +78,27 @@ impl<T: Number> Extremes<T> {
     /// Those of numbers.
     #[must_use]
     pub fn of(values: &[T]) -> Self {
-        let mut all = Self {
-            nan_count: 0,
-            min: T::INFINITY,
-            max: T::NEGATIVE_INFINITY,
-        };
-        values.chunks(CHUNK).for_each(|values| all.add(values));
+        let mut all = Self::NONE;
+        for values in values.chunks(CHUNK) {
+            all.merge(&Instructions::Avx2.run(FindExtremes(values)));
+        }
         all
     }
 
-    /// Wider registers than every processor has save nothing here.
+    /// Those of no numbers.
+    const NONE: Self = Self {
+        nan_count: 0,
+        min: T::INFINITY,
+        max: T::NEGATIVE_INFINITY,
+    };
+
+    fn merge(&mut self, other: &Self) {
+        self.nan_count += other.nan_count;
+        self.stretch(other.min, other.max);
+    }
+
+    /// Adds at most [`CHUNK`] numbers.
+    #[inline(always)]
     fn add(&mut self, values: &[T]) {
         let [zero, one] = T::UNITS;
         let mut nan = [zero; SIDE_BY_SIDE];
@@ -119,6 +130,19 @@ impl<T: Number> Extremes<T> {
     }
 }
 
+struct FindExtremes<'a, T>(&'a [T]);
+
+impl<T: Number> Task for FindExtremes<'_, T> {
+    type Output = Extremes<T>;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _lanes: L) -> Extremes<T> {
+        let mut extremes = Extremes::NONE;
+        extremes.add(self.0);
+        extremes
+    }
+}
+
 /// Whether a number is NaN.
 #[inline(always)]
 pub fn is_nan<T: Number>(value: T) -> bool {
@@ -142,9 +166,9 @@ pub struct Steps {
 /// Sums over at most [`CHUNK`] numbers, integers all.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepSums {
-    /// The numbers that are not far.
+    /// The numbers that are not far; 0 where they are not counted.
     pub near_count: f64,
-    /// The numbers that are far, infinite ones included.
+    /// The numbers that are far, infinite ones included; 0 where they are not counted.
     pub far_count: f64,
     /// Whole steps of the near numbers.
     pub steps: f64,
@@ -163,14 +187,24 @@ impl Steps {
     #[must_use]
     pub fn sums<T: Number>(self, values: &[T], instructions: Instructions) -> StepSums {
         debug_assert!(values.len() <= CHUNK);
-        instructions.run(SumSteps {
+        instructions.run(SumSteps::<_, true> {
+            steps: self,
+            values,
+        })
+    }
+
+    /// The same where the extremes say that no number is far: near and far ones are not counted.
+    #[must_use]
+    pub fn near_sums<T: Number>(self, values: &[T], instructions: Instructions) -> StepSums {
+        debug_assert!(values.len() <= CHUNK);
+        instructions.run(SumSteps::<_, false> {
             steps: self,
             values,
         })
     }
 }
 
-struct SumSteps<'a, T> {
+struct SumSteps<'a, T, const COUNTS: bool> {
     steps: Steps,
     values: &'a [T],
 }
@@ -178,7 +212,7 @@ struct SumSteps<'a, T> {
 /// Doubles that are summed side by side: a register of AVX-512.
 const SUMS: usize = 8;
 
-impl<T: Number> Task for SumSteps<'_, T> {
+impl<T: Number, const COUNTS: bool> Task for SumSteps<'_, T, COUNTS> {
     type Output = StepSums;
 
     #[inline(always)]
@@ -186,14 +220,16 @@ impl<T: Number> Task for SumSteps<'_, T> {
         let mut sums = [[0.0; SUMS]; 7];
         let (chunks, rest) = self.values.as_chunks::<SUMS>();
         for values in chunks {
-            self.steps.add(&values.map(Number::double), &mut sums);
+            // In this form the conversion is made in vectors too.
+            let values = std::array::from_fn(|lane| values[lane].double());
+            self.steps.add::<COUNTS>(&values, &mut sums);
         }
         // NaN is neither near nor far.
         let mut last = [f64::NAN; SUMS];
         last.iter_mut()
             .zip(rest)
             .for_each(|(last, value)| *last = value.double());
-        self.steps.add(&last, &mut sums);
+        self.steps.add::<COUNTS>(&last, &mut sums);
         let [
             near_count,
             far_count,
@@ -228,16 +264,17 @@ impl Steps {
     }
 
     #[inline(always)]
-    fn add(self, values: &[f64; SUMS], sums: &mut [[f64; SUMS]; 7]) {
+    fn add<const COUNTS: bool>(self, values: &[f64; SUMS], sums: &mut [[f64; SUMS]; 7]) {
         for (lane, value) in values.iter().enumerate() {
             let scaled = self.scaled(*value);
             let is_near = scaled.abs() <= self.far;
-            let is_far = scaled.abs() > self.far;
+            if COUNTS {
+                sums[0][lane] += if is_near { 1.0 } else { 0.0 };
+                sums[1][lane] += if scaled.abs() > self.far { 1.0 } else { 0.0 };
+            }
             let scaled = if is_near { scaled } else { 0.0 };
             let steps = (scaled + ROUNDING) - ROUNDING;
             let parts = ((scaled - steps) * self.parts + ROUNDING) - ROUNDING;
-            sums[0][lane] += if is_near { 1.0 } else { 0.0 };
-            sums[1][lane] += if is_far { 1.0 } else { 0.0 };
             sums[2][lane] += steps;
             sums[3][lane] += parts;
             sums[4][lane] += steps * steps;
@@ -324,6 +361,18 @@ mod tests {
                 let (extremes, sums) = plain(&singles, steps);
                 assert_eq!(Extremes::of(&singles), extremes, "{count}");
                 assert_eq!(steps.sums(&singles, instructions), sums, "{count}");
+                let near = |values: &[f64]| -> Vec<f64> {
+                    let kept = values.iter().copied();
+                    kept.filter(|one| one.is_nan() || steps.is_near(*one))
+                        .collect()
+                };
+                let near = near(doubles);
+                let uncounted = StepSums {
+                    near_count: 0.0,
+                    far_count: 0.0,
+                    ..plain(&near, steps).1
+                };
+                assert_eq!(steps.near_sums(&near, instructions), uncounted, "{count}");
             }
         }
     }

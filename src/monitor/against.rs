@@ -88,6 +88,12 @@ impl BaselineObserver {
         }
     }
 
+    /// The digest of the baseline.
+    #[must_use]
+    pub fn baseline_digest(&self) -> u128 {
+        self.digest
+    }
+
     /// The inputs.
     #[must_use]
     pub fn columns(&self) -> &[Counted] {
@@ -143,7 +149,7 @@ impl Observer for Arc<BaselineObserver> {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn empty(&self) -> Box<dyn Partial> {
@@ -276,9 +282,9 @@ impl ColumnCounts {
             match &column.counting {
                 Counting::Bins(frozen, scale) => {
                     frozen.count(values, without, bins);
-                    moments.add(values, scale);
+                    moments.add_within(values, scale, &extremes);
                 }
-                Counting::Numbers(scale) => moments.add(values, scale),
+                Counting::Numbers(scale) => moments.add_within(values, scale, &extremes),
                 Counting::Categories | Counting::Presence => {}
             }
         }

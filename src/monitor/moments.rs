@@ -6,7 +6,7 @@
 //! is rounded to 2⁻³⁵ of the deviation. It must not know columns.
 
 use crate::kernel::processor::Instructions;
-use crate::kernel::tally::{CHUNK, Number, Steps};
+use crate::kernel::tally::{CHUNK, Extremes, Number, StepSums, Steps};
 use crate::statistics::bytes::{Reader, Writer};
 use crate::statistics::exact_sum::ExactSum;
 
@@ -70,6 +70,11 @@ pub struct Moments {
 impl Moments {
     /// Adds finite numbers; NaN and the infinities are passed over.
     pub fn add<T: Number>(&mut self, values: &[T], scale: &Scale) {
+        self.add_within(values, scale, &Extremes::of(values));
+    }
+
+    /// The same of numbers whose extremes are known: most often they say that none is far.
+    pub fn add_within<T: Number>(&mut self, values: &[T], scale: &Scale, known: &Extremes<T>) {
         let Some(step) = scale.step else {
             values.iter().for_each(|value| self.add_far(value.double()));
             return;
@@ -80,14 +85,18 @@ impl Moments {
             far: FAR,
             parts: PARTS,
         };
+        // Scaling keeps the order: what lies between two near numbers is near.
+        let none_far = steps.is_near(known.min.double()) && steps.is_near(known.max.double());
+        if none_far {
+            self.near_count += values.len() as u64 - known.nan_count;
+        }
         for chunk in values.chunks(CHUNK) {
+            if none_far {
+                self.add_sums(&steps.near_sums(chunk, Instructions::exact()));
+                continue;
+            }
             let sums = steps.sums(chunk, Instructions::exact());
-            self.near_count += sums.near_count as u64;
-            self.steps += sums.steps as i128;
-            self.parts += sums.parts as i128;
-            self.square_steps += sums.square_steps as i128;
-            self.products += sums.products as i128;
-            self.square_parts += sums.square_parts as i128;
+            self.add_sums(&sums);
             if sums.far_count > 0.0 {
                 chunk
                     .iter()
@@ -96,6 +105,15 @@ impl Moments {
                     .for_each(|value| self.add_far(value));
             }
         }
+    }
+
+    fn add_sums(&mut self, sums: &StepSums) {
+        self.near_count += sums.near_count as u64;
+        self.steps += sums.steps as i128;
+        self.parts += sums.parts as i128;
+        self.square_steps += sums.square_steps as i128;
+        self.products += sums.products as i128;
+        self.square_parts += sums.square_parts as i128;
     }
 
     fn add_far(&mut self, value: f64) {

@@ -373,6 +373,9 @@ fn nth_kept(rejected: &[usize], kept: usize) -> usize {
     row
 }
 
+/// Numbers whose NaN are counted in 32 bits.
+const NAN_CHUNK: usize = 1 << 20;
+
 /// The NaN of a column of floating-point numbers, in rows that were not rejected.
 fn nan_count<T: ArrowPrimitiveType>(
     column: &PrimitiveArray<T>,
@@ -381,7 +384,14 @@ fn nan_count<T: ArrowPrimitiveType>(
 ) -> u64 {
     let values = column.values();
     // Most columns have none, not even where a null hides it.
-    let all: u64 = values.iter().map(|value| u64::from(is_nan(*value))).sum();
+    // Sums of half the width take half the time.
+    let of_chunk = |values: &[T::Native]| -> u32 {
+        values.iter().map(|value| u32::from(is_nan(*value))).sum()
+    };
+    let all: u64 = values
+        .chunks(NAN_CHUNK)
+        .map(|chunk| u64::from(of_chunk(chunk)))
+        .sum();
     if all == 0 {
         return 0;
     }
