@@ -52,6 +52,9 @@ pub struct Manifest {
     pub rows_per_part: u64,
     /// Facts about the model.
     pub model: BTreeMap<String, String>,
+    /// A digest of the baseline that inputs and scores were compared with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline_digest: Option<String>,
     /// What the scheduler said of the run.
     pub scheduler: BTreeMap<String, String>,
     /// All rows.
@@ -96,6 +99,7 @@ impl Manifest {
             request,
             rows_per_part: u64::MAX,
             model: BTreeMap::new(),
+            baseline_digest: None,
             scheduler: BTreeMap::new(),
             ledger: RowCounts::default(),
             bad_files: BTreeMap::new(),

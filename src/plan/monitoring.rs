@@ -307,6 +307,13 @@ impl Monitor {
         })
     }
 
+    /// A digest of the baseline's content, if there is one.
+    #[must_use]
+    pub fn baseline_digest(&self) -> Option<String> {
+        let observer = self.observer.as_ref().filter(|_| self.baseline.is_some())?;
+        Some(format!("{:032x}", observer.baseline_digest()))
+    }
+
     /// The owner of a column, if the package names one.
     #[must_use]
     pub fn owner(&self, column: &str) -> Option<&str> {

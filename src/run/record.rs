@@ -44,6 +44,7 @@ pub(super) fn of_file(run: &Run<'_>, written: &WrittenFile, facts: &[Fact]) -> R
     });
     let rows_in = counted.and_then(Fact::as_number).unwrap_or(0.0);
     manifest.ledger.rows_in = rows_in as u64;
+    manifest.baseline_digest = plan.monitor.baseline_digest();
     let path = Location::from(&written.path);
     manifest.parts = vec![PartRecord {
         account: PartAccount::default(),
@@ -61,6 +62,11 @@ pub(super) fn of_file(run: &Run<'_>, written: &WrittenFile, facts: &[Fact]) -> R
     }];
     serde_json::to_string(&manifest)
         .map_err(|error| Error::internal("a record that has no form as JSON").because(error))
+}
+
+/// What the footer of a report records of its run; none if it records nothing.
+pub(super) fn of_report(report: &Location) -> Option<Manifest> {
+    serde_json::from_str(&footer_value(report, RECORD)?).ok()
 }
 
 /// The record of the run that made a data set or a file.

@@ -272,6 +272,7 @@ impl<'a> ToDataset<'a> {
             Manifest::new(names, identity, request, caller.working_directory.clone());
         manifest.rows_per_part = plan.job.rows_per_part.unwrap_or(u64::MAX);
         manifest.model = plan.model.named().into_iter().collect();
+        manifest.baseline_digest = plan.monitor.baseline_digest();
         manifest.actor.clone_from(&caller.actor);
         manifest.scheduler.clone_from(&caller.scheduler);
         manifest.ledger = outcomes.ledger.total();

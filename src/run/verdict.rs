@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::Run;
 use super::ending::{Failure, RunResult};
 use super::events::Events;
+use super::record;
 use crate::error::{Error, Result};
 use crate::output::checkpoint::Checkpoint;
 use crate::output::manifest::Manifest;
@@ -19,6 +20,7 @@ use crate::report::facts::{find, text};
 use crate::report::gates::{GATES, Judged};
 use crate::report::stored::StoredReport;
 use crate::report::{Fact, drift, json};
+use crate::storage::Location;
 
 impl Run<'_> {
     /// Ends a run that found nothing to `do` (`do with`, `correct in`) the output; `budget` says
@@ -64,10 +66,19 @@ impl Run<'_> {
         let run_id = manifest
             .as_ref()
             .map_or(&self.plan.run_id, |one| &one.run_id);
-        let stored = self.target.last_report()?;
-        let stored = stored.and_then(|path| StoredReport::read(&path).ok()?.pop());
+        let last = self.target.last_report()?;
+        let stored = last
+            .as_ref()
+            .and_then(|path| StoredReport::read(path).ok()?.pop());
         let stored = stored.filter(|report| report.run_id == *run_id);
         let facts = stored.map(|report| report.facts);
+        let digest = match &manifest {
+            Some(manifest) => manifest.baseline_digest.clone(),
+            None => last
+                .and_then(|path| record::of_report(&path))
+                .and_then(|record| record.baseline_digest),
+        };
+        let other_baseline = self.other_baseline(facts.as_deref(), digest.as_deref());
         let rows = manifest.as_ref().map(|manifest| manifest.ledger);
         let rows = rows.or_else(|| facts.as_deref().map(row_counts));
         if let Some(error) = rows.and_then(|rows| budget.judge(&rows)) {
@@ -77,16 +88,18 @@ impl Run<'_> {
             return Err(self.failed_before("over_budget", output, &[], error));
         }
         if self.plan.monitor.gates.is_empty() {
+            self.warn_of_baseline(other_baseline);
             return Ok(());
         }
+        let facts = facts.filter(|_| other_baseline.is_none());
         let of_report = facts.and_then(|facts| self.judged_before(&facts));
         let judged = match (of_report, manifest) {
             (Some(judged), _) => judged,
             (None, Some(manifest)) => match self.restored(manifest)? {
                 Some(outcomes) => self.judge(&outcomes, &[]).judged.clone(),
-                None => return Err(self.not_judged().into()),
+                None => return Err(self.not_judged(other_baseline).into()),
             },
-            (None, None) => return Err(self.not_judged().into()),
+            (None, None) => return Err(self.not_judged(other_baseline).into()),
         };
         let warnings = judged.warnings().into_iter();
         warnings.for_each(|warning| self.audience.warn_at_end(warning));
@@ -114,13 +127,45 @@ impl Run<'_> {
         failure
     }
 
+    /// Where this run's baseline lies, if the earlier run did not compare with what it holds now.
+    /// Records of earlier versions have no digest: there the path has to do.
+    fn other_baseline(&self, facts: Option<&[Fact]>, recorded: Option<&str>) -> Option<&Location> {
+        let monitor = &self.plan.monitor;
+        let path = &monitor.baseline.as_ref()?.path;
+        let is_same = match (recorded, monitor.baseline_digest()) {
+            (Some(recorded), Some(own)) => recorded == own,
+            _ => facts.is_none_or(|facts| {
+                text(facts, drift::SECTION, "baseline") == Some(path.display().to_string().as_str())
+            }),
+        };
+        (!is_same).then_some(path)
+    }
+
+    /// Warns that the report of what is there is not about this run's baseline.
+    fn warn_of_baseline(&self, other_baseline: Option<&Location>) {
+        let Some(path) = other_baseline else {
+            return;
+        };
+        let warning = Error::failed(
+            "the output exists already, and its report compares it with another baseline, or with \
+             none",
+        );
+        let hint = format!("{} makes it again, and compares", self.again());
+        self.audience.warn_at_end(warning.at_path(path).hint(hint));
+    }
+
+    /// The flags that make the output again.
+    fn again(&self) -> &'static str {
+        if self.target.is_dataset() {
+            "`--overwrite --restart`"
+        } else {
+            "`--overwrite`"
+        }
+    }
+
     /// What the gates say of the facts of an earlier run's report; none if it has not all that they
     /// read.
     fn judged_before(&self, facts: &[Fact]) -> Option<Judged> {
-        if let Some(baseline) = &self.plan.monitor.baseline {
-            let path = baseline.path.display().to_string();
-            (text(facts, drift::SECTION, "baseline") == Some(path.as_str())).then_some(())?;
-        }
         let judged = self.judged_facts(facts);
         let is_settled = judged.0.iter().all(|one| {
             let gate = one.planned.gate.to_string();
@@ -144,19 +189,23 @@ impl Run<'_> {
         Ok(Some(outcomes))
     }
 
-    /// The error of gates about facts that were not measured.
-    fn not_judged(&self) -> Error {
-        let error = Error::failed(
-            "the output exists already, and nothing that was kept of its run says whether the \
-             gates hold",
-        );
-        error
-            .at_path(&self.target.path)
-            .hint(if self.target.is_dataset() {
-                "`--overwrite --restart` makes it again, and judges the gates"
-            } else {
-                "`--overwrite` makes it again, and judges the gates"
-            })
+    /// The error of gates about facts that were not measured, perhaps because of another baseline.
+    fn not_judged(&self, other_baseline: Option<&Location>) -> Error {
+        let error = match other_baseline {
+            Some(path) => Error::failed(format!(
+                "the output exists already, and was compared with another baseline than `{}` \
+                 holds now, or with none: nothing says whether the gates hold",
+                path.display()
+            )),
+            None => Error::failed(
+                "the output exists already, and nothing that was kept of its run says whether the \
+                 gates hold",
+            ),
+        };
+        error.at_path(&self.target.path).hint(format!(
+            "{} makes it again, and judges the gates",
+            self.again()
+        ))
     }
 }
 
