@@ -17,6 +17,7 @@ pub mod evaluation;
 pub mod evaluation_lines;
 pub mod explanation;
 pub mod facts;
+pub mod gate_names;
 pub mod gates;
 pub mod history;
 pub mod json;

@@ -14,6 +14,7 @@ use crate::process;
 use crate::report::Fact;
 use crate::report::attribution::Attribution;
 use crate::report::comparison::facts;
+use crate::report::gate_names::{self, Verb};
 use crate::report::gates::{Judged, planned};
 use crate::request::compare::Compare;
 use crate::storage::Location;
@@ -65,6 +66,7 @@ pub fn compare(
 ) -> Result<Compared> {
     let question = checked(request)?;
     let gates = planned(&request.gate)?;
+    gate_names::check(&gates, Verb::Compare)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();
     let output = request.output.as_ref();

@@ -16,6 +16,7 @@ use crate::plan::reading::dialect_options;
 use crate::process;
 use crate::report::compat;
 use crate::report::drift::Comparison;
+use crate::report::gate_names::{self, Verb};
 use crate::report::gates::{Judged, planned};
 use crate::request::comparison::{Comparison as Request, Compat};
 use crate::table::output_format::OutputFormat;
@@ -37,6 +38,12 @@ pub struct Drifted {
 pub fn drift(request: &Request, interrupt: &Interrupt, events: &dyn Events) -> Result<Drifted> {
     let limits = limits(request)?;
     let gates = planned(&request.gate)?;
+    let verb = if request.compat.is_some() {
+        Verb::Compat
+    } else {
+        Verb::Drift
+    };
+    gate_names::check(&gates, verb)?;
     let paths = [&request.baseline, &request.current].map(Clone::clone);
     if let Some(path) = &request.output {
         OutputFormat::of_name(path)?;

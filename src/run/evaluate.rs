@@ -21,6 +21,7 @@ use crate::plan::monitoring::package_gates;
 use crate::plan::reading::dialect_options;
 use crate::process;
 use crate::report::evaluation::{self, SECTION};
+use crate::report::gate_names::{self, Verb};
 use crate::report::gates::{Judged, planned};
 use crate::report::{Fact, arms as report_arms};
 use crate::request::evaluation::Evaluation as Request;
@@ -53,6 +54,7 @@ pub fn evaluate(
 ) -> Result<Evaluated> {
     let request = checked(request)?;
     let own = planned(&request.gate)?;
+    gate_names::check(&own, Verb::Evaluate)?;
     let of_package = gates_of_package(&request, caller)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();

@@ -230,6 +230,125 @@ fn the_same_command_gives_the_same_exit_code_again() {
 }
 
 #[test]
+fn a_baseline_that_was_replaced_is_noticed_by_the_same_command() {
+    let room = room();
+    let changed = std::fs::read_to_string(room.path("rows.csv")).unwrap();
+    room.file("others.csv", changed.replace(",0.", ",9."));
+    let baseline = |rows: &str| {
+        let line = format!("profile {rows} --model good.json --output base.pq --on-null null");
+        room.tallow(&format!("{line} --overwrite")).ok();
+    };
+    for name in ["file.parquet", "set/"] {
+        for gate in ["", "--gate js(*)<0.1"] {
+            let name = format!("{}{name}", gate.len());
+            let line = format!("{SCORE} --output {name} --baseline base.pq {gate}");
+            baseline("rows.csv");
+            let first = room.tallow(&line);
+            assert_eq!(first.code, 0, "{line}: {first}");
+            let again = room.tallow(&line);
+            assert_eq!(again.code, 0, "{line}: {again}");
+            assert!(!again.stderr.contains("another baseline"), "{again}");
+            baseline("others.csv");
+            let replaced = room.tallow(&line);
+            assert_eq!(replaced.code, i32::from(!gate.is_empty()), "{replaced}");
+            assert!(replaced.stderr.contains("another baseline"), "{replaced}");
+            assert!(replaced.stderr.contains("`--overwrite"), "{replaced}");
+            // A copy of the same baseline is the same baseline.
+            baseline("rows.csv");
+            std::fs::copy(room.path("base.pq"), room.path("copy.pq")).unwrap();
+            let copied = room.tallow(&line.replace("base.pq", "copy.pq"));
+            assert_eq!(copied.code, 0, "{copied}");
+            assert!(!copied.stderr.contains("another baseline"), "{copied}");
+        }
+    }
+}
+
+/// Gates on every number of these sections that a gate can name.
+fn gates_on(found: &Json, sections: &[&str]) -> Vec<String> {
+    let mut gates = Vec::new();
+    let is_name = |name: &str| {
+        let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        name.bytes().all(letters)
+    };
+    for section in sections {
+        for (name, value) in found[section].as_object().into_iter().flatten() {
+            if value.is_number() && is_name(name) {
+                gates.push(format!("{name} > -1e300"));
+            }
+            let numbers = value.as_object().into_iter().flatten();
+            let numbers = numbers.filter(|(metric, value)| value.is_number() && is_name(metric));
+            gates.extend(numbers.map(|(metric, _)| format!("{metric}({name}) > -1e300")));
+        }
+    }
+    gates
+}
+
+#[test]
+fn every_fact_can_be_gated_and_a_misspelt_one_is_refused_before_data_is_read() {
+    let room = room();
+    let mut text =
+        "prediction,probability_a,probability_b,probability_c,kind,size,query\n".to_owned();
+    for row in 0..300 {
+        let kind = ["a", "b", "c"][row * 7 % 5 % 3];
+        let called = ["a", "b", "c"][row % 3];
+        let high = 0.4 + (row % 10) as f64 / 100.0;
+        let rest = (1.0 - high) / 2.0;
+        let of = |name: &str| if called == name { high } else { rest };
+        let (size, query) = (row % 17, row / 10);
+        writeln!(
+            text,
+            "{called},{},{},{},{kind},{size},{query}",
+            of("a"),
+            of("b"),
+            of("c")
+        )
+        .unwrap();
+    }
+    room.file("classes.csv", text);
+    let evaluation = ["evaluation", "reliability", "gains", "thresholds"];
+    for (line, sections) in [
+        (
+            "evaluate labelled.csv --label churned --by region",
+            &evaluation[..],
+        ),
+        (
+            "evaluate classes.csv --label kind --task classes",
+            &evaluation,
+        ),
+        (
+            "evaluate classes.csv --label size --prediction probability_a --task regression",
+            &evaluation,
+        ),
+        (
+            "compare labelled.csv labelled.csv --label churned",
+            &["comparison", "differences"],
+        ),
+        ("drift base.pq rows.csv", &["drift"]),
+    ] {
+        let found = room.tallow(&format!("{line} --format json")).ok().json();
+        let gates = gates_on(&found, sections);
+        assert!(gates.len() > 8, "{line}: {gates:?}");
+        let mut arguments: Vec<&str> = line.split_whitespace().collect();
+        gates
+            .iter()
+            .for_each(|gate| arguments.extend(["--gate", gate]));
+        let gated = room.command().args(&arguments).output().unwrap();
+        let errors = String::from_utf8_lossy(&gated.stderr);
+        assert_eq!(gated.status.code(), Some(0), "{line}: {errors}");
+        // The tables do not exist: the gate is wrong first.
+        let first = line.split_whitespace().next().unwrap();
+        let labels = if first == "evaluate" {
+            "--label churned"
+        } else {
+            "none.csv"
+        };
+        let wrong = room.tallow(&format!("{first} none.csv {labels} --gate roc_acu>=0.5"));
+        assert_eq!(wrong.code, 2, "{wrong}");
+        assert!(wrong.stderr.contains("about a fact"), "{wrong}");
+    }
+}
+
+#[test]
 fn an_output_that_is_there_is_judged_by_the_gates_of_the_command() {
     let room = room();
     for name in ["plain.parquet", "plain/"] {
