@@ -37,6 +37,8 @@ pub mod judgement;
 pub mod kolmogorov;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod layouts;
 pub mod moments;
 pub mod overlay;
 pub mod paired;

@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 use crate::pipeline::observer::{EncodedBlock, Observer, Partial, ScoredPortion};
 use crate::statistics::bytes::{Reader, Writer};
 
+/// The name of this observer.
+pub const PROFILE: &str = "profile";
+
 /// Profiles inputs and scores.
 #[derive(Debug)]
 pub struct ProfileObserver {
@@ -67,15 +70,15 @@ impl ProfileObserver {
 }
 
 /// What a column's profile takes at most: its sketch, its categories, its registers.
-const COLUMN_BYTES: u64 = 300 << 10;
+pub const COLUMN_BYTES: u64 = 300 << 10;
 
 impl Observer for ProfileObserver {
     fn name(&self) -> &'static str {
-        "profile"
+        PROFILE
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn empty(&self) -> Box<dyn Partial> {
