@@ -132,11 +132,37 @@ fn table(columns: &[Column<'_>]) -> Vec<String> {
     if hidden > 0 {
         lines.push(format!("  \u{2026}{}", and_more(hidden, "column")));
     }
-    if let Some(first) = calm.first() {
-        let js = first.number("js").map_or(String::new(), |js| {
-            format!(", largest JS {} ({})", number::share(js, 3), first.name)
+    lines.extend(calm_lines(&calm, !shown.is_empty()));
+    lines
+}
+
+/// What is said of columns that are ok: of how many, and of those whose distance is above the limit
+/// that so few rows do not show a change.
+fn calm_lines(calm: &[&Column<'_>], has_others: bool) -> Vec<String> {
+    let is_above = |one: &&&Column<'_>| {
+        let both = one.number("js").zip(one.number("max_js"));
+        both.is_some_and(|(js, limit)| js >= limit)
+    };
+    let (chance, below): (Vec<&Column<'_>>, Vec<&Column<'_>>) =
+        calm.iter().partition(|one| is_above(&one));
+    let share = |js: f64| number::share(js, 3);
+    let more = if has_others { " more" } else { "" };
+    let are = if calm.len() == 1 { "is" } else { "are" };
+    let mut lines = Vec::new();
+    if !calm.is_empty() {
+        let largest = below.first().and_then(|one| Some((one.number("js")?, one)));
+        let largest = largest.map_or(String::new(), |(js, one)| {
+            format!(", largest JS {} ({})", share(js), one.name)
         });
-        lines.push(format!("  {} more are ok{js}", calm.len()));
+        lines.push(format!("  {}{more} {are} ok{largest}", calm.len()));
+    }
+    if let Some(first) = chance.first() {
+        let js = first.number("js").map_or(String::new(), share);
+        lines.push(format!(
+            "  {} of them by chance: with so few rows, JS {js} ({}) is not unusual",
+            chance.len(),
+            first.name
+        ));
     }
     lines
 }
@@ -198,4 +224,41 @@ fn histograms(column: &Column<'_>) -> [String; 2] {
     });
     let full = spark::largest(shares.iter().flatten());
     shares.map(|side| spark::cells(&side, full))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_distance_that_few_rows_give_by_chance_is_not_the_largest_one_that_counts() {
+        let column = |name: &str, verdict: &str, js: f64| {
+            let number = |metric: &str, value: f64| Fact::number(SECTION, name, metric, value, "");
+            [
+                Fact::text(SECTION, name, "verdict", verdict),
+                number("js", js),
+                number("max_js", 0.1),
+            ]
+        };
+        let calm: Vec<Fact> = (0..9)
+            .flat_map(|index| column(&format!("f{index}"), "ok", f64::from(index) / 100.0))
+            .chain([Fact::count(SECTION, "", "columns", 9, "columns")])
+            .collect();
+        let last =
+            |facts: &[Fact], count: usize| lines(facts).split_off(lines(facts).len() - count);
+        assert_eq!(last(&calm, 1), ["  9 are ok, largest JS 0.080 (f8)"]);
+        let with_id = [&calm[..], &column("id", "ok", 0.702)].concat();
+        assert_eq!(
+            last(&with_id, 2),
+            [
+                "  10 are ok, largest JS 0.080 (f8)",
+                "  1 of them by chance: with so few rows, JS 0.702 (id) is not unusual",
+            ]
+        );
+        let with_drift = [&with_id[..], &column("age", "drift", 0.4)].concat();
+        assert_eq!(
+            last(&with_drift, 2)[0],
+            "  10 more are ok, largest JS 0.080 (f8)"
+        );
+    }
 }

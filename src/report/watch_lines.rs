@@ -109,8 +109,14 @@ fn drift(facts: &[Fact]) -> Vec<Line> {
     if undecided > 0 {
         summary.push_str(&format!(", {undecided} undecided"));
     }
+    // What few rows give by chance is not what to look at: it is above its limit, and ok.
+    let is_chance = |one: &&Column<'_>| {
+        let limit = number(facts, SECTION, one.name, "max_js");
+        one.verdict == "ok" && limit.is_some_and(|limit| one.js >= limit)
+    };
     let largest = columns
         .iter()
+        .filter(|one| !is_chance(one))
         .max_by(|one, other| one.js.total_cmp(&other.js));
     if let Some(largest) = largest.filter(|one| one.js >= 0.0) {
         let limit = number(facts, SECTION, largest.name, "max_js").unwrap_or(0.0);

@@ -146,15 +146,21 @@ impl Controlled {
         let text = |value: f64| on_page(&wording::value(&self.series.metric, value));
         let control = self.controls[last];
         let state = self.state();
+        // A limit below what is never negative says nothing.
+        let values = (0..self.controls.len()).filter_map(|night| self.value(night));
+        let least = if ends(values).0 >= 0.0 {
+            0.0
+        } else {
+            f64::NEG_INFINITY
+        };
+        let low = |control: Control| text(control.low().max(least));
         let usual = control.map_or_else(
             || "no range yet: fewer than 14 nights".to_owned(),
             |control| match self.series.side {
                 _ if control.sigma == 0.0 => format!("usual {}", text(control.median)),
                 Side::High => format!("usual up to {}", text(control.high())),
-                Side::Low => format!("usual from {}", text(control.low())),
-                Side::Both => {
-                    format!("usual {} to {}", text(control.low()), text(control.high()))
-                }
+                Side::Low => format!("usual from {}", low(control)),
+                Side::Both => format!("usual {} to {}", low(control), text(control.high())),
             },
         );
         let remark = match state {
