@@ -36,6 +36,19 @@ pub struct ProfileArgs {
     /// How delimited text is read
     #[command(flatten)]
     pub text: DialectArgs,
+    /// Maximum memory, such as `1GiB`
+    ///
+    /// Does not change the profile. Caps the peak resident size with smaller portions and, with
+    /// `--model`, fewer workers. A limit that cannot be met is rejected before the first row, and
+    /// the error says what would be enough.
+    #[arg(
+        long,
+        value_name = "SIZE",
+        allow_negative_numbers = true,
+        env = "TALLOW_MEMORY",
+        help_heading = "Resources"
+    )]
+    pub memory: Option<String>,
 }
 
 /// `tallow drift`
@@ -86,6 +99,7 @@ impl From<ProfileArgs> for Profiling {
             output,
             overwrite,
             text,
+            memory,
         } = args;
         Self {
             inputs: locations(inputs),
@@ -94,6 +108,7 @@ impl From<ProfileArgs> for Profiling {
             output: output.into(),
             overwrite,
             text: text.into(),
+            memory,
         }
     }
 }

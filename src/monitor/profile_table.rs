@@ -80,7 +80,15 @@ pub fn profile_of(
     options: &ReadOptions,
     interrupt: &Interrupt,
 ) -> Result<Profile> {
-    let table = Arc::new(Dataset::open(&locate(paths, false)?.files, &[], options)?);
+    let table = Dataset::open(&locate(paths, false)?.files, &[], options)?;
+    profile_of_dataset(&Arc::new(table), interrupt)
+}
+
+/// The same of tables that are open.
+///
+/// # Errors
+/// As [`profile_of`].
+pub fn profile_of_dataset(table: &Arc<Dataset>, interrupt: &Interrupt) -> Result<Profile> {
     let schema = table.schema();
     let path = table
         .files
@@ -88,7 +96,7 @@ pub fn profile_of(
         .map(|file| file.path.clone())
         .unwrap_or_default();
     if is_profile(&schema) {
-        return read(&table, &path);
+        return read(table, &path);
     }
     let mut profile = Profile::new(&schema, &|name| table.is_untyped(name));
     for batch in table.batches(&table.as_read(&schema)) {

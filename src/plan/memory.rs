@@ -298,6 +298,41 @@ pub fn afford(
     }
 }
 
+/// How tables are read portion by portion, by one thread, if the process has `memory_bytes` and
+/// keeps `held_bytes` of what it reads.
+///
+/// # Errors
+/// As [`allow`].
+pub fn of_one_reader(memory_bytes: u64, dataset: &Dataset, held_bytes: u64) -> Result<ReadOptions> {
+    let resident = process::memory_bytes()
+        .unwrap_or(0)
+        .next_multiple_of(RESIDENT_STEP);
+    let needs = Needs {
+        resident_bytes: resident.saturating_add(held_bytes),
+        peak_bytes: process::peak_memory_bytes().unwrap_or(0),
+        score_row_bytes: CONVERTED_BYTES,
+        ..Needs::default()
+    };
+    let (schema, options) = (dataset.schema(), dataset.options());
+    let read_schema = dataset.as_read(&schema);
+    let allowance = afford(
+        Some(memory_bytes),
+        1,
+        &needs,
+        dataset,
+        &read_schema,
+        options,
+    )?;
+    Ok(ReadOptions {
+        portion_bytes: allowance.portion_bytes,
+        max_portion_bytes: allowance.portion_bytes,
+        ..options.clone()
+    })
+}
+
+/// What a value takes while its column is observed: as a number of double precision, twice.
+const CONVERTED_BYTES: u64 = 16;
+
 fn too_little(most: u64, needs: &Needs, demands: &[Demand]) -> Error {
     let Some((least, demand)) = demands
         .iter()

@@ -58,11 +58,13 @@ use crate::feature::token_use::TokenUses;
 use crate::format::GraphFeatures;
 use crate::interrupt::Interrupt;
 use crate::memory::Pool;
+use crate::monitor::profiling::PROFILE;
 use crate::package::Resolved;
 use crate::package::open::{Identity, OpenedModel, open};
 use crate::pipeline::Job;
 use crate::pipeline::arm::{Arm, Arms};
 use crate::pipeline::budget::Budget;
+use crate::pipeline::observer::Observer;
 use crate::pipeline::rule::Rules;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
@@ -174,6 +176,22 @@ impl Plan {
             ..Monitoring::default()
         };
         Self::bind_watched(args, &nothing)
+    }
+
+    /// The same of a run that does nothing but profile inputs and scores.
+    ///
+    /// # Errors
+    /// As [`Plan::bind`].
+    pub fn bind_profiled(args: &Work) -> Result<Self> {
+        let profiled = Monitoring {
+            baseline: Some("none".into()),
+            profile: Some("auto".into()),
+            ..Monitoring::default()
+        };
+        let mut plan = Self::bind_watched(args, &profiled)?;
+        let is_profile = |one: &dyn Observer| one.name() == PROFILE;
+        plan.job.observers.retain(|one| is_profile(&**one));
+        Ok(plan)
     }
 
     /// The same, with what watches the rows pass.

@@ -26,6 +26,8 @@ pub struct Profiling {
     /// How delimited text is read
     #[serde(flatten)]
     pub text: Dialect,
+    /// Ceiling on memory
+    pub memory: Option<String>,
 }
 
 /// A tool for drift whose numbers can be computed.

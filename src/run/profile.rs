@@ -1,6 +1,8 @@
 //! Profiles from their request to their file: of tables as they are, or as a model reads them with
 //! the scores that it gives, which is a run that writes nothing else.
 
+use std::sync::Arc;
+
 use super::caller::Caller;
 use super::check::Nowhere;
 use super::named_model;
@@ -8,18 +10,22 @@ use super::report_path::refuse_taken;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::profile::Profile;
-use crate::monitor::profile_table::profile_of;
-use crate::monitor::profiling::RunProfile;
+use crate::monitor::profile_table::profile_of_dataset;
+use crate::monitor::profiling::{COLUMN_BYTES, RunProfile};
 use crate::output::profile as profile_file;
 use crate::pipeline::budget::Budget;
 use crate::pipeline::{self, Control, Input, Outcomes};
 use crate::plan::Plan;
-use crate::plan::monitoring::profile_observer;
+use crate::plan::memory::of_one_reader;
+use crate::plan::options::byte_size;
 use crate::plan::reading::dialect_options;
 use crate::request::comparison::Profiling;
 use crate::request::rows::Rows;
 use crate::request::work::{Binding, Work};
 use crate::storage::Location;
+use crate::table::ReadOptions;
+use crate::table::dataset::Dataset;
+use crate::table::location::locate;
 use crate::table::output_format::OutputFormat;
 
 /// Profiles tables and writes the profile.
@@ -42,7 +48,8 @@ pub fn profile(request: &Profiling, caller: &Caller, interrupt: &Interrupt) -> R
             return Err(error.hint("add `--model PATH`"));
         }
         let options = dialect_options(&request.text, &[])?;
-        profile_of(&request.inputs, &options, interrupt)?
+        let memory = request.memory.as_deref();
+        profile_of_tables(&request.inputs, &options, memory, interrupt)?
     };
     profile_file::create(path, request.overwrite, &profile)?;
     Ok(profile)
@@ -61,6 +68,7 @@ fn work(request: &Profiling, model: &Location, caller: &Caller) -> Result<Work> 
         ..Work::default()
     };
     work.outcome.passthrough = Some(vec!["none".into()]);
+    work.resources.memory.clone_from(&request.memory);
     named_model::locate(&mut work, None, &caller.local, &caller.trust)?;
     Ok(work)
 }
@@ -70,10 +78,7 @@ fn work(request: &Profiling, model: &Location, caller: &Caller) -> Result<Work> 
 /// # Errors
 /// Whatever ends a run.
 pub fn profile_as_read(work: &Work, interrupt: &Interrupt) -> Result<Profile> {
-    let mut plan = Plan::bind(work)?;
-    let arm = plan.job.arms.iter().next();
-    let arm = arm.ok_or_else(|| Error::internal("a run without a model"))?;
-    plan.job.observers = vec![Box::new(profile_observer(&arm.scoring, &plan.job.mask))];
+    let plan = Plan::bind_profiled(work)?;
     let control = Control {
         interrupt: interrupt.clone(),
         budget: Budget::default(),
@@ -92,4 +97,23 @@ pub fn profile_as_read(work: &Work, interrupt: &Interrupt) -> Result<Profile> {
     let profile = outcomes.seen.get::<RunProfile>();
     let profile = profile.ok_or_else(|| Error::internal("a run without its profile"))?;
     Ok(profile.profile.clone())
+}
+
+/// The profile of tables, or the one that a path holds, in as much memory as is allowed.
+///
+/// # Errors
+/// Fails if a table cannot be read or a profile is damaged; a usage error for too little memory.
+pub fn profile_of_tables(
+    paths: &[Location],
+    options: &ReadOptions,
+    memory: Option<&str>,
+    interrupt: &Interrupt,
+) -> Result<Profile> {
+    let memory = memory.map(|text| byte_size("--memory", text)).transpose()?;
+    let mut table = Dataset::open(&locate(paths, false)?.files, &[], options)?;
+    if let Some(bytes) = memory {
+        let held = table.schema().fields().len() as u64 * COLUMN_BYTES;
+        table.set_options(of_one_reader(bytes, &table, held)?);
+    }
+    profile_of_dataset(&Arc::new(table), interrupt)
 }

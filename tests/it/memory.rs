@@ -96,6 +96,16 @@ fn room() -> Room {
 /// that is more.
 fn peak(room: &Room, line: &str) -> u64 {
     let line = format!("score --quiet --format json --overwrite --model good.json {line}");
+    let (seen, rendered) = watched(room, &line);
+    seen.max(
+        rendered["performance"]["peak_memory_bytes"]
+            .as_u64()
+            .unwrap(),
+    )
+}
+
+/// The peak of a command as the system said it last, and the JSON that it prints.
+fn watched(room: &Room, line: &str) -> (u64, serde_json::Value) {
     // A pipe that is read at the end holds up a run that prints more than it takes.
     let [shown, errors] = ["shown.json", "errors.txt"].map(|name| room.path(name));
     let into = |path| Stdio::from(std::fs::File::create(path).unwrap());
@@ -128,12 +138,7 @@ fn peak(room: &Room, line: &str) -> u64 {
     };
     let read = |path| std::fs::read_to_string(path).unwrap();
     assert!(ended.success(), "{}", read(&errors));
-    let rendered: serde_json::Value = serde_json::from_str(&read(&shown)).unwrap();
-    seen.max(
-        rendered["performance"]["peak_memory_bytes"]
-            .as_u64()
-            .unwrap(),
-    )
+    (seen, serde_json::from_str(&read(&shown)).unwrap())
 }
 
 fn estimate(room: &Room, line: &str) -> u64 {
@@ -274,6 +279,40 @@ fn memory_holds_with_hundreds_of_columns_against_a_baseline() {
     let (plain, watched) = (estimate(""), estimate("--baseline base.pq"));
     let bins = (512 * size_of::<f64>() * columns) as u64;
     assert!(watched > plain + bins, "{plain} {watched}");
+}
+
+#[test]
+fn memory_holds_for_profiles_of_hundreds_of_columns() {
+    let (rows, columns) = (1_500, 400);
+    let room = room();
+    widen_model(&room, columns);
+    let table = table(rows, floats(rows, columns));
+    one_row_group(&room, &table, MIB as usize);
+    for model in ["", "--model good.json"] {
+        let profile = |name: &str, memory: &str| {
+            let line = format!("profile rows.parquet {model} --output {name} --format json");
+            watched(&room, &format!("{line} --overwrite {memory}")).0
+        };
+        let tight = room.tallow(&format!(
+            "profile rows.parquet {model} --output small.pq --memory 40MiB"
+        ));
+        assert_eq!(tight.code, 2, "{tight}");
+        assert!(tight.stderr.contains("is too little"), "{tight}");
+        assert!(!room.path("small.pq").exists());
+        // What the error says is enough is enough.
+        let (_, hint) = tight.stderr.split_once("pass `--memory ").unwrap();
+        let (enough, _) = hint.split_once("MiB").unwrap();
+        let seen = profile("bounded.pq", &format!("--memory {enough}MiB"));
+        let enough = enough.parse::<u64>().unwrap();
+        assert!(
+            seen <= enough * MIB,
+            "{model}: {} MiB of {enough}",
+            seen / MIB
+        );
+        profile("free.pq", "");
+        let [bounded, free] = ["bounded.pq", "free.pq"].map(|name| room.path(name));
+        assert!(std::fs::read(bounded).unwrap() == std::fs::read(free).unwrap());
+    }
 }
 
 #[test]
