@@ -73,8 +73,8 @@ pub trait Observer: fmt::Debug + Send + Sync {
     /// The name that its partials are stored under, of its own among a run's observers.
     fn name(&self) -> &'static str;
 
-    /// The version of the bytes that its partials are stored as, and of what they mean: where either
-    /// changes, what another version stored is made again. `monitor::layouts` pins them.
+    /// The version of the bytes that its partials are stored as, and of what they mean. Where
+    /// either changes, what another version stored is made again. `monitor::layouts` pins them.
     fn version(&self) -> u32;
 
     /// What is seen of no rows.
