@@ -80,8 +80,8 @@ pub(super) struct Collector<T: Ordered> {
     set_numbers: HashMap<CategorySet, u64, ahash::RandomState>,
     sets: Vec<CategorySet>,
     /// The columns that are compared, and what is known of those that are looked up.
-    compared: HashSet<u32>,
-    looked_up: HashMap<u32, SetCount>,
+    compared: HashSet<u32, ahash::RandomState>,
+    looked_up: HashMap<u32, SetCount, ahash::RandomState>,
     /// Category sets of more than 251 codes.
     wide_sets: usize,
 }

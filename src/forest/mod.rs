@@ -39,6 +39,10 @@
 //! | … the masks of the next nodes fetched ahead (12, 24, 48 nodes): dropped | | 2.3 |
 //! | … groups of at most 8 000, 4 000, 2 000 conditions, to stay far inside the cache: dropped | 1.6, 2.3, 4.1 | 5.3, 6.7, 9.4 |
 //!
+//! Large trees of classifiers have few distinct leaf values, which a byte numbers ([`distinct`]):
+//! a forest of 200 trees of 450 leaves in double precision takes 8.2 instead of 10.7 ns, in single
+//! precision 8.3 instead of 9.7; of 1 700 leaves 31 instead of 40.
+//!
 //! Of the AVX-512 time on the XGBoost model conditions take 17 %, ranks 10 %, the trees 48 %,
 //! transposition 2 %, leaves 18 %; on the LightGBM model the trees take 59 %, most of it waiting
 //! for masks from the second-level cache. With two threads a LightGBM model of 14 MB is read and
@@ -58,6 +62,7 @@ mod conditions;
 mod cost_model;
 pub mod ctr;
 mod cut;
+mod distinct;
 mod engine;
 pub mod ensemble;
 mod kernel;

@@ -11,6 +11,7 @@
 
 use std::ops::Range;
 
+use super::distinct::Distinct;
 use super::ensemble::{Child, Node, Shape, Target, Tree, Visit};
 use super::lane_number::LaneNumber;
 use super::processor::Processor;
@@ -91,6 +92,9 @@ pub(super) struct Step {
     pub(super) table: usize,
     /// Where the leaves of its leaf numbers begin.
     pub(super) leaves: usize,
+    /// Where the numbers of the values of its leaves begin, and the bits of such a number; none if
+    /// the leaf's own number finds its value.
+    pub(super) numbers: Option<(usize, u32)>,
     /// For [`Target::All`], where the next margin's leaf values begin, seen from this one's.
     pub(super) stride: usize,
     /// The most questions to a leaf.
@@ -119,8 +123,10 @@ pub(super) struct Program<T> {
     /// Conditions of trees that are chosen or all asked.
     pub(super) codes: Vec<u16>,
     pub(super) boundaries: Vec<Boundary>,
-    /// Leaf values in the order of the leaf numbers.
+    /// Leaf values in the order of the leaf numbers, or distinct ones in that of their own.
     pub(super) tables: Vec<T>,
+    /// For each leaf number of a large tree the number of its value among distinct ones.
+    pub(super) numbers: Vec<u8>,
     /// Leaves of the trees in the same order, as the trees number them.
     pub(super) leaves: Vec<u32>,
     /// The trees, those that are alike side by side.
@@ -136,6 +142,7 @@ impl<T: LaneNumber> Program<T> {
             codes: Vec::new(),
             boundaries: Vec::new(),
             tables: Vec::new(),
+            numbers: Vec::new(),
             leaves: Vec::new(),
             alike: Vec::new(),
         }
@@ -167,16 +174,7 @@ impl<T: LaneNumber> Program<T> {
         } else {
             1
         };
-        for margin in 0..width {
-            let mut values = positions
-                .iter()
-                .map(|&leaf| T::from_double(tree.leaf_values[leaf as usize * width + margin]))
-                .collect();
-            if positions.len() <= NARROW_LEAVES {
-                T::arrange(self.processor, &mut values);
-            }
-            self.tables.append(&mut values);
-        }
+        let numbers = self.push_tables(tree, width, &positions);
         let stride = (self.tables.len() - table) / width.max(1);
         let depth = outline.visit.depth;
         self.steps.push(Step {
@@ -184,11 +182,50 @@ impl<T: LaneNumber> Program<T> {
             start: start.1,
             table,
             leaves: self.leaves.len(),
+            numbers,
             stride,
             depth,
             target: tree.target,
         });
         self.leaves.extend(positions);
+    }
+
+    /// Adds the values of the leaves at these positions, a table for each of `width` margins; gives
+    /// [`Step::numbers`].
+    fn push_tables(
+        &mut self,
+        tree: &Tree,
+        width: usize,
+        positions: &[u32],
+    ) -> Option<(usize, u32)> {
+        let is_narrow = positions.len() <= NARROW_LEAVES;
+        let distinct = if is_narrow {
+            None
+        } else {
+            Distinct::<T>::of(&tree.leaf_values, width)
+        };
+        if let Some(Distinct { numbers, tables }) = distinct {
+            let start = self.numbers.len();
+            let bits = tables.first().map_or(0, |table| table.len().ilog2());
+            let of_positions = positions.iter().map(|&leaf| numbers[leaf as usize]);
+            self.numbers.extend(of_positions);
+            for mut values in tables {
+                T::arrange(self.processor, &mut values);
+                self.tables.append(&mut values);
+            }
+            return Some((start, bits));
+        }
+        for margin in 0..width {
+            let mut values = positions
+                .iter()
+                .map(|&leaf| T::from_double(tree.leaf_values[leaf as usize * width + margin]))
+                .collect();
+            if is_narrow {
+                T::arrange(self.processor, &mut values);
+            }
+            self.tables.append(&mut values);
+        }
+        None
     }
 
     fn push_symmetric(&mut self, count: usize, numbers: &[u32]) -> ((Method, usize), Vec<u32>) {
@@ -333,6 +370,7 @@ impl<T: LaneNumber> Program<T> {
             + size_of_val(self.codes.as_slice())
             + size_of_val(self.boundaries.as_slice())
             + size_of_val(self.tables.as_slice())
+            + size_of_val(self.numbers.as_slice())
             + size_of_val(self.leaves.as_slice())
             + size_of_val(self.alike.as_slice())
     }

@@ -248,6 +248,16 @@ impl<T: LaneNumber, V: Ranked<T>> Task for Addition<'_, T, V> {
             } else {
                 let mut high = Slice::default();
                 lanes.bytes(planes.last_chunk().expect("16 planes"), &mut high);
+                if let Some((start, bits)) = step.numbers {
+                    number_values(&mut low, &high, &program.numbers[start..][..size]);
+                    for (position, sums) in self.sums[range].iter_mut().enumerate() {
+                        let table = program.tables[step.table + position * step.stride..]
+                            .first_chunk()
+                            .expect("tables are rounded up");
+                        T::add_leaves(lanes, &low, bits, table, sums);
+                    }
+                    continue;
+                }
                 for (position, sums) in self.sums[range].iter_mut().enumerate() {
                     add_wide(
                         &low,
@@ -299,6 +309,14 @@ impl<T: LaneNumber, P: FnMut(usize, usize, u32)> Task for Finding<'_, T, P> {
                 (self.put)(row, tree, program.leaves[step.leaves + number]);
             }
         }
+    }
+}
+
+/// Leaf numbers of more than a byte to the numbers of their values, into the lower byte.
+#[inline(always)]
+fn number_values(low: &mut Slice<u8>, high: &Slice<u8>, numbers: &[u8]) {
+    for (low, high) in low.0.iter_mut().zip(&high.0) {
+        *low = numbers[usize::from(*low) | usize::from(*high) << 8];
     }
 }
 

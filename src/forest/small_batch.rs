@@ -171,15 +171,20 @@ impl<T: LaneNumber, V: Ranked<T>> Task for Addition<'_, T, V> {
             conditions.answer_one(self.rows, row, &mut self.notes.answers);
             program.find(self.notes);
             for (step, &number) in program.steps.iter().zip(&self.notes.numbers) {
-                let is_arranged = step.method.planes() <= NARROW_LEAVES.ilog2();
+                let is_arranged =
+                    step.numbers.is_some() || step.method.planes() <= NARROW_LEAVES.ilog2();
+                let number = match step.numbers {
+                    Some((start, _)) => usize::from(program.numbers[start + usize::from(number)]),
+                    None => usize::from(number),
+                };
                 for (position, sums) in self.sums[step.margins(margin_count)].iter_mut().enumerate()
                 {
                     let table =
                         &program.tables[step.table + position * step.stride..][..step.stride];
                     let value = if is_arranged {
-                        T::leaf(lanes, table, number.into())
+                        T::leaf(lanes, table, number)
                     } else {
-                        table[usize::from(number)]
+                        table[number]
                     };
                     sums.0[row] = sums.0[row] + value;
                 }

@@ -182,6 +182,34 @@ fn leaves_of_several_values_are_added_to_every_margin() {
     all_kernels_agree(&trees.collect::<Vec<_>>());
 }
 
+/// The tree with only so many distinct values in its leaves.
+fn with_distinct(tree: Tree, count: usize) -> Tree {
+    let values = 0..tree.leaf_values.len();
+    Tree {
+        leaf_values: values.map(|leaf| (leaf % count) as f64 / 3.0).collect(),
+        ..tree
+    }
+}
+
+#[test]
+fn large_trees_of_few_distinct_values_give_the_bits_of_the_definition() {
+    // Of 1 to 256 values a byte numbers them all; of 257 leaves have their own.
+    for distinct in [1, 2, 65, 129, 256, 257] {
+        for width in [1, 3] {
+            let trees = (0..2).flat_map(|seed| {
+                [
+                    winding(600, seed, width),
+                    complete(9, seed, width),
+                    symmetric(9, seed, width),
+                    complete(3, seed, width),
+                ]
+                .map(|tree| with_distinct(tree, distinct))
+            });
+            all_kernels_agree(&trees.collect::<Vec<_>>());
+        }
+    }
+}
+
 #[test]
 fn the_kernel_that_is_asked_for_is_the_one_that_runs() {
     let trees: Vec<Tree> = (0..20).map(|seed| complete(6, seed, 1)).collect();
