@@ -43,6 +43,12 @@ pub(super) enum Step {
     Mapping(Mapping),
     /// 1 from this value on, else 0; NaN stays.
     AtLeast(f64),
+    /// Numbers below this limit, which scikit-learn raises at, become NaN; the limit itself only if
+    /// it is `excluded`. The rows are refused (see [`super::finite`]).
+    Refuse {
+        limit: f64,
+        excluded: bool,
+    },
 }
 
 /// A function of one number that holds others.
@@ -114,6 +120,13 @@ impl Step {
                     one(value >= *other)
                 }
             }),
+            Self::Refuse { limit, excluded } => each(values, |value| {
+                if value < *limit || *excluded && value == *limit {
+                    f64::NAN
+                } else {
+                    value
+                }
+            }),
         }
     }
 }
@@ -165,6 +178,12 @@ impl Column {
     pub(super) fn keeps_numbers(&self) -> bool {
         let keeps = |step: &Step| matches!(step, Step::Fill(_) | Step::Replace(..));
         self.steps.iter().all(keeps) && self.filled.is_none()
+    }
+
+    /// Whether a step refuses numbers below a limit.
+    pub(super) fn refuses(&self) -> bool {
+        let refuses = |step: &Step| matches!(step, Step::Refuse { .. });
+        self.steps.iter().any(refuses)
     }
 
     /// Whether nothing was done to it.

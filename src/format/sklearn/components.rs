@@ -239,19 +239,10 @@ pub(super) fn pooled(
     Ok(inputs.compute(columns, formula))
 }
 
-/// Columns whose numbers below a limit, which scikit-learn refuses, become NaN, which is refused.
-fn from(
-    columns: Vec<Column>,
-    is_fine: impl Fn(f64) -> bool + Send + Sync + Copy + 'static,
-) -> Vec<Column> {
-    let step = Step::mapping(move |value| if is_fine(value) { value } else { f64::NAN });
-    let checked = |column: Column| column.then([step.clone()]);
+/// Columns whose numbers below a limit are refused, and the limit itself if it is `excluded`.
+pub(super) fn at_least(columns: Vec<Column>, limit: f64, excluded: bool) -> Vec<Column> {
+    let checked = |column: Column| column.then([Step::Refuse { limit, excluded }]);
     columns.into_iter().map(checked).collect()
-}
-
-/// Columns whose negative numbers are refused.
-pub(super) fn not_negative(columns: Vec<Column>) -> Vec<Column> {
-    from(columns, |value| value >= 0.0)
 }
 
 /// `AdditiveChi2Sampler`.
@@ -293,7 +284,7 @@ pub(super) fn additive(
             }
         }
     });
-    Ok(inputs.compute(not_negative(columns), formula))
+    Ok(inputs.compute(at_least(columns, 0.0, false), formula))
 }
 
 /// `SkewedChi2Sampler`.
@@ -322,7 +313,7 @@ pub(super) fn skewed(
             *to = (*to + offset).cos() * factor;
         }
     });
-    let columns = from(columns, move |value| value > -skew);
+    let columns = at_least(columns, -skew, true);
     Ok(inputs.compute(columns, formula))
 }
 

@@ -35,20 +35,27 @@ impl Check {
         let is_made = !is_input || !column.steps.is_empty() || part.engine.rounds();
         let check = Self {
             infinite,
-            undefined: is_input && !column.steps.is_empty() && part.rejects_missing,
+            undefined: column.refuses()
+                || is_input && !column.steps.is_empty() && part.rejects_missing,
         };
         (is_made && (check.infinite || check.undefined)).then_some(check)
     }
 
-    /// The rows that are refused of a column, with the reason; `raw` holds its values before its
-    /// steps, where the table has them.
+    /// The rows that are refused of a column, with the reason; `before` holds its values before its
+    /// steps, and `is_input` is whether the table has them.
     pub(super) fn rows(
         self,
         values: &[f64],
-        raw: Option<&[f64]>,
+        before: Option<&[f64]>,
+        is_input: bool,
     ) -> impl Iterator<Item = (usize, Reason)> {
         // What was missing or infinite in the table has met its policy.
-        let was_number = move |row: usize| raw.is_none_or(|raw| raw[row].is_finite());
+        let was_number = move |row: usize, reason: Reason| {
+            before.is_none_or(|before| match reason {
+                Reason::Undefined if !is_input => !before[row].is_nan(),
+                _ => !is_input || before[row].is_finite(),
+            })
+        };
         let reason = move |(row, value): (usize, &f64)| {
             let reason = if value.is_infinite() && self.infinite {
                 Reason::Infinite
@@ -57,7 +64,7 @@ impl Check {
             } else {
                 return None;
             };
-            was_number(row).then_some((row, reason))
+            was_number(row, reason).then_some((row, reason))
         };
         values.iter().enumerate().filter_map(reason)
     }

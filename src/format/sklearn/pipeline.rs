@@ -95,14 +95,20 @@ impl Columnar {
         self.scatter(part, outputs, features);
         for (index, column) in part.columns.iter().enumerate() {
             let values = features.column_mut(index);
-            let raw = (column.input < self.input_count).then(|| block.column(column.input));
-            if let Some(raw) = raw {
-                values.copy_from_slice(raw);
+            let is_input = column.input < self.input_count;
+            let before = if is_input {
+                Some(block.column(column.input))
             } else {
                 let from = self.starts.partition_point(|start| *start <= column.input) - 1;
-                if let Output::Dense(columns) = &outputs[from] {
-                    values.copy_from_slice(&columns[column.input - self.starts[from]]);
+                match &outputs[from] {
+                    Output::Dense(columns) => {
+                        Some(columns[column.input - self.starts[from]].as_slice())
+                    }
+                    Output::Sparse(_) => None,
                 }
+            };
+            if let Some(before) = before {
+                values.copy_from_slice(before);
             }
             column.run(values);
             if part.engine.rounds() {
@@ -111,7 +117,7 @@ impl Columnar {
                     .for_each(|value| *value = f64::from(*value as f32));
             }
             if let Some(check) = Check::of(part, index, self.input_count) {
-                let found = check.rows(values, raw);
+                let found = check.rows(values, before, is_input);
                 refused.extend(found.map(|(row, reason)| (row, column.input, reason)));
             }
         }

@@ -4,6 +4,7 @@
 
 use super::affine::{scaled, unscaled};
 use super::column::{Column, Step};
+use super::components::at_least;
 use super::formula::{Formula, interpolated};
 use super::inputs::Inputs;
 use super::object::{Object, by_column, reals};
@@ -325,6 +326,11 @@ fn powered(columns: Vec<Column>, powers: Vec<f64>, function: fn(f64, f64) -> f64
 /// `PowerTransformer`.
 pub(super) fn power(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
     let (powers, function) = powers(object, columns.len(), [yeo_johnson, box_cox])?;
+    let columns = if object.text("method") == "box-cox" {
+        at_least(columns, 0.0, true)
+    } else {
+        columns
+    };
     let made = powered(columns, powers, function);
     if !object.flag("standardize") {
         return Ok(made);

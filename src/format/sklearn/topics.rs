@@ -4,7 +4,7 @@
 //! Sources: `sklearn/decomposition/_lda.py` and `_online_lda_fast.pyx` of 0.24 to 1.9.
 
 use super::column::Column;
-use super::components::not_negative;
+use super::components::at_least;
 use super::fitted::same_count;
 use super::formula::Formula;
 use super::inputs::Inputs;
@@ -121,14 +121,7 @@ pub(super) fn allocated(
     let formula = Formula::new("topics", width, held, move |counts, shares| {
         topics.run(counts, shares);
     });
-    // The outputs of a vectoriser are counts.
-    let is_table = columns.iter().any(|column| inputs.is_input(column.input));
-    let columns = if is_table {
-        not_negative(columns)
-    } else {
-        columns
-    };
-    Ok(inputs.compute(columns, formula))
+    Ok(inputs.compute(at_least(columns, 0.0, false), formula))
 }
 
 #[cfg(test)]
