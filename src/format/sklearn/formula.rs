@@ -92,6 +92,19 @@ impl Formula {
         })
     }
 
+    /// The index of the last of the largest values; NaN where one is missing.
+    pub(super) fn last_largest() -> Self {
+        Self::new("pipeline", 1, 0, |values, output| {
+            output[0] = if values.iter().any(|value| value.is_nan()) {
+                f64::NAN
+            } else {
+                let last = values.len().saturating_sub(1);
+                let reversed: Vec<f64> = values.iter().rev().copied().collect();
+                (last - largest(&reversed)) as f64
+            };
+        })
+    }
+
     /// The weighted mean of several runs of `width` values: Σ weight · value / Σ weights.
     pub(super) fn mean(weights: Vec<f64>, width: usize) -> Self {
         let sum: f64 = weights.iter().sum();

@@ -90,7 +90,13 @@ pub(super) fn one_vs_rest(
         return Ok((vec![predicted], Fitted::columns(Task::Listed(shown))));
     }
     same_count(object, labels.len(), members.len())?;
-    let mut made = inputs.push(scores, Engine::Formula(Formula::largest()));
+    // Up to 1.7 the last of equal classes is predicted.
+    let decided = if object.is_since(1, 8) {
+        Formula::largest()
+    } else {
+        Formula::last_largest()
+    };
+    let mut made = inputs.push(scores, Engine::Formula(decided));
     let mut shown = vec![Shown::label("prediction", labels.clone())];
     if has_odds {
         let shares = Formula::new("pipeline", labels.len(), 0, |values, output| {
