@@ -56,12 +56,15 @@ pub enum Task {
 }
 
 /// A column that one margin is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Shown {
     /// The column's name.
     pub name: String,
     /// The labels that the margin is an index of; none for a number.
     pub labels: Option<Vec<Label>>,
+    /// The index of another margin and a threshold that decide between two labels in place of this
+    /// margin: the second from the threshold on.
+    pub decided: Option<(usize, f64)>,
 }
 
 impl Shown {
@@ -71,6 +74,7 @@ impl Shown {
         Self {
             name: name.into(),
             labels: None,
+            decided: None,
         }
     }
 
@@ -80,7 +84,14 @@ impl Shown {
         Self {
             name: name.into(),
             labels: Some(labels),
+            decided: None,
         }
+    }
+
+    /// Whether it is the label of two classes.
+    fn is_of_two_classes(&self) -> bool {
+        let two = |labels: &Vec<Label>| labels.len() == 2;
+        self.name == "prediction" && self.labels.as_ref().is_some_and(two)
     }
 }
 
@@ -159,6 +170,17 @@ impl Task {
                 classes: Some(_),
                 ..
             }) => *threshold = Some(requested),
+            Self::Listed(shown) if shown.iter().any(Shown::is_of_two_classes) => {
+                let mut names = shown.iter().map(|one| &one.name);
+                let Some(index) = names.position(|name| name == "probability") else {
+                    return Err(Error::usage(
+                        "a threshold is for the probability of two classes, and this model only \
+                         gives their label",
+                    ));
+                };
+                let labels = shown.iter_mut().filter(|one| one.is_of_two_classes());
+                labels.for_each(|one| one.decided = Some((index, requested)));
+            }
             Self::Columns(_) => {
                 return Err(Error::usage(
                     "a threshold is for two classes, and the model's outputs are no label with \
@@ -315,18 +337,20 @@ impl Outcome {
                 .iter()
                 .enumerate()
                 .map(|(index, one)| {
-                    let values = scores.iter().skip(index).step_by(margin_count).copied();
-                    match &one.labels {
-                        Some(labels) => label_array(labels, values.map(index_of)),
-                        None => T::array(values.collect()),
+                    let of = |index: usize| scores.iter().skip(index).step_by(margin_count);
+                    match (&one.labels, one.decided) {
+                        (Some(labels), Some((other, threshold))) => {
+                            label_array(labels, of(other).map(|score| side(*score, threshold)))
+                        }
+                        (Some(labels), None) => {
+                            label_array(labels, of(index).copied().map(index_of))
+                        }
+                        (None, _) => T::array(of(index).copied().collect()),
                     }
                 })
                 .collect(),
             Task::Binary { labels, threshold } => {
-                let classes = scores.iter().map(|score| {
-                    (!score.to_double().is_nan())
-                        .then(|| usize::from(score.to_double() >= *threshold))
-                });
+                let classes = scores.iter().map(|score| side(*score, *threshold));
                 let predictions = label_array(labels, classes);
                 vec![T::array(scores), predictions]
             }
@@ -357,6 +381,12 @@ impl Outcome {
         }
         columns
     }
+}
+
+/// The index of the class of a probability, 1 from the threshold on; none for NaN.
+fn side<T: Linked>(score: T, threshold: f64) -> Option<usize> {
+    let score = score.to_double();
+    (!score.is_nan()).then(|| usize::from(score >= threshold))
 }
 
 /// The index that a margin is; none for NaN.
