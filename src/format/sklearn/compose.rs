@@ -22,11 +22,12 @@ const TRANSFORMING: [&str; 9] = [
 ];
 
 /// The classes of other packages that transform and do not predict.
-const ALONE: [&str; 4] = [
+const ALONE: [&str; 5] = [
     "BernoulliRBM",
     "FeatureAgglomeration",
     "NeighborhoodComponentsAnalysis",
     "PLSSVD",
+    "RandomTreesEmbedding",
 ];
 
 /// The columns of a transformer at the end of a pipeline; none for estimators.

@@ -33,6 +33,7 @@ mod decision;
 mod decomposition;
 mod discriminant;
 mod dummy;
+mod embedding;
 mod encoder;
 mod engine;
 mod estimator;
@@ -58,6 +59,8 @@ mod outlier;
 mod part;
 mod pipeline;
 mod propagation;
+#[cfg(test)]
+mod row_tests;
 mod scaling;
 mod selection;
 mod steps;

@@ -16,25 +16,25 @@ use crate::format::python::container::{Document, read};
 use crate::outcome::Task;
 
 /// The opcodes of a value, protocol 2.
-type Pickled = Vec<u8>;
+pub(super) type Pickled = Vec<u8>;
 
-fn joined(parts: &[&[u8]]) -> Pickled {
+pub(super) fn joined(parts: &[&[u8]]) -> Pickled {
     parts.concat()
 }
 
-fn text(value: &str) -> Pickled {
+pub(super) fn text(value: &str) -> Pickled {
     joined(&[b"X", &(value.len() as u32).to_le_bytes(), value.as_bytes()])
 }
 
-fn float(value: f64) -> Pickled {
+pub(super) fn float(value: f64) -> Pickled {
     joined(&[b"G", &value.to_be_bytes()])
 }
 
-fn integer(value: i32) -> Pickled {
+pub(super) fn integer(value: i32) -> Pickled {
     joined(&[b"J", &value.to_le_bytes()])
 }
 
-fn list(items: &[Pickled]) -> Pickled {
+pub(super) fn list(items: &[Pickled]) -> Pickled {
     joined(&[b"](", &items.concat(), b"e"])
 }
 
@@ -47,7 +47,7 @@ fn dictionary(pairs: &[(&str, Pickled)]) -> Pickled {
 }
 
 /// An object of a class of scikit-learn.
-fn record(class: &str, attributes: &[(&str, Pickled)]) -> Pickled {
+pub(super) fn record(class: &str, attributes: &[(&str, Pickled)]) -> Pickled {
     let (module, name) = class.rsplit_once('.').unwrap();
     let head = format!("csklearn.{module}\n{name}\n)");
     joined(&[head.as_bytes(), b"\x81", &dictionary(attributes), b"b"])
@@ -85,12 +85,12 @@ fn raw_array(kind: &str, shape: &[usize], bytes: &[u8]) -> Pickled {
     ])
 }
 
-fn array(shape: &[usize], values: &[f64]) -> Pickled {
+pub(super) fn array(shape: &[usize], values: &[f64]) -> Pickled {
     let bytes: Vec<u8> = values.iter().flat_map(|one| one.to_le_bytes()).collect();
     raw_array("f8", shape, &bytes)
 }
 
-fn row(values: &[f64]) -> Pickled {
+pub(super) fn row(values: &[f64]) -> Pickled {
     array(&[values.len()], values)
 }
 
@@ -99,12 +99,12 @@ fn singles(values: &[f32]) -> Pickled {
     raw_array("f4", &[values.len()], &bytes)
 }
 
-fn document(value: &[u8]) -> Document {
+pub(super) fn document(value: &[u8]) -> Document {
     let bytes = joined(&[b"\x80\x02", value, b"."]);
     read(Bytes::from(bytes)).unwrap()
 }
 
-fn inputs(count: usize) -> (Inputs, Vec<Column>) {
+pub(super) fn inputs(count: usize) -> (Inputs, Vec<Column>) {
     let translator = Translator {
         finish: estimator::finish,
         transform: super::transformer::transform,

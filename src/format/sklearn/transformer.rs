@@ -14,7 +14,7 @@ use super::object::{Object, positions, real};
 use super::selection::selected;
 use super::steps::{bounded, steps};
 use super::words::{Weighing, Words};
-use super::{cluster, components, decomposition, expansion, kernel, scaling, topics};
+use super::{cluster, components, decomposition, embedding, expansion, kernel, scaling, topics};
 use crate::error::Result;
 use crate::format::python::record::{Arena, Id, Value};
 
@@ -127,6 +127,7 @@ fn mixing(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Result<
         ("kernel_approximation", "SkewedChi2Sampler") => {
             components::skewed(object, columns, inputs)
         }
+        ("ensemble", "RandomTreesEmbedding") => embedding::embedded(object, columns, inputs),
         ("cross_decomposition", _) => components::rotated(object, columns, inputs),
         ("decomposition" | "random_projection", _)
         | ("neighbors", "NeighborhoodComponentsAnalysis")

@@ -133,6 +133,11 @@ struct LeafFacts<'a> {
 }
 
 impl Leaf<'_> {
+    /// The number of the node that it is.
+    pub(super) fn node(&self) -> usize {
+        self.node
+    }
+
     /// The conditions above it.
     pub(super) fn depth(&self) -> usize {
         let depths = self.tree.depths.get_or_init(|| self.tree.read.depths());
