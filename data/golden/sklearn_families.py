@@ -12,9 +12,11 @@ estimator's own, in f64. The seed is 20261129.
 import collections
 import json
 import pathlib
+import pickle
 import subprocess
 import sys
 import warnings
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -598,6 +600,7 @@ def components(version, plain, scaled):
         MiniBatchSparsePCA,
         SparsePCA,
     )
+    from sklearn.ensemble import RandomTreesEmbedding
     from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
     from sklearn.feature_selection import RFE, RFECV, GenericUnivariateSelect, f_classif
     from sklearn.gaussian_process import GaussianProcessClassifier
@@ -608,10 +611,11 @@ def components(version, plain, scaled):
     from sklearn.mixture import BayesianGaussianMixture, GaussianMixture
     from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
     from sklearn.naive_bayes import GaussianNB
-    from sklearn.neighbors import NeighborhoodComponentsAnalysis
+    from sklearn.neighbors import KNeighborsClassifier, NeighborhoodComponentsAnalysis
     from sklearn.neural_network import BernoulliRBM
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler
+    from sklearn.random_projection import SparseRandomProjection
     from sklearn.semi_supervised import LabelPropagation, LabelSpreading, SelfTrainingClassifier
     from sklearn.tree import DecisionTreeClassifier
 
@@ -626,6 +630,8 @@ def components(version, plain, scaled):
         ("agglomeration", cluster.FeatureAgglomeration(2)),
         ("agglomeration_max", cluster.FeatureAgglomeration(2, pooling_func=np.max)),
         ("birch_distances", cluster.Birch(n_clusters=3)),
+        ("embedding", RandomTreesEmbedding(5, max_depth=3, random_state=0)),
+        ("projection_sparse", SparseRandomProjection(2, density=0.7, random_state=0)),
         ("generic_percentile", GenericUnivariateSelect(f_classif, mode="percentile", param=40)),
         ("generic_fdr", GenericUnivariateSelect(f_classif, mode="fdr", param=0.05)),
     ]:
@@ -683,6 +689,8 @@ def components(version, plain, scaled):
         steps = CalibratedClassifierCV(scaled(inner), cv=2, method="isotonic")
         yield plain(f"calibrated_{name}_three", steps, "three")
     yield plain("rest_bayes", OneVsRestClassifier(GaussianNB()), "three")
+    # Two classes often have one neighbour each: up to 1.7 the last of them is predicted.
+    yield plain("rest_ties", OneVsRestClassifier(scaled(KNeighborsClassifier(2))), "three")
     yield plain("pairs_bayes", OneVsOneClassifier(GaussianNB()), "names")
     yield plain("self_training", SelfTrainingClassifier(GaussianNB()), "two")
     yield plain("self_training_steps", scaled(SelfTrainingClassifier(GaussianNB())), "two")
@@ -883,12 +891,36 @@ def expected_of_categories(model, frame, kind):
     return pd.DataFrame(found)
 
 
-def keep_case(room, model, frame, truth, columns, version):
+def save(frame, path):
+    """Writes a small file: zstd, and nothing of pandas."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    found = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    texts = [field.name for field in found.schema if "string" in str(field.type)]
+    pq.write_table(found, path, compression="zstd", compression_level=19, use_dictionary=texts, write_statistics=False)
+
+
+def dump(model, room):
+    """Saves the model as the room's name says; gives the file's name."""
+    if room.name.endswith("_skops"):
+        import skops.io
+
+        skops.io.dump(model, room / "model.skops", compression=zipfile.ZIP_DEFLATED, compresslevel=9)
+        return "model.skops"
+    if room.name.endswith("_pickle"):
+        (room / "model.pkl").write_bytes(pickle.dumps(model))
+        return "model.pkl"
     import joblib
 
     joblib.dump(model, room / "model.joblib", compress=("zlib", 9))
-    frame.to_parquet(room / "input.parquet")
-    truth.to_parquet(room / "expected.parquet")
+    return "model.joblib"
+
+
+def keep_case(room, model, frame, truth, columns, version):
+    saved = dump(model, room)
+    save(frame, room / "input.parquet")
+    save(truth, room / "expected.parquet")
     module = type(model).__module__
     named = since() >= (1, 0) or module.startswith(("xgboost", "lightgbm"))
     # Dummies do not say how many columns they read, from 1.0 to 1.4.
@@ -901,7 +933,7 @@ def keep_case(room, model, frame, truth, columns, version):
     # Distances of rows near a centre, by products that cancel.
     cancelled = "Birch" in str(model)
     case = {
-        "model": "model.joblib",
+        "model": saved,
         "tolerance": 1e-6 if boosted or cancelled else 1e-10 if summed else 1e-12,
         "raw": False,
         "arguments": arguments,
@@ -1024,7 +1056,21 @@ KEPT = (
     "notes_tfidf_scaled",
     "target_unmeaned",
     "transform_scalers",
+    "part_embedding",
+    "part_projection_sparse",
+    "rest_ties",
 )
+
+
+# Those that are kept in other forms, too.
+OTHERS = {
+    "part_embedding": ("_skops", "_pickle"),
+    "part_projection_sparse": ("_skops", "_pickle"),
+    "process_two": ("_skops",),
+    "mixture_bayes_tied": ("_skops", "_pickle"),
+    "birch": ("_pickle",),
+    "output_codes": ("_skops", "_pickle"),
+}
 
 
 def keep():
@@ -1035,9 +1081,13 @@ def keep():
             continue
         model = fitted(name, model, kind, columns)
         frame = rows(columns, missing)
-        room = HERE / f"sklearn_{sklearn.__version__.replace('.', '_')}_{name}"
-        room.mkdir(exist_ok=True)
-        keep_case(room, model, frame, expected(model, frame, kind), columns, sklearn.__version__)
+        truth = expected(model, frame, kind)
+        for ending in ("", *OTHERS.get(name, ())):
+            if ending and since() < (1, 9):
+                continue
+            room = HERE / f"sklearn_{sklearn.__version__.replace('.', '_')}_{name}{ending}"
+            room.mkdir(exist_ok=True)
+            keep_case(room, model, frame, truth, columns, sklearn.__version__)
 
 
 if __name__ == "__main__":
