@@ -44,11 +44,10 @@ fn pipeline(steps: &[Pickled]) -> Pickled {
     record("pipeline.Pipeline", &[("steps", list(&pairs))])
 }
 
-/// What scikit-learn 1.9.1 raises at, behind a step that computes its column anew:
-/// `ValueError: Negative values in data passed to X in AdditiveChi2Sampler.transform`, `X may not
-/// contain entries smaller than -skewedness`, `Negative values in data passed to
-/// LatentDirichletAllocation.transform`, `The Box-Cox transformation can only be applied to strictly
-/// positive data`.
+/// What scikit-learn 1.9.1 raises at, behind a step that computes its column anew: "Negative values
+/// in data passed to X in AdditiveChi2Sampler.transform", "X may not contain entries smaller than
+/// -skewedness", "Negative values in data passed to LatentDirichletAllocation.transform", "The
+/// Box-Cox transformation can only be applied to strictly positive data".
 #[test]
 fn numbers_that_a_step_makes_too_small_for_the_next_are_refused() {
     let additive = record(
