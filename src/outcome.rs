@@ -6,6 +6,7 @@
 mod label;
 mod link;
 mod margins;
+mod threshold;
 pub mod uncertainty;
 
 use arrow::array::{ArrayRef, AsArray, new_empty_array};
@@ -17,7 +18,6 @@ pub use self::link::Link;
 use self::link::Linked;
 pub use self::margins::Margins;
 use self::uncertainty::Uncertain;
-use crate::error::{Error, Result};
 use crate::feature::Precision;
 
 /// The least probability that is called positive where the original library calls a tie, 0.5 of two
@@ -87,12 +87,6 @@ impl Shown {
             decided: None,
         }
     }
-
-    /// Whether it is the label of two classes.
-    fn is_of_two_classes(&self) -> bool {
-        let two = |labels: &Vec<Label>| labels.len() == 2;
-        self.name == "prediction" && self.labels.as_ref().is_some_and(two)
-    }
 }
 
 /// The columns that a model finishes itself.
@@ -147,54 +141,6 @@ impl Finished {
 #[must_use]
 pub fn is_probability(number: f64) -> bool {
     (0.0..=1.0).contains(&number)
-}
-
-impl Task {
-    /// Sets the least probability that is called positive.
-    ///
-    /// # Errors
-    /// A usage error if it is not a probability, if there are no two classes, or no probability of
-    /// theirs.
-    pub fn set_threshold(&mut self, requested: f64) -> Result<()> {
-        if !is_probability(requested) {
-            return Err(
-                Error::usage(format!("a threshold of `{requested}` is not a probability"))
-                    .hint("write a number from 0 to 1"),
-            );
-        }
-        match self {
-            Self::Binary { threshold, .. } => *threshold = requested,
-            Self::Uncertain(uncertain) => return uncertain.own.set_threshold(requested),
-            Self::Columns(Finished {
-                threshold,
-                classes: Some(_),
-                ..
-            }) => *threshold = Some(requested),
-            Self::Listed(shown) if shown.iter().any(Shown::is_of_two_classes) => {
-                let mut names = shown.iter().map(|one| &one.name);
-                let Some(index) = names.position(|name| name == "probability") else {
-                    return Err(Error::usage(
-                        "a threshold is for the probability of two classes, and this model only \
-                         gives their label",
-                    ));
-                };
-                let labels = shown.iter_mut().filter(|one| one.is_of_two_classes());
-                labels.for_each(|one| one.decided = Some((index, requested)));
-            }
-            Self::Columns(_) => {
-                return Err(Error::usage(
-                    "a threshold is for two classes, and the model's outputs are no label with \
-                     the probabilities of two",
-                ));
-            }
-            _ => {
-                return Err(Error::usage(
-                    "a threshold is for models with two classes; this one has none",
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
 /// The meaning of a model's margins.

@@ -2,11 +2,14 @@
 //!
 //! The leaves of a classifier's tree hold fractions of few rows: of 500 leaves some hundred are
 //! distinct. A byte for each leaf and a short table of values stay in the first-level cache where
-//! eight bytes for each leaf do not. Knows nothing of how a leaf is found.
+//! eight bytes for each leaf do not. Knows nothing of how a leaf is found, only in which order a
+//! program's tables stand.
 
 use std::collections::HashMap;
 
+use super::ensemble::Tree;
 use super::lane_number::LaneNumber;
+use super::program::Program;
 use super::slice::NARROW_LEAVES;
 
 /// What the leaves of one tree hold.
@@ -53,6 +56,46 @@ impl<T: LaneNumber> Distinct<T> {
             numbers,
             tables: (0..width).map(table).collect(),
         })
+    }
+}
+
+impl<T: LaneNumber> Program<T> {
+    /// Adds the values of the leaves at these positions, a table for each of `width` margins; gives
+    /// [`Step::numbers`](super::program::Step::numbers).
+    pub(super) fn push_tables(
+        &mut self,
+        tree: &Tree,
+        width: usize,
+        positions: &[u32],
+    ) -> Option<(usize, u32)> {
+        let is_narrow = positions.len() <= NARROW_LEAVES;
+        let distinct = if is_narrow {
+            None
+        } else {
+            Distinct::<T>::of(&tree.leaf_values, width)
+        };
+        if let Some(Distinct { numbers, tables }) = distinct {
+            let start = self.numbers.len();
+            let bits = tables.first().map_or(0, |table| table.len().ilog2());
+            let of_positions = positions.iter().map(|&leaf| numbers[leaf as usize]);
+            self.numbers.extend(of_positions);
+            for mut values in tables {
+                T::arrange(self.processor, &mut values);
+                self.tables.append(&mut values);
+            }
+            return Some((start, bits));
+        }
+        for margin in 0..width {
+            let mut values = positions
+                .iter()
+                .map(|&leaf| T::from_double(tree.leaf_values[leaf as usize * width + margin]))
+                .collect();
+            if is_narrow {
+                T::arrange(self.processor, &mut values);
+            }
+            self.tables.append(&mut values);
+        }
+        None
     }
 }
 

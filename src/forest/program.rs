@@ -11,7 +11,6 @@
 
 use std::ops::Range;
 
-use super::distinct::Distinct;
 use super::ensemble::{Child, Node, Shape, Target, Tree, Visit};
 use super::lane_number::LaneNumber;
 use super::processor::Processor;
@@ -118,7 +117,7 @@ impl Step {
 #[derive(Debug)]
 pub(super) struct Program<T> {
     /// What the tables are arranged for.
-    processor: Processor,
+    pub(super) processor: Processor,
     pub(super) steps: Vec<Step>,
     /// Conditions of trees that are chosen or all asked.
     pub(super) codes: Vec<u16>,
@@ -188,44 +187,6 @@ impl<T: LaneNumber> Program<T> {
             target: tree.target,
         });
         self.leaves.extend(positions);
-    }
-
-    /// Adds the values of the leaves at these positions, a table for each of `width` margins; gives
-    /// [`Step::numbers`].
-    fn push_tables(
-        &mut self,
-        tree: &Tree,
-        width: usize,
-        positions: &[u32],
-    ) -> Option<(usize, u32)> {
-        let is_narrow = positions.len() <= NARROW_LEAVES;
-        let distinct = if is_narrow {
-            None
-        } else {
-            Distinct::<T>::of(&tree.leaf_values, width)
-        };
-        if let Some(Distinct { numbers, tables }) = distinct {
-            let start = self.numbers.len();
-            let bits = tables.first().map_or(0, |table| table.len().ilog2());
-            let of_positions = positions.iter().map(|&leaf| numbers[leaf as usize]);
-            self.numbers.extend(of_positions);
-            for mut values in tables {
-                T::arrange(self.processor, &mut values);
-                self.tables.append(&mut values);
-            }
-            return Some((start, bits));
-        }
-        for margin in 0..width {
-            let mut values = positions
-                .iter()
-                .map(|&leaf| T::from_double(tree.leaf_values[leaf as usize * width + margin]))
-                .collect();
-            if is_narrow {
-                T::arrange(self.processor, &mut values);
-            }
-            self.tables.append(&mut values);
-        }
-        None
     }
 
     fn push_symmetric(&mut self, count: usize, numbers: &[u32]) -> ((Method, usize), Vec<u32>) {
