@@ -1,9 +1,10 @@
 //! Whether the process was asked to stop: a note that signal handlers leave, and that all long work
-//! looks at.
+//! looks at; and whether a thread was, whose work no one waits for any more.
 //!
 //! Who leaves the note is the command line's business. It must not know what the work is.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Kind, Result};
@@ -11,13 +12,43 @@ use crate::error::{Error, Kind, Result};
 /// The note of this process, once signals are watched.
 static OF_PROCESS: OnceLock<Interrupt> = OnceLock::new();
 
-/// Fails if this process was asked to stop: for long work inside a model, which knows nothing of
-/// the run that it is part of.
+thread_local! {
+    /// What may end the work of this thread alone.
+    static OF_THREAD: RefCell<Option<Cancellation>> = const { RefCell::new(None) };
+}
+
+/// Fails if this process was asked to stop, or this thread was: for long work inside a model, which
+/// knows nothing of the run that it is part of.
 ///
 /// # Errors
-/// As [`Interrupt::check`].
+/// As [`Interrupt::check`]; fails if the [`Cancellation`] of the thread was used.
 pub fn check_process() -> Result<()> {
-    OF_PROCESS.get().map_or(Ok(()), Interrupt::check)
+    OF_PROCESS.get().map_or(Ok(()), Interrupt::check)?;
+    let is_cancelled = OF_THREAD.with_borrow(|own| own.as_ref().is_some_and(Cancellation::came));
+    if is_cancelled {
+        return Err(Error::failed("no one waits for this work any more"));
+    }
+    Ok(())
+}
+
+/// A note that ends the work of one thread; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Cancellation(Arc<AtomicBool>);
+
+impl Cancellation {
+    /// Asks the work to end.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn came(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// The work of this thread ends once this is used.
+    pub fn of_this_thread(self) {
+        OF_THREAD.set(Some(self));
+    }
 }
 
 /// The number of the signal that came; clones share it.

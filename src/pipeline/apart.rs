@@ -1,13 +1,14 @@
 //! Work on a thread of its own, which is waited for only as long as the caller likes.
 //!
-//! A thread cannot be stopped from outside. One that does not answer in time is left behind: it
-//! ends once its work does, or with the process, and nothing of it is used any more. Owns the
+//! A thread cannot be stopped from outside. One that does not answer in time is left behind and
+//! asked to end, which the loops of models look at; nothing of it is used any more. Owns the
 //! threads and the waiting. It must not know what is worked out.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use crate::background;
+use crate::interrupt::Cancellation;
 
 /// How often the caller is asked whether to wait on.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -17,6 +18,7 @@ const PATIENCE: Duration = Duration::from_millis(50);
 pub(super) struct Apart<Q, A> {
     requests: SyncSender<Q>,
     answers: Receiver<A>,
+    cancellation: Cancellation,
 }
 
 /// What the thread has of it.
@@ -56,8 +58,17 @@ impl<Q: Send + 'static, A: Send + 'static> Apart<Q, A> {
             requests: of_requests,
             answers: of_answers,
         };
-        background::apart(name, move || serve(served));
-        Self { requests, answers }
+        let cancellation = Cancellation::default();
+        let own = cancellation.clone();
+        background::apart(name, move || {
+            own.of_this_thread();
+            serve(served);
+        });
+        Self {
+            requests,
+            answers,
+            cancellation,
+        }
     }
 
     /// The answer to a request, which is waited for while `waits`, given how long it was, says so.
@@ -69,6 +80,7 @@ impl<Q: Send + 'static, A: Send + 'static> Apart<Q, A> {
                 Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Disconnected) => return Err(Silence::Gone),
                 Err(RecvTimeoutError::Timeout) if !waits(begun.elapsed()) => {
+                    self.cancellation.cancel();
                     return Err(Silence::Late);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -77,9 +89,54 @@ impl<Q: Send + 'static, A: Send + 'static> Apart<Q, A> {
     }
 }
 
+impl<Q, A> Drop for Apart<Q, A> {
+    fn drop(&mut self) {
+        self.cancellation.cancel();
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use arrow::array::{ArrayRef, Float32Array};
+
     use super::*;
+    use crate::package::open::open;
+    use crate::storage::Location;
+
+    #[test]
+    fn an_endless_loop_of_a_graph_ends_soon_once_no_one_waits_for_it() {
+        struct Ended(Arc<AtomicBool>);
+        impl Drop for Ended {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let guard = Ended(Arc::clone(&has_ended));
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/challengers/loop.onnx");
+        let opened = open(&Location::from(path), &Default::default()).unwrap();
+        let apart = Apart::begin("endless", move |served: Served<f32, bool>| {
+            let _guard = guard;
+            let model = opened.loaded.model.as_columnar().unwrap();
+            while let Some(rounds) = served.next() {
+                let columns = [rounds, 1.0].map(|one| Arc::new(Float32Array::from(vec![one])));
+                let columns = columns.map(|column| column as ArrayRef);
+                served.answer(model.worker().score(&columns).is_ok());
+            }
+        });
+        assert_eq!(apart.ask(3.0, |_| true), Ok(true));
+        let late = apart.ask(1e18, |waited| waited < Duration::from_millis(200));
+        assert_eq!(late, Err(Silence::Late));
+        drop(apart);
+        let begun = Instant::now();
+        while !has_ended.load(Ordering::Relaxed) {
+            assert!(begun.elapsed() < Duration::from_secs(5), "it goes on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
 
     #[test]
     fn work_that_hangs_is_not_waited_for_and_what_died_is_gone() {

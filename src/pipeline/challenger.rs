@@ -145,16 +145,44 @@ impl Challengers {
         Ok((own, further.collect()))
     }
 
-    /// Checks that a challenger, which works on a block since `current`, has time left.
-    fn check_work(&self, arm: &Challenger, current: Duration) -> Result<()> {
-        let seconds =
-            |work: &AtomicU64| Duration::from_nanos(work.load(Ordering::Relaxed)).as_secs_f64();
+    /// What a challenger may take from now on, by what the run's own model took until now.
+    fn allowance(&self) -> Allowance {
         let champion = seconds(&self.champion_work);
-        let own = seconds(&arm.state.work) + current.as_secs_f64();
-        let most = self
-            .max_seconds
-            .unwrap_or_else(|| (DEFAULT_TIMES * champion).max(DEFAULT_SECONDS));
-        if own <= most {
+        Allowance {
+            champion,
+            seconds: self
+                .max_seconds
+                .unwrap_or_else(|| (DEFAULT_TIMES * champion).max(DEFAULT_SECONDS)),
+        }
+    }
+
+    /// Checks that a challenger has time left.
+    fn check_work(&self, arm: &Challenger) -> Result<()> {
+        self.allowance().check(arm, Duration::ZERO)
+    }
+}
+
+fn seconds(work: &AtomicU64) -> f64 {
+    Duration::from_nanos(work.load(Ordering::Relaxed)).as_secs_f64()
+}
+
+/// How long a challenger may work in all. It does not grow while a block is waited for, whatever
+/// the run's own model does meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Allowance {
+    seconds: f64,
+    /// What the run's own model took.
+    champion: f64,
+}
+
+impl Allowance {
+    /// Checks that a challenger, which works on a block since `current`, has time left.
+    fn check(self, arm: &Challenger, current: Duration) -> Result<()> {
+        let Self {
+            seconds: most,
+            champion,
+        } = self;
+        if seconds(&arm.state.work) + current.as_secs_f64() <= most {
             return Ok(());
         }
         let error = Error::failed(format!(
@@ -279,7 +307,7 @@ fn guarded<T>(
         return None;
     }
     let (done, _) = confined(challengers.worker_bytes, || caught("it panicked", work));
-    match done.and_then(|done| challengers.check_work(arm, Duration::ZERO).map(|()| done)) {
+    match done.and_then(|done| challengers.check_work(arm).map(|()| done)) {
         Ok(done) => Some(done),
         Err(error) => {
             arm.state.fail(address, error);
@@ -340,8 +368,9 @@ fn watched(
         return None;
     }
     let own = bench.get_or_insert_with(|| begin(&arm.scoring, challengers.worker_bytes));
+    let allowance = challengers.allowance();
     let waits = |waited| {
-        let is_in_time = || challengers.check_work(arm, waited);
+        let is_in_time = || allowance.check(arm, waited);
         !arm.state.is_over(address) && check_process().and_then(|()| is_in_time()).is_ok()
     };
     let begun = Instant::now();
@@ -349,7 +378,7 @@ fn watched(
         let waited = begun.elapsed();
         let error = match silence {
             Silence::Late => check_process()
-                .and_then(|()| challengers.check_work(arm, waited))
+                .and_then(|()| allowance.check(arm, waited))
                 .err(),
             Silence::Gone => None,
         };
@@ -359,10 +388,10 @@ fn watched(
     arm.state
         .work
         .fetch_add(nanoseconds(work), Ordering::Relaxed);
-    match done.and_then(|done| challengers.check_work(arm, Duration::ZERO).map(|()| done)) {
+    match done.and_then(|done| challengers.check_work(arm).map(|()| done)) {
         Ok(block) => Some(block),
         Err(error) => {
-            // A thread that does not answer is left behind.
+            // A thread that does not answer is left behind, and ends at its next step.
             *bench = None;
             arm.state.fail(address, error);
             None

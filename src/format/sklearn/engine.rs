@@ -178,7 +178,7 @@ impl Engine {
             }
             Self::Linear { .. } | Self::Formula(_) | Self::Columns => {
                 let mut margins = sums;
-                self.compute(columns, &mut margins);
+                self.compute(columns, &mut margins)?;
                 *scores = Scores {
                     margins: Margins::Double(margins),
                     ..Scores::empty(Precision::Double)
@@ -189,7 +189,7 @@ impl Engine {
         Ok(())
     }
 
-    fn compute(&self, columns: &Columns<f64>, margins: &mut Vec<f64>) {
+    fn compute(&self, columns: &Columns<f64>, margins: &mut Vec<f64>) -> Result<()> {
         match self {
             Self::Linear {
                 intercepts,
@@ -199,7 +199,7 @@ impl Engine {
                 linear(intercepts, coefficients, columns, margins);
                 end(*ending, margins, intercepts.len());
             }
-            Self::Formula(formula) => formula.run(columns, margins),
+            Self::Formula(formula) => formula.run(columns, margins)?,
             _ => {
                 margins.resize(columns.values().len(), 0.0);
                 let width = columns.feature_count().max(1);
@@ -208,6 +208,7 @@ impl Engine {
                 }
             }
         }
+        Ok(())
     }
 }
 

@@ -4,7 +4,12 @@
 //! estimators.
 
 use super::engine::gather;
+use crate::error::Result;
 use crate::feature::Columns;
+use crate::interrupt::check_process;
+
+/// Rows between two looks at whether the work is to end: those of a large model take long.
+const ROWS_AT_ONCE: usize = 16;
 
 /// From the values of a row to its outputs, which are 0 at first.
 type RowFunction = Box<dyn Fn(&[f64], &mut [f64]) + Send + Sync>;
@@ -43,14 +48,21 @@ impl Formula {
     }
 
     /// Computes all rows.
-    pub(super) fn run(&self, columns: &Columns<f64>, outputs: &mut Vec<f64>) {
+    ///
+    /// # Errors
+    /// Fails if the work is to end.
+    pub(super) fn run(&self, columns: &Columns<f64>, outputs: &mut Vec<f64>) -> Result<()> {
         outputs.clear();
         outputs.resize(columns.row_count() * self.width, 0.0);
         let mut values = vec![0.0; columns.feature_count()];
         for (row, output) in outputs.chunks_exact_mut(self.width.max(1)).enumerate() {
+            if row.is_multiple_of(ROWS_AT_ONCE) {
+                check_process()?;
+            }
             gather(columns, row, &mut values);
             (self.function)(&values, output);
         }
+        Ok(())
     }
 
     /// The second output less the first: the margin of two classes.

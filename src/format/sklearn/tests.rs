@@ -122,7 +122,7 @@ fn outputs(fitted: Fitted, values: &[f64]) -> Vec<f64> {
     let mut columns = Columns::filled(values.len(), 1, 0.0);
     columns.column_mut(0).copy_from_slice(values);
     let mut outputs = Vec::new();
-    formula.run(&columns, &mut outputs);
+    formula.run(&columns, &mut outputs).unwrap();
     outputs
 }
 

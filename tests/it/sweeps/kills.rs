@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::Sweep;
-use crate::harness::Room;
+use crate::harness::{Room, data};
 use crate::mutation::Generator;
 use crate::recovery::{SCORE, correct, files, room};
 
@@ -312,4 +312,75 @@ fn a_run_killed_at_each_of_its_steps_leaves_nothing_torn_and_ends_in_the_same_by
             stage.finish(&index);
         }
     }
+}
+
+/// Runs with challengers, of which one scores, one hangs inside a block from row 250 on and one
+/// fails: the champion's data set is that of a run alone, wherever the run is killed.
+#[test]
+fn the_champions_bytes_survive_kills_with_challengers_that_hang_and_fail() {
+    let room = room();
+    std::fs::copy(data("challengers/loop.onnx"), room.path("loop.onnx")).unwrap();
+    let good = std::fs::read_to_string(room.path("good.json")).unwrap();
+    let next = good.replace("1.4904803E-1", "3.4904803E-1");
+    room.file("next.json", &next);
+    room.file("broken.json", r#"{"learner": 1}"#);
+    let row = |row| format!("{},{}", if row == 250 { 9e8 } else { 1.0 }, row % 5);
+    let rows: Vec<String> = (0..500).map(row).collect();
+    room.file("rows.csv", format!("a,b\n{}\n", rows.join("\n")));
+    let score = "score -qq --model good.json rows.csv --features a,b --batch-rows 25 \
+                 --rows-per-part 50 --threads 2";
+    room.tallow(&format!("{score} --output alone/set/")).ok();
+    let challenged = format!(
+        "{score} --output out/set/ --challenger next.json --challenger loop.onnx \
+         --challenger broken.json --challenger-time 1s"
+    );
+    let of = |directory: &str, prefix: &str| -> Tree {
+        let found = seen(&room.path(directory)).into_iter();
+        found.filter(|(name, _)| name.starts_with(prefix)).collect()
+    };
+    let expected = of("alone", "set/");
+    assert!(expected.len() > 10, "{:?}", expected.keys());
+    room.tallow(&challenged).ok();
+    assert!(of("out", "set/") == expected, "with challengers");
+    let answered = of("out", "set.challengers/next/");
+    assert!(answered.len() > 10, "{:?}", seen(&room.path("out")).keys());
+    let steps = [
+        "out/set/_tallow/part-00001.json",
+        "out/set/_tallow/part-00004.json",
+        "out/set/_tallow/part-00006.json",
+        "out/set/_tallow/publication.json",
+    ];
+    let mut kills = 0;
+    for step in steps {
+        std::fs::remove_dir_all(room.path("out")).unwrap();
+        let path = room.path(step);
+        let mut run = start(&room, &challenged);
+        while !path.exists() && run.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if step.ends_with("00004.json") {
+            // While the challenger hangs.
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        let _ = run.kill();
+        kills += u64::from(run.wait().unwrap().signal() == Some(9));
+        for (name, bytes) in of("out", "set/") {
+            assert!(
+                expected.get(&name) == Some(&bytes),
+                "{step}: {name} is torn"
+            );
+        }
+        room.tallow(&challenged).ok();
+        assert!(of("out", "set/") == expected, "{step}: other bytes");
+        assert!(
+            of("out", "set.challengers/next/") == answered,
+            "{step}: other answers"
+        );
+        let hung = of("out", "set.challengers/loop/");
+        assert!(
+            !hung.keys().any(|name| name.ends_with("_SUCCESS")),
+            "{step}"
+        );
+    }
+    assert!(kills > 0, "never killed while it ran");
 }
