@@ -17,6 +17,12 @@ pub(super) fn install(verb: &Verb, console: &Console) -> Result<()> {
     Ok(())
 }
 
+/// Warns of keys that opened nothing.
+pub(super) fn warn_of_unread(console: &Console) {
+    let warnings = keys::unread_columns();
+    warnings.iter().for_each(|warning| console.warning(warning));
+}
+
 fn named(verb: &Verb) -> Option<&DecryptionArgs> {
     match verb {
         Verb::Inspect(args) => Some(&args.text.keys),

@@ -168,6 +168,12 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
             .into());
     }
     keys::install(&verb, console)?;
+    let done = perform(verb, console);
+    keys::warn_of_unread(console);
+    done
+}
+
+fn perform(verb: Verb, console: &Console) -> Result<(), Failure> {
     match verb {
         Verb::Score(args) if args.print_job => {
             console.data(&job_page::page(&(*args).into(), &Cli::command())?)?;

@@ -78,6 +78,13 @@ impl RunIdentity {
                 changes.push("the key of `--hash-key`".to_owned());
                 continue;
             }
+            if name == ENCRYPTION_KEY
+                && let [Some(now), Some(then)] = both.map(|one| one.get(name))
+                && let Some(keys) = changed_keys(now, then)
+            {
+                changes.extend(keys);
+                continue;
+            }
             changes.push(format!(
                 "`{name}`, from {} to {}",
                 value(earlier, name),
@@ -91,6 +98,30 @@ impl RunIdentity {
 
 /// Under this name the configuration holds a mark of the key that columns are hashed with.
 pub const HASH_KEY: &str = "--hash-key";
+
+/// Under this name the configuration holds marks of the keys that rows are encrypted with.
+pub const ENCRYPTION_KEY: &str = "--encryption-key";
+
+/// Which keys of the same columns are others, where nothing else of the encryption is.
+fn changed_keys(now: &Json, then: &Json) -> Option<Vec<String>> {
+    let names = |value: &Json| {
+        let columns = value.get("columns")?.as_object()?;
+        Some(columns.keys().cloned().collect::<BTreeSet<String>>())
+    };
+    let rest = ["key_id", "plaintext_footer"];
+    let columns = names(now)?;
+    if names(then)? != columns || rest.iter().any(|name| now.get(name) != then.get(name)) {
+        return None;
+    }
+    let of = |value: &Json, column: &str| value["columns"].get(column).cloned();
+    let footer =
+        (now.get("key") != then.get("key")).then(|| "the key of `--encryption-key`".to_owned());
+    let others = columns
+        .iter()
+        .filter(|column| of(now, column) != of(then, column));
+    let others = others.map(|column| format!("the key of `--encryption-key {column}=…`"));
+    Some(footer.into_iter().chain(others).collect())
+}
 
 /// What the first version wrote for `--missing` where it was not given; the words count as missing
 /// in delimited text as they did.

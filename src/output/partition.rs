@@ -95,7 +95,7 @@ impl PartitionedRows {
     fn put_aside(&mut self) -> Result<()> {
         if self.spill.is_none() {
             make_directory(&self.directory)?;
-            self.spill = Some(SpillFile::create(&self.directory)?);
+            self.spill = Some(SpillFile::of_rows(&self.directory)?);
         }
         let Some(spill) = &mut self.spill else {
             return Err(Error::internal("rows without a file to put them in"));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::Plan;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::output::identity::{HASH_KEY, InputRecord, RunIdentity};
+use crate::output::identity::{ENCRYPTION_KEY, HASH_KEY, InputRecord, RunIdentity};
 use crate::pipeline::mask::HashKey;
 use crate::process::rfc3339;
 use crate::request::work::Work;
@@ -58,19 +58,32 @@ pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
         .collect())
 }
 
-/// Whether rows are encrypted, and which columns have keys of their own: never a key.
-pub(super) fn encryption() -> Option<(String, Json)> {
+/// Whether rows are encrypted, and which columns have keys of their own, with a short mark of each
+/// key: never a key.
+///
+/// # Errors
+/// Never: keys of all lengths are keys.
+pub(super) fn encryption() -> Result<Option<(String, Json)>> {
     let keyring = Keyring::of_process();
-    let writing = keyring.writing.as_ref()?;
-    let columns = writing.keys.columns.iter().map(|(name, _)| name.as_str());
-    let mut columns: Vec<&str> = columns.collect();
-    columns.sort_unstable();
+    let Some(writing) = keyring.writing.as_ref() else {
+        return Ok(None);
+    };
+    let columns = writing.keys.columns.iter();
+    let columns = columns.map(|(name, key)| Ok((name.clone(), mark(key.bytes())?.into())));
     let described = serde_json::json!({
-        "columns": columns,
+        "columns": columns.collect::<Result<Map<String, Json>>>()?,
+        "key": mark(writing.keys.footer.bytes())?,
         "key_id": writing.footer_id,
         "plaintext_footer": writing.has_plain_footer,
     });
-    Some(("--encryption-key".to_owned(), described))
+    Ok(Some((ENCRYPTION_KEY.to_owned(), described)))
+}
+
+/// A mark of a key, which does not show it.
+fn mark(key: &[u8]) -> Result<String> {
+    let mut mark = HashKey::new(key)?.hash(MARKED);
+    mark.truncate(MARK_DIGITS);
+    Ok(mark)
 }
 
 /// Which key columns are hashed with: a short mark of it, which does not show the key. None if no
@@ -83,9 +96,7 @@ pub(super) fn hashing(hashed: &[String]) -> Result<Option<(String, Json)>> {
     let Some(key) = keyring.hashing.as_ref().filter(|_| !hashed.is_empty()) else {
         return Ok(None);
     };
-    let mark = HashKey::new(key.bytes())?.hash(MARKED);
-    let mark = mark.get(..MARK_DIGITS).unwrap_or(&mark);
-    Ok(Some((HASH_KEY.to_owned(), mark.into())))
+    Ok(Some((HASH_KEY.to_owned(), mark(key.bytes())?.into())))
 }
 
 /// The text whose hash marks a key.

@@ -33,6 +33,19 @@ pub fn install(request: &Request) -> Result<Vec<Error>> {
     Ok(warnings)
 }
 
+/// A warning for each column of `--decryption-key` that no file had which was read.
+#[must_use]
+pub fn unread_columns() -> Vec<Error> {
+    let keyring = Keyring::of_process();
+    let warning = |column: &&str| {
+        let message = "`--decryption-key` names a column that no file has which was read";
+        Error::usage(message)
+            .at_column(*column)
+            .hint("`tallow inspect FILE --decryption-key footer.key` lists the columns of a file")
+    };
+    keyring.unread_columns().iter().map(warning).collect()
+}
+
 /// Checks that columns with keys of their own are in what is written, or may be in rejected rows.
 ///
 /// # Errors

@@ -342,7 +342,7 @@ impl Plan {
         let requested = requested_columns(&bound, &along, selection.as_ref(), &rules, &schema);
         refuse_duplicates(&requested, &dataset)?;
         let mut configuration = identity::configuration(args)?;
-        configuration.extend(identity::encryption());
+        configuration.extend(identity::encryption()?);
         configuration.extend(identity::hashing(&outcome.hash_columns)?);
         let split = split::resolve(args, &dataset, &schema)?;
         let requested = match &split {

@@ -4,8 +4,11 @@
 //! Owns which key belongs to which column, and the keys of this process. It must not know where
 //! keys come from. A key is never shown, stored or digested.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use crate::storage::seal_rows;
 
 /// The lengths that a key may have, in bytes: AES-128 and AES-256.
 pub const KEY_BYTES: [usize; 2] = [16, 32];
@@ -16,6 +19,9 @@ pub(super) const FOOTER_ID: &str = "footer";
 
 /// The keys that this process has.
 static OF_PROCESS: RwLock<Option<Arc<Keyring>>> = RwLock::new(None);
+
+/// The columns with keys of their own that Parquet files had which this process read.
+static READ_COLUMNS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// A key of AES, in 16 or 32 bytes.
 #[derive(Clone, PartialEq, Eq)]
@@ -158,7 +164,35 @@ impl Keyring {
 
     /// Makes these the keys of the process.
     pub fn install(self) {
+        seal_rows(self.reading.is_some() || self.writing.is_some());
         *OF_PROCESS.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(self));
+    }
+
+    /// Notes the leaves of a file that is read, where columns have keys of their own.
+    pub(super) fn note_leaves<'a>(&self, leaves: impl Iterator<Item = &'a [String]>) {
+        let Some(keys) = self
+            .reading
+            .as_ref()
+            .filter(|keys| !keys.columns.is_empty())
+        else {
+            return;
+        };
+        let named = leaves.flat_map(|path| [Some(path.join(".")), path.first().cloned()]);
+        let mut read = READ_COLUMNS.lock().unwrap_or_else(PoisonError::into_inner);
+        for name in named.flatten() {
+            if keys.columns.iter().any(|(own, _)| *own == name) {
+                read.insert(name);
+            }
+        }
+    }
+
+    /// The columns with keys for reading that no Parquet file had which this process read.
+    #[must_use]
+    pub fn unread_columns(&self) -> Vec<&str> {
+        let read = READ_COLUMNS.lock().unwrap_or_else(PoisonError::into_inner);
+        let columns = self.reading.iter().flat_map(|keys| &keys.columns);
+        let names = columns.map(|(name, _)| name.as_str());
+        names.filter(|name| !read.contains(*name)).collect()
     }
 
     /// The keys that may open a file: those for reading, then those that this process writes with.

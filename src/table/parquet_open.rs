@@ -153,6 +153,8 @@ fn parsed_footer(source: FooterSource, file_bytes: u64) -> parquet::errors::Resu
         locked.is_some_and(|locked| locked.contains_key(&leaf))
     })?;
     let schema = own.file_metadata().schema_descr_ptr();
+    let leaves = schema.columns().iter().map(|leaf| leaf.path().parts());
+    Keyring::of_process().note_leaves(leaves);
     let metadata = match readable(&schema)? {
         Some(readable) => source.decode(Some(
             ParquetMetaDataOptions::new().with_schema(Arc::new(readable)),

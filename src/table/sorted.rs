@@ -111,7 +111,7 @@ impl Sorter {
         self.sort();
         let spill = match &mut self.spill {
             Some(spill) => spill,
-            None => self.spill.insert(SpillFile::create(&self.directory)?),
+            None => self.spill.insert(SpillFile::of_rows(&self.directory)?),
         };
         let (mut run, mut block) = (VecDeque::new(), Vec::with_capacity(BLOCK_BYTES));
         for Entry {

@@ -350,6 +350,11 @@ fn an_encrypted_data_set_is_resumed_replayed_and_corrected() {
     assert!(text.contains("have the same rows"), "{text}");
     // Nothing to do, with the key in its place; another data set with another key.
     room.tallow(&format!("{score} --skip-code 99")).fails(99);
+    let other = room
+        .tallow(&score.replace("long.key", "short.key"))
+        .fails(1);
+    let changed = "these changed: the key of `--encryption-key`";
+    assert!(other.stderr.contains(changed), "{other}");
     room.tallow(&score.replace("--encryption-key-id k7", "--plaintext-footer"))
         .fails(1);
     let explained = room.tallow("explain set --row 1").ok().stdout;
@@ -370,6 +375,67 @@ fn an_encrypted_data_set_is_resumed_replayed_and_corrected() {
         .ok()
         .json();
     assert_eq!(compare["comparison"]["rows_compared"], 300, "{compare}");
+}
+
+#[test]
+fn a_run_goes_on_with_the_key_that_it_began_with_and_with_no_other() {
+    let room = room();
+    customers(&room);
+    let score = "score -qq --model good.json rows.csv --on-unseen reject --on-null null \
+                 --output set/ --rows-per-part 10 --encryption-key long.key \
+                 --encryption-key region=short.key";
+    let mut run = room
+        .command()
+        .args(score.split_whitespace())
+        .args(["--threads", "1"])
+        .spawn()
+        .unwrap();
+    while !room.path("set/_tallow/part-00001.json").exists() && run.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    let _ = run.kill();
+    run.wait().unwrap();
+    std::fs::copy(room.path("long.key"), room.path("moved.key")).unwrap();
+    own(&room.path("moved.key"));
+    key(&room, "other.key", &[9; 16]);
+    let column = score.replace("region=short.key", "region=other.key");
+    let footer = score.replace("--encryption-key long.key", "--encryption-key other.key");
+    for (line, changed) in [
+        (&column, "the key of `--encryption-key region=…`"),
+        (&footer, "the key of `--encryption-key`"),
+    ] {
+        let refused = room.tallow(line).fails(1);
+        assert!(refused.stderr.contains(changed), "{refused}");
+    }
+    room.tallow(&score.replace("--encryption-key long.key", "--encryption-key moved.key"))
+        .ok();
+    let keys = "--decryption-key long.key --decryption-key region=short.key";
+    room.tallow(&format!("compare set set --key id {keys}"))
+        .ok();
+}
+
+#[test]
+fn a_key_of_a_column_that_no_file_has_is_a_warning() {
+    let room = room();
+    customers(&room);
+    room.tallow(
+        "score -qq --model good.json rows.csv --on-unseen reject --on-null null \
+         --output out.parquet --encryption-key long.key --encryption-key region=short.key",
+    )
+    .ok();
+    let keys = "--decryption-key long.key --decryption-key region=short.key";
+    let warning = "`--decryption-key` names a column that no file has which was read";
+    for line in [
+        "inspect out.parquet",
+        "compare out.parquet out.parquet --key id",
+        "profile out.parquet --output out.profile",
+    ] {
+        let known = room.tallow(&format!("{line} {keys}"));
+        assert!(!known.stderr.contains(warning), "{line}: {known}");
+        let unknown = room.tallow(&format!("{line} {keys} --decryption-key regoin=short.key"));
+        assert!(unknown.stderr.contains(warning), "{line}: {unknown}");
+        assert!(unknown.stderr.contains("regoin"), "{line}: {unknown}");
+    }
 }
 
 #[test]
