@@ -18,7 +18,8 @@ pub(super) fn run(args: CompareArgs, console: &Console) -> Result<(), Failure> {
     let caller = scheduler::caller(console)?;
     let compared = compare(&request, &std::env::temp_dir().into(), &caller, &interrupt)?;
     let mut object = sections(&compared.facts);
-    object.insert("status".to_owned(), json!("done"));
+    let status = compared.judged.status();
+    object.insert("status".to_owned(), json!(status));
     if !compared.found.moved.is_empty() {
         object.insert("moved".to_owned(), compared.moved());
     }
@@ -29,8 +30,6 @@ pub(super) fn run(args: CompareArgs, console: &Console) -> Result<(), Failure> {
         let Some(error) = failure else {
             return Ok(console.json(&object.into())?);
         };
-        // The console adds the error to the object.
-        object.remove("status");
         return Err(Failure {
             object,
             ..error.into()

@@ -5,6 +5,7 @@ use serde_json::{Map, json};
 use super::console::Console;
 use super::page::Page;
 use crate::error::Result;
+use crate::report::Fact;
 use crate::report::json::sections;
 use crate::report::renderer::{Detail, Report};
 use crate::run::ending::Failure;
@@ -20,14 +21,17 @@ pub(super) fn show(
         console.show(&page(&findings)?)?;
         return findings.failure.map_or(Ok(()), |error| Err(error.into()));
     }
+    let status = findings.facts.iter().find_map(Fact::as_status);
+    let head = Map::from_iter([("status".to_owned(), json!(status))]);
     // The console adds the error to the object.
     if let Some(error) = findings.failure {
+        let mut object = sections(&findings.facts);
+        object.extend(head);
         return Err(Failure {
-            object: sections(&findings.facts),
+            object,
             ..error.into()
         });
     }
-    let head = Map::from_iter([("status".to_owned(), json!("done"))]);
     Ok(console.report(&Report {
         head,
         facts: &findings.facts,

@@ -14,8 +14,11 @@ use crate::table::origin::Origin;
 /// The section of measures.
 pub const SECTION: &str = "comparison";
 
+/// The section of the models that made the tables.
+pub const MODELS: &str = "models";
+
 /// The names of the two tables.
-const SIDES: [&str; 2] = ["a", "b"];
+pub const SIDES: [&str; 2] = ["a", "b"];
 
 /// The most segments that are listed for users; the report has them all.
 const SEGMENTS_SHOWN: usize = 20;
@@ -45,7 +48,7 @@ pub fn facts(found: &Comparison, origins: [Option<&Origin>; 2]) -> Vec<Fact> {
         let Some(origin) = origin else {
             continue;
         };
-        facts.extend(origin_facts("models", side, origin));
+        facts.extend(origin_facts(MODELS, side, origin));
     }
     facts
 }

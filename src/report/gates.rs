@@ -24,7 +24,8 @@
 
 use std::collections::HashSet;
 
-use super::facts::Fact;
+use super::facts::{Fact, Value};
+use super::run::Status;
 use super::{control, models};
 use crate::count::{counted, listed};
 use crate::error::{Error, Kind, Result};
@@ -35,6 +36,9 @@ use crate::table::spelling::did_you_mean;
 
 /// The section of gates.
 pub const GATES: &str = "gates";
+
+/// The status of work that is done and of which a gate failed.
+const GATES_FAILED: &str = Status::GatesFailed.name();
 
 /// The most gates that an error names.
 const GATES_NAMED: usize = 5;
@@ -91,7 +95,21 @@ impl Judged {
             return Err(error);
         }
         facts.extend(judged.facts());
+        if judged.of(State::Fail).next().is_some() {
+            let status = facts.iter_mut().filter(|fact| fact.as_status().is_some());
+            status.for_each(|fact| fact.value = Value::Text(GATES_FAILED.to_owned()));
+        }
         Ok(judged)
+    }
+
+    /// How work ended that is done, and whose gates are judged: the word in reports and objects.
+    #[must_use]
+    pub fn status(&self) -> &'static str {
+        if self.of(State::Fail).next().is_some() {
+            GATES_FAILED
+        } else {
+            Status::Done.name()
+        }
     }
 
     /// The usage error of the first gate that found no fact among these, if one did not.

@@ -8,12 +8,13 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::compare::{self, Comparison};
 use crate::output::report as report_file;
+use crate::package::Resolved;
 use crate::plan::list::all_items;
 use crate::plan::reading::dialect_options;
 use crate::process;
 use crate::report::Fact;
 use crate::report::attribution::Attribution;
-use crate::report::comparison::facts;
+use crate::report::comparison::{MODELS, SIDES, facts};
 use crate::report::gate_names::{self, Verb};
 use crate::report::gates::{Judged, planned};
 use crate::request::compare::Compare;
@@ -25,6 +26,7 @@ use crate::table::sorted::DEFAULT_RUN_BYTES;
 use super::attribute::attribute;
 use super::caller::Caller;
 use super::findings::head;
+use super::record::recorded;
 use super::report_path::refuse_taken;
 
 /// The most rows that `--moved` lists.
@@ -85,6 +87,9 @@ pub fn compare(
     let mut all = head(started_at);
     let origins = tables.each_ref().map(|table| origin(table));
     all.extend(facts(&found, origins.each_ref().map(Option::as_ref)));
+    for (side, path) in SIDES.into_iter().zip([&question.first, &question.second]) {
+        all.extend(version_facts(side, path));
+    }
     let paths = [&question.first, &question.second];
     let attribution = request
         .attribute
@@ -101,6 +106,15 @@ pub fn compare(
         attribution,
         judged,
     })
+}
+
+/// Which version of a registry's model made a table, if its run is recorded and named one.
+fn version_facts(side: &str, path: &Location) -> Vec<Fact> {
+    let resolved = recorded(path).ok();
+    let resolved = resolved.and_then(|recorded| recorded.manifest.identity.model_version);
+    let facts = resolved.iter().flat_map(Resolved::facts);
+    let fact = |(metric, value)| Fact::text(MODELS, side, metric, value);
+    facts.map(fact).collect()
 }
 
 /// What is asked, its lists of columns split, if its flags fit together.

@@ -16,6 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::monitor::evaluate::{self as measures, Evaluation};
 use crate::monitor::judgement::PlannedGate;
 use crate::output::report as report_file;
+use crate::package::Resolved;
 use crate::plan::list::all_items;
 use crate::plan::monitoring::package_gates;
 use crate::plan::reading::dialect_options;
@@ -55,7 +56,7 @@ pub fn evaluate(
     let request = checked(request)?;
     let own = planned(&request.gate)?;
     gate_names::check(&own, Verb::Evaluate)?;
-    let of_package = gates_of_package(&request, caller)?;
+    let (of_package, resolved) = gates_of_package(&request, caller)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();
     let output = request.output.as_ref();
@@ -68,6 +69,8 @@ pub fn evaluate(
         interrupt,
     )?;
     let mut facts = head(started_at);
+    let resolved = resolved.iter().flat_map(Resolved::facts);
+    facts.extend(resolved.map(|(metric, value)| Fact::text("model", "", metric, value)));
     facts.extend(evaluation::facts(&found));
     let reading = Reading {
         options: &options,
@@ -104,17 +107,20 @@ fn save_reference(request: &Request, found: &Evaluation) -> Result<()> {
     Ok(())
 }
 
-/// The gates of the package that is named.
-fn gates_of_package(request: &Request, caller: &Caller) -> Result<Vec<PlannedGate>> {
+/// The gates of the package that is named, and which version of a registry's model it is.
+fn gates_of_package(
+    request: &Request,
+    caller: &Caller,
+) -> Result<(Vec<PlannedGate>, Option<Resolved>)> {
     let Some(model) = &request.model else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     };
     let mut work = Work {
         model: model.clone(),
         ..Work::default()
     };
     named_model::locate(&mut work, None, &caller.local, &caller.trust)?;
-    package_gates(&work)
+    Ok((package_gates(&work)?, work.resolved))
 }
 
 /// Judges gates over the facts, to which what they say is added, and warns. Gates of the package

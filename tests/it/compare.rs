@@ -244,7 +244,7 @@ fn gates_and_margins_decide_the_exit_code_once_the_report_is_written() {
         .json();
     assert_eq!(
         (&json["status"], &json["exit_code"]),
-        (&"failed".into(), &5.into())
+        (&"gates_failed".into(), &5.into())
     );
     assert_eq!(json["comparison"]["flips"], 127);
     for (flags, message) in [

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value as Json;
 
-use crate::harness::{Room, data};
+use crate::harness::{Room, column, data, table, texts};
 
 /// A model of two numbers, its rows, and a baseline of them.
 fn room() -> Room {
@@ -132,11 +132,21 @@ fn gates_of_an_evaluation_decide_its_exit_code() {
         .json();
     assert_eq!(
         (&bad["status"], &bad["exit_code"]),
-        (&"failed".into(), &5.into())
+        (&"gates_failed".into(), &5.into())
     );
     assert_eq!(bad["evaluation"]["roc_auc"], value);
     let report = room.tallow("inspect bad.pq --format json").ok();
     assert!(report.stdout.contains("\"failed\":1"), "{report}");
+    let facts = table(&room.path("bad.pq"));
+    let status = texts(column(&facts, "metric"))
+        .iter()
+        .position(|metric| metric.as_deref() == Some("status"))
+        .unwrap();
+    let status = texts(column(&facts, "text"))[status].clone();
+    assert_eq!(status.as_deref(), Some("gates_failed"));
+    room.tallow("report bad.pq --output bad.html").ok();
+    let page = std::fs::read_to_string(room.path("bad.html")).unwrap();
+    assert!(page.contains("1 of 1 gate failed"), "the page names it");
 }
 
 #[test]
