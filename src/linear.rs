@@ -6,6 +6,7 @@
 
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
+use crate::model::trace::{self, Sum, Term};
 use crate::model::{Model, NumericModel, OffsetRule, Scores, Wants, Worker};
 use crate::outcome::Margins;
 
@@ -86,8 +87,35 @@ impl Linear {
                 None => margins.extend_from_slice(&self.intercepts),
             }
         }
+        let starts = trace::is_followed().then(|| margins[..width].to_vec());
         self.add(columns, margins);
+        if let Some(starts) = starts {
+            self.note(columns, &starts, margins);
+        }
         Ok(())
+    }
+
+    /// Notes the sums of the first row.
+    fn note(&self, columns: &Columns<f32>, starts: &[f32], margins: &[f32]) {
+        let width = self.intercepts.len();
+        for (output, (start, sum)) in starts.iter().zip(margins).enumerate() {
+            let term = |(feature, weights): (usize, &[f32])| {
+                let (value, coefficient) = (columns.column(feature)[0], weights[output]);
+                (!value.is_nan()).then(|| Term {
+                    feature: trace::name(feature),
+                    value: value.into(),
+                    coefficient: coefficient.into(),
+                    product: (value * coefficient).into(),
+                })
+            };
+            let terms = self.weights.chunks_exact(width).enumerate();
+            trace::note_sum(Sum {
+                output,
+                intercept: (*start).into(),
+                terms: terms.filter_map(term).collect(),
+                sum: (*sum).into(),
+            });
+        }
     }
 
     fn add(&self, columns: &Columns<f32>, margins: &mut [f32]) {

@@ -5,6 +5,8 @@
 //! columns of arrays. Each family has a folder or file of its own, formats are in
 //! [`mod@crate::format`]. Nothing here knows columns of a table, files or threads.
 
+pub mod trace;
+
 use std::ops::Deref;
 
 use arrow::array::ArrayRef;

@@ -20,6 +20,25 @@ pub use self::margins::Margins;
 use self::uncertainty::Uncertain;
 use crate::feature::Precision;
 
+impl Link {
+    /// The function in words.
+    #[must_use]
+    pub fn formula(self) -> String {
+        let text = match self {
+            Self::Identity => "margin",
+            Self::Logistic { slope: 1.0 } => "1 / (1 + exp(-margin))",
+            Self::Logistic { slope } => return format!("1 / (1 + exp(-{slope} * margin))"),
+            Self::Exponential => "exp(margin)",
+            Self::SoftPlus => "ln(1 + exp(margin))",
+            Self::SignedSquare => "sign(margin) * margin^2",
+            Self::Softmax => "softmax(margins)",
+            Self::Hinge => "1 if margin > 0, else 0",
+            Self::MeanAndVariance => "margin 0, exp(2 * margin 1)",
+        };
+        text.to_owned()
+    }
+}
+
 /// The least probability that is called positive where the original library calls a tie, 0.5 of two
 /// classes, the first class.
 pub const ABOVE_HALF: f64 = 0.5_f64.next_up();

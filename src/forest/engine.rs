@@ -18,6 +18,7 @@ use super::sliced::Workspace;
 use crate::background::ahead;
 use crate::error::{Error, Result};
 use crate::feature::Columns;
+use crate::interrupt::check_process;
 use crate::model::OffsetRule;
 
 /// What scoring writes on.
@@ -132,6 +133,7 @@ impl<T: LaneNumber> Engine<T> {
         margins.clear();
         margins.reserve(columns.row_count() * self.base.len());
         for rows in slices(columns) {
+            check_process()?;
             self.add(rows, starts, working);
             self.finish(&working.sums, rows.count, margins);
         }

@@ -5,10 +5,11 @@
 use super::cost_model::Plan;
 use super::engine::{Engine, Working};
 use super::ensemble::{Ensemble, Frame, Tree};
-use super::{Kernel, record};
+use super::Kernel;
+use super::record::Kept;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Model, NumericModel, OffsetRule, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, OffsetRule, Scores, Wants, Worker, trace};
 use crate::outcome::Margins;
 
 /// A tree ensemble, ready to score.
@@ -16,6 +17,8 @@ use crate::outcome::Margins;
 pub struct Forest {
     layout: Layout,
     offset_rule: Option<OffsetRule>,
+    /// The trees, where rows are to be followed through them.
+    kept: Option<Kept>,
 }
 
 #[derive(Debug)]
@@ -62,10 +65,11 @@ impl Forest {
         plan: &Plan,
     ) -> Result<Self> {
         frame.validate()?;
-        let record = record::begun(frame);
+        let kept = Kept::begun(frame);
+        let mut keeper = kept.as_ref().map(Kept::keeper);
         let trees = trees.into_iter().inspect(move |tree| {
-            if let Ok(tree) = tree {
-                record::note(record.as_ref(), tree);
+            if let (Ok(tree), Some(keep)) = (tree, &mut keeper) {
+                keep(tree);
             }
         });
         let layout = match frame.precision {
@@ -75,6 +79,7 @@ impl Forest {
         Ok(Self {
             layout,
             offset_rule: None,
+            kept,
         })
     }
 
@@ -219,6 +224,20 @@ impl Forest {
     /// As [`Worker::score`]; an internal error for the workspace of a forest of the other
     /// precision.
     pub(crate) fn score_on(
+        &self,
+        workspace: &mut ForestWorkspace,
+        block: &FeatureBlock,
+        offsets: Option<&FeatureBlock>,
+        margins: &mut Margins,
+    ) -> Result<()> {
+        self.score_block(workspace, block, offsets, margins)?;
+        if let Some(kept) = self.kept.as_ref().filter(|_| trace::is_followed()) {
+            kept.follow(block, margins, offsets.is_some());
+        }
+        Ok(())
+    }
+
+    fn score_block(
         &self,
         workspace: &mut ForestWorkspace,
         block: &FeatureBlock,

@@ -81,7 +81,7 @@ mod processor;
 mod program;
 #[cfg(target_arch = "x86_64")]
 mod ranks_avx512;
-pub mod record;
+mod record;
 mod slice;
 mod sliced;
 mod small_batch;

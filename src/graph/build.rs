@@ -20,6 +20,7 @@ use super::value::{Value, ValueId};
 use super::widening::{Widening, run_widened};
 use crate::error::{Error, Result};
 use crate::memory;
+use crate::model::trace::{self, Keep};
 
 /// Nodes that folding may execute for one node, loops counted by their turns.
 const FOLD_STEPS: u64 = 10_000;
@@ -49,6 +50,7 @@ pub struct Builder {
     constant_bytes: usize,
     packed_bytes: usize,
     folded_bytes: usize,
+    names: HashMap<ValueId, String>,
 }
 
 impl Builder {
@@ -67,6 +69,13 @@ impl Builder {
             .saturating_add(value.tensor().map_or(0, Tensor::byte_count));
         self.constants.insert(id, value);
         id
+    }
+
+    /// Keeps the name of a value where the graph is to be followed.
+    pub fn name(&mut self, id: ValueId, name: &str) {
+        if trace::kept() > Keep::Nothing {
+            self.names.insert(id, name.to_owned());
+        }
     }
 
     /// What a value is, if it never changes.
@@ -256,9 +265,11 @@ impl Builder {
     /// it.
     #[must_use]
     pub fn finish(mut self, outputs: Vec<ValueId>) -> Graph {
-        let room = self.room();
-        let room = join(&mut self.nodes, &outputs, room);
-        fuse(&mut self.nodes, &outputs, room);
+        if trace::kept() < Keep::Steps {
+            let room = self.room();
+            let room = join(&mut self.nodes, &outputs, room);
+            fuse(&mut self.nodes, &outputs, room);
+        }
         let mut constants: Vec<_> = self.constants.into_iter().collect();
         constants.sort_unstable_by_key(|(id, _)| *id);
         let mut graph = Graph {
@@ -267,6 +278,7 @@ impl Builder {
             inputs: self.inputs,
             nodes: self.nodes,
             outputs,
+            names: self.names,
         };
         graph.relink();
         graph

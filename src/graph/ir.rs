@@ -4,7 +4,10 @@
 //! Owns execution. A graph is made by [`super::build::Builder`] and never changes; many workers may
 //! run it at once.
 
+use std::collections::HashMap;
+
 use super::entry::RowMixing;
+use super::follow::Followed;
 use super::fuel::{Fuel, UnseenCounts};
 use super::operator::{Body, Kernel};
 use super::pass::role::{ColumnRole, Joint, Role};
@@ -12,6 +15,7 @@ use super::tensor::Tensor;
 use super::value::{Value, ValueId};
 use super::widening::{Widening, run_widened};
 use crate::error::{Error, Result};
+use crate::model::trace;
 
 /// Nodes that one run may execute, loops counted by their turns: some seconds, where real loops
 /// take some thousand turns.
@@ -64,6 +68,8 @@ pub struct Graph {
     pub(super) inputs: Vec<ValueId>,
     pub(super) nodes: Vec<Node>,
     pub(super) outputs: Vec<ValueId>,
+    /// What values are called, where the graph is to be followed.
+    pub(super) names: HashMap<ValueId, String>,
 }
 
 impl Graph {
@@ -173,6 +179,21 @@ impl Graph {
         Ok((self.run_with(inputs, &fuel)?, fuel.into_unseen()))
     }
 
+    /// Keeps values of these numbers to be noted.
+    fn keep<'a>(
+        &self,
+        followed: &mut Followed,
+        slots: &Slots,
+        ids: impl Iterator<Item = &'a ValueId>,
+    ) {
+        for id in ids {
+            if let Some(value) = &slots.values[*id] {
+                let name = self.names.get(id).map_or("", String::as_str);
+                followed.keep(*id, name, value);
+            }
+        }
+    }
+
     pub(super) fn run_with(&self, inputs: Vec<Value>, fuel: &Fuel) -> Result<Vec<Value>> {
         if inputs.len() != self.inputs.len() {
             return Err(Error::failed(format!(
@@ -192,10 +213,23 @@ impl Graph {
             .iter()
             .zip(inputs)
             .for_each(|(id, value)| slots.put(*id, value, 0, fuel));
+        let mut followed = trace::is_followed().then(Followed::default);
+        if let Some(followed) = &mut followed {
+            self.keep(followed, &slots, self.inputs.iter());
+        }
         for node in &self.nodes {
             fuel.burn(1)?;
-            node.run(&mut slots, fuel)
-                .map_err(|error| error.at_node(node.label.clone()))?;
+            let mut run = || node.run(&mut slots, fuel);
+            let done = match &followed {
+                // The features of a node are not those of the table.
+                Some(_) => trace::with_names(Vec::new(), run),
+                None => run(),
+            };
+            done.map_err(|error| error.at_node(node.label.clone()))?;
+            if let Some(followed) = &mut followed {
+                self.keep(followed, &slots, node.outputs.iter().flatten());
+                followed.note(node);
+            }
         }
         slots
             .live_bytes

@@ -39,6 +39,7 @@ mod cast;
 pub mod element;
 mod entry;
 pub mod feed;
+mod follow;
 mod fuel;
 mod ir;
 pub mod known;

@@ -22,6 +22,7 @@ use super::value::Value;
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::memory::Pool;
+use crate::model::trace::{self, Keep};
 use crate::model::{ColumnModel, ColumnScores, ColumnWorker, Model};
 
 /// The name of the fact that says what runs a graph, and its last word where rows run alone.
@@ -103,7 +104,11 @@ impl GraphModel {
             }
             _ => None,
         };
-        let takes_columns = graph.assemble(&feeds.iter().map(plain).collect::<Vec<_>>());
+        let takes_columns = if trace::kept() < Keep::Steps {
+            graph.assemble(&feeds.iter().map(plain).collect::<Vec<_>>())
+        } else {
+            vec![false; feeds.len()]
+        };
         let mixes_rows = graph.mixes_rows();
         // An input that holds one row is filled by one row.
         let batch = if feeds.iter().any(|feed| feed.rows_axis.is_none()) {

@@ -28,8 +28,9 @@ use self::step::{BLOCK_ROWS, Step};
 use self::weights::Weights;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
+use crate::interrupt::check_process;
 use crate::kernel::product::Rows;
-use crate::model::{Model, NumericModel, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, Scores, Wants, Worker, trace};
 use crate::outcome::Margins;
 
 /// The largest code that single precision holds exactly, and with it every smaller one.
@@ -102,13 +103,17 @@ impl Network {
         columns: &Columns<f32>,
         workspace: &mut Workspace,
         margins: &mut Vec<f32>,
-    ) {
+    ) -> Result<()> {
         let row_count = columns.row_count();
         margins.clear();
         margins.reserve(row_count * self.margin_count);
         for first_row in (0..row_count).step_by(BLOCK_ROWS) {
+            check_process()?;
             let count = BLOCK_ROWS.min(row_count - first_row);
             self.enter(columns, first_row, count, &mut workspace.rows);
+            if trace::is_followed() && first_row == 0 {
+                self.note_entered(&workspace.rows);
+            }
             let rows = Rows {
                 values: &workspace.rows,
                 width: self.width,
@@ -119,6 +124,36 @@ impl Network {
             result.append_to(margins);
             workspace.pool.give(result);
         }
+        Ok(())
+    }
+
+    /// Notes what the first layer reads of the first row.
+    fn note_entered(&self, rows: &[f32]) {
+        let mut outputs = Vec::new();
+        let mut values = rows.iter();
+        for (index, feature) in self.features.iter().enumerate() {
+            let (name, width) = (trace::name(index), feature.width());
+            outputs.extend(
+                values
+                    .by_ref()
+                    .take(width)
+                    .enumerate()
+                    .map(|(part, value)| {
+                        let name = match width {
+                            1 => name.clone(),
+                            _ => format!("{name}[{part}]"),
+                        };
+                        let value = value.to_string();
+                        trace::Value { name, value }
+                    }),
+            );
+        }
+        trace::note_step(trace::Step {
+            name: "inputs".to_owned(),
+            operation: "encoded".to_owned(),
+            outputs,
+            ..trace::Step::default()
+        });
     }
 
     /// The first layer's rows of a block, row-major.
@@ -212,7 +247,6 @@ impl Worker for NetworkWorker<'_> {
                 network.features.len()
             )));
         }
-        network.score_columns(columns, &mut self.workspace, margins);
-        Ok(())
+        network.score_columns(columns, &mut self.workspace, margins)
     }
 }

@@ -8,6 +8,7 @@
 use super::block::{Block, Pool};
 use super::curve;
 use crate::kernel::product::{Dense, Rows};
+use crate::model::trace;
 
 /// Rows that go through the network together: eight of the product's highest tiles. Their 512
 /// numbers each (224 KiB), twice, stay in the second-level cache alongside the matrix.
@@ -80,6 +81,9 @@ pub(crate) fn run(steps: &[Step], source: Rows<'_>, pool: &mut Pool) -> Block {
                 sum
             }
         };
+        if trace::is_followed() {
+            note(step, &next);
+        }
         if let Some(used) = current.replace(next) {
             pool.give(used);
         }
@@ -87,7 +91,49 @@ pub(crate) fn run(steps: &[Step], source: Rows<'_>, pool: &mut Pool) -> Block {
     current.unwrap_or_else(|| pool.copy(source))
 }
 
+/// Notes what a step makes of the first row.
+fn note(step: &Step, made: &Block) {
+    let mut values = Vec::new();
+    made.append_to(&mut values);
+    let width = made.rows().width;
+    let value = |(index, value): (usize, &f32)| trace::Value {
+        name: format!("[{index}]"),
+        value: value.to_string(),
+    };
+    trace::note_step(trace::Step {
+        name: "layer".to_owned(),
+        operation: step.describe(),
+        outputs: values.iter().take(width).enumerate().map(value).collect(),
+        ..trace::Step::default()
+    });
+}
+
+impl Step {
+    /// What it does, in words: `dense 16 → 8, relu`.
+    fn describe(&self) -> String {
+        match self {
+            Self::Product(dense) if dense.is_rectified() => {
+                format!("dense {} → {}, relu", dense.inner(), dense.outer())
+            }
+            Self::Product(dense) => format!("dense {} → {}", dense.inner(), dense.outer()),
+            Self::Rows(row_steps) => {
+                let words: Vec<String> = row_steps.iter().map(RowStep::describe).collect();
+                words.join(", ")
+            }
+            Self::Residual { .. } => "sum of both branches".to_owned(),
+        }
+    }
+}
+
 impl RowStep {
+    fn describe(&self) -> String {
+        match self {
+            Self::Affine { .. } => "scale and shift".to_owned(),
+            Self::Normalise { .. } => "layer norm".to_owned(),
+            Self::Activation(activation) => format!("{activation:?}").to_lowercase(),
+        }
+    }
+
     fn apply(&self, row: &mut [f32]) {
         match self {
             Self::Affine { scale, shift } => {

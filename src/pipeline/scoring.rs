@@ -13,6 +13,7 @@ use crate::feature::encode::Encoder;
 use crate::feature::verdict::{Coercions, Origin, Reason};
 use crate::feature::{FeatureBlock, Precision};
 use crate::model::{LoadedModel, NumericModel, Scores, TrainedModel, Wants};
+use crate::outcome::Margins;
 use crate::table::name_index::NameIndex;
 use crate::table::nested;
 
@@ -55,6 +56,15 @@ pub struct Rejection {
     pub input: usize,
     /// Why.
     pub reason: Reason,
+}
+
+/// What a model makes of one row.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OneRow {
+    /// The margins of a model of numbers.
+    Margins(Margins),
+    /// The finished columns of a model of columns.
+    Columns(Vec<ArrayRef>),
 }
 
 /// What came of a block of a batch.
@@ -202,16 +212,61 @@ impl Scoring {
         row: usize,
         origin: Origin,
     ) -> Result<Option<(Vec<f64>, Scores)>> {
-        let TrainedModel::Numeric(model) = &self.model.model else {
-            return Ok(None);
+        match &self.model.model {
+            TrainedModel::Numeric(model) => self.numbers(&**model, batch, row, origin).map(Some),
+            TrainedModel::Columnar(_) => Ok(None),
+        }
+    }
+
+    /// What another import of the same model makes of one row.
+    ///
+    /// # Errors
+    /// As [`Scorer::score`]; an internal error for a model of another kind.
+    pub fn scored_by(
+        &self,
+        model: &TrainedModel,
+        batch: &RecordBatch,
+        row: usize,
+        origin: Origin,
+    ) -> Result<OneRow> {
+        let other = match (&self.model.model, model) {
+            (TrainedModel::Numeric(_), TrainedModel::Numeric(model)) => {
+                let (_, scores) = self.numbers(&**model, batch, row, origin)?;
+                return Ok(OneRow::Margins(scores.margins));
+            }
+            (TrainedModel::Columnar(_), TrainedModel::Columnar(model)) => model,
+            _ => {
+                return Err(Error::internal(
+                    "another import of a model is of another kind",
+                ));
+            }
         };
+        let columns = self.row_columns(batch, row)?;
+        let mut coercions = vec![Coercions::default(); columns.len()];
+        let (encoded, _) = self
+            .encoder
+            .encode_columns(&columns, 1, &mut coercions, origin)?;
+        Ok(OneRow::Columns(other.worker().score(&encoded)?.columns))
+    }
+
+    /// The columns that feed the inputs, of one row.
+    fn row_columns(&self, batch: &RecordBatch, row: usize) -> Result<Vec<ArrayRef>> {
         let column = |position: &Option<(usize, Vec<usize>)>| match position {
             Some((position, path)) => nested::values(&batch.column(*position).slice(row, 1), path)
                 .ok_or_else(|| Error::internal("a field of a struct that is not in the batch")),
             None => Ok(new_null_array(&DataType::Null, 1)),
         };
-        let columns = self.positions.iter().map(column);
-        let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
+        self.positions.iter().map(column).collect()
+    }
+
+    fn numbers(
+        &self,
+        model: &dyn NumericModel,
+        batch: &RecordBatch,
+        row: usize,
+        origin: Origin,
+    ) -> Result<(Vec<f64>, Scores)> {
+        let columns = self.row_columns(batch, row)?;
         let mut block = FeatureBlock::empty(self.block_precision(model.precision()));
         let mut coercions = vec![Coercions::default(); columns.len()];
         self.encoder
@@ -231,7 +286,7 @@ impl Scoring {
                 .map(|feature| columns.column(feature)[0])
                 .collect(),
         };
-        Ok(Some((values, scores)))
+        Ok((values, scores))
     }
 
     /// Puts the blocks of a batch together, in order.

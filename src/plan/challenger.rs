@@ -247,7 +247,10 @@ fn bytes_of(bound: &Bound, threads: usize) -> u64 {
 }
 
 /// The run's work as that of a challenger.
-fn own_work(args: &Work, located: &Located) -> Result<Work> {
+///
+/// # Errors
+/// Fails if its model was not found.
+pub fn own_work(args: &Work, located: &Located) -> Result<Work> {
     let path = located.path.clone().map_err(Error::failed)?;
     let mut own = args.clone();
     own.model = path;

@@ -1,13 +1,21 @@
 //! How a row got its score, as an object and as lines.
 //!
-//! Owns the names of what is shown. Contributions of features are not among them. It must not know
-//! how a row is found or scored.
+//! Owns the names of what is shown; contributions of features will be another field. It must not
+//! know how a row is found or scored.
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use crate::model::trace::{Step, Sum, Term, TreePath, is_zero};
+
 /// The most trees of which the path is shown; the object has them all.
 const TREES_SHOWN: usize = 5;
+
+/// The most values of a step, and terms of a sum, that are shown.
+const VALUES_SHOWN: usize = 16;
+
+/// The most steps that are shown.
+const STEPS_SHOWN: usize = 40;
 
 /// How a row got its score.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -33,6 +41,13 @@ pub struct Explanation {
     pub scores: Map<String, Json>,
     /// The raw scores before the link; empty for a model of columns.
     pub margins: Vec<f64>,
+    /// How the margins become scores; none for a model of columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// What the model computes on the way: steps of a pipeline, weighted sums, nodes of a graph,
+    /// layers of a network.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<Step>,
     /// The way through every tree; empty for other models, and where it is not known.
     pub trees: Vec<TreePath>,
 }
@@ -52,34 +67,6 @@ pub struct InputValue {
     /// What was done to the value: `missing`, `parsed`, `defaulted`, …
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub coercions: Vec<String>,
-}
-
-/// The way of a row through a tree.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct TreePath {
-    /// The tree, from 0.
-    pub tree: usize,
-    /// The conditions on the way, from the root.
-    pub path: Vec<Step>,
-    /// The leaf, from 0.
-    pub leaf: usize,
-    /// What the leaf adds to the margins.
-    pub values: Vec<f64>,
-}
-
-/// A condition on the way.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Step {
-    /// The node, from 0.
-    pub node: usize,
-    /// The feature that it asks about.
-    pub feature: String,
-    /// What is asked: `< 35.5`.
-    pub test: String,
-    /// The value; `NaN` for a missing one.
-    pub value: String,
-    /// Whether the answer is yes; for a missing value, whether it goes where yes leads.
-    pub is_left: bool,
 }
 
 /// Lines for users.
@@ -113,7 +100,10 @@ pub fn lines(one: &Explanation) -> Vec<String> {
     if !one.margins.is_empty() {
         let margins: Vec<String> = one.margins.iter().map(ToString::to_string).collect();
         lines.push(format!("  {:24} {}", "margin", margins.join(", ")));
+        let link = one.link.iter();
+        lines.extend(link.map(|link| format!("  {:24} {link}", "link")));
     }
+    lines.extend(step_lines(&one.steps));
     lines.extend(tree_lines(&one.trees));
     lines
 }
@@ -142,6 +132,82 @@ fn input_line(input: &InputValue) -> String {
     format!("  {name:24} {value}{read}{coercions}")
 }
 
+fn step_lines(steps: &[Step]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !steps.is_empty() {
+        lines.push("steps of the model (`--format json` has all values)".to_owned());
+    }
+    for step in steps.iter().take(STEPS_SHOWN) {
+        let title = match (step.name.as_str(), step.operation.as_str()) {
+            (name, operation) if name.is_empty() || name == operation => operation.to_owned(),
+            (name, "") => name.to_owned(),
+            (name, operation) => format!("{name} ({operation})"),
+        };
+        lines.push(format!("  {title}"));
+        if step.sums.is_empty() {
+            lines.extend(value_lines(step));
+        } else {
+            let is_one = step.sums.len() == 1;
+            lines.extend(step.sums.iter().flat_map(|sum| sum_lines(sum, is_one)));
+        }
+    }
+    if steps.len() > STEPS_SHOWN {
+        lines.push(format!("  and {} more steps", steps.len() - STEPS_SHOWN));
+    }
+    lines
+}
+
+/// The outputs of a step; of many those that are not zero.
+fn value_lines(step: &Step) -> Vec<String> {
+    let is_large = step.output_count > VALUES_SHOWN;
+    let outputs = step.outputs.iter();
+    let shown = outputs
+        .filter(|output| !is_large || !is_zero(&output.value))
+        .take(VALUES_SHOWN);
+    let line = |name: &str, value: &str| format!("    {name:22} {value}");
+    let mut lines: Vec<String> = shown
+        .map(|output| line(&output.name, &output.value))
+        .collect();
+    if is_large {
+        lines.push(line("", &format!("{} values", step.output_count)));
+    }
+    lines
+}
+
+/// A weighted sum: its largest terms, what is left, the intercept and the sum.
+fn sum_lines(sum: &Sum, is_one: bool) -> Vec<String> {
+    let line = |name: &str, value: String| format!("    {name:22} {value}");
+    let mut terms: Vec<&Term> = sum.terms.iter().collect();
+    terms.sort_by(|left, right| right.product.abs().total_cmp(&left.product.abs()));
+    let mut lines = Vec::new();
+    if !is_one {
+        lines.push(format!("    output {}", sum.output));
+    }
+    lines.extend(terms.iter().take(VALUES_SHOWN).map(|term| {
+        let Term {
+            value,
+            coefficient,
+            product,
+            ..
+        } = term;
+        line(
+            &term.feature,
+            format!("{value} x {coefficient} = {product}"),
+        )
+    }));
+    let left = &terms[terms.len().min(VALUES_SHOWN)..];
+    if !left.is_empty() {
+        let total: f64 = left.iter().map(|term| term.product).sum();
+        lines.push(line(
+            &format!("{} smaller terms", left.len()),
+            total.to_string(),
+        ));
+    }
+    lines.push(line("intercept", sum.intercept.to_string()));
+    lines.push(line("sum", sum.sum.to_string()));
+    lines
+}
+
 fn tree_lines(trees: &[TreePath]) -> Vec<String> {
     let size = |tree: &TreePath| {
         tree.values
@@ -160,7 +226,12 @@ fn tree_lines(trees: &[TreePath]) -> Vec<String> {
     for tree in largest.iter().take(TREES_SHOWN) {
         let values: Vec<String> = tree.values.iter().map(ToString::to_string).collect();
         lines.push(format!(
-            "  tree {}, leaf {}: {}",
+            "  {}tree {}, leaf {}: {}",
+            if tree.step.is_empty() {
+                String::new()
+            } else {
+                format!("{}, ", tree.step)
+            },
             tree.tree,
             tree.leaf,
             values.join(", ")

@@ -8,23 +8,20 @@ use arrow::util::display::array_value_to_string;
 use serde_json::{Map, Value as Json};
 
 use super::caller::Caller;
+use super::follow::Followed;
 use super::named_model;
 use super::record::{Recorded, recorded};
 use super::replay::recorded_request;
 use super::retry::names_of;
 use crate::error::{Error, Result};
 use crate::feature::verdict::Origin;
-use crate::forest::ensemble::{Child, Condition, Ensemble, Missing, Shape, Target, Test, Tree};
-use crate::forest::record::recorded as recorded_trees;
 use crate::interrupt::Interrupt;
 use crate::outcome::Margins;
 use crate::output::manifest::Manifest;
-use crate::package::open::open;
 use crate::pipeline::Job;
-use crate::plan::import::import_options;
+use crate::pipeline::arm::{MODEL, MODEL_VERSION};
 use crate::plan::{Plan, identity, keys};
-use crate::report::explanation::{Explanation, InputValue, Step, TreePath};
-use crate::request::Request;
+use crate::report::explanation::{Explanation, InputValue};
 use crate::request::keys::Keys;
 use crate::request::work::Resources;
 use crate::storage::Location;
@@ -84,8 +81,9 @@ pub fn explain(
             .at_path(&plan.model.path)
             .hint("restore the model as it was when the data set was made"));
     }
+    check_arms(&plan, &manifest)?;
     let explainer = Explainer {
-        trees: trees_of(&request)?,
+        followed: Followed::all(&request, &plan)?,
         plan: &plan,
         manifest: &manifest,
         interrupt,
@@ -93,23 +91,26 @@ pub fn explain(
     explainer.rows(asked)
 }
 
-/// The model's trees, if it is one ensemble.
-fn trees_of(request: &Request) -> Result<Option<Ensemble>> {
-    let work = &request.work;
-    let options = import_options(&work.binding, &work.outcome, &work.text)?;
-    let (opened, mut ensembles) = recorded_trees(|| open(&work.model, &options));
-    opened?;
-    Ok(if ensembles.len() == 1 {
-        ensembles.pop()
-    } else {
-        None
-    })
+/// The models of an A/B test must be those of then.
+fn check_arms(plan: &Plan, manifest: &Manifest) -> Result<()> {
+    let recorded = manifest.identity.configuration.get("--split");
+    for (index, arm) in plan.split.iter().enumerate() {
+        let digest = recorded.and_then(|split| split["arms"][index]["digest"].as_str());
+        if digest != Some(&arm.identity.digest) {
+            let message = format!("the model `{}` is another one than the run's", arm.name);
+            return Err(Error::contract(message)
+                .at_path(&arm.identity.path)
+                .hint("restore the model as it was when the data set was made"));
+        }
+    }
+    Ok(())
 }
 
 struct Explainer<'a> {
     plan: &'a Plan,
     manifest: &'a Manifest,
-    trees: Option<Ensemble>,
+    /// The models, in the order of the arms.
+    followed: Vec<Followed>,
     interrupt: &'a Interrupt,
 }
 
@@ -211,7 +212,7 @@ impl Explainer<'_> {
         if asked.row.is_some() && rows.num_rows() == 0 {
             return Ok(vec![Explanation {
                 outcome: "filtered".to_owned(),
-                ..self.begun(file, first_row)
+                ..self.begun(file, first_row, 0)
             }]);
         }
         (0..rows.num_rows())
@@ -220,18 +221,21 @@ impl Explainer<'_> {
             .collect()
     }
 
-    /// What is known of every row.
-    fn begun(&self, file: usize, row: u64) -> Explanation {
+    /// What is known of every row that an arm answers.
+    fn begun(&self, file: usize, row: u64, arm: usize) -> Explanation {
         let file = &self.plan.job.dataset.files[file];
-        let mut model: Map<String, Json> = self
-            .plan
-            .model
+        let further = arm.checked_sub(1).and_then(|arm| self.plan.split.get(arm));
+        let (identity, resolved) = match further {
+            Some(arm) => (&arm.identity, &arm.resolved),
+            None => (&self.plan.model, &self.manifest.identity.model_version),
+        };
+        let mut model: Map<String, Json> = identity
             .named()
             .into_iter()
             .filter(|(name, _)| ["name", "version", "digest", "format"].contains(&name.as_str()))
             .map(|(name, value)| (name, value.into()))
             .collect();
-        if let Some(resolved) = &self.manifest.identity.model_version {
+        if let Some(resolved) = resolved {
             let facts = resolved.facts().into_iter();
             model.extend(facts.map(|(name, value)| (name, value.into())));
         }
@@ -245,12 +249,9 @@ impl Explainer<'_> {
 
     fn one(&self, row: &RecordBatch, file: usize, number: u64) -> Result<Explanation> {
         let job = &self.plan.job;
-        let arm = job
-            .arms
-            .iter()
-            .next()
-            .ok_or_else(|| Error::internal("a run without a model"))?;
-        let scoring = &arm.scoring;
+        let all = row;
+        let (index, arm, row) = job.arms.of_row(all, job.read_schema.fields().len())?;
+        let (scoring, row) = (&arm.scoring, &row);
         let origin = Origin {
             path: &job.dataset.files[file].path,
             kept_rows: None,
@@ -280,7 +281,7 @@ impl Explainer<'_> {
                     .collect(),
             })
             .collect();
-        let mut explanation = self.begun(file, number);
+        let mut explanation = self.begun(file, number, index);
         if let Some((values, scores)) = &read {
             let is_single = matches!(scores.margins, Margins::Single(_));
             for (input, value) in inputs.iter_mut().zip(values) {
@@ -290,7 +291,6 @@ impl Explainer<'_> {
                 Margins::Single(margins) => margins.iter().map(|one| f64::from(*one)).collect(),
                 Margins::Double(margins) => margins.clone(),
             };
-            explanation.trees = self.paths(values, &explanation.margins, &inputs, is_single);
         }
         "scored".clone_into(&mut explanation.outcome);
         if let Some(rejection) = rejection {
@@ -303,113 +303,24 @@ impl Explainer<'_> {
             let fields = scoring.fields();
             let names = fields.iter().map(|field| field.name().clone());
             explanation.scores = named(names.zip(&scored.columns));
+            let read = read.map(|(_, scores)| scores.margins);
+            if job.arms.is_split() {
+                let named = [
+                    (MODEL, Some(&arm.name)),
+                    (MODEL_VERSION, arm.version.as_ref()),
+                ];
+                let named = named.map(|(name, value)| (name.to_owned(), value.cloned().into()));
+                explanation.scores.extend(named);
+            }
+            let trace = self.followed[index].follow(scoring, row, origin, read.as_ref())?;
+            (explanation.steps, explanation.trees) = (trace.steps, trace.trees);
+            let is_margin = !explanation.margins.is_empty();
+            explanation.link = is_margin.then(|| scoring.model().outcome.link.formula());
         }
         explanation.inputs = inputs;
-        explanation.columns = passed(job, row);
+        explanation.columns = passed(job, all);
         explanation.derived = derived(job, row);
         Ok(explanation)
-    }
-
-    /// The way through every tree, if the trees give the margins, to the bit.
-    fn paths(
-        &self,
-        values: &[f64],
-        margins: &[f64],
-        inputs: &[InputValue],
-        is_single: bool,
-    ) -> Vec<TreePath> {
-        let fits = |trees: &&Ensemble| {
-            trees.frame.feature_count == values.len() && trees.score_row(values) == margins
-        };
-        let Some(ensemble) = self.trees.as_ref().filter(fits) else {
-            return Vec::new();
-        };
-        let way = Way {
-            values,
-            inputs,
-            is_single,
-            margin_count: margins.len(),
-        };
-        let trees = ensemble.trees.iter().enumerate();
-        trees
-            .map(|(number, tree)| way.through(number, tree))
-            .collect()
-    }
-}
-
-/// A row on its way through trees.
-struct Way<'a> {
-    values: &'a [f64],
-    inputs: &'a [InputValue],
-    is_single: bool,
-    margin_count: usize,
-}
-
-impl Way<'_> {
-    fn through(&self, number: usize, tree: &Tree) -> TreePath {
-        let mut path = Vec::new();
-        match &tree.shape {
-            Shape::Symmetric(conditions) => {
-                let steps = conditions.iter().enumerate();
-                path.extend(steps.map(|(node, condition)| self.step(node, condition)));
-            }
-            Shape::Branching { root, nodes } => {
-                let mut child = *root;
-                while let Child::Node(node) = child {
-                    let Some(found) = nodes.get(node as usize) else {
-                        break;
-                    };
-                    let step = self.step(node as usize, &found.condition);
-                    child = if step.is_left {
-                        found.left
-                    } else {
-                        found.right
-                    };
-                    path.push(step);
-                }
-            }
-        }
-        let leaf = tree.leaf(self.values);
-        let values = match tree.target {
-            Target::Margin(_) => tree.leaf_values.get(leaf..=leaf),
-            Target::All => {
-                let first = leaf * self.margin_count;
-                tree.leaf_values.get(first..first + self.margin_count)
-            }
-        };
-        TreePath {
-            tree: number,
-            path,
-            leaf,
-            values: values.unwrap_or_default().to_vec(),
-        }
-    }
-
-    fn step(&self, node: usize, condition: &Condition) -> Step {
-        let feature = condition.feature as usize;
-        let value = self.values.get(feature).copied().unwrap_or(f64::NAN);
-        let name = self.inputs.get(feature).map(|input| input.feature.clone());
-        let missing = match condition.missing {
-            Missing::Nan { left: true } => " or missing",
-            Missing::ZeroOrNan { left: true } => ", or 0 or missing",
-            Missing::ZeroOrNan { left: false } => ", and neither 0 nor missing",
-            Missing::Nan { left: false } | Missing::NanIsZero => "",
-        };
-        let test = match &condition.test {
-            Test::Less(threshold) => format!("< {}", number_text(*threshold, self.is_single)),
-            Test::LessOrEqual(threshold) => {
-                format!("<= {}", number_text(*threshold, self.is_single))
-            }
-            Test::In(categories) => format!("in {categories:?}"),
-            Test::NotIn(categories) => format!("not in {categories:?}"),
-        };
-        Step {
-            node,
-            feature: name.unwrap_or_else(|| feature.to_string()),
-            test: format!("{test}{missing}"),
-            value: number_text(value, self.is_single),
-            is_left: condition.goes_left(value),
-        }
     }
 }
 

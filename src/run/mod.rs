@@ -19,6 +19,7 @@ pub mod events;
 mod existing;
 pub mod explain;
 pub mod findings;
+mod follow;
 mod gates;
 pub mod history;
 pub mod inspect;

@@ -200,3 +200,321 @@ fn other_models_inputs_and_rows_are_refused() {
     let error = room.run(["explain", "out", "--row", "1"]).fails(3).stderr;
     assert!(error.contains("the input is another one"), "{error}");
 }
+
+/// The step of a name.
+fn step<'a>(found: &'a Json, name: &str) -> &'a Json {
+    let steps = found["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["name"] == name);
+    step.unwrap_or_else(|| panic!("{name}: {found:#}"))
+}
+
+/// (name, value) of the outputs of a step.
+fn outputs(step: &Json) -> Vec<(String, f64)> {
+    let outputs = step["outputs"].as_array().unwrap();
+    let text = |one: &Json, name: &str| one[name].as_str().unwrap().to_owned();
+    outputs
+        .iter()
+        .map(|one| (text(one, "name"), text(one, "value").parse().unwrap()))
+        .collect()
+}
+
+fn values(step: &Json) -> Vec<f64> {
+    outputs(step).into_iter().map(|(_, value)| value).collect()
+}
+
+fn close(found: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len(), "{found:?}");
+    for (found, expected) in found.iter().zip(expected) {
+        let error = (found - expected).abs();
+        assert!(error <= tolerance, "{found} instead of {expected}");
+    }
+}
+
+/// The rows of a golden case, scored into `out/`.
+fn scored(name: &str) -> Room {
+    let (model, rows) = golden(name);
+    let room = Room::new();
+    let mut arguments = vec!["score", "-qq", "--model", &model, &rows, "--output", "out/"];
+    arguments.extend(["--on-null", "null", "--on-unseen", "null"]);
+    room.run(arguments).ok();
+    room
+}
+
+/// `model[:-1].transform(x)`, `coef_ * x` and `decision_function` of scikit-learn 1.9.1.
+#[test]
+fn the_steps_of_a_pipeline_have_the_values_of_scikit_learn() {
+    let room = scored("sklearn_1_9_1_mixed_logistic");
+    let expected = [
+        (
+            1,
+            [1.035936182176445, -0.670876602762259, -1.7389211052855706],
+            [
+                -1.3192770796810063,
+                -0.15057095984826213,
+                -5.677963966575794,
+            ],
+            -5.32120746,
+        ),
+        (
+            8,
+            [
+                0.03545562670275186,
+                0.18857927033985236,
+                -0.7695405389244586,
+            ],
+            [
+                -0.04515316335065448,
+                0.04232456703012903,
+                -2.5127209265280803,
+            ],
+            -0.68894498,
+        ),
+    ];
+    for (row, scaled, products, margin) in expected {
+        let found = explained(&room, &["out", "--row", &row.to_string()]).remove(0);
+        let prep = step(&found, "prep");
+        assert_eq!(prep["operation"], "ColumnTransformer");
+        let mut all = scaled.to_vec();
+        all.extend([0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+        close(&values(prep), &all, 1e-15);
+        let scaler = step(&found, "prep → num → standardscaler");
+        assert_eq!(scaler["operation"], "StandardScaler");
+        close(&values(scaler), &scaled, 1e-15);
+        let names: Vec<String> = outputs(scaler).into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["age", "income", "ratio"]);
+        let encoder = step(&found, "prep → cat");
+        let bern = outputs(encoder)
+            .into_iter()
+            .find(|(name, _)| name == "city = Bern");
+        assert_eq!(bern.map(|(_, value)| value), Some(1.0), "{encoder}");
+        let sum = &step(&found, "clf")["sums"][0];
+        let terms = sum["terms"].as_array().unwrap();
+        assert_eq!(terms.len(), 11);
+        let own: Vec<f64> = terms
+            .iter()
+            .map(|term| term["product"].as_f64().unwrap())
+            .collect();
+        close(&own[..3], &products, 1e-14);
+        close(&own[3..5], &[0.0, 1.8656048753138876], 1e-14);
+        close(&own[8..10], &[0.0, 0.20783100524665457], 1e-14);
+        assert_eq!(terms[4]["feature"], "city = Bern");
+        close(&[sum["intercept"].as_f64().unwrap()], &[-0.24683134], 1e-8);
+        close(&[sum["sum"].as_f64().unwrap()], &[margin], 1e-8);
+        close(&[found["margins"][0].as_f64().unwrap()], &[margin], 1e-8);
+        assert_eq!(found["link"], "1 / (1 + exp(-margin))");
+    }
+    let text = room.run(["explain", "out", "--row", "1"]).ok().stdout;
+    let text = text.lines().skip_while(|line| !line.starts_with("inputs"));
+    insta::assert_snapshot!("explain_pipeline", text.collect::<Vec<_>>().join("\n"));
+}
+
+/// Pickled forests, boosters and members of ensembles have their trees, and the margin.
+#[test]
+fn trees_in_a_pickle_are_followed_and_add_up() {
+    for name in [
+        "sklearn_0_24_2_mixed_forest",
+        "sklearn_1_9_1_boosting_two",
+        "sklearn_0_24_2_histogram_value",
+        "sklearn_0_24_2_voting_weights",
+    ] {
+        let room = scored(name);
+        let found = explained(&room, &["out", "--row", "2"]).remove(0);
+        if found["outcome"] != "scored" {
+            continue;
+        }
+        let trees = found["trees"].as_array().unwrap();
+        assert!(!trees.is_empty(), "{name}: {found:#}");
+        let branches = trees
+            .iter()
+            .flat_map(|tree| tree["path"].as_array().unwrap());
+        for branch in branches {
+            let feature = branch["feature"].as_str().unwrap();
+            assert!(!feature.is_empty(), "{name}: {branch}");
+        }
+        let last = found["steps"].as_array().unwrap().last().unwrap();
+        close(
+            &values(last)[..1],
+            &[found["margins"][0].as_f64().unwrap()],
+            0.0,
+        );
+    }
+}
+
+/// Every value between nodes as ONNX Runtime 1.31 computes it, and the products of a linear model.
+#[test]
+fn the_nodes_of_a_graph_have_the_values_of_onnx_runtime() {
+    let room = scored("onnx_logistic");
+    let found = explained(&room, &["out", "--row", "1"]).remove(0);
+    let scaled = [
+        -0.4653768539428711,
+        -1.032987356185913,
+        -0.8459987044334412,
+        0.407604455947876,
+        0.2802208960056305,
+        2.6382217407226562,
+    ];
+    close(&values(step(&found, "Scaler")), &scaled, 1e-6);
+    let linear = step(&found, "LinearClassifier");
+    assert_eq!(linear["operation"], "LinearClassifier");
+    let sums = linear["sums"].as_array().unwrap();
+    assert_eq!(sums.len(), 2, "{linear}");
+    let coefficient = -0.7496901750564575;
+    let term = &sums[0]["terms"][0];
+    close(
+        &[term["product"].as_f64().unwrap()],
+        &[scaled[0] * coefficient],
+        1e-6,
+    );
+    let sum = sums[0]["sum"].as_f64().unwrap();
+    close(&[1.0 / (1.0 + (-sum).exp())], &[0.6287157535552979], 1e-6);
+    let probabilities = [0.6287157535552979, 0.37128421664237976];
+    close(&values(linear)[1..], &probabilities, 1e-6);
+
+    let room = scored("onnx_mixed_forest");
+    let found = explained(&room, &["out", "--row", "1"]).remove(0);
+    close(
+        &values(step(&found, "Imputer")),
+        &[56.755_92, 32_719.64],
+        1e-2,
+    );
+    close(
+        &values(step(&found, "OneHotEncoder1")),
+        &[0.0, 0.0, 1.0],
+        0.0,
+    );
+    let merged = outputs(step(&found, "Concat2"));
+    assert_eq!(merged[9], ("transformed_column[9]".to_owned(), 1.0));
+    let trees = found["trees"].as_array().unwrap();
+    assert!(!trees.is_empty(), "{found:#}");
+    assert!(
+        trees
+            .iter()
+            .all(|tree| tree["step"] == "TreeEnsembleClassifier")
+    );
+    let sum: f64 = trees
+        .iter()
+        .map(|tree| tree["values"][0].as_f64().unwrap())
+        .sum();
+    close(&[sum], &[0.5801918506622314], 1e-5);
+}
+
+/// As PyTorch computes them from the same tensors.
+#[test]
+fn the_layers_of_a_network_have_the_values_of_pytorch() {
+    let room = scored("network_mixed");
+    let found = explained(&room, &["out", "--row", "1"]).remove(0);
+    let inputs = [
+        -3.6626439094543457,
+        0.13335612416267395,
+        3.558326482772827,
+        1.0741716623306274,
+        -0.4511012136936188,
+        1.0,
+        0.0,
+        0.0,
+    ];
+    close(&values(step(&found, "inputs")), &inputs, 1e-6);
+    let layers: Vec<&Json> = found["steps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|step| step["name"] == "layer")
+        .collect();
+    let operations: Vec<&str> = layers
+        .iter()
+        .map(|layer| layer["operation"].as_str().unwrap())
+        .collect();
+    assert_eq!(operations[0], "dense 8 → 20", "{operations:?}");
+    let up = [-2.055129051208496, -2.1092047691345215, 0.08682714402675629];
+    close(&values(layers[0])[..3], &up, 1e-5);
+    let sum = operations
+        .iter()
+        .position(|one| *one == "sum of both branches");
+    let expected = [2.1328582763671875, -3.7712371349334717, 1.305418610572815];
+    close(&values(layers[sum.unwrap()])[..3], &expected, 1e-5);
+    let head = [-1.337371826171875, 0.45907002687454224, 0.2993451654911041];
+    close(&values(layers.last().unwrap()), &head, 1e-5);
+    assert_eq!(found["link"], "softmax(margins)");
+}
+
+#[test]
+fn a_row_of_an_ab_test_is_explained_by_the_model_that_answered_it() {
+    let room = Room::new();
+    let (model, rows) = (data("demo/churn"), data("demo/customers.csv"));
+    std::fs::copy(data("demo/churn/model.ubj"), room.path("next.ubj")).unwrap();
+    let (model, rows) = (model.display().to_string(), rows.display().to_string());
+    let arguments = [
+        "score",
+        "-qq",
+        "--model",
+        &model,
+        &rows,
+        "--output",
+        "out/",
+        "--challenger",
+        "next=next.ubj",
+        "--split",
+        "next=50%",
+        "--split-by",
+        "customer_id",
+    ];
+    room.run(arguments).ok();
+    let scores = table(&room.path("out/part-00000.parquet"));
+    let models = crate::harness::texts(column(&scores, "model"));
+    let probability = numbers(column(&scores, "probability"));
+    for name in ["churn", "next"] {
+        let row = models
+            .iter()
+            .position(|model| model.as_deref() == Some(name))
+            .unwrap();
+        let found = explained(&room, &["out", "--row", &(row + 1).to_string()]).remove(0);
+        assert_eq!(found["scores"]["model"], name, "{found:#}");
+        assert_eq!(
+            found["model"]["name"],
+            if name == "next" { "next" } else { "churn" }
+        );
+        let shown: f64 = found["scores"]["probability"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert!((shown - probability[row]).abs() < 1e-7);
+        assert!(!found["trees"].as_array().unwrap().is_empty());
+    }
+    std::fs::remove_file(room.path("next.ubj")).unwrap();
+    std::fs::copy(data("hostile/good.json"), room.path("next.ubj")).unwrap();
+    let error = room.run(["explain", "out", "--row", "1"]);
+    assert!(error.code != 0, "{error}");
+}
+
+/// XGBoost's `gblinear`: the products of what is present, the intercept, and the margin that they
+/// make; of several classes each its own.
+#[test]
+fn the_terms_of_a_linear_model_are_its_margins() {
+    for (name, outputs) in [
+        ("xgboost_3.2_linearbinary", 1),
+        ("xgboost_3.2_linearmulti", 3),
+    ] {
+        let room = scored(name);
+        for row in ["1", "5"] {
+            let found = explained(&room, &["out", "--row", row]).remove(0);
+            let margins = found["margins"].as_array().unwrap();
+            let steps = found["steps"].as_array().unwrap();
+            assert_eq!(steps.len(), 1, "{name}: {found:#}");
+            let sums = steps[0]["sums"].as_array().unwrap();
+            assert_eq!((sums.len(), margins.len()), (outputs, outputs), "{name}");
+            for (sum, margin) in sums.iter().zip(margins) {
+                let terms = sum["terms"].as_array().unwrap();
+                let product = |term: &Json| term["product"].as_f64().unwrap();
+                let total = sum["intercept"].as_f64().unwrap();
+                let total: f64 = total + terms.iter().map(product).sum::<f64>();
+                assert_eq!(&sum["sum"], margin, "{name}");
+                close(&[total], &[margin.as_f64().unwrap()], 1e-5);
+                for term in terms {
+                    let factors = ["value", "coefficient"].map(|one| term[one].as_f64().unwrap());
+                    close(&[product(term)], &[factors[0] * factors[1]], 1e-6);
+                }
+            }
+        }
+    }
+}

@@ -14,7 +14,7 @@ pub use table::Table;
 use super::ensemble::Missing;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Model, NumericModel, OffsetRule, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, OffsetRule, Scores, Wants, Worker, trace};
 use crate::outcome::Margins;
 
 /// The most rows that go through at once. The more there are, the fewer times each table is brought
@@ -368,6 +368,27 @@ impl NumericModel for CtrForest {
 }
 
 impl CtrForest {
+    /// What the columns of the forest are called: a CTR by what is hashed together, and its number
+    /// where there are several of that.
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = (0..self.feature_count).map(trace::name).collect();
+        for projection in &self.projections {
+            let categories = projection.categories.iter().map(|one| names[*one].clone());
+            let floats = projection.floats.iter();
+            let floats = floats.map(|one| format!("{} > {}", names[one.feature], one.threshold));
+            let one_hots = projection.one_hots.iter();
+            let one_hots = one_hots.map(|(feature, _)| format!("one of {}", names[*feature]));
+            let parts: Vec<String> = categories.chain(floats).chain(one_hots).collect();
+            let parts = parts.join(", ");
+            let width = projection.table.width();
+            names.extend((0..width).map(|value| match width {
+                1 => format!("ctr({parts})"),
+                _ => format!("ctr({parts})[{value}]"),
+            }));
+        }
+        names
+    }
+
     /// The first row and the number of rows of each chunk.
     fn chunks(&self, row_count: usize) -> impl Iterator<Item = (usize, usize)> + use<> {
         let chunk = self.chunk;
@@ -401,8 +422,16 @@ impl Worker for CtrWorker<'_> {
                 offsets: offsets.as_ref(),
                 ..*wants
             };
-            self.inner
-                .score(&self.columns.block, &wants, &mut self.found)?;
+            if trace::is_followed() {
+                let names = self.model.names();
+                trace::with_names(names, || {
+                    self.inner
+                        .score(&self.columns.block, &wants, &mut self.found)
+                })?;
+            } else {
+                self.inner
+                    .score(&self.columns.block, &wants, &mut self.found)?;
+            }
             let Margins::Double(found) = &self.found.margins else {
                 return Err(wrong());
             };

@@ -151,6 +151,7 @@ impl<'a> Translator<'_, 'a> {
             let scope = self.scope();
             if !scope.names.contains_key(input.name) {
                 let id = scope.builder.input();
+                scope.builder.name(id, input.name);
                 scope.names.insert(input.name, id);
             }
         }
@@ -312,7 +313,9 @@ impl<'a> Translator<'_, 'a> {
             .filter(|(_, name)| !name.is_empty())
         {
             if let Some(id) = outputs.and_then(|outputs| outputs.get(position)) {
-                self.scope().names.insert(name, *id);
+                let scope = self.scope();
+                scope.builder.name(*id, name);
+                scope.names.insert(name, *id);
             }
         }
     }

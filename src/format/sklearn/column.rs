@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::label::Mark;
 use crate::contract::CategoryValue;
 
 /// The most columns that a pipeline may make.
@@ -49,6 +50,8 @@ pub(super) enum Step {
         limit: f64,
         excluded: bool,
     },
+    /// The value as it is, which is the output of a step of the pipeline.
+    Mark(Mark),
 }
 
 /// A function of one number that holds others.
@@ -69,7 +72,7 @@ impl Step {
 }
 
 impl Step {
-    fn run(&self, values: &mut [f64]) {
+    pub(super) fn run(&self, values: &mut [f64]) {
         fn each(values: &mut [f64], change: impl Fn(f64) -> f64) {
             values.iter_mut().for_each(|value| *value = change(*value));
         }
@@ -113,6 +116,7 @@ impl Step {
             }),
             Self::Function(function) => each(values, function),
             Self::Mapping(Mapping(function)) => each(values, |value| function(value)),
+            Self::Mark(_) => {}
             Self::AtLeast(other) => each(values, |value| {
                 if value.is_nan() {
                     value
@@ -176,7 +180,7 @@ impl Column {
     /// Whether each of its numbers is still what it was, but for those that stand for a missing
     /// one.
     pub(super) fn keeps_numbers(&self) -> bool {
-        let keeps = |step: &Step| matches!(step, Step::Fill(_) | Step::Replace(..));
+        let keeps = |step: &Step| matches!(step, Step::Fill(_) | Step::Replace(..) | Step::Mark(_));
         self.steps.iter().all(keeps) && self.filled.is_none()
     }
 
@@ -186,8 +190,14 @@ impl Column {
         self.steps.iter().any(refuses)
     }
 
+    /// Whether no step changes its values.
+    pub(super) fn has_no_steps(&self) -> bool {
+        let mut steps = self.steps.iter();
+        steps.all(|step| matches!(step, Step::Mark(_)))
+    }
+
     /// Whether nothing was done to it.
     pub(super) fn is_raw(&self) -> bool {
-        self.steps.is_empty() && self.filled.is_none()
+        self.has_no_steps() && self.filled.is_none()
     }
 }

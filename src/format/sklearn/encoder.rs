@@ -95,7 +95,7 @@ pub(super) fn encoded(
     for (index, (mut column, id)) in columns.into_iter().zip(listed).enumerate() {
         let categories = categories(object, *id)?;
         let input = column.input;
-        if column.steps.is_empty() && inputs.is_input(input) {
+        if column.has_no_steps() && inputs.is_input(input) {
             let filled = column.filled.take();
             let code = filled.map(|value| {
                 let found = categories.values.iter().position(|one| same(one, &value));

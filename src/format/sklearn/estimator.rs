@@ -70,9 +70,11 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
     let input_count = inputs.len();
     let has_texts = inputs.has_texts();
     let facts = inputs.take_facts();
+    let label = inputs.label();
     let (contract, parts) = inputs.into_parts();
     let last = Part {
         rejects_missing: !takes_missing,
+        label,
         ..Part::new(columns, engine)
     };
     let model = Columnar::new(input_count, parts, last);
@@ -187,6 +189,14 @@ pub(super) fn finish(
     columns: Vec<Column>,
     inputs: &mut Inputs,
 ) -> Result<Finished> {
+    let around = inputs.enter(object);
+    let made = finish_inside(object, columns, inputs);
+    let label = inputs.leave(around);
+    inputs.finished(label);
+    made
+}
+
+fn finish_inside(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Result<Finished> {
     if !inputs.visit() {
         return Err(object.refuse("the file repeats its estimators over and over"));
     }

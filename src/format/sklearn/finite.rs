@@ -32,11 +32,11 @@ impl Check {
             Engine::Formula(_) => is_input,
             Engine::Foreign(_) | Engine::Words(_) | Engine::Columns => false,
         };
-        let is_made = !is_input || !column.steps.is_empty() || part.engine.rounds();
+        let is_made = !is_input || !column.has_no_steps() || part.engine.rounds();
         let check = Self {
             infinite,
             undefined: column.refuses()
-                || is_input && !column.steps.is_empty() && part.rejects_missing,
+                || is_input && !column.has_no_steps() && part.rejects_missing,
         };
         (is_made && (check.infinite || check.undefined)).then_some(check)
     }

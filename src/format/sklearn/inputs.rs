@@ -2,10 +2,13 @@
 //!
 //! Owns what is known of each input, which becomes the contract, and the slots that columns read.
 
+use std::sync::Arc;
+
 use super::column::{Column, Step, UNSEEN};
 use super::engine::Engine;
 use super::fitted::Finished;
 use super::formula::Formula;
+use super::label::{Label, is_kept};
 use super::object::Object;
 use super::part::Part;
 use super::words::Words;
@@ -71,6 +74,10 @@ pub(super) struct Inputs {
     visits: usize,
     /// What models of other libraries say of themselves.
     facts: Vec<(String, String)>,
+    /// The step that is translated, where the pipeline is to be followed.
+    current: Option<Arc<Label>>,
+    /// The estimator that was translated last, until a part is made of it.
+    finished: Option<Arc<Label>>,
 }
 
 impl Inputs {
@@ -99,7 +106,31 @@ impl Inputs {
             translator,
             visits: 0,
             facts: Vec::new(),
+            current: None,
+            finished: None,
         }
+    }
+
+    /// Begins the translation of a step; returns the one around it, for [`Inputs::leave`].
+    pub(super) fn enter(&mut self, object: &Object) -> Option<Arc<Label>> {
+        self.finished = None;
+        let own = is_kept().then(|| Arc::new(object.label()));
+        std::mem::replace(&mut self.current, own)
+    }
+
+    /// Ends the translation of a step, and returns its label.
+    pub(super) fn leave(&mut self, around: Option<Arc<Label>>) -> Option<Arc<Label>> {
+        std::mem::replace(&mut self.current, around)
+    }
+
+    /// Notes that an estimator is translated, unless one in it was the last.
+    pub(super) fn finished(&mut self, label: Option<Arc<Label>>) {
+        self.finished = self.finished.take().or(label);
+    }
+
+    /// The estimator that was translated last, or the step that is translated.
+    pub(super) fn label(&mut self) -> Option<Arc<Label>> {
+        self.finished.take().or_else(|| self.current.clone())
     }
 
     /// Notes what a model of another library says of itself; of several, the first.
@@ -187,6 +218,7 @@ impl Inputs {
         self.bytes = self.bytes.saturating_add(engine.memory_bytes());
         let part = Part {
             rejects_missing,
+            label: self.label(),
             ..Part::new(columns, engine)
         };
         let (start, width) = (self.slot_count, part.width());

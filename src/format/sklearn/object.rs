@@ -1,5 +1,6 @@
 //! An estimator's record with its path: attributes by type, errors by place.
 
+use super::label::Label;
 use crate::error::{Error, Result};
 use crate::format::python::describe::{class_name, kind_of, texts};
 use crate::format::python::numpy::{Array, Elements};
@@ -65,6 +66,19 @@ impl<'a> Object<'a> {
             Some(rest) => (rest.split('.').next().unwrap_or_default(), name),
             None => ("", ""),
         }
+    }
+
+    /// Which step it is.
+    pub(super) fn label(&self) -> Label {
+        let class = class_name(self.arena, self.id);
+        let class = class.unwrap_or_else(|| kind_of(self.arena, self.id));
+        let class = class.rsplit('.').next().unwrap_or_default().to_owned();
+        let path = if self.path.is_empty() {
+            class.clone()
+        } else {
+            self.path.join(" → ")
+        };
+        Label { path, class }
     }
 
     /// The place and class of the object in messages.

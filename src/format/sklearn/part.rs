@@ -3,8 +3,11 @@
 //! Owns the sparse outputs of vectorisers: where a linear engine reads them they are never made
 //! dense.
 
+use std::sync::Arc;
+
 use super::column::Column;
 use super::engine::Engine;
+use super::label::Label;
 use super::words::SparseRow;
 
 /// An engine and the columns that it reads.
@@ -18,15 +21,17 @@ pub(super) struct Part {
     pub(super) scattered: Vec<(usize, usize)>,
     /// Whether a missing value of a column is an error in scikit-learn.
     pub(super) rejects_missing: bool,
+    /// Which estimator it is, where the pipeline is to be followed.
+    pub(super) label: Option<Arc<Label>>,
 }
 
 /// Coefficients of a vectoriser's outputs.
 #[derive(Debug)]
 pub(super) struct Terms {
     /// The part that the vectoriser is.
-    source: usize,
+    pub(super) source: usize,
     /// Those of each output after the other: one a margin.
-    coefficients: Vec<f64>,
+    pub(super) coefficients: Vec<f64>,
 }
 
 impl Part {
@@ -38,7 +43,23 @@ impl Part {
             terms: Vec::new(),
             scattered: Vec::new(),
             rejects_missing: false,
+            label: None,
         }
+    }
+
+    /// The steps that lead to its estimator.
+    pub(super) fn path(&self) -> String {
+        let label = self.label.as_ref();
+        label.map_or_else(String::new, |label| label.path.clone())
+    }
+
+    /// The class of its estimator, or its family.
+    pub(super) fn class(&self) -> String {
+        let label = self.label.as_ref();
+        label.map_or_else(
+            || self.engine.family().to_owned(),
+            |label| label.class.clone(),
+        )
     }
 
     /// The number of its outputs.

@@ -8,11 +8,12 @@ use arrow::array::StringViewArray;
 
 use super::engine::Engine;
 use super::finite::{Check, cause};
+use super::follow;
 use super::part::{Output, Part, sparse_sums};
 use crate::error::{Error, Result};
 use crate::feature::verdict::Reason;
 use crate::feature::{Columns, FeatureBlock, Precision};
-use crate::model::{Model, NumericModel, RefusedRow, Scores, Wants, Worker};
+use crate::model::{Model, NumericModel, RefusedRow, Scores, Wants, Worker, trace};
 use crate::outcome::Margins;
 
 /// A pipeline.
@@ -127,6 +128,28 @@ impl Columnar {
         refused.into_iter().map(cause).collect()
     }
 
+    /// Notes what transformers make of the first row on the way to a part.
+    fn note_columns(&self, part: &Part, block: &Columns<f64>, outputs: &[Output]) {
+        follow::note_columns(part, self.input_count, |column| {
+            if column.input < self.input_count {
+                return Some(block.column(column.input)[0]);
+            }
+            let from = self.starts.partition_point(|start| *start <= column.input) - 1;
+            match outputs.get(from)? {
+                Output::Dense(columns) => columns.get(column.input - self.starts[from])?.first(),
+                Output::Sparse(_) => None,
+            }
+            .copied()
+        });
+    }
+
+    /// Notes what a part makes of the first row.
+    fn note_part(&self, part: &Part, features: &FeatureBlock, outputs: &[Output], made: &Margins) {
+        if let FeatureBlock::Double(features) = features {
+            follow::note_part(part, &self.parts, outputs, features, made, self.input_count);
+        }
+    }
+
     /// Writes the outputs of vectorisers where a part reads them.
     fn scatter(&self, part: &Part, outputs: &[Output], features: &mut Columns<f64>) {
         if part.scattered.is_empty() {
@@ -234,8 +257,11 @@ impl ColumnarWorker<'_> {
                 let text = texts.iter().find(|(one, _)| Some(*one) == input);
                 let (_, text) = text.ok_or_else(internal)?;
                 let row = |text: Option<&str>| words.row(text.unwrap_or_default());
-                self.outputs
-                    .push(Output::Sparse(text.iter().map(row).collect()));
+                let output = Output::Sparse(text.iter().map(row).collect());
+                if trace::is_followed() {
+                    follow::note_words(part, &output);
+                }
+                self.outputs.push(output);
                 continue;
             }
             let is_direct = is_last && pipeline.is_plain;
@@ -247,12 +273,24 @@ impl ColumnarWorker<'_> {
             let features = if is_direct { block } else { &self.features };
             let sums = sparse_sums(part, &self.outputs, columns.row_count());
             let worker = self.workers[index].as_deref_mut();
-            if is_last {
-                part.engine.score(features, worker, wants, sums, scores)?;
+            if trace::is_followed() {
+                pipeline.note_columns(part, columns, &self.outputs);
+            }
+            let mut own = Scores::empty(Precision::Double);
+            let (wants, made) = if is_last {
+                (*wants, &mut *scores)
             } else {
-                let mut own = Scores::empty(Precision::Double);
-                part.engine
-                    .score(features, worker, &Wants::default(), sums, &mut own)?;
+                (Wants::default(), &mut own)
+            };
+            if trace::is_followed() {
+                let score = || part.engine.score(features, worker, &wants, sums, made);
+                trace::with_names(follow::names(part, pipeline.input_count), score)?;
+                let made = if is_last { &*scores } else { &own };
+                pipeline.note_part(part, features, &self.outputs, &made.margins);
+            } else {
+                part.engine.score(features, worker, &wants, sums, made)?;
+            }
+            if !is_last {
                 self.keep(&own.margins, part.width())?;
             }
         }

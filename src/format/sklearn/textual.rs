@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::model::{
     ColumnModel, ColumnScores, ColumnWorker, Description, LoadedModel, Model, NumericModel, Scores,
-    TrainedModel, Wants,
+    TrainedModel, Wants, trace,
 };
 use crate::outcome::{Finished, Link, Outcome, Task};
 
@@ -133,10 +133,24 @@ impl ColumnWorker for TextualWorker<'_> {
         self.worker
             .run(&block, &texts, &Wants::default(), &mut own)?;
         let width = self.model.pipeline.margin_count();
+        if trace::is_followed() {
+            note_link(self.model.outcome.link);
+        }
         Ok(ColumnScores {
             columns: self.model.outcome.columns(&own.margins, width, false),
             unfit: own.refused,
             ..ColumnScores::default()
         })
+    }
+}
+
+/// Notes how the margins become scores.
+fn note_link(link: Link) {
+    if link != Link::Identity {
+        trace::note_step(trace::Step {
+            name: "link".to_owned(),
+            operation: link.formula(),
+            ..trace::Step::default()
+        });
     }
 }

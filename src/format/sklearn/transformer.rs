@@ -6,6 +6,7 @@
 use super::affine::{min_max, scaled};
 use super::column::{Column, Step};
 use super::encoder::{by_target, encoded, one_hot, ordinal};
+use super::follow::marked;
 use super::function::function;
 use super::impute::{imputed, indicator};
 use super::impute_rows::{by_neighbours, by_turns};
@@ -30,6 +31,15 @@ pub(super) fn transform(
     columns: Vec<Column>,
     inputs: &mut Inputs,
 ) -> Result<Vec<Column>> {
+    let around = inputs.enter(object);
+    let made = transformed(object, columns, inputs);
+    match inputs.leave(around) {
+        Some(label) if object.class() != ("pipeline", "Pipeline") => Ok(marked(made?, &label)),
+        _ => made,
+    }
+}
+
+fn transformed(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Result<Vec<Column>> {
     let steps_count: usize = columns.iter().map(|column| column.steps.len()).sum();
     if !inputs.visit() || steps_count > STEPS_LIMIT {
         return Err(object.refuse("the file repeats its transformers over and over"));

@@ -108,6 +108,15 @@ impl Words {
         self.weighings.push(weighing);
     }
 
+    /// The term of a column; of several, or of one that is hashed, its number.
+    pub(super) fn term(&self, column: u32) -> String {
+        let term = match &self.location {
+            Lookup::Listed(terms) => terms.iter().find(|(_, own)| **own == column),
+            Lookup::Hashed { .. } => None,
+        };
+        term.map_or_else(|| format!("[{column}]"), |(term, _)| format!("`{term}`"))
+    }
+
     /// The row of a text.
     pub(super) fn row(&self, text: &str) -> SparseRow {
         let mut counts: BTreeMap<u32, f64> = BTreeMap::new();

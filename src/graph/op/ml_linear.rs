@@ -11,6 +11,7 @@ use crate::graph::operator::{Built, Definition, missing_attribute, several, sing
 use crate::graph::tensor::{ElementType, Tensor};
 use crate::graph::value::Value;
 use crate::kernel::product::{Dense, Rows};
+use crate::model::trace::{self, Sum, Term};
 
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("LinearRegressor", 1, 1, regressor)
@@ -71,8 +72,38 @@ impl Weights {
         })
     }
 
-    /// Rows × outputs.
+    /// Rows × outputs; notes the sums of the first row where the run is followed.
     fn scores(&self, value: &Value) -> Result<(Vec<f32>, usize)> {
+        let (scores, rows) = self.raw_scores(value)?;
+        if trace::is_followed() && rows > 0 {
+            let data = cast(&*value.table()?, ElementType::Float)?;
+            self.note(data.values::<f32>()?, &scores);
+        }
+        Ok((scores, rows))
+    }
+
+    fn note(&self, values: &[f32], scores: &[f32]) {
+        let rows = self.coefficients.chunks_exact(self.dense.inner());
+        for (output, ((weights, intercept), sum)) in
+            rows.zip(&self.intercepts).zip(scores).enumerate()
+        {
+            let terms = weights.iter().zip(values).enumerate();
+            let terms = terms.map(|(feature, (coefficient, value))| Term {
+                feature: trace::name(feature),
+                value: (*value).into(),
+                coefficient: (*coefficient).into(),
+                product: (value * coefficient).into(),
+            });
+            trace::note_sum(Sum {
+                output,
+                intercept: (*intercept).into(),
+                terms: terms.collect(),
+                sum: (*sum).into(),
+            });
+        }
+    }
+
+    fn raw_scores(&self, value: &Value) -> Result<(Vec<f32>, usize)> {
         let (features, outputs) = (self.dense.inner(), self.dense.outer());
         let wrong = |columns: usize| {
             Error::failed(format!(

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
 use super::ml_features::table_shape;
-use super::ml_trees_read::{Branch, Listing, Mode, Questions, VoteTree};
+use super::ml_trees_read::{Branch as Question, Listing, Mode, Questions, VoteTree};
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::forest::ensemble::{Child, Condition, Frame, Missing, Node, Shape, Target, Test, Tree};
@@ -16,6 +16,7 @@ use crate::forest::{Forest, ForestWorkspace};
 use crate::graph::tensor::element_count;
 use crate::graph::value::Value;
 use crate::model::Model;
+use crate::model::trace::{self, Branch, TreePath};
 use crate::outcome::Margins;
 
 /// What becomes of the leaves of all trees.
@@ -322,6 +323,10 @@ fn plain(
     target_count: usize,
 ) -> Vec<Option<f64>> {
     let mut scores: Vec<Option<f64>> = vec![None; target_count];
+    if trace::is_followed() {
+        let numbered = trees.iter().enumerate();
+        numbered.for_each(|(number, tree)| note_path(number, tree, row));
+    }
     for tree in trees {
         let mut child = tree.root;
         while let Child::Node(node) = child {
@@ -354,7 +359,51 @@ fn plain(
     scores.into_iter().enumerate().map(based).collect()
 }
 
-fn is_true_at(branch: &Branch, value: f64) -> bool {
+/// Notes the way of a row through a tree.
+fn note_path(number: usize, tree: &VoteTree, row: &[f64]) {
+    let (mut child, mut path) = (tree.root, Vec::new());
+    while let Child::Node(node) = child {
+        let branch = &tree.branches[node as usize];
+        let value = row[branch.feature as usize];
+        let is_left = is_true_at(branch, value);
+        let sign = match branch.mode {
+            Mode::LessOrEqual => "<=",
+            Mode::Less => "<",
+            Mode::GreaterOrEqual => ">=",
+            Mode::Greater => ">",
+            Mode::Equal => "=",
+            Mode::NotEqual => "<>",
+            Mode::Member => "in",
+        };
+        let missing = if branch.missing_is_true {
+            " or missing"
+        } else {
+            ""
+        };
+        path.push(Branch {
+            node: node as usize,
+            feature: trace::name(branch.feature as usize),
+            test: match branch.mode {
+                Mode::Member => format!("in {:?}{missing}", branch.members),
+                _ => format!("{sign} {}{missing}", branch.threshold),
+            },
+            value: value.to_string(),
+            is_left,
+        });
+        child = if is_left { branch.yes } else { branch.no };
+    }
+    let Child::Leaf(leaf) = child else { return };
+    let votes = tree.leaf(leaf as usize).iter();
+    trace::note_tree(TreePath {
+        tree: number,
+        path,
+        leaf: leaf as usize,
+        values: votes.map(|(_, weight)| *weight).collect(),
+        ..TreePath::default()
+    });
+}
+
+fn is_true_at(branch: &Question, value: f64) -> bool {
     if value.is_nan() && branch.missing_is_true {
         return true;
     }
@@ -371,7 +420,7 @@ fn is_true_at(branch: &Branch, value: f64) -> bool {
 
 /// A question that asks for more becomes the one that asks for less, with its answers exchanged.
 fn translated(tree: &VoteTree, target_count: usize) -> Result<Tree> {
-    let node = |branch: &Branch| {
+    let node = |branch: &Question| {
         let is_transposed = matches!(branch.mode, Mode::GreaterOrEqual | Mode::Greater);
         let test = match branch.mode {
             Mode::Less | Mode::GreaterOrEqual => Test::Less(branch.threshold),

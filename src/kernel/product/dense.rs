@@ -190,6 +190,12 @@ impl Dense {
         self
     }
 
+    /// Whether negative results are put to 0.
+    #[must_use]
+    pub fn is_rectified(&self) -> bool {
+        self.rectifies
+    }
+
     /// Numbers of a row that goes in.
     #[must_use]
     pub fn inner(&self) -> usize {
