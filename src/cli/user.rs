@@ -5,8 +5,11 @@
 use crate::registry::model::Local;
 use crate::storage::Location;
 
-/// The user and the host.
+/// Who acts: what `TALLOW_ACTOR` says, else the user and the host.
 pub(super) fn actor() -> String {
+    if let Some(named) = variable("TALLOW_ACTOR") {
+        return named;
+    }
     let user = variable("USER")
         .or_else(|| variable("LOGNAME"))
         .unwrap_or_else(|| "unknown".into());

@@ -38,6 +38,7 @@ pub(super) fn of_file(run: &Run<'_>, written: &WrittenFile, facts: &[Fact]) -> R
         plan.request.clone().into(),
         run.caller.working_directory.clone(),
     );
+    manifest.actor.clone_from(&run.caller.actor);
     let counted = facts.iter().find(|fact| {
         let of = (&*fact.section, fact.subject.as_str(), fact.metric.as_str());
         of == ("ledger", "", "rows_in")

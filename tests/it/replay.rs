@@ -144,8 +144,12 @@ fn rejected_rows_are_compared_too() {
 fn a_log_lists_runs_with_their_users_and_models() {
     let room = Room::new();
     scored(&room);
-    room.tallow("score -qq --model churn customers.csv --output one.parquet")
-        .ok();
+    let score = "score -qq --model churn customers.csv --output one.parquet";
+    let mut named = room.command();
+    named
+        .args(score.split(' '))
+        .env("TALLOW_ACTOR", "ann@build");
+    assert!(named.status().unwrap().success());
     let found = room
         .tallow("log scores one.parquet --format json")
         .ok()
@@ -162,6 +166,7 @@ fn a_log_lists_runs_with_their_users_and_models() {
         (&"done".into(), &200.into())
     );
     assert_eq!(of("one.parquet")["model"], "churn");
+    assert_eq!(of("one.parquet")["actor"], "ann@build", "{found}");
     assert!(
         of("one.parquet")["model_digest"]
             .as_str()
