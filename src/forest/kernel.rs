@@ -2,10 +2,10 @@
 //!
 //! Owns the choice of a precision. How rows pass the trees is `engine`'s.
 
+use super::Kernel;
 use super::cost_model::Plan;
 use super::engine::{Engine, Working};
 use super::ensemble::{Ensemble, Frame, Tree};
-use super::Kernel;
 use super::record::Kept;
 use crate::error::{Error, Result};
 use crate::feature::{Columns, FeatureBlock, Precision};
