@@ -169,7 +169,10 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
     }
     keys::install(&verb, console)?;
     let done = perform(verb, console);
-    keys::warn_of_unread(console);
+    // What could not be opened may have had the column.
+    if done.is_ok() {
+        keys::warn_of_unread(console);
+    }
     done
 }
 

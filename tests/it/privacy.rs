@@ -404,7 +404,7 @@ fn a_run_goes_on_with_the_key_that_it_began_with_and_with_no_other() {
         (&column, "the key of `--encryption-key region=…`"),
         (&footer, "the key of `--encryption-key`"),
     ] {
-        let refused = room.tallow(line).fails(1);
+        let refused = room.tallow(line).fails(3);
         assert!(refused.stderr.contains(changed), "{refused}");
     }
     room.tallow(&score.replace("--encryption-key long.key", "--encryption-key moved.key"))
