@@ -1,10 +1,10 @@
 //! The models whose answers are a run's output: one, or several in an A/B test, of which each
 //! answers the rows that the split gives it.
 //!
-//! Owns how arms work on one portion: which rows each of them has, block by block, and how what
-//! comes of them is put together in the order of the rows. Inputs are numbered through all arms. It
-//! must not know where rows come from or go.
+//! Owns how arms work on one portion: which rows are whose, block by block, and how what comes of
+//! them is put in order. Inputs are numbered through all arms. It must not know where rows go.
 
+mod row;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -199,30 +199,6 @@ impl Arms {
             })
         })
         .collect()
-    }
-
-    /// The arm that answers the only row of a batch, its index, and the row as the arm reads it.
-    /// The first `read_count` columns are those that were read.
-    ///
-    /// # Errors
-    /// As for a portion's rows.
-    pub fn of_row(
-        &self,
-        row: &RecordBatch,
-        read_count: usize,
-    ) -> Result<(usize, &Arm, RecordBatch)> {
-        let arm = |index: usize| {
-            let arm = self.arms.get(index);
-            arm.ok_or_else(|| Error::internal("a row of no arm"))
-        };
-        if self.split.is_none() {
-            return Ok((0, arm(0)?, row.clone()));
-        }
-        let rows = self.rows(row, read_count, None)?;
-        let mut own = rows.into_iter().enumerate();
-        let own = own.find(|(_, rows)| !rows.positions.is_empty());
-        let (index, rows) = own.ok_or_else(|| Error::internal("a row of no arm"))?;
-        Ok((index, arm(index)?, rows.batch))
     }
 
     /// The number of blocks of a portion.
