@@ -428,7 +428,7 @@ fn a_key_of_a_column_that_no_file_has_is_a_warning() {
     for line in [
         "inspect out.parquet",
         "compare out.parquet out.parquet --key id",
-        "profile out.parquet --output out.profile",
+        "profile out.parquet --overwrite --output out.pq",
     ] {
         let known = room.tallow(&format!("{line} {keys}"));
         assert!(!known.stderr.contains(warning), "{line}: {known}");
