@@ -527,7 +527,7 @@ def cases():
         ("centred", RobustScaler(with_scaling=False)),
         ("largest", MaxAbsScaler(clip=True) if version >= (1, 9) else MaxAbsScaler()),
     ]
-    yield plain("transform_scalers", FeatureUnion(parts), "none", True)
+    yield plain("union_scalers", make_pipeline(FeatureUnion(parts), Ridge()), "value")
     target = TransformedTargetRegressor(scaled(Ridge()), transformer=StandardScaler(with_mean=False))
     yield plain("target_unmeaned", target, "value")
     yield plain("transform_pca", scaled(PCA(2)), "none")
@@ -1055,7 +1055,7 @@ KEPT = (
     "lgbm_codes",
     "notes_tfidf_scaled",
     "target_unmeaned",
-    "transform_scalers",
+    "union_scalers",
     "part_embedding",
     "part_projection_sparse",
     "rest_ties",

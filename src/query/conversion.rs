@@ -18,6 +18,7 @@ use arrow::datatypes::{
 };
 
 use super::calendar::{MICROSECONDS, Moment};
+use super::date_text::instant;
 use super::text_cast;
 use super::value::{Fault, Outcome, kept_type, name_of};
 
@@ -351,7 +352,15 @@ fn moment(value: &Cell<'_>, wants_zone: bool) -> Option<Moment> {
             nanoseconds: 0,
         }),
         Cell::Moment(moment, has_zone) if *has_zone == wants_zone => Some(*moment),
-        Cell::Text(text) if !wants_zone => text_cast::moment(text),
+        Cell::Text(text) if wants_zone => {
+            let found = instant(text.trim())?;
+            let ticks = found
+                .moment
+                .ticks(1_000_000_000)?
+                .checked_sub(found.offset_seconds? * 1_000_000_000)?;
+            Some(Moment::of_ticks(ticks, 1_000_000_000))
+        }
+        Cell::Text(text) => text_cast::moment(text),
         _ => None,
     }
 }

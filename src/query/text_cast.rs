@@ -19,7 +19,7 @@ const DAY_SECONDS: i64 = 86_400;
 /// Texts that stand for a time in `DuckDB`, and for none here.
 const TIMES_APART: [&str; 5] = ["epoch", "infinity", "-infinity", "inf", "-inf"];
 
-/// A whole number: in digits, with a fraction and an exponent, in hexadecimal or binary digits.
+/// An integer: in digits, with a fraction and an exponent, in hexadecimal or binary digits.
 pub(super) fn integer(text: &str) -> Option<i128> {
     let start = text.trim_start();
     for (prefixes, radix) in [(["0x", "0X"], 16), (["0b", "0B"], 2)] {

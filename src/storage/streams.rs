@@ -12,7 +12,6 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use super::file::{PIECE_BYTES, SharedFile};
@@ -22,6 +21,7 @@ use super::metadata::Metadata;
 use super::spill::SpillFile;
 use super::store::{Held, Lines, Pending, Staged, Store, Tree};
 use super::{Location, io_error, vouched};
+use crate::background::apart;
 use crate::error::{Error, Result};
 use crate::interrupt::check_process;
 
@@ -176,14 +176,16 @@ fn while_watching<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (done, waiting) = mpsc::sync_channel(1);
-    thread::spawn(move || done.send(work()));
+    apart("tallow-stream", move || _ = done.send(work()));
     loop {
         check_process()?;
         match waiting.recv_timeout(LOOK_EVERY) {
             Ok(result) => return result,
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
-                return Err(Error::failed("the work on a standard stream stopped"));
+                return Err(Error::failed(
+                    "no thread could be had for a standard stream",
+                ));
             }
         }
     }

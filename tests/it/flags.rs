@@ -235,7 +235,7 @@ fn flags_that_lean_on_others_say_which() {
             .contains("does nothing without `--require-signature`"),
         "{refused}"
     );
-    let effective = run("--gate rows>=1 --on-gate publish --strict-gates").ok();
+    let effective = run("--gate scored>=1 --on-gate publish --strict-gates").ok();
     assert!(!effective.stderr.contains("no effect"), "{effective}");
     let two = run("--missing a=-999,b=-1").fails(2);
     let hint = "repeat it: `--missing a=-999 --missing b=-1`";

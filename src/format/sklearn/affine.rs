@@ -13,8 +13,8 @@ struct Scaling {
 }
 
 impl Scaling {
-    /// That of a `StandardScaler`, `RobustScaler` or `MaxAbsScaler` of so many columns. A fit stores
-    /// the mean of a `StandardScaler` even where `with_mean` says not to subtract it.
+    /// That of a `StandardScaler`, `RobustScaler` or `MaxAbsScaler` of so many columns. A fit
+    /// stores the mean of a `StandardScaler` even where `with_mean` says not to subtract it.
     fn new(object: &Object, count: usize) -> Result<Self> {
         let part = |name: &str| {
             let missing = || object.refuse("it was not fitted");
