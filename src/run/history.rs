@@ -3,6 +3,7 @@
 //! Owns where a run is recorded: a data set's manifest and report, and the report of a file. It
 //! must not know how the list is shown.
 
+use super::record;
 use crate::error::{Error, Result};
 use crate::output::manifest::Manifest;
 use crate::output::names;
@@ -33,14 +34,27 @@ fn of_path(path: &Location) -> Result<Vec<RecordedRun>> {
     }
     let report = names::report(path, false);
     let error = match StoredReport::read(path) {
-        Ok(reports) => return Ok(reports.iter().map(RecordedRun::of_report).collect()),
+        Ok(reports) => return Ok(of_reports(&reports, path)),
         Err(error) => error,
     };
     if find(&report)?.is_none() {
         return Err(no_record(path).because(error));
     }
-    let reports = StoredReport::read(&report)?;
-    Ok(reports.iter().map(RecordedRun::of_report).collect())
+    Ok(of_reports(&StoredReport::read(&report)?, &report))
+}
+
+/// The runs of reports; who acted is in the record of the last one, in the footer of `file`.
+fn of_reports(reports: &[StoredReport], file: &Location) -> Vec<RecordedRun> {
+    let record = record::of_report(file);
+    let run = |report| {
+        let run = RecordedRun::of_report(report);
+        let own = record.as_ref().filter(|record| record.run_id == run.run_id);
+        RecordedRun {
+            actor: own.map_or(run.actor, |record| record.actor.clone()),
+            ..run
+        }
+    };
+    reports.iter().map(run).collect()
 }
 
 /// The run that finished a data set; its report, which may hold earlier ones, adds those.

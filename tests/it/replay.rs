@@ -165,6 +165,7 @@ fn a_log_lists_runs_with_their_users_and_models() {
         (&of("scores")["status"], &of("scores")["rows"]),
         (&"done".into(), &200.into())
     );
+    assert_eq!(of("one.parquet")["actor"], "ann@build");
     assert_eq!(of("one.parquet")["model"], "churn");
     assert!(
         of("one.parquet")["model_digest"]
