@@ -317,6 +317,11 @@ fn suggested(
     ))
 }
 
+/// The names of all columns.
+pub(crate) fn column_names(schema: &Schema) -> impl Iterator<Item = &str> + Clone {
+    schema.fields().iter().map(|field| field.name().as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use arrow::datatypes::{DataType, Field};
@@ -444,9 +449,4 @@ mod tests {
         );
         assert_eq!(inside_structs(&["income"], &table, &features), None);
     }
-}
-
-/// The names of all columns.
-pub(crate) fn column_names(schema: &Schema) -> impl Iterator<Item = &str> + Clone {
-    schema.fields().iter().map(|field| field.name().as_str())
 }

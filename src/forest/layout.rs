@@ -21,7 +21,7 @@ pub(super) enum Segment<T> {
     /// These trees of the walking kernel.
     Walked(Range<usize>),
     /// A group of the bit-sliced kernel.
-    Sliced(Group<T>),
+    Sliced(Box<Group<T>>),
 }
 
 /// Takes an ensemble's trees in their order.
@@ -139,7 +139,7 @@ impl<'a, T: LaneNumber> LayoutBuilder<'a, T> {
         if group.is_worth_it {
             let small_batch = self.plan.small_batch(group.trees, group.asked);
             self.segments
-                .push(Segment::Sliced(self.builder.finish(small_batch)));
+                .push(Segment::Sliced(Box::new(self.builder.finish(small_batch))));
         } else {
             self.builder.clear();
             group.kept.iter().for_each(|tree| self.walk(tree));

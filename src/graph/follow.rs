@@ -10,6 +10,7 @@ use super::element::{Data, any};
 use super::ir::Node;
 use super::tensor::Tensor;
 use super::value::{Value, ValueId};
+use crate::feature::Columns;
 use crate::model::trace::{self, VALUES_LIMIT};
 
 /// What is known of the values of a run.
@@ -99,7 +100,7 @@ fn shown(name: &str, value: &Value) -> Vec<trace::Value> {
             numbered(columns.iter().map(|column| text(column)).collect())
         }
         Value::Block(_) => {
-            let values = value.block().map(|block| block.values());
+            let values = value.block().map(Columns::values);
             let values = values.unwrap_or_default().iter();
             numbered(values.map(ToString::to_string).collect())
         }

@@ -350,7 +350,7 @@ fn searched(cells: &[u32], rows: &[u64], compared: usize) -> u64 {
         let end = first + together.len();
         if together.len() > compared {
             let within: u64 = (first + 1..end).map(row_count).sum();
-            searched += within + (row_count(first) + row_count(end)) / 2;
+            searched += within + u64::midpoint(row_count(first), row_count(end));
         }
         first = end;
     }

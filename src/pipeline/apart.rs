@@ -103,6 +103,7 @@ mod tests {
     use arrow::array::{ArrayRef, Float32Array};
 
     use super::*;
+    use crate::format::ImportOptions;
     use crate::package::open::open;
     use crate::storage::Location;
 
@@ -117,7 +118,7 @@ mod tests {
         let has_ended = Arc::new(AtomicBool::new(false));
         let guard = Ended(Arc::clone(&has_ended));
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data/challengers/loop.onnx");
-        let opened = open(&Location::from(path), &Default::default()).unwrap();
+        let opened = open(&Location::from(path), &ImportOptions::default()).unwrap();
         let apart = Apart::begin("endless", move |served: Served<f32, bool>| {
             let _guard = guard;
             let model = opened.loaded.model.as_columnar().unwrap();

@@ -144,7 +144,7 @@ fn calm_lines(calm: &[&Column<'_>], has_others: bool) -> Vec<String> {
         both.is_some_and(|(js, limit)| js >= limit)
     };
     let (chance, below): (Vec<&Column<'_>>, Vec<&Column<'_>>) =
-        calm.iter().partition(|one| is_above(&one));
+        calm.iter().partition(|one| is_above(one));
     let share = |js: f64| number::share(js, 3);
     let more = if has_others { " more" } else { "" };
     let are = if calm.len() == 1 { "is" } else { "are" };

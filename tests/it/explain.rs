@@ -254,27 +254,31 @@ fn the_steps_of_a_pipeline_have_the_values_of_scikit_learn() {
     let expected = [
         (
             1,
-            [1.035936182176445, -0.670876602762259, -1.7389211052855706],
             [
-                -1.3192770796810063,
-                -0.15057095984826213,
-                -5.677963966575794,
+                1.035_936_182_176_445,
+                -0.670_876_602_762_259,
+                -1.738_921_105_285_570_6,
             ],
-            -5.32120746,
+            [
+                -1.319_277_079_681_006_3,
+                -0.150_570_959_848_262_13,
+                -5.677_963_966_575_794,
+            ],
+            -5.321_207_46,
         ),
         (
             8,
             [
-                0.03545562670275186,
-                0.18857927033985236,
-                -0.7695405389244586,
+                0.035_455_626_702_751_86,
+                0.188_579_270_339_852_36,
+                -0.769_540_538_924_458_6,
             ],
             [
-                -0.04515316335065448,
-                0.04232456703012903,
-                -2.5127209265280803,
+                -0.045_153_163_350_654_48,
+                0.042_324_567_030_129_03,
+                -2.512_720_926_528_080_3,
             ],
-            -0.68894498,
+            -0.688_944_98,
         ),
     ];
     for (row, scaled, products, margin) in expected {
@@ -302,10 +306,14 @@ fn the_steps_of_a_pipeline_have_the_values_of_scikit_learn() {
             .map(|term| term["product"].as_f64().unwrap())
             .collect();
         close(&own[..3], &products, 1e-14);
-        close(&own[3..5], &[0.0, 1.8656048753138876], 1e-14);
-        close(&own[8..10], &[0.0, 0.20783100524665457], 1e-14);
+        close(&own[3..5], &[0.0, 1.865_604_875_313_887_6], 1e-14);
+        close(&own[8..10], &[0.0, 0.207_831_005_246_654_57], 1e-14);
         assert_eq!(terms[4]["feature"], "city = Bern");
-        close(&[sum["intercept"].as_f64().unwrap()], &[-0.24683134], 1e-8);
+        close(
+            &[sum["intercept"].as_f64().unwrap()],
+            &[-0.246_831_34],
+            1e-8,
+        );
         close(&[sum["sum"].as_f64().unwrap()], &[margin], 1e-8);
         close(&[found["margins"][0].as_f64().unwrap()], &[margin], 1e-8);
         assert_eq!(found["link"], "1 / (1 + exp(-margin))");
@@ -347,19 +355,19 @@ fn the_nodes_of_a_graph_have_the_values_of_onnx_runtime() {
     let room = scored("onnx_logistic");
     let found = explained(&room, &["out", "--row", "1"]).remove(0);
     let scaled = [
-        -0.4653768539428711,
-        -1.032987356185913,
-        -0.8459987044334412,
-        0.407604455947876,
-        0.2802208960056305,
-        2.6382217407226562,
+        -0.465_376_853_942_871_1,
+        -1.032_987_356_185_913,
+        -0.845_998_704_433_441_2,
+        0.407_604_455_947_876,
+        0.280_220_896_005_630_5,
+        2.638_221_740_722_656_2,
     ];
     close(&values(step(&found, "Scaler")), &scaled, 1e-6);
     let linear = step(&found, "LinearClassifier");
     assert_eq!(linear["operation"], "LinearClassifier");
     let sums = linear["sums"].as_array().unwrap();
     assert_eq!(sums.len(), 2, "{linear}");
-    let coefficient = -0.7496901750564575;
+    let coefficient = -0.749_690_175_056_457_5;
     let term = &sums[0]["terms"][0];
     close(
         &[term["product"].as_f64().unwrap()],
@@ -367,8 +375,12 @@ fn the_nodes_of_a_graph_have_the_values_of_onnx_runtime() {
         1e-6,
     );
     let sum = sums[0]["sum"].as_f64().unwrap();
-    close(&[1.0 / (1.0 + (-sum).exp())], &[0.6287157535552979], 1e-6);
-    let probabilities = [0.6287157535552979, 0.37128421664237976];
+    close(
+        &[1.0 / (1.0 + (-sum).exp())],
+        &[0.628_715_753_555_297_9],
+        1e-6,
+    );
+    let probabilities = [0.628_715_753_555_297_9, 0.371_284_216_642_379_76];
     close(&values(linear)[1..], &probabilities, 1e-6);
 
     let room = scored("onnx_mixed_forest");
@@ -396,7 +408,7 @@ fn the_nodes_of_a_graph_have_the_values_of_onnx_runtime() {
         .iter()
         .map(|tree| tree["values"][0].as_f64().unwrap())
         .sum();
-    close(&[sum], &[0.41980814933776855], 1e-5);
+    close(&[sum], &[0.419_808_149_337_768_55], 1e-5);
 }
 
 /// As PyTorch computes them from the same tensors.
@@ -405,11 +417,11 @@ fn the_layers_of_a_network_have_the_values_of_pytorch() {
     let room = scored("network_mixed");
     let found = explained(&room, &["out", "--row", "1"]).remove(0);
     let inputs = [
-        -3.6626439094543457,
-        0.13335612416267395,
-        3.558326482772827,
-        1.0741716623306274,
-        -0.4511012136936188,
+        -3.662_643_909_454_345_7,
+        0.133_356_124_162_673_95,
+        3.558_326_482_772_827,
+        1.074_171_662_330_627_4,
+        -0.451_101_213_693_618_8,
         1.0,
         0.0,
         0.0,
@@ -426,14 +438,26 @@ fn the_layers_of_a_network_have_the_values_of_pytorch() {
         .map(|layer| layer["operation"].as_str().unwrap())
         .collect();
     assert_eq!(operations[0], "dense 8 → 20", "{operations:?}");
-    let up = [-2.055129051208496, -2.1092047691345215, 0.08682714402675629];
+    let up = [
+        -2.055_129_051_208_496,
+        -2.109_204_769_134_521_5,
+        0.086_827_144_026_756_29,
+    ];
     close(&values(layers[0])[..3], &up, 1e-5);
     let sum = operations
         .iter()
         .position(|one| *one == "sum of both branches");
-    let expected = [2.1328582763671875, -3.7712371349334717, 1.305418610572815];
+    let expected = [
+        2.132_858_276_367_187_5,
+        -3.771_237_134_933_471_7,
+        1.305_418_610_572_815,
+    ];
     close(&values(layers[sum.unwrap()])[..3], &expected, 1e-5);
-    let head = [-1.337371826171875, 0.45907002687454224, 0.2993451654911041];
+    let head = [
+        -1.337_371_826_171_875,
+        0.459_070_026_874_542_24,
+        0.299_345_165_491_104_1,
+    ];
     close(&values(layers.last().unwrap()), &head, 1e-5);
     assert_eq!(found["link"], "softmax(margins)");
 }

@@ -366,7 +366,7 @@ pub(super) fn contradicted(port: &Port, rows: &InputRows, asked: &[RowsAxis]) ->
         .filter_map(is_open)
         .collect();
     let is_asked = asked.iter().any(|one| one.input == port.name);
-    (rows.axis.is_some() && !others.is_empty() && !is_asked).then(|| InputRows {
+    (rows.axis.is_some() && !others.is_empty() && !is_asked).then_some(InputRows {
         axis: rows.axis,
         others,
     })
