@@ -1,5 +1,5 @@
 //! One model's work on a batch: encode and score its blocks, turn the margins into columns. One
-//! [`Scorer`] per worker, one [`Scoring`] for all.
+//! [`Scorer`](super::scorer::Scorer) per worker, one [`Scoring`] for all.
 
 use std::sync::Arc;
 
@@ -205,7 +205,7 @@ impl Scoring {
     /// columns. The values are those of features, in the model's order, without offsets.
     ///
     /// # Errors
-    /// As [`Scorer::score`].
+    /// As [`Scorer::score`](super::scorer::Scorer::score).
     pub fn features(
         &self,
         batch: &RecordBatch,
@@ -221,7 +221,8 @@ impl Scoring {
     /// What another import of the same model makes of one row.
     ///
     /// # Errors
-    /// As [`Scorer::score`]; an internal error for a model of another kind.
+    /// As [`Scorer::score`](super::scorer::Scorer::score); an internal error for a model of another
+    /// kind.
     pub fn scored_by(
         &self,
         model: &TrainedModel,

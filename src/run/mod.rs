@@ -119,7 +119,8 @@ impl<'a> Run<'a> {
     /// recorded under other names than their paths.
     ///
     /// # Errors
-    /// Whatever the plan finds wrong; [`Kind::Busy`] if another run has the output.
+    /// Whatever the plan finds wrong; [`Kind::Busy`](crate::error::Kind::Busy) if another run has
+    /// the output.
     fn begin(
         request: &Request,
         names: &HashMap<Location, Location>,
