@@ -92,6 +92,14 @@ pub struct EvaluateArgs {
     /// A path, or a name in a registry. Gates of its runs, such as those on drift, are not read.
     #[arg(short, long, value_name = "PACKAGE", help_heading = "Guards")]
     pub model: Option<PathBuf>,
+    /// The registry of models that `--model NAME@ALIAS` is looked up in
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TALLOW_REGISTRY",
+        help_heading = "Registry"
+    )]
+    pub registry: Option<PathBuf>,
     /// Also fail if a gate's limit lies within the 95 % interval of the value
     #[arg(long, help_heading = "Guards")]
     pub strict_gates: bool,
@@ -143,6 +151,7 @@ impl From<EvaluateArgs> for Evaluation {
             cost_fn,
             gate,
             model,
+            registry,
             strict_gates,
             output,
             arm,
@@ -170,6 +179,7 @@ impl From<EvaluateArgs> for Evaluation {
         Self {
             question,
             model: model.map(Location::from),
+            registry: registry.map(Location::from),
             gate,
             strict_gates,
             output: output.map(Location::from),

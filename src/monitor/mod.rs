@@ -40,6 +40,7 @@ mod laws;
 #[cfg(test)]
 mod layouts;
 pub mod moments;
+mod nan;
 pub mod overlay;
 pub mod paired;
 pub mod pairs;

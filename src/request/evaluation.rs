@@ -17,6 +17,8 @@ pub struct Evaluation {
     pub question: Question,
     /// The package whose gates are judged too
     pub model: Option<Location>,
+    /// The registry of models that names are looked up in
+    pub registry: Option<Location>,
     /// Conditions on the report
     pub gate: Vec<String>,
     /// Whether a whole interval must meet a gate

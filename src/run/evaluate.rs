@@ -117,6 +117,7 @@ fn gates_of_package(
     };
     let mut work = Work {
         model: model.clone(),
+        registry: request.registry.clone(),
         ..Work::default()
     };
     named_model::locate(&mut work, None, &caller.local, &caller.trust)?;

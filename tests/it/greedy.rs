@@ -49,8 +49,10 @@ fn watched(room: &Room, limits: &str, line: &str) -> Ended {
         .unwrap();
     let (status, start, mut peak) = (format!("/proc/{}/status", run.id()), Instant::now(), 0);
     while run.try_wait().unwrap().is_none() {
+        // Until the program is loaded the memory is that of the test itself.
         let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let kib = text.lines().find_map(|line| {
+        let mut lines = text.lines().filter(|_| text.starts_with("Name:\ttallow\n"));
+        let kib = lines.find_map(|line| {
             line.strip_prefix("VmHWM:")?
                 .trim()
                 .trim_end_matches(" kB")

@@ -87,7 +87,11 @@ fn numbers_that_a_step_makes_too_small_for_the_next_are_refused() {
     );
     let shifts = record(
         "preprocessing._data.StandardScaler",
-        &[("n_features_in_", integer(1)), ("mean_", row(&[0.0]))],
+        &[
+            ("n_features_in_", integer(1)),
+            ("mean_", row(&[0.0])),
+            ("scale_", row(&[1.0])),
+        ],
     );
     for (name, step, values, expected) in [
         ("additive", additive, [1.0, -1.0, 0.0, -0.0], &[1][..]),
