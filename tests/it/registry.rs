@@ -498,6 +498,7 @@ fn metrics_lineage_and_evaluations_say_which_version_and_log() {
     );
     let found = tallow(&room, &evaluate).ok().json();
     assert_eq!(found["model"]["version"], "2026.11", "{found}");
+    assert_eq!(found["model"]["name"], "churn");
     // The version that gates come from, and those that made the tables.
     let named = evaluate.replace("evaluation.pq", "named.pq") + " --model churn:1";
     let found = tallow(&room, &named).ok().json();
@@ -508,7 +509,6 @@ fn metrics_lineage_and_evaluations_say_which_version_and_log() {
         assert_eq!(found["models"][side]["log_head"], head.as_str(), "{found}");
         assert_eq!(found["models"][side]["registry_model"], "churn", "{found}");
     }
-    assert_eq!(found["model"]["name"], "churn");
     // An evaluation and a comparison of one version are nothing to promote another one by.
     tallow(
         &room,
