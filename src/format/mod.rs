@@ -12,6 +12,8 @@ mod inert;
 mod lightgbm;
 pub mod mlflow;
 pub mod onnx;
+#[cfg(test)]
+mod pair_rows;
 mod python;
 mod pytorch;
 mod refusal;

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::feature::{Columns, FeatureBlock, Precision};
+use crate::format::pair_rows::margins as score;
 use crate::model::Scores;
 use crate::model::Wants;
 use crate::outcome::Margins;
@@ -42,27 +43,6 @@ fn refusal(json: &str) -> String {
             .map(|source| format!(": {source}"))
             .unwrap_or_default()
     )
-}
-
-/// Margins of rows given as (a, b).
-fn score(loaded: &LoadedModel, rows: &[(f64, f64)]) -> Vec<f64> {
-    let mut columns = Columns::filled(rows.len(), 2, 0.0);
-    columns
-        .column_mut(0)
-        .iter_mut()
-        .zip(rows)
-        .for_each(|(value, row)| *value = row.0);
-    columns
-        .column_mut(1)
-        .iter_mut()
-        .zip(rows)
-        .for_each(|(value, row)| *value = row.1);
-    let model = loaded.model.as_numeric().unwrap();
-    let margins = model.margins(&FeatureBlock::Double(columns)).unwrap();
-    let Margins::Double(margins) = margins else {
-        panic!("single precision")
-    };
-    margins
 }
 
 #[test]

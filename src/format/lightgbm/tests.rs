@@ -3,9 +3,7 @@
 use super::text::tests::{BRANCHING, CONSTANT, file, sample};
 use super::*;
 use crate::contract::{CategoryValue, InputKind};
-use crate::feature::{Columns, FeatureBlock};
-use crate::format::TreeSelection;
-use crate::outcome::Margins;
+use crate::format::{TreeSelection, pair_rows};
 
 fn load(text: &str, trees: TreeSelection) -> Result<LoadedModel> {
     LightGbm.import(
@@ -24,24 +22,7 @@ fn refusal(text: &str) -> String {
 
 /// The margins of rows of (age, shop).
 fn margins(text: &str, rows: &[(f64, f64)]) -> Vec<f64> {
-    let model = load(text, TreeSelection::Best).unwrap().model;
-    let mut columns = Columns::filled(rows.len(), 2, 0.0);
-    columns
-        .column_mut(0)
-        .iter_mut()
-        .zip(rows)
-        .for_each(|(value, row)| *value = row.0);
-    columns
-        .column_mut(1)
-        .iter_mut()
-        .zip(rows)
-        .for_each(|(value, row)| *value = row.1);
-    let model = model.as_numeric().unwrap();
-    let margins = model.margins(&FeatureBlock::Double(columns)).unwrap();
-    let Margins::Double(margins) = margins else {
-        unreachable!("a LightGBM model computes in f64")
-    };
-    margins
+    pair_rows::margins(&load(text, TreeSelection::Best).unwrap(), rows)
 }
 
 #[test]
