@@ -7,6 +7,7 @@ use clap::Args;
 use super::dialect_args::DialectArgs;
 use super::paths::locations;
 use super::prediction_args::PredictionArgs;
+use super::registry_args::LookupArgs;
 use crate::monitor::evaluate::Question;
 use crate::request::evaluation::Evaluation;
 use crate::storage::Location;
@@ -92,14 +93,9 @@ pub struct EvaluateArgs {
     /// A path, or a name in a registry. Gates of its runs, such as those on drift, are not read.
     #[arg(short, long, value_name = "PACKAGE", help_heading = "Guards")]
     pub model: Option<PathBuf>,
-    /// The registry of models that `--model NAME@ALIAS` is looked up in
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "TALLOW_REGISTRY",
-        help_heading = "Registry"
-    )]
-    pub registry: Option<PathBuf>,
+    /// Where names of models are looked up
+    #[command(flatten)]
+    pub lookup: LookupArgs,
     /// Also fail if a gate's limit lies within the 95 % interval of the value
     #[arg(long, help_heading = "Guards")]
     pub strict_gates: bool,
@@ -151,7 +147,7 @@ impl From<EvaluateArgs> for Evaluation {
             cost_fn,
             gate,
             model,
-            registry,
+            lookup,
             strict_gates,
             output,
             arm,
@@ -179,7 +175,7 @@ impl From<EvaluateArgs> for Evaluation {
         Self {
             question,
             model: model.map(Location::from),
-            registry: registry.map(Location::from),
+            registry: lookup.registry.map(Location::from),
             gate,
             strict_gates,
             output: output.map(Location::from),

@@ -4,6 +4,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+/// Where names of models are looked up, for verbs that take a model.
+#[derive(Clone, Debug, Args)]
+pub struct LookupArgs {
+    /// The registry of models that `--model NAME@ALIAS` is looked up in
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "TALLOW_REGISTRY",
+        help_heading = "Registry"
+    )]
+    pub registry: Option<PathBuf>,
+}
+
 /// `tallow registry`
 #[derive(Clone, Debug, Args)]
 pub struct RegistryArgs {

@@ -47,7 +47,7 @@ impl From<WorkArgs> for Work {
     fn from(args: WorkArgs) -> Self {
         let WorkArgs {
             model,
-            registry,
+            lookup,
             as_of,
             trust,
             inputs,
@@ -61,7 +61,7 @@ impl From<WorkArgs> for Work {
         } = args;
         Self {
             model: model.into(),
-            registry: registry.map(Location::from),
+            registry: lookup.registry.map(Location::from),
             as_of,
             trust: trust.into(),
             resolved: None,

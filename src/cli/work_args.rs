@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::challenger_args::ChallengerArgs;
 use super::quality_args::QualityArgs;
+use super::registry_args::LookupArgs;
 use super::rows_args::RowsArgs;
 use super::signature_args::TrustArgs;
 use super::text_args::TextArgs;
@@ -21,14 +22,9 @@ pub struct WorkArgs {
     /// models of the registry.
     #[arg(short, long, value_name = "PATH", env = "TALLOW_MODEL")]
     pub model: PathBuf,
-    /// The registry of models that `--model NAME@ALIAS` is looked up in
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "TALLOW_REGISTRY",
-        help_heading = "Registry"
-    )]
-    pub registry: Option<PathBuf>,
+    /// Where names of models are looked up
+    #[command(flatten)]
+    pub lookup: LookupArgs,
     /// Use the version that the alias pointed at then: `2026-11-01` or `2026-11-01T06:00:00Z`
     ///
     /// A date means 00:00 UTC.
