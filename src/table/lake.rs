@@ -95,6 +95,8 @@ const CATALOG_ENDING: &str = ".ducklake";
 /// Looks for such tables above files and directories; remembers where it looked.
 #[derive(Debug, Default)]
 pub(super) struct Lakes {
+    /// Directories as they were named, so that each is resolved once.
+    named: HashSet<Location>,
     searched: HashSet<Location>,
 }
 
@@ -104,6 +106,9 @@ impl Lakes {
     /// # Errors
     /// Names the table's kind and root, and what to type to export it.
     pub(super) fn refuse_directory(&mut self, directory: &Location) -> Result<()> {
+        if !self.named.insert(directory.clone()) {
+            return Ok(());
+        }
         // A directory that cannot be resolved is refused by anyone who lists it.
         let Ok(real) = canonical(directory) else {
             return Ok(());
@@ -125,16 +130,8 @@ impl Lakes {
     /// As [`Lakes::refuse_directory`].
     pub(super) fn refuse_file(&mut self, file: &Location) -> Result<()> {
         self.refuse_named(file, file)?;
-        match canonical(file) {
-            Ok(target) if target.file_name() != file.file_name() => {
-                self.refuse_named(&target, file)
-            }
-            Ok(target) => self
-                .refuse_directory(&target.directory())
-                .map_err(|error| error.at_path(file)),
-            // A file that cannot be resolved is refused by anyone who opens it.
-            Err(_) => Ok(()),
-        }
+        // A file that cannot be resolved is refused by anyone who opens it.
+        canonical(file).map_or(Ok(()), |target| self.refuse_named(&target, file))
     }
 
     /// Refuses a file by its own name and directory; the error names `shown`.
