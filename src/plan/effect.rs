@@ -147,38 +147,19 @@ pub(super) fn warnings(
 /// Warns of flags about gates, drift and history that change nothing, once it is known what there
 /// is to judge and to compare with.
 pub(super) fn of_monitoring(request: &Monitoring, monitor: &Monitor) -> Vec<Error> {
-    let has_gates = !monitor.gates.is_empty();
-    let has_baseline = monitor.baseline.is_some();
+    let gate = ("a gate", "--gate", monitor.gates.is_empty());
+    let baseline = ("a baseline", "--baseline", monitor.baseline.is_none());
     let flags = [
-        (
-            "--on-gate",
-            request.on_gate == OnGate::Publish && !has_gates,
-            "a gate",
-        ),
-        (
-            "--strict-gates",
-            request.strict_gates && !has_gates,
-            "a gate",
-        ),
-        (
-            "--max-js",
-            request.max_js.is_some() && !has_baseline,
-            "a baseline",
-        ),
-        (
-            "--max-ks",
-            request.max_ks.is_some() && !has_baseline,
-            "a baseline",
-        ),
+        ("--on-gate", request.on_gate == OnGate::Publish, gate),
+        ("--strict-gates", request.strict_gates, gate),
+        ("--max-js", request.max_js.is_some(), baseline),
+        ("--max-ks", request.max_ks.is_some(), baseline),
     ];
-    let without = flags.into_iter().filter(|(_, is_idle, _)| *is_idle);
-    let mut warnings: Vec<Error> = without
-        .map(|(flag, _, needed)| {
-            let add = if needed == "a gate" {
-                "--gate"
-            } else {
-                "--baseline"
-            };
+    let idle = flags
+        .into_iter()
+        .filter(|(_, is_said, (_, _, is_missing))| *is_said && *is_missing);
+    let mut warnings: Vec<Error> = idle
+        .map(|(flag, _, (needed, add, _))| {
             Error::usage(format!("`{flag}` has no effect without {needed}"))
                 .hint(format!("add `{add}`, or leave `{flag}` out"))
         })

@@ -7,7 +7,7 @@
 /// Ticks of a second in the unit of most timestamps.
 pub(super) const MICROSECONDS: i64 = 1_000_000;
 
-const SECONDS_OF_DAY: i64 = 86_400;
+pub(super) const SECONDS_OF_DAY: i64 = 86_400;
 
 /// Days from 0000-03-01 to 1970-01-01.
 const DAYS_BEFORE_1970: i64 = 719_468;

@@ -8,13 +8,12 @@ use std::borrow::Cow;
 
 use arrow::datatypes::DataType;
 
-use super::calendar::{Moment, days_from, length_of};
+use super::calendar::{Moment, SECONDS_OF_DAY, days_from, length_of};
 
 /// The most digits of a number that is read exactly.
 const MAX_DIGITS: usize = 60;
 
 const NANOSECONDS: i64 = 1_000_000_000;
-const DAY_SECONDS: i64 = 86_400;
 
 /// Texts that stand for a time in `DuckDB`, and for none here.
 const TIMES_APART: [&str; 5] = ["epoch", "infinity", "-infinity", "inf", "-inf"];
@@ -123,7 +122,7 @@ pub(super) fn moment(text: &str) -> Option<Moment> {
         });
     }
     let (nanoseconds, has_zone) = time_of_day(rest)?;
-    let of_day = DAY_SECONDS * NANOSECONDS;
+    let of_day = SECONDS_OF_DAY * NANOSECONDS;
     (!has_zone).then(|| Moment {
         // 24:00 is the next day.
         days: days + nanoseconds / of_day,
@@ -137,11 +136,12 @@ pub(super) fn is_unclear(text: &str, target: &DataType) -> bool {
     if !is_timestamp && *target != DataType::Date32 {
         return false;
     }
-    let text = text.trim().to_ascii_lowercase();
-    let is_apart = TIMES_APART.contains(&text.as_str()) || text.ends_with("(bc)");
+    let text = text.trim();
+    let lower = text.to_ascii_lowercase();
+    let is_apart = TIMES_APART.contains(&lower.as_str()) || lower.ends_with("(bc)");
     let before_year_0 = text.strip_prefix('-').and_then(day).is_some();
     let has_zone = || {
-        let found = day(&text).and_then(|(_, rest)| time_of_day(&rest.to_ascii_uppercase()));
+        let found = day(text).and_then(|(_, rest)| time_of_day(&rest.to_ascii_uppercase()));
         found.is_some_and(|(_, has_zone)| has_zone)
     };
     is_apart || before_year_0 || is_timestamp && has_zone()
@@ -175,7 +175,7 @@ fn time_of_day(text: &str) -> Option<(i64, bool)> {
     };
     let nanoseconds = (hours * 3_600 + minutes * 60 + seconds) * NANOSECONDS + fraction;
     let is_valid =
-        minutes < 60 && seconds < 60 && (hours < 24 || nanoseconds == DAY_SECONDS * NANOSECONDS);
+        minutes < 60 && seconds < 60 && (hours < 24 || nanoseconds == SECONDS_OF_DAY * NANOSECONDS);
     is_valid.then_some(())?;
     Some((nanoseconds, is_zone(rest)?))
 }

@@ -6,6 +6,12 @@ use super::column::{Column, Step};
 use super::object::{Object, by_column};
 use crate::error::Result;
 
+/// What a fit stores for each column.
+fn fitted(object: &Object, name: &str, count: usize) -> Result<Vec<f64>> {
+    let missing = || object.refuse("it was not fitted");
+    by_column(object, name, count)?.ok_or_else(missing)
+}
+
 /// What a scaler subtracts and divides by, column by column; none where it leaves a part out.
 struct Scaling {
     centers: Option<Vec<f64>>,
@@ -16,10 +22,6 @@ impl Scaling {
     /// That of a `StandardScaler`, `RobustScaler` or `MaxAbsScaler` of so many columns. A fit
     /// stores the mean of a `StandardScaler` even where `with_mean` says not to subtract it.
     fn new(object: &Object, count: usize) -> Result<Self> {
-        let part = |name: &str| {
-            let missing = || object.refuse("it was not fitted");
-            by_column(object, name, count)?.ok_or_else(missing)
-        };
         let [center, scale] = match object.class().1 {
             "StandardScaler" => [Some(("with_mean", "mean_")), Some(("with_std", "scale_"))],
             "RobustScaler" => [
@@ -30,7 +32,8 @@ impl Scaling {
         };
         let found = |names: Option<(&str, &str)>| {
             let used = names.filter(|(flag, _)| object.find(flag).is_none() || object.flag(flag));
-            used.map(|(_, name)| part(name)).transpose()
+            used.map(|(_, name)| fitted(object, name, count))
+                .transpose()
         };
         Ok(Self {
             centers: found(center)?,
@@ -65,9 +68,8 @@ pub(super) fn unscaled(object: &Object, columns: Vec<Column>) -> Result<Vec<Colu
 
 /// `MinMaxScaler`.
 pub(super) fn min_max(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
-    let missing = || object.refuse("it was not fitted");
-    let scales = by_column(object, "scale_", columns.len())?.ok_or_else(missing)?;
-    let starts = by_column(object, "min_", columns.len())?.ok_or_else(missing)?;
+    let scales = fitted(object, "scale_", columns.len())?;
+    let starts = fitted(object, "min_", columns.len())?;
     let range = object.reals("feature_range")?;
     let clip = match (object.flag("clip"), range.as_slice()) {
         (true, [low, high]) => Some(Step::Clip(*low, *high)),
@@ -91,11 +93,8 @@ pub(super) fn min_max(object: &Object, columns: Vec<Column>) -> Result<Vec<Colum
 
 /// The columns that a `MinMaxScaler` would make these of.
 pub(super) fn min_max_inverse(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
-    let part = |name: &str| {
-        let missing = || object.refuse("it was not fitted");
-        by_column(object, name, columns.len())?.ok_or_else(missing)
-    };
-    let (starts, scales) = (part("min_")?, part("scale_")?);
+    let starts = fitted(object, "min_", columns.len())?;
+    let scales = fitted(object, "scale_", columns.len())?;
     let change = |((column, start), scale): ((Column, f64), f64)| {
         column.then([Step::Subtract(start), Step::Divide(scale)])
     };
