@@ -12,6 +12,7 @@ use super::fill::Filling;
 use super::lookup::{Lookup, Number};
 use super::range::is_digits;
 use super::real::Real;
+use super::sweep::any;
 use super::token_use::meets;
 use super::verdict::Reason;
 use crate::contract::{NumberRange, Policy};
@@ -79,13 +80,10 @@ impl<T: Real> Filling<'_, '_, T> {
         if self.missing.has_numbers() {
             self.forget_sentinels(is_single);
         }
-        if nulls.is_none_or(|nulls| nulls.null_count() == 0)
-            && !self.out.iter().any(|value| self.stands_out(*value))
-        {
+        if nulls.is_none_or(|nulls| nulls.null_count() == 0) && !self.any_stands_out() {
             return Ok(());
         }
-        let is_infinite = |value: &T| !value.is_missing() && self.stands_out(*value);
-        if self.bound.input.on_null == Policy::Null && !self.out.iter().any(is_infinite) {
+        if self.bound.input.on_null == Policy::Null && !self.any_unfit() {
             self.let_missing_through(nulls);
             return Ok(());
         }
@@ -105,6 +103,25 @@ impl<T: Real> Filling<'_, '_, T> {
             NumberRange::All => value.is_missing(),
             NumberRange::Finite => !value.is_finite_number(),
             NumberRange::Single => !(value.to_double() as f32).is_finite(),
+        }
+    }
+
+    /// Whether any number of the column stands out.
+    fn any_stands_out(&self) -> bool {
+        match self.bound.input.numbers {
+            NumberRange::All => any(self.out, T::is_missing),
+            NumberRange::Finite => any(self.out, |value| !value.is_finite_number()),
+            NumberRange::Single => any(self.out, |value| !(value.to_double() as f32).is_finite()),
+        }
+    }
+
+    /// Whether any number stands out that is not a missing one.
+    fn any_unfit(&self) -> bool {
+        match self.bound.input.numbers {
+            NumberRange::All => false,
+            _ => any(self.out, |value| {
+                !value.is_missing() & self.stands_out(value)
+            }),
         }
     }
 

@@ -19,6 +19,7 @@ pub mod number;
 mod range;
 mod real;
 pub mod substitute;
+mod sweep;
 pub mod token_use;
 mod vector;
 pub mod verdict;

@@ -18,8 +18,9 @@ use super::exact::{Exact, decoded, exactly, of_double};
 use super::fill::Filling;
 use super::missing::Sentinels;
 use super::number::parse;
-use super::range::overflows;
+use super::range::{may_overflow, overflows};
 use super::real::Real;
+use super::sweep::any;
 use super::vector;
 use super::verdict::Reason;
 use crate::contract::fitting::integer_limits;
@@ -90,6 +91,9 @@ fn settle_overflow(
     filling: &mut Filling<f64>,
     out: &mut [f32],
 ) -> Result<()> {
+    if !any(out, |value| may_overflow(element, value)) {
+        return Ok(());
+    }
     let rows: Vec<usize> = (0..out.len())
         .filter(|row| overflows(element, out[*row]))
         .collect();

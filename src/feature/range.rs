@@ -29,6 +29,13 @@ pub(super) fn overflows(element: NativeElement, value: f32) -> bool {
     }
 }
 
+/// Whether a number may become infinite in this type: exact for single precision, and quick for
+/// the others.
+pub(super) fn may_overflow(element: NativeElement, value: f32) -> bool {
+    let is_beyond = value.abs() >= f16::MAX.to_f32();
+    value.is_infinite() | (is_beyond & !matches!(element, NativeElement::Float))
+}
+
 /// Whether a float is written as digits alone.
 pub(super) fn is_digits(value: f64) -> bool {
     /// Beyond every integer of 64 bits.
