@@ -46,22 +46,14 @@ pub struct Bin {
 impl Distribution {
     /// Counts values in single precision.
     pub fn observe_f32(&mut self, values: &[f32]) {
-        for value in values {
-            let value = f64::from(*value);
-            if self.observe(value) {
-                // 48 bits: the square is exact.
-                self.squares.add(value * value);
-            }
-        }
+        // 48 bits: the square is exact.
+        let add_square = |squares: &mut ExactSum, value: f64| squares.add(value * value);
+        self.observe(values.iter().map(|value| f64::from(*value)), add_square);
     }
 
     /// Counts values in double precision.
     pub fn observe_f64(&mut self, values: &[f64]) {
-        for value in values {
-            if self.observe(*value) {
-                self.squares.add_square(*value);
-            }
-        }
+        self.observe(values.iter().copied(), ExactSum::add_square);
     }
 
     /// Counts nulls.
@@ -273,24 +265,34 @@ impl Distribution {
         bins
     }
 
-    /// Counts a value; whether it is finite, its square is still to be added.
-    #[inline]
-    fn observe(&mut self, value: f64) -> bool {
-        if !value.is_finite() {
-            let count = if value.is_nan() {
-                &mut self.nan_count
-            } else if value > 0.0 {
-                &mut self.positive_infinity_count
-            } else {
-                &mut self.negative_infinity_count
-            };
-            *count += 1;
-            return false;
+    fn observe(
+        &mut self,
+        values: impl Iterator<Item = f64>,
+        add_square: impl Fn(&mut ExactSum, f64),
+    ) {
+        for value in values {
+            if !value.is_finite() {
+                self.observe_infinite(value);
+                continue;
+            }
+            self.stretch(value + 0.0, value + 0.0);
+            self.sum.add(value);
+            add_square(&mut self.squares, value);
+            self.sketch.add(value);
         }
-        self.stretch(value + 0.0, value + 0.0);
-        self.sum.add(value);
-        self.sketch.add(value);
-        true
+        self.sketch.fit();
+    }
+
+    #[cold]
+    fn observe_infinite(&mut self, value: f64) {
+        let count = if value.is_nan() {
+            &mut self.nan_count
+        } else if value > 0.0 {
+            &mut self.positive_infinity_count
+        } else {
+            &mut self.negative_infinity_count
+        };
+        *count += 1;
     }
 
     #[inline]

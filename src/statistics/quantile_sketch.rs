@@ -18,6 +18,10 @@ use super::bytes::{Reader, Writer};
 /// The most buckets: some 256 KiB with the table's free positions.
 pub const MAX_BUCKETS: usize = 4096;
 
+/// The most buckets while values are added: what the same table holds without growing. Dropping
+/// bits for every bucket too many would cost more than adding.
+const MAX_LOOSE_BUCKETS: usize = 7168;
+
 /// What a bucket takes at most: of the table's slots, half may be free.
 pub const BUCKET_BYTES: usize = 66;
 
@@ -69,9 +73,9 @@ pub struct QuantileSketch {
 }
 
 impl QuantileSketch {
-    /// Counts a finite number.
+    /// Counts a finite number. [`QuantileSketch::fit`] must follow the last.
     #[inline]
-    pub fn add(&mut self, value: f64) {
+    pub(super) fn add(&mut self, value: f64) {
         self.count += 1;
         let key = key(value);
         self.join(
@@ -82,7 +86,7 @@ impl QuantileSketch {
                 largest: key,
             },
         );
-        if self.buckets.len() > MAX_BUCKETS {
+        if self.buckets.len() > MAX_LOOSE_BUCKETS {
             self.fit();
         }
     }
@@ -92,9 +96,15 @@ impl QuantileSketch {
         if other.dropped_bits > self.dropped_bits {
             self.drop_bits(other.dropped_bits - self.dropped_bits);
         }
-        let narrower = self.dropped_bits - other.dropped_bits;
+        // The order of one table crowds a smaller one's slots.
+        let missing = other.buckets.len().saturating_sub(self.buckets.len());
+        self.buckets.reserve(missing);
         for (leading, bucket) in &other.buckets {
+            let narrower = self.dropped_bits - other.dropped_bits;
             self.join(leading >> narrower, *bucket);
+            if self.buckets.len() > MAX_LOOSE_BUCKETS {
+                self.fit();
+            }
         }
         self.count += other.count;
         self.fit();
@@ -159,6 +169,7 @@ impl QuantileSketch {
             dropped_bits,
             ..Self::default()
         };
+        sketch.buckets.reserve(bucket_count);
         let mut next: u64 = 0;
         for _ in 0..bucket_count {
             let leading = next.checked_add(reader.integer()?)?;
@@ -216,15 +227,33 @@ impl QuantileSketch {
             .collect()
     }
 
-    fn fit(&mut self) {
-        while self.buckets.len() > MAX_BUCKETS {
-            self.drop_bits(1);
+    /// Drops the fewest bits with which the buckets are no more than [`MAX_BUCKETS`].
+    pub(super) fn fit(&mut self) {
+        if self.buckets.len() > MAX_BUCKETS {
+            self.drop_bits(self.excess_bits());
         }
+    }
+
+    fn excess_bits(&self) -> u32 {
+        let mut sorted: Vec<u64> = self.buckets.keys().copied().collect();
+        sorted.sort_unstable();
+        // Neighbours by the bits that have to be dropped until they are one.
+        let mut joined_by = [0; u64::BITS as usize + 1];
+        for pair in sorted.windows(2) {
+            joined_by[(u64::BITS - (pair[0] ^ pair[1]).leading_zeros()) as usize] += 1;
+        }
+        let (mut bits, mut count) = (0, sorted.len());
+        while count > MAX_BUCKETS {
+            bits += 1;
+            count -= joined_by[bits];
+        }
+        bits as u32
     }
 
     fn drop_bits(&mut self, bits: u32) {
         self.dropped_bits += bits;
-        for (leading, bucket) in std::mem::take(&mut self.buckets) {
+        let buckets: Vec<(u64, Bucket)> = self.buckets.drain().collect();
+        for (leading, bucket) in buckets {
             self.join(leading >> bits, bucket);
         }
     }
@@ -258,8 +287,8 @@ fn number(key: u64) -> f64 {
     })
 }
 
-/// Spreads keys by one multiplication; keys come from data, but at most [`MAX_BUCKETS`] stand in
-/// the table, which bounds what values that collide on purpose could cost.
+/// Spreads keys by one multiplication; keys come from data, but at most [`MAX_LOOSE_BUCKETS`]
+/// stand in the table, which bounds what values that collide on purpose could cost.
 #[derive(Clone, Copy, Debug, Default)]
 struct KeyHasher(u64);
 
@@ -289,6 +318,7 @@ mod tests {
     fn sketch(values: &[f64]) -> QuantileSketch {
         let mut sketch = QuantileSketch::default();
         values.iter().for_each(|value| sketch.add(*value));
+        sketch.fit();
         sketch
     }
 
