@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Float16Type, Float32Type, Float64Type};
 
 use super::nan::nan_count;
 use crate::contract::binding::BoundInput;
-use crate::contract::{InputKind, NativeElement, NativeType, Width};
+use crate::contract::{InputKind, NativeElement, NativeType, Policy, Width};
 use crate::error::{Error, Result};
 use crate::feature::FeatureBlock;
 use crate::feature::missing::Sentinels;
@@ -41,6 +41,8 @@ pub struct InputReader {
     pub data_type: DataType,
     /// Whether the outputs do not show its values: nothing that is stored may hold one.
     pub is_hidden: bool,
+    /// Whether the model reads a null as a missing value, whatever stands for one.
+    keeps_nulls: bool,
     sentinels: Sentinels,
 }
 
@@ -106,6 +108,7 @@ impl InputReader {
             reading,
             data_type: bound.data_type.clone(),
             is_hidden: false,
+            keeps_nulls: bound.input.on_null == Policy::Null,
             sentinels: sentinels.clone(),
         }
     }
@@ -206,6 +209,14 @@ impl InputReader {
             Features::Numbers(_) => Err(no_input()),
             Features::Columns(columns) => {
                 let column = columns.get(index).ok_or_else(no_input)?;
+                if column.null_count() == 0 && block.rejected.is_empty() {
+                    if let Some(singles) = column.as_primitive_opt::<Float32Type>() {
+                        return Ok(Reals::Single(singles.values()));
+                    }
+                    if let Some(doubles) = column.as_primitive_opt::<Float64Type>() {
+                        return Ok(Reals::Double(doubles.values()));
+                    }
+                }
                 let column = cast(column, &DataType::Float64).map_err(|error| {
                     Error::internal("an input that is no number").because(error)
                 })?;
@@ -233,6 +244,10 @@ impl InputReader {
             return Ok(0);
         }
         let column = block.columns.get(index).ok_or_else(no_input)?;
+        let nulls = column.null_count() as u64;
+        if self.keeps_nulls && block.rejected.is_empty() && nulls == without {
+            return Ok(0);
+        }
         let nan = match column.data_type() {
             DataType::Float32 => nan_count(
                 column.as_primitive::<Float32Type>(),

@@ -5,6 +5,7 @@
 //! were observed, so threads and batches do not change a report, and shards can be merged.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::{cast, filter, is_not_null};
@@ -124,6 +125,9 @@ impl Partial for ScoreStatistics {
         writer.into_bytes()
     }
 }
+
+/// Integer labels below this one are counted in a table.
+const FEW_LABELS: usize = 64;
 
 /// The tag of a column of numbers, in bytes.
 const NUMBER: u64 = 0;
@@ -279,14 +283,22 @@ fn present(column: &ArrayRef) -> Result<ArrayRef> {
 
 fn observe_labels(counts: &mut LabelCounts, column: &ArrayRef) -> Result<()> {
     if let Some(numbers) = column.as_primitive_opt::<Int64Type>() {
-        // Runs of equal labels are counted together: turning each into text would cost more than
-        // scoring it.
-        let mut small = std::collections::BTreeMap::new();
+        // Equal labels are counted together: turning each into text would cost more than scoring
+        // it. The classes of most models are numbered from 0.
+        let mut few = [0_u64; FEW_LABELS];
+        let mut others = BTreeMap::new();
         for value in numbers.iter().flatten() {
-            *small.entry(value).or_insert(0_u64) += 1;
+            match usize::try_from(value)
+                .ok()
+                .and_then(|index| few.get_mut(index))
+            {
+                Some(count) => *count += 1,
+                None => *others.entry(value).or_insert(0_u64) += 1,
+            }
         }
-        for (value, count) in small {
-            counts.observe(&value.to_string(), count);
+        let few = (0..).zip(few).filter(|(_, count)| *count > 0);
+        for (value, count) in few.chain(others) {
+            counts.observe(&i64::to_string(&value), count);
         }
         return Ok(());
     }
