@@ -9,3 +9,5 @@ pub(crate) mod norm;
 pub mod processor;
 pub mod product;
 pub mod tally;
+#[cfg(target_arch = "x86_64")]
+mod tally_avx2;

@@ -22,7 +22,7 @@ const SIDE_BY_SIDE: usize = 16;
 pub const CHUNK: usize = 4096;
 
 /// Rounds to an integer when added and taken away: 1.5 · 2⁵².
-const ROUNDING: f64 = 6_755_399_441_055_744.0;
+pub(super) const ROUNDING: f64 = 6_755_399_441_055_744.0;
 
 /// A number in single or double precision.
 pub trait Number: Copy + Debug + PartialOrd {
@@ -197,6 +197,12 @@ impl Steps {
     #[must_use]
     pub fn near_sums<T: Number>(self, values: &[T], instructions: Instructions) -> StepSums {
         debug_assert!(values.len() <= CHUNK);
+        #[cfg(target_arch = "x86_64")]
+        if instructions != Instructions::Portable
+            && let Some(sums) = super::tally_avx2::near_sums(self, values)
+        {
+            return sums;
+        }
         instructions.run(SumSteps::<_, false> {
             steps: self,
             values,

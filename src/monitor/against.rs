@@ -9,13 +9,17 @@ use std::sync::Arc;
 
 use super::bins::{Binned, FrozenBins};
 use super::moments::{Moments, Scale};
-use super::profile::{Kind, Profile};
+use super::profile::{ColumnProfile, Kind, Profile};
 use super::reading::{InputReader, Reading, Reals, Scratch};
+use crate::background;
 use crate::error::{Error, Result};
+use crate::feature::Precision;
 use crate::kernel::tally::Extremes;
 use crate::pipeline::observer::{EncodedBlock, Observer, Partial, ScoredPortion};
 use crate::statistics::bytes::{Reader, Writer};
 use crate::statistics::categories::{Categories, MAX_CATEGORIES};
+use crate::statistics::distribution::Distribution;
+use crate::statistics::quantile_sketch::MAX_BUCKETS;
 
 /// What of an input is counted.
 #[derive(Debug)]
@@ -41,6 +45,31 @@ pub struct Counted {
     pub counting: Counting,
 }
 
+/// How numbers get to the model.
+#[derive(Clone, Copy, Debug)]
+pub struct Precisions {
+    /// What the model rounds them to.
+    pub model: Precision,
+    /// What blocks hold them in; none where columns keep their types.
+    pub block: Option<Precision>,
+}
+
+impl Precisions {
+    /// The bins of a baseline, ready to be counted in.
+    fn bins(self, baseline: &Distribution) -> Option<FrozenBins> {
+        let bins = FrozenBins::new(baseline, |value| match self.model {
+            Precision::Single => f64::from(value as f32),
+            Precision::Double => value,
+        })?;
+        match self.block {
+            Some(Precision::Single) => _ = f32::cells(&bins),
+            Some(Precision::Double) => _ = f64::cells(&bins),
+            None => {}
+        }
+        Some(bins)
+    }
+}
+
 /// Observes what the model reads.
 #[derive(Debug)]
 pub struct BaselineObserver {
@@ -50,21 +79,24 @@ pub struct BaselineObserver {
 }
 
 impl BaselineObserver {
-    /// The observer of inputs; `round` is how the model rounds a number that it reads.
-    #[must_use]
+    /// The observer of inputs against a baseline with this digest.
+    ///
+    /// # Errors
+    /// Fails only if a thread does.
     pub fn new(
         inputs: Vec<(usize, InputReader)>,
         baseline: &Profile,
-        round: impl Fn(f64) -> f64 + Copy,
-    ) -> Self {
-        let counted = |(index, reader): (usize, InputReader)| {
+        digest: u128,
+        precisions: Precisions,
+    ) -> Result<Self> {
+        let counting = |(_, reader): &(usize, InputReader)| {
             let known = baseline.column(&reader.column);
-            let kind = known.map(super::profile::ColumnProfile::kind);
+            let kind = known.map(ColumnProfile::kind);
             let scale = known.map_or(Scale::exact(), |known| {
                 Scale::new(known.numbers.mean(), known.numbers.standard_deviation())
             });
-            let bins = || known.and_then(|known| FrozenBins::new(&known.numbers, round));
-            let counting = match (reader.reading, kind) {
+            let bins = || precisions.bins(&known?.numbers);
+            match (reader.reading, kind) {
                 (Reading::Presence, _) => Counting::Presence,
                 (Reading::Numbers | Reading::Codes, Some(Kind::Numbers)) => bins()
                     .map_or(Counting::Numbers(scale), |bins| {
@@ -75,17 +107,19 @@ impl BaselineObserver {
                     Counting::Categories
                 }
                 (Reading::Numbers, _) => Counting::Numbers(scale),
-            };
-            Counted {
-                reader,
-                index,
-                counting,
             }
         };
-        Self {
-            columns: inputs.into_iter().map(counted).collect(),
-            digest: baseline.digest(),
-        }
+        let countings = background::each(&inputs, |_| MAX_BUCKETS, counting)?;
+        let columns = inputs.into_iter().zip(countings);
+        let columns = columns.map(|((index, reader), counting)| Counted {
+            reader,
+            index,
+            counting,
+        });
+        Ok(Self {
+            columns: columns.collect(),
+            digest,
+        })
     }
 
     /// The digest of the baseline.

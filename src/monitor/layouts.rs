@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float32Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::against::BaselineObserver;
+use super::against::{BaselineObserver, Precisions};
 use super::estimate::loss::LossObserver;
 use super::pairs::{PairObserver, Pairing};
 use super::profile::{ColumnProfile, Kind, Profile};
@@ -18,7 +18,7 @@ use crate::contract::binding::BoundInput;
 use crate::contract::{Input, InputKind};
 use crate::feature::missing::MissingValues;
 use crate::feature::verdict::Origin;
-use crate::feature::{Columns, FeatureBlock};
+use crate::feature::{Columns, FeatureBlock, Precision};
 use crate::pipeline::observer::{
     ChampionScores, EncodedBlock, Features, Observer, Partial, ScoredPortion,
 };
@@ -96,10 +96,16 @@ fn stored_bytes_are_those_of_their_versions() {
         columns: vec![known],
     };
     let inputs = || vec![(0, reader())];
+    let precisions = Precisions {
+        model: Precision::Double,
+        block: None,
+    };
+    let against =
+        BaselineObserver::new(inputs(), &baseline, baseline.digest(), precisions).unwrap();
     let observers: Vec<Box<dyn Observer>> = vec![
         Box::new(ScoreObserver::new(fields.clone())),
         Box::new(ProfileObserver::new(inputs(), fields.clone())),
-        Box::new(Arc::new(BaselineObserver::new(inputs(), &baseline, |x| x))),
+        Box::new(Arc::new(against)),
         Box::new(LossObserver::new("loss")),
         Box::new(PairObserver::new(Pairing::new(&fields, &fields))),
     ];

@@ -6,14 +6,16 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, Float64Array, RecordBatch, StringArray, UInt64Array,
+    ArrayRef, AsArray, BinaryArray, Float64Array, RecordBatch, StringArray, UInt64Array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
 
 use super::profile::{ColumnProfile, Profile};
+use crate::background;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::statistics::hash::of_bytes;
 use crate::storage::Location;
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
@@ -96,7 +98,7 @@ pub fn profile_of_dataset(table: &Arc<Dataset>, interrupt: &Interrupt) -> Result
         .map(|file| file.path.clone())
         .unwrap_or_default();
     if is_profile(&schema) {
-        return read(table, &path);
+        return Ok(read(table, &path)?.0);
     }
     let mut profile = Profile::new(&schema, &|name| table.is_untyped(name));
     for batch in table.batches(&table.as_read(&schema)) {
@@ -113,6 +115,14 @@ pub fn profile_of_dataset(table: &Arc<Dataset>, interrupt: &Interrupt) -> Result
 /// # Errors
 /// Fails if the file cannot be read; a contract error if it is not a profile.
 pub fn read_profile(path: &Location) -> Result<Profile> {
+    read_with_digest(path).map(|(profile, _)| profile)
+}
+
+/// The profile in a file, and its [`Profile::digest`], for which nothing is encoded again.
+///
+/// # Errors
+/// As [`read_profile`].
+pub fn read_with_digest(path: &Location) -> Result<(Profile, u128)> {
     let files = locate(std::slice::from_ref(path), false)?.files;
     let table = Arc::new(Dataset::open(&files, &[], &ReadOptions::default())?);
     if is_profile(&table.schema()) {
@@ -122,22 +132,35 @@ pub fn read_profile(path: &Location) -> Result<Profile> {
     Err(error.hint("make one of a table: `tallow profile TABLE --output profile.pq`"))
 }
 
-fn read(table: &Arc<Dataset>, path: &Location) -> Result<Profile> {
+fn read(table: &Arc<Dataset>, path: &Location) -> Result<(Profile, u128)> {
     let damaged = || {
         Error::failed("the profile is damaged, or of a later version")
             .at_path(path)
             .hint("make it again with `tallow profile`")
     };
     let mut profile = Profile::default();
-    for batch in table.batches(&table.as_read(&table.schema())) {
+    let mut bytes = Vec::new();
+    let schema = table.schema();
+    let state = schema
+        .index_of(STATE)
+        .and_then(|index| schema.project(&[index]));
+    let state = state.map_err(|_| damaged())?;
+    for batch in table.batches(&table.as_read(&state)) {
         let batch = batch?;
         let state = batch.column_by_name(STATE).ok_or_else(damaged)?;
         let state = cast(state, &DataType::Binary).map_err(|_| damaged())?;
-        let state = state.as_binary::<i32>();
-        for row in 0..state.len() {
-            let column = ColumnProfile::of_bytes(state.value(row)).ok_or_else(damaged)?;
-            profile.columns.push(column);
+        let states: Vec<&[u8]> = state.as_binary::<i32>().iter().flatten().collect();
+        let columns = background::each(
+            &states,
+            |state| state.len(),
+            |state| ColumnProfile::of_bytes(state),
+        )?;
+        for column in columns {
+            profile.columns.push(column.ok_or_else(damaged)?);
         }
+        states
+            .iter()
+            .for_each(|state| bytes.extend_from_slice(state));
     }
-    Ok(profile)
+    Ok((profile, of_bytes(&bytes)))
 }

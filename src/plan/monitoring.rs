@@ -13,13 +13,13 @@ use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
 use crate::feature::Precision;
 use crate::format::ImportOptions;
-use crate::monitor::against::BaselineObserver;
+use crate::monitor::against::{BaselineObserver, Precisions};
 use crate::monitor::drift::Limits;
 use crate::monitor::gate::Gate;
 use crate::monitor::judgement::PlannedGate;
 use crate::monitor::pairs::Pairing;
 use crate::monitor::profile::Profile;
-use crate::monitor::profile_table::read_profile;
+use crate::monitor::profile_table::read_with_digest;
 use crate::monitor::profiling::ProfileObserver;
 use crate::monitor::reading::InputReader;
 use crate::package::open::{Identity, PackageMonitoring, open};
@@ -50,6 +50,8 @@ pub struct WatchBytes {
 pub struct Baseline {
     /// The profile.
     pub profile: Profile,
+    /// Its digest.
+    pub digest: u128,
     /// Where it was read.
     pub path: Location,
 }
@@ -113,9 +115,10 @@ impl Monitor {
         };
         let baseline = named
             .map(|path| {
-                let profile = read_profile(path)?;
+                let (profile, digest) = read_with_digest(path)?;
                 Ok::<_, Error>(Baseline {
                     profile,
+                    digest,
                     path: path.clone(),
                 })
             })
@@ -155,16 +158,21 @@ impl Monitor {
         if watches {
             let none = Profile::default();
             let baseline = monitor.baseline.as_ref().map(|baseline| &baseline.profile);
-            let is_single = scoring.model().model.precision() == Some(Precision::Single);
-            let round = |value: f64| {
-                if is_single {
-                    f64::from(value as f32)
-                } else {
-                    value
-                }
+            let digest = monitor.baseline.as_ref().map(|baseline| baseline.digest);
+            let precisions = Precisions {
+                model: scoring
+                    .model()
+                    .model
+                    .precision()
+                    .unwrap_or(Precision::Double),
+                block: scoring.encoder().precision(),
             };
-            let readers = readers(scoring, mask);
-            let observer = BaselineObserver::new(readers, baseline.unwrap_or(&none), round);
+            let observer = BaselineObserver::new(
+                readers(scoring, mask),
+                baseline.unwrap_or(&none),
+                digest.unwrap_or_else(|| none.digest()),
+                precisions,
+            )?;
             monitor.observer = Some(Arc::new(observer));
         }
         Ok(monitor)

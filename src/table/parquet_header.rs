@@ -112,6 +112,8 @@ impl HeaderReader {
         }
         let mut requested = HEADER_BYTES;
         loop {
+            // Into an empty vector, bytes would be read by the dozen.
+            self.header.reserve(requested - self.header.len());
             self.file
                 .by_ref()
                 .take((requested - self.header.len()) as u64)
