@@ -458,10 +458,19 @@ mod tests {
     use super::*;
     use crate::monitor::golden::{categories, numbers};
 
-    /// A shift of the current values with both distances to the large reference.
-    const LARGE: [(f64, f64, f64); 2] = [
-        (0.0, 0.1365000000000013, 0.9989347517552388),
-        (-1.0, 0.04618333333333333, 0.24998039966188956),
+    /// A shift of the current values with both distances to the large reference, as `NannyML`
+    /// estimates them, and as `SciPy` computes them exactly.
+    const LARGE: [(f64, [f64; 2], [f64; 2]); 2] = [
+        (
+            0.0,
+            [0.1365000000000013, 0.9989347517552388],
+            [0.13649999999999995, 0.9988674216571087],
+        ),
+        (
+            -1.0,
+            [0.04618333333333333, 0.24998039966188956],
+            [0.04618333333333333, 0.24997001534832447],
+        ),
     ];
 
     fn sorted() -> [Vec<f64>; 2] {
@@ -604,21 +613,30 @@ mod tests {
 
     #[test]
     fn distances_to_a_large_reference_are_estimated_as_nannyml_does() {
-        // NannyML 0.13.1, its own functions: a reference of 10,000 rows or more
+        // NannyML 0.13.1, its own functions: a reference of 10,000 rows or more. SciPy 1.17.1
         let mut reference: Vec<f64> = (0..20_000_u64)
             .map(|i| ((i * 7919 + 13) % 1009) as f64 / 1009.0 * 10.0)
             .collect();
         reference.sort_unstable_by(f64::total_cmp);
-        for (shift, gap, area) in LARGE {
+        for (shift, estimated, exact) in LARGE {
             let mut current: Vec<f64> = (0..15_000_u64)
                 .map(|i| ((i * 104_729 + 7) % 997) as f64 / 997.0 * 11.0 + 0.5 + shift)
                 .collect();
             current.sort_unstable_by(f64::total_cmp);
             let found = nannyml::numbers(&reference, &current).unwrap();
+            let names = ["kolmogorov_smirnov", "wasserstein"];
             check(
                 &found,
-                &[("kolmogorov_smirnov", gap), ("wasserstein", area)],
+                &[(names[0], estimated[0]), (names[1], estimated[1])],
             );
+            let all = [
+                kolmogorov_smirnov(&reference, &current),
+                wasserstein(&reference, &current),
+            ];
+            for (found, expected) in all.iter().zip(exact) {
+                let apart = (found.unwrap() - expected).abs();
+                assert!(apart <= 1e-12, "{shift}: {found:?}, not {expected}");
+            }
         }
     }
 
