@@ -12,7 +12,7 @@ use crate::monitor::quality::{self, Verdict};
 use crate::plan::replay::Replay;
 use crate::process;
 use crate::report::monitoring::Offer;
-use crate::report::text::ignored_text;
+use crate::report::summary::ignored_text;
 use crate::run::check::Found;
 use crate::storage::Location;
 

@@ -19,7 +19,7 @@ use crate::escape;
 use crate::process;
 use crate::report::json::failure;
 use crate::report::renderer;
-use crate::report::renderer::{Rendered, Report};
+use crate::report::renderer::{Detail, Rendered, Report};
 
 /// Where the process speaks.
 #[derive(Clone, Debug)]
@@ -91,6 +91,15 @@ impl Console {
     #[must_use]
     pub fn is_verbose(&self) -> bool {
         self.verbose
+    }
+
+    /// How much of a report is shown once work is done.
+    pub(super) fn detail(&self) -> Detail {
+        if self.verbose {
+            Detail::Verbose
+        } else {
+            Detail::Summary
+        }
     }
 
     /// Whether standard error gets JSON.

@@ -1,6 +1,6 @@
 //! Findings on the console: facts as JSON or as a summary, and the gate that failed.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::console::Console;
 use super::page::Page;
@@ -17,12 +17,23 @@ pub(super) fn show(
     console: &Console,
     page: impl FnOnce(&Findings) -> Result<Page>,
 ) -> Result<(), Failure> {
+    show_with(findings, Map::new(), console, page)
+}
+
+/// The same; `extra` is what the JSON object has besides facts.
+pub(super) fn show_with(
+    findings: Findings,
+    extra: Map<String, Json>,
+    console: &Console,
+    page: impl FnOnce(&Findings) -> Result<Page>,
+) -> Result<(), Failure> {
     if !console.is_json() {
         console.show(&page(&findings)?)?;
         return findings.failure.map_or(Ok(()), |error| Err(error.into()));
     }
     let status = findings.facts.iter().find_map(Fact::as_status);
-    let head = Map::from_iter([("status".to_owned(), json!(status))]);
+    let mut head = extra;
+    head.insert("status".to_owned(), json!(status));
     // The console adds the error to the object.
     if let Some(error) = findings.failure {
         let mut object = sections(&findings.facts);
@@ -44,6 +55,6 @@ pub(super) fn summary(findings: &Findings, console: &Console) -> Result<()> {
     console.report(&Report {
         head: Map::new(),
         facts: &findings.facts,
-        detail: Detail::Summary,
+        detail: console.detail(),
     })
 }

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 use super::page::{LISTED, Page};
 use crate::count::counted;
 use crate::error::{Error, Result};
-use crate::report::text::rows_text;
+use crate::report::summary::rows_text;
 use crate::run::inspect::WrittenDataSet;
 use crate::storage::Location;
 use crate::table::dataset::Dataset;

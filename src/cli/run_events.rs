@@ -15,7 +15,7 @@ use crate::escape;
 use crate::plan::Plan;
 use crate::report::renderer::{Detail, Report};
 use crate::report::text::Text;
-use crate::report::watch_lines::is_withheld_by_gates;
+use crate::report::watch_lines::is_withheld;
 use crate::run::events::{Account, Events, Progress};
 
 /// A console that listens to a run.
@@ -138,20 +138,15 @@ impl Events for ConsoleEvents<'_> {
     }
 
     fn delivered(&self, account: &Account<'_>) -> Result<()> {
-        if !account.is_published && is_withheld_by_gates(account.facts) {
-            self.console.lines(&summary(account, Detail::Summary));
+        if !account.is_published && is_withheld(account.facts) {
+            self.console.lines(&summary(account, self.console.detail()));
             return Ok(());
         }
         if !account.is_published {
             return Ok(());
         }
         if !self.console.is_quiet() {
-            let detail = if self.console.is_verbose() {
-                Detail::Verbose
-            } else {
-                Detail::Summary
-            };
-            self.console.lines(&summary(account, detail));
+            self.console.lines(&summary(account, self.console.detail()));
         }
         warn_of_losses(self.console, account);
         Ok(())

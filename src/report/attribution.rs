@@ -4,7 +4,7 @@
 //!
 //! Source: L. S. Shapley, "A value for n-person games" (1953), for two players.
 
-use super::facts::Fact;
+use super::facts::{Fact, number, text};
 
 /// The section of these facts.
 pub const SECTION: &str = "attribution";
@@ -63,24 +63,38 @@ impl Attribution {
             .chain(numbers)
             .collect()
     }
+}
 
-    /// Lines for users.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let [[both_a, data_a], [data_b, both_b]] = self.means;
-        vec![
-            format!(
-                "the mean of `{}` went from {both_a:.4} to {both_b:.4} ({:+.4}): data {:+.4}, \
-                 model {:+.4}",
-                self.column,
-                self.change(),
-                self.of_data(),
-                self.of_model()
-            ),
-            format!("  {:32} {data_a:>10.4}", "inputs of a, model of b"),
-            format!("  {:32} {data_b:>10.4}", "inputs of b, model of a"),
-        ]
-    }
+/// What a report says of the change; nothing if it does not divide it.
+#[must_use]
+pub fn lines(facts: &[Fact]) -> Vec<String> {
+    let of = |metric: &str| number(facts, SECTION, "", metric);
+    let (Some(column), Some(means)) = (
+        text(facts, SECTION, "column"),
+        of("mean_a").zip(of("mean_b")),
+    ) else {
+        return Vec::new();
+    };
+    let (before, now) = means;
+    let parts = [
+        ("", "change"),
+        ("data ", "change_by_data"),
+        ("model ", "change_by_model"),
+    ];
+    let [change, data, model] = parts.map(|(name, metric)| {
+        of(metric).map_or_else(String::new, |value| format!("{name}{value:+.4}"))
+    });
+    let crossed = [
+        ("inputs of a, model of b", "mean_data_a_model_b"),
+        ("inputs of b, model of a", "mean_data_b_model_a"),
+    ];
+    let crossed = crossed
+        .into_iter()
+        .filter_map(|(what, metric)| Some(format!("  {what:32} {:>10.4}", of(metric)?)));
+    let first = format!(
+        "the mean of `{column}` went from {before:.4} to {now:.4} ({change}): {data}, {model}"
+    );
+    [String::new(), first].into_iter().chain(crossed).collect()
 }
 
 #[cfg(test)]

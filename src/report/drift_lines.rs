@@ -5,13 +5,20 @@
 
 use super::drift::SECTION;
 use super::facts::{self, Fact, of_section};
+use super::renderer::Detail;
 use super::width::shortened;
 use super::{number, overlay, spark};
-use crate::count::{and_more, counted};
+use crate::count::{and_more, counted, listed};
 use crate::monitor::overlay::Overlay;
 
 /// The most columns that are listed; the report has them all.
 const COLUMNS_SHOWN: usize = 20;
+
+/// The most lines of a summary, so that one that states where the report is makes ten.
+const SUMMARY_LINES: usize = 9;
+
+/// The most columns of a summary that could not be compared and are named.
+const OTHERS_NAMED: usize = 3;
 
 /// Up to so many columns are all listed; of more, those that are ok are counted.
 const FEW_COLUMNS: usize = 8;
@@ -77,7 +84,7 @@ fn by_severity(columns: &mut [Column<'_>]) {
 
 /// What a report says of drift; nothing if it does not compare columns.
 #[must_use]
-pub fn lines(facts: &[Fact]) -> Vec<String> {
+pub fn lines(facts: &[Fact], detail: Detail) -> Vec<String> {
     if facts::number(facts, SECTION, "", "columns").is_none() {
         return Vec::new();
     }
@@ -85,12 +92,27 @@ pub fn lines(facts: &[Fact]) -> Vec<String> {
         columns(facts).into_iter().partition(Column::is_compared);
     by_severity(&mut compared);
     let mut lines = vec![headline(&compared), String::new()];
-    lines.extend(table(&compared));
-    lines.extend(others.iter().map(|column| {
-        let what = column.verdict.replace('_', " ");
-        format!("  {:24} {what}", column.name)
-    }));
+    let others = uncompared(&others, detail);
+    let max = match detail {
+        Detail::Summary => SUMMARY_LINES - lines.len() - others.len(),
+        Detail::Verbose | Detail::All => usize::MAX,
+    };
+    lines.extend(table(&compared, max));
+    lines.extend(others);
     lines
+}
+
+/// The columns that only one side has, or that are of another kind.
+fn uncompared(columns: &[Column<'_>], detail: Detail) -> Vec<String> {
+    let what = |column: &Column<'_>| column.verdict.replace('_', " ");
+    if detail != Detail::Summary || columns.len() < 2 {
+        let line = |column: &Column<'_>| format!("  {:24} {}", column.name, what(column));
+        return columns.iter().map(line).collect();
+    }
+    let named = columns
+        .iter()
+        .map(|column| format!("{} {}", shortened(column.name), what(column)));
+    vec![format!("  {}", listed(named, OTHERS_NAMED, ", ", "column"))]
 }
 
 fn headline(columns: &[Column<'_>]) -> String {
@@ -112,13 +134,26 @@ fn headline(columns: &[Column<'_>]) -> String {
     )
 }
 
-/// A line or two for each column that is shown, then how many are not.
-fn table(columns: &[Column<'_>]) -> Vec<String> {
-    let is_shown = |one: &&Column<'_>| one.verdict != "ok" || columns.len() <= FEW_COLUMNS;
+/// A line or two for each column that is shown, then how many are not: at most `max` lines.
+fn table(columns: &[Column<'_>], max: usize) -> Vec<String> {
+    // Columns that are ok are listed where they take no line from others.
+    let bad = columns.iter().filter(|one| one.verdict != "ok").count();
+    let is_few = columns.len() <= FEW_COLUMNS && bad + columns.len() < max;
+    let is_shown = |one: &&Column<'_>| one.verdict != "ok" || is_few;
     let (mut shown, calm): (Vec<&Column<'_>>, Vec<&Column<'_>>) =
         columns.iter().partition(is_shown);
-    let hidden = shown.len().saturating_sub(COLUMNS_SHOWN);
-    shown.truncate(COLUMNS_SHOWN);
+    let calm_lines = calm_lines(&calm, !shown.is_empty());
+    // Without the heading and what is counted.
+    let room = max - calm_lines.len() - 1;
+    let count = shown.len();
+    shown.truncate(if count > room.min(COLUMNS_SHOWN) {
+        (room - 1).min(COLUMNS_SHOWN)
+    } else {
+        count
+    });
+    let hidden = count - shown.len();
+    // The worst have a histogram of the baseline too.
+    let mut spare = room - shown.len() - usize::from(hidden > 0);
     let width = shown.iter().map(|one| shortened(one.name).chars().count());
     let width = width.max().unwrap_or(0).max("column".len());
     let mut lines = Vec::new();
@@ -128,11 +163,16 @@ fn table(columns: &[Column<'_>]) -> Vec<String> {
             "column", "verdict", "today over baseline", "JS", "missing"
         ));
     }
-    lines.extend(shown.iter().flat_map(|one| column_lines(one, width)));
+    lines.extend(shown.iter().flat_map(|one| {
+        let mut lines = column_lines(one, width);
+        lines.truncate(1 + spare);
+        spare -= lines.len() - 1;
+        lines
+    }));
     if hidden > 0 {
         lines.push(format!("  \u{2026}{}", and_more(hidden, "column")));
     }
-    lines.extend(calm_lines(&calm, !shown.is_empty()));
+    lines.extend(calm_lines);
     lines
 }
 
@@ -244,8 +284,10 @@ mod tests {
             .flat_map(|index| column(&format!("f{index}"), "ok", f64::from(index) / 100.0))
             .chain([Fact::count(SECTION, "", "columns", 9, "columns")])
             .collect();
-        let last =
-            |facts: &[Fact], count: usize| lines(facts).split_off(lines(facts).len() - count);
+        let last = |facts: &[Fact], count: usize| {
+            let lines = lines(facts, Detail::All);
+            lines[lines.len() - count..].to_vec()
+        };
         assert_eq!(last(&calm, 1), ["  9 are ok, largest JS 0.080 (f8)"]);
         let with_id = [&calm[..], &column("id", "ok", 0.702)].concat();
         assert_eq!(
@@ -260,5 +302,35 @@ mod tests {
             last(&with_drift, 2)[0],
             "  10 more are ok, largest JS 0.080 (f8)"
         );
+    }
+
+    #[test]
+    fn a_summary_has_the_worst_columns_in_nine_lines_and_counts_the_others() {
+        let column = |index: usize, verdict: &str| {
+            let name = format!("f{index:02}");
+            let number = |metric: &str, value: f64| Fact::number(SECTION, &name, metric, value, "");
+            vec![
+                Fact::text(SECTION, &name, "verdict", verdict),
+                number("js", index as f64 / 100.0),
+                number("unseen_rate", 0.25),
+            ]
+        };
+        for (drifted, others) in [(0, 0), (1, 0), (2, 0), (4, 1), (9, 3), (60, 9)] {
+            let facts: Vec<Fact> = (0..drifted)
+                .flat_map(|index| column(index, "drift"))
+                .chain((60..60 + others).flat_map(|index| column(index, "missing")))
+                .chain((90..99).flat_map(|index| column(index, "ok")))
+                .chain([Fact::count(SECTION, "", "columns", 9, "columns")])
+                .collect();
+            let [summary, all] = [Detail::Summary, Detail::All].map(|detail| lines(&facts, detail));
+            assert!(summary.len() <= SUMMARY_LINES, "{summary:#?}");
+            assert!(summary.len() <= all.len());
+            assert!(all.len() >= 2 * drifted.min(COLUMNS_SHOWN) + others);
+            if drifted > 0 {
+                assert_eq!(summary[..4], all[..4], "the worst comes first");
+            }
+            let is_counted = summary.iter().any(|line| line.contains("more column"));
+            assert_eq!(is_counted, drifted > 5 || others > 3, "{summary:#?}");
+        }
     }
 }

@@ -244,11 +244,3 @@ pub(super) fn number_text(value: f64) -> String {
         format!("{value:.4}")
     }
 }
-
-/// A value and its interval.
-pub(super) fn estimate_text(Estimate { value, interval }: Estimate) -> String {
-    let ends = interval.map_or(String::new(), |(low, high)| {
-        format!("  [{}, {}]", number_text(low), number_text(high))
-    });
-    format!("{:>10}{ends}", number_text(value))
-}

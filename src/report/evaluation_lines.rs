@@ -83,7 +83,8 @@ fn metrics<'a>(facts: &'a [Fact], subject: &str) -> Vec<&'a str> {
     names.iter().copied().filter(|name| !is_end(name)).collect()
 }
 
-fn label(metric: &str) -> String {
+/// The metric as it is written.
+pub(super) fn label(metric: &str) -> String {
     let known = NAMES.iter().find(|(name, _)| *name == metric);
     known.map_or_else(|| metric.replace('_', " "), |(_, word)| (*word).to_owned())
 }

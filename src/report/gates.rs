@@ -73,6 +73,17 @@ pub fn planned(texts: &[String]) -> Result<Vec<PlannedGate>> {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Judged(pub Vec<Judgement>);
 
+/// One warning of these gates, in the singular or with their number; none of none.
+fn warning(gates: &[impl ToString], [one, several]: [&str; 2]) -> Option<Error> {
+    let what = match gates.len() {
+        0 => return None,
+        1 => one.to_owned(),
+        count => format!("{count} {several}"),
+    };
+    let named = listed(gates.iter().map(ToString::to_string), GATES_NAMED, "; ", "");
+    Some(Error::new(Kind::Gate, format!("{what}: {named}")))
+}
+
 impl Judged {
     /// Judges the facts of a report. Counts that are zero have no fact; `inputs` are their columns.
     /// Of facts of too few nights anything is possible, so that gates on them are not decided.
@@ -166,29 +177,43 @@ impl Judged {
         Some(Error::new(Kind::Gate, message))
     }
 
-    /// Warnings of gates that do not hold and only warn, and of those that cannot be decided.
+    /// Warnings of gates that do not hold and only warn, and of those that cannot be decided: one
+    /// for each reason, however many gates there are.
     #[must_use]
     pub fn warnings(&self) -> Vec<Error> {
-        let warned = self.of(State::Warn);
-        let warned =
-            warned.map(|one| Error::new(Kind::Gate, format!("a gate does not hold: {one}")));
-        let undecided = self.of(State::Undecided).map(|one| {
-            let is_learning = one.decided_by.as_ref().is_some_and(|by| by.1.is_infinite());
-            let gate = &one.planned.gate;
-            let (message, hint) = if is_learning {
-                let message = format!("a gate cannot be decided yet: `{gate}`");
-                (
-                    message,
-                    "limits are learnt from 14 earlier reports of `--history`",
-                )
-            } else {
-                let message = format!("a gate cannot be decided: {one}");
-                (message, "its limit lies between two bounds of the value")
-            };
-            let hint = format!("{hint}; `--strict-gates` makes that a failure");
-            Error::new(Kind::Gate, message).hint(hint)
+        let is_learning = |one: &&Judgement| {
+            let by = one.decided_by.as_ref();
+            by.is_some_and(|by| by.1.is_infinite())
+        };
+        let (learning, open): (Vec<&Judgement>, Vec<&Judgement>) =
+            self.of(State::Undecided).partition(is_learning);
+        let warned: Vec<&Judgement> = self.of(State::Warn).collect();
+        let learning: Vec<String> = learning
+            .iter()
+            .map(|one| format!("`{}`", one.planned.gate))
+            .collect();
+        let strict = "`--strict-gates` makes that a failure";
+        let warned = warning(&warned, ["a gate does not hold", "gates do not hold"]);
+        let learning = warning(
+            &learning,
+            [
+                "a gate cannot be decided yet",
+                "gates cannot be decided yet",
+            ],
+        )
+        .map(|warning| {
+            let why = "limits are learnt from 14 earlier reports of `--history`";
+            warning.hint(format!("{why}; {strict}"))
         });
-        warned.chain(undecided).collect()
+        let open = warning(
+            &open,
+            ["a gate cannot be decided", "gates cannot be decided"],
+        )
+        .map(|warning| {
+            let why = "its limit lies between two bounds of the value";
+            warning.hint(format!("{why}; {strict}"))
+        });
+        warned.into_iter().chain(learning).chain(open).collect()
     }
 
     /// What the scheduler should do because of gates that tripped.

@@ -7,6 +7,8 @@
 pub mod arms;
 pub mod attribution;
 pub mod comparison;
+pub mod comparison_lines;
+pub mod comparison_verdict;
 pub mod compat;
 pub mod control;
 pub mod cost;
@@ -36,11 +38,14 @@ mod score_lines;
 pub mod scores;
 pub mod spark;
 pub mod stored;
+pub mod summary;
 pub mod table;
 pub mod text;
 mod value_group;
+mod value_lines;
 pub mod watch_lines;
 pub mod watch_metrics;
+mod weight;
 pub mod width;
 
 pub use facts::{Fact, Value};

@@ -7,7 +7,7 @@ use indicatif::HumanCount;
 use super::facts::{Fact, of_section};
 use super::renderer::Detail;
 use super::spark;
-use super::text::{Line, line};
+use super::weight::{Line, line};
 use crate::count::{counted, listed};
 
 /// The most columns of scores that are described in a summary.

@@ -7,14 +7,20 @@ use super::control;
 use super::drift::SECTION;
 use super::facts::{Fact, find, number, of_section, text};
 use super::gates::GATES;
+use super::renderer::Detail;
+use super::weight::{Line, Weight};
 use crate::count::{and_more, counted};
 use crate::monitor::judgement::shown;
+use crate::package::manifest::OnFail;
 
-/// The most columns or gates that are listed; the report has them all.
+/// The most columns or gates that are listed where lines are not counted; the report has them all.
 const SHOWN: usize = 5;
 
-/// A label and its text.
-type Line = (String, String);
+/// Limits that are so close are of a fact that was the same on every night.
+const NO_WIDTH: f64 = 1e-9;
+
+/// A line with how much it matters.
+type Weighed = (Weight, Line);
 
 /// What the first line of a summary says of gates: `: all 9 gates passed`.
 #[must_use]
@@ -30,15 +36,39 @@ pub fn verdict(facts: &[Fact]) -> String {
     }
 }
 
-/// Lines about drift and gates, the worst first.
-#[must_use]
-pub fn lines(facts: &[Fact]) -> Vec<Line> {
-    let drift = drift(facts).into_iter();
-    drift.chain(gates(facts)).chain(history(facts)).collect()
+/// Lines about drift, gates and history, the worst first; a summary has no limit of its own.
+pub(super) fn lines(facts: &[Fact], detail: Detail) -> Vec<Weighed> {
+    let max = match detail {
+        Detail::Summary => usize::MAX,
+        Detail::Verbose | Detail::All => SHOWN,
+    };
+    // A summary is followed by an error and warnings, which name the gates.
+    let gates = match detail {
+        Detail::Summary => Vec::new(),
+        Detail::Verbose | Detail::All => gates(facts),
+    };
+    let drift = drift(facts, max).into_iter();
+    drift.chain(gates).chain(history(facts, max)).collect()
+}
+
+/// How many lines follow a summary: the error with its hint, and warnings.
+pub(super) fn lines_after(facts: &[Fact]) -> usize {
+    let states = || of_section(facts, GATES).filter(|fact| fact.metric == "state");
+    let has = |state: &str| states().any(|fact| fact.as_text() == Some(state));
+    let two = |is_there: bool| if is_there { 2 } else { 0 };
+    let is_withheld = is_withheld(facts);
+    let gates = usize::from(has("warn")) + two(has("undecided"));
+    // Rules that only warn are for outputs that are published; several have a hint.
+    let rules = if is_withheld {
+        0
+    } else {
+        broken_rules(facts, OnFail::Warn).min(2)
+    };
+    two(has("fail") || is_withheld) + gates + rules
 }
 
 /// Facts that are not as on earlier nights.
-fn history(facts: &[Fact]) -> Vec<Line> {
+fn history(facts: &[Fact], max: usize) -> Vec<Weighed> {
     let verdicts = of_section(facts, control::SECTION).filter(|fact| fact.metric == "verdict");
     let mut bad: Vec<(&str, &str, f64)> = verdicts
         .filter_map(|fact| {
@@ -49,26 +79,33 @@ fn history(facts: &[Fact]) -> Vec<Line> {
         .collect();
     bad.sort_by(|one, other| other.2.total_cmp(&one.2).then(one.0.cmp(other.0)));
     let mut labels = std::iter::once("history").chain(std::iter::repeat(""));
-    let mut lines: Vec<Line> = bad
+    let mut lines: Vec<Weighed> = bad
         .iter()
-        .take(SHOWN)
+        .take(max)
         .map(|(name, verdict, _)| {
             let own = |metric: &str| {
                 number(facts, control::SECTION, name, metric).map_or_else(String::new, shown)
             };
-            let text = if *verdict == "beyond" {
+            let limit = |metric: &str| number(facts, control::SECTION, name, metric);
+            let limits = limit("limit_low").zip(limit("limit_high"));
+            let has_varied = limits.is_none_or(|(low, high)| high - low > NO_WIDTH);
+            let text = if *verdict == "beyond" && !has_varied {
+                format!(
+                    "`{name}` is {}, always {} before",
+                    own("value"),
+                    own("median")
+                )
+            } else if *verdict == "beyond" {
                 let (low, high) = (own("limit_low"), own("limit_high"));
                 format!("`{name}` is {}, beyond {low} to {high}", own("value"))
             } else {
                 format!("`{name}` has moved for several nights, to {}", own("ewma"))
             };
-            (labels.next().unwrap_or_default().to_owned(), text)
+            let label = labels.next().unwrap_or_default().to_owned();
+            (Weight::Change, (label, text))
         })
         .collect();
-    if bad.len() > SHOWN {
-        let more = and_more(bad.len() - SHOWN, "fact");
-        lines.push((String::new(), more.trim_start().to_owned()));
-    }
+    lines.extend(more(bad.len(), max, "fact"));
     lines
 }
 
@@ -79,7 +116,7 @@ struct Column<'a> {
     js: f64,
 }
 
-fn drift(facts: &[Fact]) -> Vec<Line> {
+fn drift(facts: &[Fact], max: usize) -> Vec<Weighed> {
     let verdicts = of_section(facts, SECTION).filter(|fact| fact.metric == "verdict");
     let mut columns: Vec<Column<'_>> = verdicts
         .map(|fact| Column {
@@ -121,20 +158,31 @@ fn drift(facts: &[Fact]) -> Vec<Line> {
     if let Some(largest) = largest.filter(|one| one.js >= 0.0) {
         let limit = number(facts, SECTION, largest.name, "max_js").unwrap_or(0.0);
         summary.push_str(&format!(
-            "; largest JS {:.3} (`{}`, limit {limit})",
-            largest.js, largest.name
+            "; largest JS {:.3} (`{}`, limit {})",
+            largest.js,
+            largest.name,
+            shown(limit)
         ));
     }
-    let mut lines = vec![("drift".to_owned(), summary)];
+    let mut lines = vec![(Weight::Broken, ("drift".to_owned(), summary))];
     let bad: Vec<&Column<'_>> = columns.iter().filter(|one| one.verdict != "ok").collect();
-    for column in bad.iter().take(SHOWN) {
-        lines.push((String::new(), column_text(facts, column)));
-    }
-    if bad.len() > SHOWN {
-        let more = and_more(bad.len() - SHOWN, "column");
-        lines.push((String::new(), more.trim_start().to_owned()));
-    }
+    lines.extend(bad.iter().take(max).enumerate().map(|(index, column)| {
+        let weight = match (column.verdict, index) {
+            ("undecided", _) => Weight::Note,
+            (_, 0) => Weight::Broken,
+            _ => Weight::Change,
+        };
+        (weight, (String::new(), column_text(facts, column)))
+    }));
+    lines.extend(more(bad.len(), max, "column"));
     lines
+}
+
+/// How many are not listed.
+fn more(count: usize, max: usize, noun: &str) -> Option<Weighed> {
+    let hidden = count.saturating_sub(max);
+    let text = and_more(hidden, noun).trim_start().to_owned();
+    (hidden > 0).then_some((Weight::Note, (String::new(), text)))
 }
 
 fn column_text(facts: &[Fact], column: &Column<'_>) -> String {
@@ -180,7 +228,7 @@ fn percent(share: f64) -> String {
     }
 }
 
-fn gates(facts: &[Fact]) -> Vec<Line> {
+fn gates(facts: &[Fact]) -> Vec<Weighed> {
     let states = of_section(facts, GATES).filter(|fact| fact.metric == "state");
     let bad: Vec<(&str, &str)> = states
         .filter_map(|fact| Some((fact.subject.as_str(), fact.as_text()?)))
@@ -191,7 +239,7 @@ fn gates(facts: &[Fact]) -> Vec<Line> {
         .iter()
         .flat_map(|state| bad.iter().filter(move |one| one.1 == *state));
     let mut labels = std::iter::once("gates").chain(std::iter::repeat(""));
-    let mut lines: Vec<Line> = sorted
+    let mut lines: Vec<Weighed> = sorted
         .take(SHOWN)
         .map(|(gate, state)| {
             let value = number(facts, GATES, gate, "value");
@@ -200,19 +248,29 @@ fn gates(facts: &[Fact]) -> Vec<Line> {
             let subject = subject.filter(|_| gate.contains("(*)"));
             let subject = subject.map_or(String::new(), |name| format!(" in `{name}`"));
             let label = labels.next().unwrap_or_default().to_owned();
-            (label, format!("{state}: `{gate}` is {value}{subject}"))
+            let text = format!("{state}: `{gate}` is {value}{subject}");
+            (Weight::Change, (label, text))
         })
         .collect();
-    if bad.len() > SHOWN {
-        let more = and_more(bad.len() - SHOWN, "gate");
-        lines.push((String::new(), more.trim_start().to_owned()));
-    }
+    lines.extend(more(bad.len(), SHOWN, "gate"));
     lines
 }
 
-/// Whether a gate kept the output back.
+/// Whether a gate or a rule kept the output back.
 #[must_use]
-pub fn is_withheld_by_gates(facts: &[Fact]) -> bool {
+pub fn is_withheld(facts: &[Fact]) -> bool {
+    let has_failed = number(facts, GATES, "", "failed").is_some_and(|count| count > 0.0);
     text(facts, "run", "status") == Some("withheld")
-        && number(facts, GATES, "", "failed").is_some_and(|count| count > 0.0)
+        && (has_failed || broken_rules(facts, OnFail::Fail) > 0)
+}
+
+/// How many rules do not hold that have this consequence.
+fn broken_rules(facts: &[Fact], on_fail: OnFail) -> usize {
+    let broken = of_section(facts, "quality")
+        .filter(|fact| fact.metric == "verdict" && fact.as_text() == Some("broken"));
+    let with = |fact: &&Fact| {
+        let found = find(facts, "quality", &fact.subject, "on_fail");
+        found.and_then(Fact::as_text) == Some(on_fail.name())
+    };
+    broken.filter(with).count()
 }

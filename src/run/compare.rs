@@ -15,6 +15,7 @@ use crate::process;
 use crate::report::Fact;
 use crate::report::attribution::Attribution;
 use crate::report::comparison::{MODELS, SIDES, facts};
+use crate::report::comparison_verdict;
 use crate::report::gate_names::{self, Verb};
 use crate::report::gates::{Judged, planned};
 use crate::request::compare::Compare;
@@ -25,7 +26,7 @@ use crate::table::sorted::DEFAULT_RUN_BYTES;
 
 use super::attribute::attribute;
 use super::caller::Caller;
-use super::findings::head;
+use super::findings::{Findings, head};
 use super::record::recorded;
 use super::report_path::refuse_taken;
 
@@ -37,21 +38,20 @@ const MAX_MOVED: usize = 10_000;
 pub struct Compared {
     /// The measures.
     pub found: Comparison,
-    /// Facts for the report.
-    pub facts: Vec<Fact>,
-    /// What of the change is the data's and the model's, if it was asked for.
-    pub attribution: Option<Attribution>,
-    /// What the gates say.
-    pub judged: Judged,
+    /// Facts for the report, and the gate that failed.
+    pub findings: Findings,
+    /// Gates that only warn, and those that cannot be decided.
+    pub warnings: Vec<Error>,
 }
 
 impl Compared {
-    /// The most moved rows as JSON.
+    /// The most moved rows as JSON, if there are any.
     #[must_use]
-    pub fn moved(&self) -> Json {
+    pub fn moved(&self) -> Option<Json> {
         let rows = self.found.moved.iter();
-        rows.map(|row| json!({"key": row.key, "scores": row.scores, "decisions": row.decisions}))
-            .collect()
+        let rows = rows
+            .map(|row| json!({"key": row.key, "scores": row.scores, "decisions": row.decisions}));
+        (!self.found.moved.is_empty()).then(|| rows.collect())
     }
 }
 
@@ -90,6 +90,7 @@ pub fn compare(
     for (side, path) in SIDES.into_iter().zip([&question.first, &question.second]) {
         all.extend(version_facts(side, path));
     }
+    all.push(comparison_verdict::fact(&all));
     let paths = [&question.first, &question.second];
     let attribution = request
         .attribute
@@ -102,9 +103,11 @@ pub fn compare(
     }
     Ok(Compared {
         found,
-        facts: all,
-        attribution,
-        judged,
+        warnings: judged.warnings(),
+        findings: Findings {
+            failure: judged.failure(""),
+            facts: all,
+        },
     })
 }
 

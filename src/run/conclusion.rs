@@ -33,6 +33,11 @@ impl Run<'_> {
         }
     }
 
+    /// Whether a rule that must hold does not.
+    fn breaks_rules(&self, outcomes: &Outcomes) -> bool {
+        quality::judge(&self.plan.job, outcomes, process::seconds_now()).is_err()
+    }
+
     fn over_budget(&self, outcomes: &Outcomes) -> Option<Error> {
         self.control.budget.judge(&outcomes.ledger.total())
     }
@@ -56,7 +61,10 @@ impl Run<'_> {
 
     fn context(&self, status: Status, output_bytes: u64) -> RunContext {
         let wall = *self.wall.get_or_init(|| self.start.elapsed());
-        self.context_after(wall, status, output_bytes)
+        RunContext {
+            cost: self.meter.cost(),
+            ..self.context_after(wall, status, output_bytes)
+        }
     }
 
     pub(super) fn context_after(
@@ -73,7 +81,7 @@ impl Run<'_> {
             wall,
             processor_seconds: process::processor_seconds(),
             peak_memory_bytes: process::peak_memory_bytes(),
-            cost: self.meter.cost(),
+            cost: self.meter.so_far(),
             model: self.plan.model.clone(),
             output: self.target.path.display().to_string(),
             output_bytes,
@@ -192,7 +200,9 @@ impl Run<'_> {
         let status = match error.kind() {
             Kind::Signal(_) => Status::Interrupted,
             Kind::ErrorBudget => Status::Withheld,
-            Kind::Gate if self.has_failed_gates() => Status::Withheld,
+            Kind::Gate if self.has_failed_gates() || self.breaks_rules(outcomes) => {
+                Status::Withheld
+            }
             _ => Status::Failed,
         };
         let facts = self.facts(outcomes, status, 0);

@@ -30,9 +30,14 @@ impl Meter {
         })
     }
 
-    /// What was used since.
+    /// What was used by the whole run: measured when its output is written, and then the same.
     pub(super) fn cost(&self) -> Cost {
-        let measured = || Cost {
+        self.cost.get_or_init(|| self.so_far()).clone()
+    }
+
+    /// What was used until now.
+    pub(super) fn so_far(&self) -> Cost {
+        Cost {
             processor_seconds: process::processor_seconds(),
             bytes_moved: process::bytes_moved(),
             joules: self
@@ -40,7 +45,6 @@ impl Meter {
                 .as_ref()
                 .and_then(|before| before.joules_until(&EnergyCounters::now()?)),
             price: self.price.clone(),
-        };
-        self.cost.get_or_init(measured).clone()
+        }
     }
 }

@@ -66,7 +66,9 @@ pub fn write_page(request: &ReportPage) -> Result<WrittenPage> {
 fn report_files(path: &Location) -> Result<Vec<Location>> {
     let Some(found) = find(path)? else {
         if !is_pattern(path) {
-            return Err(missing(path));
+            // An output that was withheld has a report all the same.
+            let file = report_of_run(path, false)?;
+            return file.map(|file| vec![file]).ok_or_else(|| missing(path));
         }
         let files = resolve_present(path)?;
         return if files.is_empty() {
@@ -76,18 +78,11 @@ fn report_files(path: &Location) -> Result<Vec<Location>> {
         };
     };
     let is_dataset = found.is_directory;
-    let own = [
-        names::report(path, is_dataset),
-        names::earlier::report(path, is_dataset),
-        names::unfinished_report(path, is_dataset),
-    ];
     if !is_dataset && StoredReport::is_at(path) {
         return Ok(vec![path.to_owned()]);
     }
-    for file in own {
-        if find(&file)?.is_some() {
-            return Ok(vec![file]);
-        }
+    if let Some(file) = report_of_run(path, is_dataset)? {
+        return Ok(vec![file]);
     }
     if is_dataset {
         let error = Error::failed("there is no report in the directory").at_path(path);
@@ -98,6 +93,21 @@ fn report_files(path: &Location) -> Result<Vec<Location>> {
     }
     // Reading it gives the error that fits.
     Ok(vec![path.to_owned()])
+}
+
+/// The report next to the output of a run.
+fn report_of_run(path: &Location, is_dataset: bool) -> Result<Option<Location>> {
+    let named = [
+        names::report(path, is_dataset),
+        names::earlier::report(path, is_dataset),
+        names::unfinished_report(path, is_dataset),
+    ];
+    for file in named {
+        if find(&file)?.is_some() {
+            return Ok(Some(file));
+        }
+    }
+    Ok(None)
 }
 
 /// The card of the model that scored last, where its package is at hand.

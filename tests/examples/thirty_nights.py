@@ -2,11 +2,12 @@
 
     python tests/examples/thirty_nights.py path/to/tallow [DIRECTORY]
 
-Every night scores the day's customers, compares them with the baseline, and evaluates the run of
+Every night scores the day's customers next to the baseline, with gates, and evaluates the run of
 three nights before, whose labels have come by then. Night 8 has a file that is cut off, nights 16
 to 22 have higher charges and a payment method that nobody knows, night 25 lacks a column, and from
-night 27 on the model has a new version. What the terminal says in the morning is checked, and the
-page of all nights is made. Only the standard library is needed."""
+night 27 on the model has a new version. Of every night the terminal says the right thing in at most
+ten lines: that is checked, and so are the pages, one of each drifted night and one of all. Only the
+standard library is needed."""
 
 import csv
 import json
@@ -22,6 +23,8 @@ NIGHTS = 30
 CUT, DRIFT, WITHOUT, UPDATE, DELAY = 8, range(16, 23), 25, 27, 3
 ROWS = 600
 MAX_LINES = 10
+GATES = ["js(*) < 0.25", "unseen_rate(*) <= 0.02", "missing_rate(*) <= 0.25", "drifted_share <= 0.1",
+         "mean(probability) <= 0.6"]
 
 
 def expect(condition, what, run):
@@ -59,6 +62,8 @@ def nights(tallow, work):
     write(work / "before.csv", customers)
     made = run("profile", "before.csv", "--output", "baseline.pq")
     expect(made.returncode == 0, "no baseline", made)
+    made = run("profile", "before.csv", "--model", "model_7", "--output", "usual.pq")
+    expect(made.returncode == 0, "no baseline of the model", made)
     with open(DEMO / "outcomes.csv", newline="") as file:
         outcomes = {row["customer_id"]: row["churned"] for row in csv.DictReader(file)}
     for night in range(1, NIGHTS + 1):
@@ -99,22 +104,35 @@ def write_day(work, night, rows):
         (work / f"day_{night:02}.csv").write_text(text[: len(text) // 2] + ',"cut')
 
 
+def brief(night, run):
+    """What the terminal says, which is short."""
+    lines = (run.stdout + run.stderr).strip().splitlines()
+    expect(len(lines) <= MAX_LINES, f"night {night}: {len(lines)} lines", run)
+    return run
+
+
 def one_night(run, work, night):
     model = "model_7" if night < UPDATE else "model_8"
     day, output = f"day_{night:02}.csv", f"scored_{night:02}.parquet"
-    scored = run("score", "--model", model, day, "--output", output, "--price-per-hour", "0.40",
-                 "--on-unseen", "payment_method=null")
-    lines = (scored.stdout + scored.stderr).strip().splitlines()
-    expect(len(lines) <= MAX_LINES, f"night {night}: {len(lines)} lines", scored)
+    gates = [word for gate in GATES for word in ("--gate", gate)]
+    command = ["score", "--model", model, day, "--output", output, "--price-per-hour", "0.40",
+               "--on-unseen", "payment_method=null", "--baseline", "usual.pq", *gates]
+    scored = brief(night, run(*command))
+    said = scored.stdout + scored.stderr
     if night == CUT:
-        expect(scored.returncode != 0 and day in scored.stderr, "the cut file passed", scored)
+        expect(scored.returncode not in (0, 5) and day in said, "the cut file passed", scored)
         return
     if night == WITHOUT:
         expect(scored.returncode == 3, "a missing column passed", scored)
-        expect("total_charge" in scored.stderr and "hint" in scored.stderr, "no hint", scored)
+        expect("total_charge" in said and "hint" in said, "no hint", scored)
         return
-    expect(scored.returncode == 0 and "scored 600 rows" in scored.stderr, "not scored", scored)
-    compared = run("drift", "baseline.pq", day, "--output", f"drift_{night:02}.pq")
+    expect("scored 600 rows" in said, "not scored", scored)
+    if night in DRIFT:
+        withheld(run, work, night, scored, command)
+    else:
+        expect(scored.returncode == 0, "withheld", scored)
+        expect("drift        0 of" in said and "all 5 gates passed" in said, "not calm", scored)
+    compared = brief(night, run("drift", "baseline.pq", day, "--output", f"drift_{night:02}.pq"))
     expect(compared.returncode == 0, "not compared", compared)
     facts = json.loads(run("inspect", f"drift_{night:02}.pq", "--format", "json").stdout)["drift"]
     drifted = {name for name, one in facts.items()
@@ -131,6 +149,26 @@ def one_night(run, work, night):
                        "--output", f"evaluation_{before:02}.pq")
         has_area = "auc" in labelled.stdout.lower()
         expect(labelled.returncode == 0 and has_area, "no AUC", labelled)
+
+
+def withheld(run, work, night, scored, command):
+    """A drifted night: nothing is published, both columns are named, the page shows them, and the
+    user publishes the output as it is."""
+    said = scored.stdout + scored.stderr
+    expect(scored.returncode == 5, "a drifted night passed", scored)
+    for part in ["of 5 gates failed", "monthly_charge", "payment_method", "withheld", "hint",
+                 "report"]:
+        expect(part in said, f"night {night}: nothing of `{part}`", scored)
+    output = f"scored_{night:02}.parquet"
+    expect(not (work / output).exists(), "published", scored)
+    name = f"withheld_{night:02}.html"
+    page = run("report", output, "--output", name)
+    expect(page.returncode == 0, "no page of a withheld night", page)
+    text = (work / name).read_text()
+    for part in ["withheld", "js(monthly_charge)", "payment_method", "unseen_rate"]:
+        expect(part in text, f"the page of night {night} does not show {part}", page)
+    published = brief(night, run(*command, "--on-gate", "publish"))
+    expect(published.returncode == 5 and (work / output).exists(), "not published", published)
 
 
 def history(run, work):

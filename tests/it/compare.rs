@@ -291,6 +291,32 @@ fn moved_rows_are_listed_on_request_and_never_in_the_report() {
 }
 
 #[test]
+fn inspect_prints_the_text_of_a_stored_comparison() {
+    let cases = CASES.map(|(name, flags)| line(name, flags));
+    let alike = line("binary", "--by region --margin 0.02");
+    let unlabelled = format!(
+        "compare {} {} --key id",
+        case("classes", "a.parquet").display(),
+        case("classes", "b.parquet").display()
+    );
+    for line in cases.into_iter().chain([alike, unlabelled]) {
+        for report in ["c.pq", "c.csv"] {
+            let room = Room::new();
+            let shown = room.tallow(&format!("{line} --output {report}")).ok();
+            let text = shown.stdout.strip_suffix(&format!("report {report}\n"));
+            let text = text.unwrap_or_else(|| panic!("{shown}"));
+            assert!(
+                text.lines().count() > 5 && !text.contains("report"),
+                "{text}"
+            );
+            let inspected = room.tallow(&format!("inspect {report}")).ok().stdout;
+            assert!(inspected.ends_with(text), "{inspected}\nand not\n{text}");
+            assert!(inspected.starts_with("report\n"), "{inspected}");
+        }
+    }
+}
+
+#[test]
 fn a_comparison_says_which_models_it_is_of() {
     let room = Room::new();
     for (output, threshold) in [("a.parquet", "0.5"), ("b.parquet", "0.3")] {
@@ -385,6 +411,9 @@ fn a_change_is_divided_between_data_and_model() {
         "nothing else is written"
     );
     std::fs::remove_file(room.path("a.csv")).unwrap();
+    let text = shown.stdout.strip_suffix("report c.pq\n").unwrap();
+    let inspected = room.tallow("inspect c.pq").ok().stdout;
+    assert!(inspected.ends_with(text), "{inspected}");
     let error = room.tallow(line).fails(3).stderr;
     assert!(error.contains("`a.csv` is gone"), "{error}");
 }

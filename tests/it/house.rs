@@ -97,8 +97,8 @@ const LONG_FILES: &str = "
     monitor/evaluate/columns.rs monitor/evaluate/walk.rs monitor/paired.rs monitor/profile.rs
     output/corrected.rs package/apply.rs pipeline/challenger.rs plan/challenger.rs plan/mod.rs
     plan/monitoring.rs plan/options.rs plan/target.rs query/calendar.rs query/condition/tests.rs
-    query/conversion.rs query/maths.rs query/mod.rs query/parse.rs report/comparison.rs
-    report/page/night.rs report/text.rs run/challengers.rs run/replay.rs
+    query/conversion.rs query/maths.rs query/mod.rs query/parse.rs
+    report/page/night.rs run/challengers.rs run/replay.rs
     table/csv_record.rs table/dataset.rs table/parquet_encryption.rs table/parquet_sink.rs
     text/encoder/bounded.rs text/encoder/pooling.rs text/encoder/reference.rs
     text/encoder/text_model.rs

@@ -225,6 +225,106 @@ fn a_failed_gate_withholds_the_output_of_a_file() {
 }
 
 #[test]
+fn a_bad_night_has_ten_lines_and_its_page_has_the_rest() {
+    let room = demo();
+    room.tallow("profile old.parquet --model model.ubj --output base.pq")
+        .ok();
+    let score = format!("{SCORE} shifted.parquet --output out.parquet --baseline base.pq");
+    let gates = [
+        "js(*)<0.2",
+        "psi(*)<=0.1",
+        "mean(probability)<=0.1",
+        "mean(*)<=0",
+    ];
+    let rules = ["age >= 18", "not_null(age)", "range(monthly_charge,0,60)"];
+    let with = |gates: &[&str], further: &[&str]| {
+        let gates = gates.iter().flat_map(|gate| ["--gate", gate]);
+        let rules = rules.iter().flat_map(|rule| ["--rule", rule]);
+        let words: Vec<&str> = score.split_whitespace().chain(gates).chain(rules).collect();
+        room.run([&words[..], further].concat())
+    };
+    let brief = |run: &Run, parts: &[&str]| {
+        let text = format!("{}{}", run.stdout, run.stderr);
+        assert!(text.lines().count() <= 10, "{text}");
+        for part in parts {
+            assert!(text.contains(part), "no `{part}`:\n{text}");
+        }
+    };
+    let failed = with(&gates, &[]).fails(5);
+    brief(
+        &failed,
+        &[
+            "4 of 4 gates failed",
+            "2,000 in = 2,000 scored",
+            "broken       `age >= 18`",
+            "`monthly_charge`: drift, JS",
+            "more lines: tallow report out.unfinished.report.pq",
+            "gate tripped: 4 of 4 gates failed",
+            "hint: ",
+        ],
+    );
+    let verbose = with(&gates, &["-v"]).fails(5).stderr;
+    assert!(verbose.contains("`prediction`: drift"), "{verbose}");
+    assert!(!verbose.contains("more lines"), "{verbose}");
+    // The page is found by the name of the output that was withheld.
+    room.tallow("report out.parquet --output page.html").ok();
+    let page = std::fs::read_to_string(room.path("page.html")).unwrap();
+    assert!(page.contains("js(monthly_charge)") && page.contains("withheld"));
+    let warned = with(&[], &[]).ok();
+    brief(
+        &warned,
+        &[
+            "monthly_charge",
+            "more lines",
+            "warning: the data breaks",
+            "output ",
+        ],
+    );
+}
+
+#[test]
+fn a_rule_that_withholds_the_output_leaves_a_report() {
+    let room = demo();
+    let rule = [
+        "--output",
+        "out.parquet",
+        "--rule",
+        "not_null(age); on-fail=fail",
+    ];
+    let words = format!("{SCORE} old.parquet");
+    let words: Vec<&str> = words.split_whitespace().chain(rule).collect();
+    let run = room.run(&words).fails(5);
+    assert!(run.stderr.lines().count() <= 10, "{run}");
+    assert!(run.stderr.contains("broken       `not_null(age)`"), "{run}");
+    let names = ["out.parquet", "out.report.pq"].map(|name| room.path(name).exists());
+    assert_eq!(names, [false, false]);
+    let report = room.tallow("inspect out.unfinished.report.pq").ok().stdout;
+    assert!(report.contains("status           withheld"), "{report}");
+    assert!(
+        report.contains("broken           `not_null(age)`"),
+        "{report}"
+    );
+    room.tallow("report out.parquet --output page.html").ok();
+    room.run([&words[..], &["--rule", "age > 0"]].concat())
+        .fails(5);
+}
+
+#[test]
+fn bytes_that_were_written_hold_the_output() {
+    let room = demo();
+    let run = room.tallow(&format!(
+        "{SCORE} old.parquet --output out.parquet --format json"
+    ));
+    let json = run.ok().json();
+    let written = json["performance"]["bytes_written"].as_u64();
+    let size = std::fs::metadata(room.path("out.parquet")).unwrap().len();
+    assert!(
+        written.is_none_or(|written| written >= size),
+        "{written:?} of {size}"
+    );
+}
+
+#[test]
 fn a_data_set_that_a_gate_withheld_is_published_without_scoring_again() {
     let room = demo();
     room.tallow("profile old.parquet --model model.ubj --output base.pq")

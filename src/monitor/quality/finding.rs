@@ -203,16 +203,19 @@ pub fn warning(job: &Job, outcomes: &Outcomes, seconds_now: u64) -> Option<Error
         .filter(|one| one.on_fail == OnFail::Warn && one.verdict == Verdict::Broken);
     let broken: Vec<&Finding> = broken.collect();
     let first = broken.first()?;
-    let more = match broken.len() {
-        1 => String::new(),
-        count => format!(", and {}", counted(count as u64 - 1, "more rule")),
-    };
     let message = format!(
-        "the data breaks the rule `{}`: {}{more}",
+        "the data breaks the rule `{}`: {}",
         first.name,
         first.text()
     );
-    Some(Error::new(Kind::Gate, message).hint("the section `quality` of the report has them all"))
+    Some(match broken.len() {
+        1 => Error::new(Kind::Gate, message),
+        count => {
+            let more = counted(count as u64 - 1, "more rule");
+            Error::new(Kind::Gate, format!("{message}, and {more}"))
+                .hint("the section `quality` of the report has them all")
+        }
+    })
 }
 
 impl Finding {
