@@ -19,8 +19,9 @@ pub struct ChallengerArgs {
     pub challenger: Vec<PathBuf>,
     /// Drop a challenger whose work takes longer: `20m`, `2h`
     ///
-    /// Work is counted over all threads. [default: ten times the work of the model itself, and at
-    /// least 60s]
+    /// Work is the time that all threads spend on the challenger, added up: `8m` are over after a
+    /// minute if eight threads wait for it. [default: ten times the work of the model itself, and
+    /// at least 60s]
     #[arg(long, value_name = "SPAN", help_heading = "Challengers")]
     pub challenger_time: Option<String>,
     /// Drop a challenger that does not fit into this memory, such as `2GiB`

@@ -5,7 +5,7 @@
 //! threads and the waiting. It must not know what is worked out.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::background;
 use crate::interrupt::Cancellation;
@@ -71,15 +71,14 @@ impl<Q: Send + 'static, A: Send + 'static> Apart<Q, A> {
         }
     }
 
-    /// The answer to a request, which is waited for while `waits`, given how long it was, says so.
-    pub(super) fn ask(&self, request: Q, waits: impl Fn(Duration) -> bool) -> Result<A, Silence> {
+    /// The answer to a request, which is waited for while `waits` says so.
+    pub(super) fn ask(&self, request: Q, waits: impl Fn() -> bool) -> Result<A, Silence> {
         self.requests.send(request).map_err(|_| Silence::Gone)?;
-        let begun = Instant::now();
         loop {
             match self.answers.recv_timeout(PATIENCE) {
                 Ok(answer) => return Ok(answer),
                 Err(RecvTimeoutError::Disconnected) => return Err(Silence::Gone),
-                Err(RecvTimeoutError::Timeout) if !waits(begun.elapsed()) => {
+                Err(RecvTimeoutError::Timeout) if !waits() => {
                     self.cancellation.cancel();
                     return Err(Silence::Late);
                 }
@@ -99,6 +98,7 @@ impl<Q, A> Drop for Apart<Q, A> {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::time::Instant;
 
     use arrow::array::{ArrayRef, Float32Array};
 
@@ -128,8 +128,9 @@ mod tests {
                 served.answer(model.worker().score(&columns).is_ok());
             }
         });
-        assert_eq!(apart.ask(3.0, |_| true), Ok(true));
-        let late = apart.ask(1e18, |waited| waited < Duration::from_millis(200));
+        assert_eq!(apart.ask(3.0, || true), Ok(true));
+        let begun = Instant::now();
+        let late = apart.ask(1e18, || begun.elapsed() < Duration::from_millis(200));
         assert_eq!(late, Err(Silence::Late));
         drop(apart);
         let begun = Instant::now();
@@ -150,19 +151,19 @@ mod tests {
                 served.answer(request + 1);
             }
         });
-        assert_eq!(apart.ask(1, |_| false), Ok(2));
+        assert_eq!(apart.ask(1, || false), Ok(2));
         assert_eq!(
-            apart.ask(120, |_| true),
+            apart.ask(120, || true),
             Ok(121),
             "it is slow, and waited for"
         );
         let begun = Instant::now();
-        let late = apart.ask(600_000, |waited| waited < Duration::from_millis(100));
+        let late = apart.ask(600_000, || begun.elapsed() < Duration::from_millis(100));
         assert_eq!(late, Err(Silence::Late));
         assert!(begun.elapsed() < Duration::from_secs(30));
         let dead = Apart::begin("dies", |served: Served<u64, u64>| {
             served.next();
         });
-        assert_eq!(dead.ask(0, |_| true), Err(Silence::Gone));
+        assert_eq!(dead.ask(0, || true), Err(Silence::Gone));
     }
 }

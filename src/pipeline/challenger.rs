@@ -9,7 +9,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, UInt32Array};
 use arrow::compute::{concat_batches, filter_record_batch, take};
@@ -22,6 +22,7 @@ use super::ordered::lock;
 use super::scoring::{Rejection, ScoredBlock, Scoring};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
+use super::work_clock::WorkClock;
 use crate::error::{Error, Result};
 use crate::feature::verdict::Origin;
 use crate::interrupt::check_process;
@@ -65,7 +66,8 @@ pub struct Challenger {
 pub struct State {
     /// Where it failed first.
     failure: Mutex<Option<(Address, Option<Error>)>>,
-    work: AtomicU64,
+    /// What all threads spent on it.
+    work: WorkClock,
 }
 
 impl State {
@@ -147,7 +149,8 @@ impl Challengers {
 
     /// What a challenger may take from now on, by what the run's own model took until now.
     fn allowance(&self) -> Allowance {
-        let champion = seconds(&self.champion_work);
+        let champion = Duration::from_nanos(self.champion_work.load(Ordering::Relaxed));
+        let champion = champion.as_secs_f64();
         Allowance {
             champion,
             seconds: self
@@ -158,16 +161,12 @@ impl Challengers {
 
     /// Checks that a challenger has time left.
     fn check_work(&self, arm: &Challenger) -> Result<()> {
-        self.allowance().check(arm, Duration::ZERO)
+        self.allowance().check(arm)
     }
 }
 
-fn seconds(work: &AtomicU64) -> f64 {
-    Duration::from_nanos(work.load(Ordering::Relaxed)).as_secs_f64()
-}
-
-/// How long a challenger may work in all. It does not grow while a block is waited for, whatever
-/// the run's own model does meanwhile.
+/// How long a challenger may work in all, added up over all threads. It does not grow while a block
+/// is waited for, whatever the run's own model does meanwhile.
 #[derive(Clone, Copy, Debug)]
 struct Allowance {
     seconds: f64,
@@ -176,13 +175,13 @@ struct Allowance {
 }
 
 impl Allowance {
-    /// Checks that a challenger, which works on a block since `current`, has time left.
-    fn check(self, arm: &Challenger, current: Duration) -> Result<()> {
+    /// Checks that a challenger has time left; blocks that it still works on count too.
+    fn check(self, arm: &Challenger) -> Result<()> {
         let Self {
             seconds: most,
             champion,
         } = self;
-        if seconds(&arm.state.work) + current.as_secs_f64() <= most {
+        if arm.state.work.total().as_secs_f64() <= most {
             return Ok(());
         }
         let error = Error::failed(format!(
@@ -258,8 +257,8 @@ struct Asked {
     origin: Arc<OwnOrigin>,
 }
 
-/// A thread that scores for one worker, and the time that each block took.
-type Bench = Apart<Asked, (Result<ScoredBlock>, Duration)>;
+/// A thread that scores for one worker.
+type Bench = Apart<Asked, Result<ScoredBlock>>;
 
 /// Scores blocks until nothing is asked any more, or one panics: what that left behind is not used
 /// again.
@@ -268,7 +267,6 @@ fn begin(scoring: &Arc<Scoring>, bytes: u64) -> Bench {
     Apart::begin("tallow-challenger", move |served| {
         let mut scorer = None;
         while let Some(asked) = served.next() {
-            let begun = Instant::now();
             let Asked {
                 batch,
                 rows,
@@ -281,7 +279,7 @@ fn begin(scoring: &Arc<Scoring>, bytes: u64) -> Bench {
                 })
             });
             let has_failed = done.is_err();
-            served.answer((done, begun.elapsed()));
+            served.answer(done);
             if has_failed {
                 return;
             }
@@ -306,7 +304,9 @@ fn guarded<T>(
     if arm.state.is_over(address) {
         return None;
     }
+    let running = arm.state.work.begin();
     let (done, _) = confined(challengers.worker_bytes, || caught("it panicked", work));
+    drop(running);
     match done.and_then(|done| challengers.check_work(arm).map(|()| done)) {
         Ok(done) => Some(done),
         Err(error) => {
@@ -369,25 +369,19 @@ fn watched(
     }
     let own = bench.get_or_insert_with(|| begin(&arm.scoring, challengers.worker_bytes));
     let allowance = challengers.allowance();
-    let waits = |waited| {
-        let is_in_time = || allowance.check(arm, waited);
+    let waits = || {
+        let is_in_time = || allowance.check(arm);
         !arm.state.is_over(address) && check_process().and_then(|()| is_in_time()).is_ok()
     };
-    let begun = Instant::now();
-    let (done, work) = own.ask(asked, waits).unwrap_or_else(|silence| {
-        let waited = begun.elapsed();
+    let running = arm.state.work.begin();
+    let done = own.ask(asked, waits).unwrap_or_else(|silence| {
         let error = match silence {
-            Silence::Late => check_process()
-                .and_then(|()| allowance.check(arm, waited))
-                .err(),
+            Silence::Late => check_process().and_then(|()| allowance.check(arm)).err(),
             Silence::Gone => None,
         };
-        let error = error.unwrap_or_else(|| Error::failed("its thread is not there any more"));
-        (Err(error), waited)
+        Err(error.unwrap_or_else(|| Error::failed("its thread is not there any more")))
     });
-    arm.state
-        .work
-        .fetch_add(nanoseconds(work), Ordering::Relaxed);
+    drop(running);
     match done.and_then(|done| challengers.check_work(arm).map(|()| done)) {
         Ok(block) => Some(block),
         Err(error) => {
@@ -397,10 +391,6 @@ fn watched(
             None
         }
     }
-}
-
-fn nanoseconds(work: Duration) -> u64 {
-    u64::try_from(work.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Scores a range of a portion's rows with every challenger; `champion_work` is what the run's own
@@ -413,9 +403,10 @@ pub(super) fn score(
     range: &Range<usize>,
     champion_work: Duration,
 ) -> ChallengerBlocks {
+    let nanoseconds = u64::try_from(champion_work.as_nanos()).unwrap_or(u64::MAX);
     challengers
         .champion_work
-        .fetch_add(nanoseconds(champion_work), Ordering::Relaxed);
+        .fetch_add(nanoseconds, Ordering::Relaxed);
     let arms = challengers.arms.iter().zip(&mut benches.0);
     let arms = arms.zip(&rows.batches);
     let scored = arms.map(|((arm, bench), batch)| {

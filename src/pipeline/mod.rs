@@ -36,6 +36,7 @@ pub mod selection;
 pub mod split;
 pub mod stage;
 pub mod verification;
+mod work_clock;
 
 pub use job::Job;
 pub use run::{Control, Input, Outcomes, Receiver, run};

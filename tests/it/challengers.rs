@@ -438,6 +438,24 @@ fn a_challenger_that_hangs_inside_a_block_is_left_behind() {
 }
 
 #[test]
+fn blocks_that_hang_at_once_use_up_the_time_of_a_challenger_together() {
+    let (room, score) = hanging();
+    let row = |row| format!("{},{}", if row % 50 == 25 { 9e8 } else { 1.0 }, row % 5);
+    let rows: Vec<String> = (0..500).map(row).collect();
+    room.file("rows.csv", format!("a,b\n{}\n", rows.join("\n")));
+    let begun = std::time::Instant::now();
+    let options = "--challenger loop.onnx --challenger-time 80s --threads 8";
+    let run = room
+        .tallow(&format!("{score} {options} --output out.parquet"))
+        .ok();
+    // Eight threads wait, so the time is over after ten seconds.
+    assert!(begun.elapsed() < Duration::from_secs(60), "{run}");
+    let models = models(&room, "out.report.pq");
+    let reason = fact(&models, "loop", "reason");
+    assert!(reason.contains("took more than 80 s of work"), "{reason}");
+}
+
+#[test]
 fn names_and_limits_of_challengers_are_checked_before_the_run() {
     let room = challenged();
     let wrong = |options: &str| {
