@@ -36,6 +36,11 @@ impl Identity {
         }
     }
 
+    /// The same state of a file whose bytes are stored in another number of bytes.
+    pub(super) fn with_byte_count(self, byte_count: u64) -> Self {
+        Self { byte_count, ..self }
+    }
+
     /// What is different in `now`, if anything is.
     #[must_use]
     pub(super) fn change_to(&self, now: &Self) -> Option<String> {

@@ -23,6 +23,7 @@ mod pending;
 mod read_at;
 mod seal;
 mod spill;
+mod spool;
 mod staged;
 mod store;
 mod streams;

@@ -19,7 +19,7 @@ const DOING: &str = "cannot put rows aside";
 const OWN_MODE: u32 = 0o600;
 
 /// The bytes that are sealed together.
-const PIECE_BYTES: usize = 1 << 18;
+pub(super) const PIECE_BYTES: usize = 1 << 18;
 
 /// Numbers the files of this process.
 static COUNTER: AtomicU64 = AtomicU64::new(0);
@@ -84,7 +84,7 @@ impl SpillFile {
         Self::create(directory)?.sealed_by(seal::key()?)
     }
 
-    fn sealed_by(mut self, key: Option<&'static LessSafeKey>) -> Result<Self> {
+    pub(super) fn sealed_by(mut self, key: Option<&'static LessSafeKey>) -> Result<Self> {
         static SEALED: AtomicU64 = AtomicU64::new(0);
         if let Some(key) = key {
             let number = u32::try_from(SEALED.fetch_add(1, Ordering::Relaxed));
@@ -94,14 +94,22 @@ impl SpillFile {
         Ok(self)
     }
 
-    /// All that was put away, one after the other.
+    /// All that was put away, one after the other; sealed if it is.
     pub(super) fn into_file(self) -> File {
         self.file
     }
 
-    /// How many bytes were put away.
-    pub(super) fn byte_count(&self) -> u64 {
-        self.end
+    /// Whether what is put away is sealed.
+    pub(super) fn is_sealed(&self) -> bool {
+        self.seal.is_some()
+    }
+
+    /// What the system knows of the file.
+    ///
+    /// # Errors
+    /// Fails if it refuses to say.
+    pub(super) fn metadata(&self) -> Result<fs::Metadata> {
+        at(&self.directory, DOING, self.file.metadata())
     }
 
     /// Puts bytes away.
@@ -194,7 +202,7 @@ mod tests {
         for (row, extent) in rows.iter().zip(&extents).rev() {
             assert!(file.read(*extent).unwrap() == *row);
         }
-        let mut stored = vec![0; file.byte_count() as usize];
+        let mut stored = vec![0; file.end as usize];
         file.file.read_exact_at(&mut stored, 0).unwrap();
         assert!(stored.len() > rows.iter().map(Vec::len).sum());
         assert!(!stored.windows(7).any(|part| part == b"secret-"));

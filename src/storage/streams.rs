@@ -2,9 +2,9 @@
 //! output where it is written.
 //!
 //! A reader goes through its input more than once, so what comes through a pipe is kept in a file
-//! without a name; a file that standard input was redirected from is read where it is. What is
-//! written waits in such a file too, and standard output gets all of it once it is whole, or
-//! nothing. The only user of the standard streams apart from the console.
+//! without a name (see [`super::spool`]); a file that standard input was redirected from is read
+//! where it is. What is written waits in such a file too, and standard output gets all of it once
+//! it is whole, or nothing. The only user of the standard streams apart from the console.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, Write};
@@ -18,15 +18,12 @@ use super::file::{PIECE_BYTES, SharedFile};
 use super::identity::Identity;
 use super::local::LocalFile;
 use super::metadata::Metadata;
-use super::spill::SpillFile;
+use super::spool::{Spool, Spooled};
 use super::store::{Held, Lines, Pending, Staged, Store, Tree};
 use super::{Location, io_error, vouched};
 use crate::background::apart;
 use crate::error::{Error, Result};
 use crate::interrupt::check_process;
-
-/// What is buffered of an output before it is put away.
-const BUFFER_BYTES: usize = 256 << 10;
 
 /// How often a process that waits for a stream looks whether it was asked to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -35,7 +32,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const NAME: &str = "-";
 
 /// What came through standard input, once it was asked for.
-static INPUT: Mutex<Option<File>> = Mutex::new(None);
+static INPUT: Mutex<Option<Spooled>> = Mutex::new(None);
 
 /// Standard input and standard output.
 #[derive(Debug)]
@@ -45,9 +42,12 @@ impl Store for Streams {
     /// The input is not waited for: its size is known once it was read.
     fn find(&self, _: &Location) -> Result<Option<Metadata>> {
         let input = INPUT.lock().unwrap_or_else(PoisonError::into_inner);
-        let size = input.as_ref().and_then(|file| file.metadata().ok());
+        let size = input.as_ref().and_then(|input| match input {
+            Spooled::Plain(file) => file.metadata().ok().map(|found| found.len()),
+            Spooled::Sealed(file) => Some(file.byte_count()),
+        });
         Ok(Some(Metadata {
-            byte_count: size.map_or(0, |found| found.len()),
+            byte_count: size.unwrap_or(0),
             is_directory: false,
             is_file: true,
         }))
@@ -77,21 +77,23 @@ impl Store for Streams {
     fn open(&self, location: &Location) -> Result<SharedFile> {
         vouched::check_name(location.local_path())?;
         let mut input = INPUT.lock().unwrap_or_else(PoisonError::into_inner);
-        let file = match input.as_ref() {
-            Some(file) => file,
+        let input = match input.as_ref() {
+            Some(input) => input,
             None => input.insert(standard_input()?),
         };
-        let clone = file
-            .try_clone()
-            .map_err(|error| io_error("cannot read standard input", error))?;
-        LocalFile::shared(clone, location.local_path())
+        match input {
+            Spooled::Plain(file) => {
+                let clone = file
+                    .try_clone()
+                    .map_err(|error| io_error("cannot read standard input", error))?;
+                LocalFile::shared(clone, location.local_path())
+            }
+            Spooled::Sealed(file) => Ok(file.clone()),
+        }
     }
 
     fn create(&self, _: &Location, _overwrite: bool) -> Result<Box<dyn Pending>> {
-        Ok(Box::new(Output {
-            buffer: Vec::with_capacity(BUFFER_BYTES),
-            waiting: waiting_file()?,
-        }))
+        Ok(Box::new(Output(waiting_file()?)))
     }
 
     fn stage(&self, _: &Location, _overwrite: bool) -> Result<Box<dyn Staged>> {
@@ -127,7 +129,7 @@ fn no_directory() -> Error {
 }
 
 /// All of standard input, as a file that is read at any position.
-fn standard_input() -> Result<File> {
+fn standard_input() -> Result<Spooled> {
     let stream = io::stdin();
     if stream.is_terminal() {
         return Err(Error::usage("standard input is a terminal").hint(
@@ -141,19 +143,19 @@ fn standard_input() -> Result<File> {
     let is_whole_file =
         file.metadata().map_err(cannot)?.is_file() && file.stream_position().map_err(cannot)? == 0;
     if is_whole_file {
-        return Ok(file);
+        return Ok(Spooled::Plain(file));
     }
     while_watching(move || spool(file))
 }
 
 /// All that comes through a pipe, in a file of its own.
-fn spool(mut pipe: File) -> Result<File> {
+fn spool(mut pipe: File) -> Result<Spooled> {
     let mut spool = waiting_file()?;
     let mut buffer = vec![0; PIECE_BYTES];
     loop {
         match pipe.read(&mut buffer) {
-            Ok(0) => return Ok(spool.into_file()),
-            Ok(count) => _ = spool.append(&buffer[..count]).map_err(needs_room)?,
+            Ok(0) => return spool.end(&Location::from(NAME)).map_err(needs_room),
+            Ok(count) => spool.write(&buffer[..count]).map_err(needs_room)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(io_error("cannot read standard input", error)),
         }
@@ -161,8 +163,8 @@ fn spool(mut pipe: File) -> Result<File> {
 }
 
 /// The file in which a stream waits until all of it is there.
-fn waiting_file() -> Result<SpillFile> {
-    SpillFile::create(std::env::temp_dir()).map_err(needs_room)
+fn waiting_file() -> Result<Spool> {
+    Spool::create(std::env::temp_dir()).map_err(needs_room)
 }
 
 fn needs_room(error: Error) -> Error {
@@ -193,44 +195,31 @@ fn while_watching<T: Send + 'static>(
 
 /// What waits to go to standard output.
 #[derive(Debug)]
-struct Output {
-    buffer: Vec<u8>,
-    waiting: SpillFile,
-}
-
-impl Output {
-    fn put_away(&mut self) -> io::Result<()> {
-        self.waiting
-            .append(&self.buffer)
-            .map_err(io::Error::other)?;
-        self.buffer.clear();
-        Ok(())
-    }
-}
+struct Output(Spool);
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.buffer.len() + bytes.len() > BUFFER_BYTES {
-            self.put_away()?;
-        }
-        self.buffer.extend_from_slice(bytes);
+        self.0.write(bytes).map_err(io::Error::other)?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.put_away()
+        Ok(())
     }
 }
 
 impl Pending for Output {
     fn byte_count(&mut self) -> Result<u64> {
-        Ok(self.waiting.byte_count() + self.buffer.len() as u64)
+        Ok(self.0.byte_count())
     }
 
-    fn publish(mut self: Box<Self>, _overwrite: bool) -> Result<()> {
+    fn publish(self: Box<Self>, _overwrite: bool) -> Result<()> {
         let cannot = |error| io_error("cannot write to standard output", error);
-        self.put_away().map_err(cannot)?;
-        let whole = LocalFile::shared(self.waiting.into_file(), Path::new(NAME))?;
+        let whole = self.0.end(&Location::from(NAME)).map_err(needs_room)?;
+        let whole = match whole {
+            Spooled::Plain(file) => LocalFile::shared(file, Path::new(NAME))?,
+            Spooled::Sealed(file) => file,
+        };
         while_watching(move || {
             let mut stream = io::stdout().lock();
             whole.read_through(|piece| stream.write_all(piece).map_err(cannot))?;

@@ -278,3 +278,99 @@ fn one_term_stops_a_program_that_waits_for_the_reader_of_its_output() {
     assert_eq!(terminated(child), Some(143));
     drop(pipe);
 }
+
+/// What the files without a name hold that a process keeps rows in, once it is at least this much.
+#[cfg(target_os = "linux")]
+fn kept_rows(child: &mut Child, min_bytes: usize) -> Vec<u8> {
+    let directory = format!("/proc/{}/fd", child.id());
+    let is_kept = |path: &std::path::Path| {
+        fs::read_link(path).is_ok_and(|link| link.to_string_lossy().contains("/.tmp-rows-"))
+    };
+    for _ in 0..1200 {
+        let open = fs::read_dir(&directory).unwrap();
+        let paths = open.map(|entry| entry.unwrap().path());
+        let kept: Vec<_> = paths.filter(|path| is_kept(path)).collect();
+        let bytes: Vec<u8> = kept
+            .iter()
+            .flat_map(|path| fs::read(path).unwrap_or_default())
+            .collect();
+        if bytes.len() >= min_bytes {
+            return bytes;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "it ended before");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("no rows were kept in {directory}");
+}
+
+/// The name of a customer, in every row.
+const SECRET: &str = "ZZ-SECRET-CUSTOMER";
+
+fn has_secret(bytes: &[u8]) -> bool {
+    bytes
+        .windows(SECRET.len())
+        .any(|part| part == SECRET.as_bytes())
+}
+
+/// More rows than a pipe holds, for the model of `hostile/good.json`.
+fn secret_rows(room: &Room) -> String {
+    room.file("good.json", fs::read(data("hostile/good.json")).unwrap());
+    room.file("footer.key", [7; 32]);
+    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    fs::set_permissions(room.path("footer.key"), permissions).unwrap();
+    let row = |row| format!("{SECRET}-{row},0.25,{}\n", row % 7);
+    let rows: String = (0..40_000).map(row).collect();
+    format!("id,a,b\n{rows}")
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn rows_that_wait_for_the_end_of_a_pipe_are_sealed_where_there_are_keys() {
+    let room = Room::new();
+    let rows = secret_rows(&room);
+    let line = "score -qq --model good.json - --output";
+    let cases = [
+        ("plain", "", true),
+        ("written", " --encryption-key footer.key", false),
+        ("read", " --decryption-key footer.key", false),
+    ];
+    for (name, keys, is_plain) in cases {
+        let mut command = room.command();
+        let command = command.args(format!("{line} {name}.parquet{keys}").split(' '));
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+        let mut pipe = child.stdin.take().unwrap();
+        pipe.write_all(rows.as_bytes()).unwrap();
+        let kept = kept_rows(&mut child, rows.len() / 2);
+        assert_eq!(has_secret(&kept), is_plain, "{name}");
+        drop(pipe);
+        assert!(child.wait().unwrap().success(), "{name}");
+    }
+    let read = |name: &str| fs::read(room.path(name)).unwrap();
+    assert!(read("read.parquet") == read("plain.parquet"));
+    assert!(!has_secret(&read("written.parquet")));
+    let same = "compare plain.parquet written.parquet --key id --decryption-key footer.key";
+    let same = room.tallow(same).ok().stdout;
+    assert!(same.contains("compared 40,000 rows of 40,000"), "{same}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn rows_that_wait_for_standard_output_are_sealed_where_there_are_keys() {
+    let room = Room::new();
+    let rows = secret_rows(&room);
+    room.file("rows.csv", &rows);
+    let mut outputs = Vec::new();
+    for (keys, is_plain) in [("", true), (" --decryption-key footer.key", false)] {
+        let line = format!("score -qq --model good.json rows.csv --output -{keys}");
+        let mut command = room.command();
+        let command = command.args(line.split(' ')).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // No one reads, so it goes on waiting.
+        let kept = kept_rows(&mut child, rows.len() / 2);
+        assert_eq!(has_secret(&kept), is_plain, "{keys}");
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && has_secret(&output.stdout));
+        outputs.push(output.stdout);
+    }
+    assert!(outputs[0] == outputs[1]);
+}
