@@ -29,6 +29,7 @@ static FAMILIES: &[&[Entry]] = &[
     op::control::OPERATORS,
     op::convolution::OPERATORS,
     op::pooling::OPERATORS,
+    op::power::OPERATORS,
     op::recurrent::OPERATORS,
     op::quantised::OPERATORS,
     op::quantised_fused::OPERATORS,

@@ -59,25 +59,32 @@ fn sorted(directory: &Path, starts_with: &str) -> Vec<PathBuf> {
 
 #[test]
 fn every_node_test_passes_or_is_refused() {
-    judge(&folder());
+    judge(&folder(), false);
 }
 
 /// The nodes of ONNX Runtime's own domain (`data/golden/onnx_runtime.py`), with its numbers.
 #[test]
 fn fused_and_quantised_nodes_give_the_numbers_of_onnx_runtime() {
-    let refused = judge(&data("golden/onnx_runtime"));
+    let refused = judge(&data("golden/onnx_runtime"), false);
     assert!(refused.is_empty(), "{refused:?}");
 }
 
-/// Runs the cases of a folder, none of which may be wrong; returns those that are refused, by the
-/// reason.
+/// Numbers that leave their integer type (`data/golden/onnx_integers.py`).
+#[test]
+fn integers_leave_their_types_as_in_onnx_runtime() {
+    let refused = judge(&data("golden/onnx_integers"), true);
+    assert!(refused.is_empty(), "{refused:?}");
+}
+
+/// Runs the cases of a folder, none of which may be wrong, not even in the last bit if `is_exact`;
+/// returns those that are refused, by the reason.
 #[expect(clippy::print_stdout, reason = "the summary of a long run")]
-fn judge(folder: &Path) -> BTreeMap<String, Vec<String>> {
+fn judge(folder: &Path, is_exact: bool) -> BTreeMap<String, Vec<String>> {
     let (mut passed, mut refused, mut wrong) =
         (0, BTreeMap::<String, Vec<String>>::new(), Vec::new());
     for case in sorted(folder, "test_") {
         let name = case.file_name().unwrap().to_string_lossy().into_owned();
-        match std::panic::catch_unwind(|| run(&case))
+        match std::panic::catch_unwind(|| run(&case, is_exact))
             .unwrap_or_else(|_| Verdict::Wrong("panicked".into()))
         {
             Verdict::Passed => passed += 1,
@@ -100,7 +107,7 @@ fn judge(folder: &Path) -> BTreeMap<String, Vec<String>> {
     refused
 }
 
-fn run(case: &Path) -> Verdict {
+fn run(case: &Path, is_exact: bool) -> Verdict {
     let opened = match open_graph(&std::fs::read(case.join("model.onnx")).unwrap()) {
         Ok(opened) => opened,
         Err(error) if error.kind() == Kind::Contract => {
@@ -109,7 +116,7 @@ fn run(case: &Path) -> Verdict {
         Err(error) => return Verdict::Wrong(format!("{error}{}", cause(&error))),
     };
     for set in sorted(case, "test_data_set_") {
-        match run_set(&opened, &set) {
+        match run_set(&opened, &set, is_exact) {
             Ok(()) => {}
             Err(verdict) => return verdict,
         }
@@ -123,7 +130,7 @@ fn cause(error: &tallow::error::Error) -> String {
         .unwrap_or_default()
 }
 
-fn run_set(opened: &OpenGraph, set: &Path) -> Result<(), Verdict> {
+fn run_set(opened: &OpenGraph, set: &Path, is_exact: bool) -> Result<(), Verdict> {
     let verdict = |error: tallow::error::Error| match error.kind() {
         Kind::Contract => Verdict::Refused(error.message().to_owned()),
         _ => Verdict::Wrong(format!("{error}{}", cause(&error))),
@@ -143,16 +150,18 @@ fn run_set(opened: &OpenGraph, set: &Path) -> Result<(), Verdict> {
         .zip(&outputs)
     {
         let expected = read(path, &port.kind)?;
-        difference(&expected, output).map_or(Ok(()), |difference| {
+        difference(&expected, output, is_exact).map_or(Ok(()), |difference| {
             Err(Verdict::Wrong(format!("`{}` {difference}", port.name)))
         })?;
     }
     Ok(())
 }
 
-fn difference(expected: &Value, found: &Value) -> Option<String> {
+fn difference(expected: &Value, found: &Value, is_exact: bool) -> Option<String> {
     match (expected, found) {
-        (Value::Tensor(expected), Value::Tensor(found)) => tensor_difference(expected, found),
+        (Value::Tensor(expected), Value::Tensor(found)) => {
+            tensor_difference(expected, found, is_exact)
+        }
         (Value::Sequence(expected), Value::Sequence(found)) => {
             if expected.len() != found.len() {
                 return Some(format!(
@@ -164,18 +173,18 @@ fn difference(expected: &Value, found: &Value) -> Option<String> {
             expected
                 .iter()
                 .zip(found)
-                .find_map(|(expected, found)| difference(expected, found))
+                .find_map(|(expected, found)| difference(expected, found, is_exact))
         }
         (Value::Optional(None), Value::Optional(None)) => None,
         (Value::Optional(Some(expected)), Value::Optional(Some(found))) => {
-            difference(expected, found)
+            difference(expected, found, is_exact)
         }
-        (Value::Optional(Some(expected)), found) => difference(expected, found),
+        (Value::Optional(Some(expected)), found) => difference(expected, found, is_exact),
         (expected, found) => Some(format!("is {}, expected {}", found.kind(), expected.kind())),
     }
 }
 
-fn tensor_difference(expected: &Tensor, found: &Tensor) -> Option<String> {
+fn tensor_difference(expected: &Tensor, found: &Tensor, is_exact: bool) -> Option<String> {
     let shape = |tensor: &Tensor| format!("{}{:?}", tensor.element_type().name(), tensor.shape());
     if expected.shape() != found.shape() || expected.element_type() != found.element_type() {
         return Some(format!("is {}, expected {}", shape(found), shape(expected)));
@@ -184,8 +193,12 @@ fn tensor_difference(expected: &Tensor, found: &Tensor) -> Option<String> {
         return (format!("{:?}", expected.data()) != format!("{:?}", found.data()))
             .then(|| format!("is {:?}, expected {:?}", found.data(), expected.data()));
     }
-    let (requested, provided) = (expected.doubles().unwrap(), found.doubles().unwrap());
     let is_float = expected.element_type().is_float();
+    if !is_float && expected.element_type() != ElementType::Bool {
+        return integer_difference(expected, found)
+            .map(|difference| format!("{} {difference}", shape(found)));
+    }
+    let (requested, provided) = (expected.doubles().unwrap(), found.doubles().unwrap());
     let tolerance = relative(expected.element_type());
     // Where many numbers cancel out, what is left is as large as the last bit of the largest.
     let largest = requested
@@ -196,7 +209,7 @@ fn tensor_difference(expected: &Tensor, found: &Tensor) -> Option<String> {
     let near = |a: f64, b: f64| {
         a == b
             || a.is_nan() && b.is_nan()
-            || is_float && (a - b).abs() <= ABSOLUTE * largest + tolerance * a.abs()
+            || is_float && !is_exact && (a - b).abs() <= ABSOLUTE * largest + tolerance * a.abs()
     };
     let index = requested
         .iter()
@@ -207,6 +220,23 @@ fn tensor_difference(expected: &Tensor, found: &Tensor) -> Option<String> {
         shape(found),
         provided[index],
         requested[index]
+    ))
+}
+
+/// The first integer that is another one, to the last digit.
+fn integer_difference(expected: &Tensor, found: &Tensor) -> Option<String> {
+    let digits = |tensor: &Tensor| -> Vec<String> {
+        let all = format!("{:?}", tensor.data());
+        let list =
+            all.trim_matches(|symbol: char| symbol.is_alphanumeric() || "()".contains(symbol));
+        let list = list.trim_matches(['[', ']']).split(", ");
+        list.map(str::to_owned).collect()
+    };
+    let (expected, found) = (digits(expected), digits(found));
+    let index = (0..expected.len()).find(|&index| expected[index] != found[index])?;
+    Some(format!(
+        "at {index} is {}, expected {}",
+        found[index], expected[index]
     ))
 }
 

@@ -1,8 +1,7 @@
 //! From one element type to another: casts, and text to numbers and back.
 //!
-//! Follows ONNX's table of casts where it says something; where it leaves the result open, Rust's
-//! saturating casts are used for floats and wrapping ones between integers, as ONNX Runtime's x86
-//! build gives in practice within range.
+//! Follows ONNX's table of casts where it says something. Where it leaves the result open, it is
+//! what ONNX Runtime makes of it on x86-64: see [`crate::graph::cast`].
 
 use std::sync::Arc;
 

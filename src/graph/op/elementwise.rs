@@ -1,15 +1,15 @@
-//! Arithmetic between tensors that broadcast: sums, products, powers, extremes.
+//! Arithmetic between tensors that broadcast: sums, products, extremes.
 //!
 //! Integers wrap as ONNX Runtime's do; dividing one by zero is an error, because no number would be
 //! right.
 
 use super::broadcast::{choose, map, zip};
 use crate::error::{Error, Result};
-use crate::graph::element::{mixed, number, numbers};
+use crate::graph::element::{number, numbers};
 use crate::graph::entry::{ANY, Entry};
 use crate::graph::operator::{Built, Call, Definition, single};
 use crate::graph::pass::{role_chain, role_column, role_joint};
-use crate::graph::tensor::{Data, Element, Tensor};
+use crate::graph::tensor::{Element, Tensor};
 
 pub(crate) const OPERATORS: &[Entry] = &[
     Entry::new("Add", 2, 2, |_| binary(Arithmetic::Add))
@@ -36,11 +36,6 @@ pub(crate) const OPERATORS: &[Entry] = &[
         .since(7)
         .widened(),
     Entry::new("Mod", 2, 2, modulo).widened(),
-    Entry::new("Pow", 2, 2, |_| {
-        single(|call| power(call.tensor(0)?, call.tensor(1)?))
-    })
-    .since(7)
-    .floats(),
     Entry::new("Max", 1, ANY, |_| fold(Arithmetic::Greatest))
         .since(6)
         .widened(),
@@ -92,6 +87,8 @@ pub(crate) trait Number: Element + Copy {
     fn least(self, other: Self) -> Self;
     fn from_double(value: f64) -> Self;
     fn to_double(self) -> f64;
+    /// The number without its fraction.
+    fn to_whole(self) -> i128;
     /// Whether dividing by it has no answer.
     fn is_no_divisor(self) -> bool;
 }
@@ -141,6 +138,9 @@ macro_rules! real {
             }
             fn to_double(self) -> f64 {
                 f64::from(self)
+            }
+            fn to_whole(self) -> i128 {
+                self as i128
             }
             fn is_no_divisor(self) -> bool {
                 false
@@ -194,7 +194,10 @@ macro_rules! integer {
                 value as Self
             }
             fn to_double(self) -> f64 {
-                i128::from(self) as f64
+                self as f64
+            }
+            fn to_whole(self) -> i128 {
+                self.into()
             }
             fn is_no_divisor(self) -> bool {
                 self == 0
@@ -251,44 +254,6 @@ fn modulo(node: &Definition) -> Result<Built> {
     } else {
         Arithmetic::Modulo
     })
-}
-
-/// The base's type is the result's.
-fn power(base: &Tensor, exponent: &Tensor) -> Result<Tensor> {
-    fn typed<T: Number>(
-        base: &Tensor,
-        _: &[T],
-        exponent: &Tensor,
-        raise: impl Fn(T, f64) -> T,
-    ) -> Result<Tensor> {
-        let exponents = Tensor::new(exponent.shape().to_vec(), exponent.doubles()?)?;
-        zip(base, &exponents, |base: &T, exponent: &f64| {
-            raise(*base, *exponent)
-        })
-    }
-    let is_whole =
-        |exponent: f64| exponent.fract() == 0.0 && (0.0..f64::from(u32::MAX)).contains(&exponent);
-    match base.data() {
-        Data::Float(values) => typed(base, values, exponent, |base, exponent| {
-            base.powf(exponent as f32)
-        }),
-        Data::Double(values) => typed(base, values, exponent, f64::powf),
-        Data::Int32(values) => typed(base, values, exponent, |base: i32, exponent| {
-            if is_whole(exponent) {
-                base.wrapping_pow(exponent as u32)
-            } else {
-                f64::from(base).powf(exponent) as i32
-            }
-        }),
-        Data::Int64(values) => typed(base, values, exponent, |base: i64, exponent| {
-            if is_whole(exponent) {
-                base.wrapping_pow(exponent as u32)
-            } else {
-                (base as f64).powf(exponent) as i64
-            }
-        }),
-        other => Err(mixed(other, exponent.data())),
-    }
 }
 
 fn fold(operation: Arithmetic) -> Result<Built> {

@@ -30,6 +30,7 @@ pub(crate) mod ml_trees_vote;
 pub(crate) mod movement;
 pub(crate) mod normalization;
 pub(crate) mod pooling;
+pub(crate) mod power;
 pub(crate) mod product;
 pub(crate) mod quantised;
 pub(crate) mod quantised_fused;

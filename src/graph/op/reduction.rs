@@ -161,11 +161,14 @@ pub(super) fn reduced(
 fn one<T: Number>(reduction: Reduction, run: &[T]) -> T {
     let wide = || run.iter().map(|value| value.to_double());
     match reduction {
-        Reduction::Sum => sum(run),
-        Reduction::Mean => T::from_double(wide().sum::<f64>() / run.len() as f64),
-        Reduction::Product => run.iter().fold(T::from_double(1.0), |product, value| {
-            product.multiply(*value)
-        }),
+        Reduction::Sum => limited(sum(run)),
+        Reduction::Mean => limited(sum(run) / run.len() as f64),
+        Reduction::Product if T::TYPE.is_float() => {
+            run.iter().fold(T::from_double(1.0), |product, value| {
+                product.multiply(*value)
+            })
+        }
+        Reduction::Product => limited(wide().product()),
         Reduction::Greatest => run
             .iter()
             .copied()
@@ -176,26 +179,34 @@ fn one<T: Number>(reduction: Reduction, run: &[T]) -> T {
             .copied()
             .reduce(T::least)
             .unwrap_or_else(|| T::from_double(f64::INFINITY)),
-        Reduction::Magnitudes => T::from_double(wide().map(f64::abs).sum()),
-        Reduction::Length => T::from_double(wide().map(|value| value * value).sum::<f64>().sqrt()),
-        Reduction::Squares => run
+        Reduction::Magnitudes => limited(wide().map(f64::abs).sum()),
+        Reduction::Length => limited(wide().map(|value| value * value).sum::<f64>().sqrt()),
+        Reduction::Squares if T::TYPE.is_float() => run
             .iter()
             .fold(T::zero(), |sum, value| sum.add(value.multiply(*value))),
-        Reduction::LogSum => T::from_double(wide().sum::<f64>().ln()),
+        Reduction::Squares => limited(wide().map(|value| value * value).sum()),
+        Reduction::LogSum => limited(wide().sum::<f64>().ln()),
         Reduction::LogSumExp => {
             let largest = wide().fold(f64::NEG_INFINITY, f64::max);
             let shift = if largest.is_finite() { largest } else { 0.0 };
-            T::from_double(wide().map(|value| (value - shift).exp()).sum::<f64>().ln() + shift)
+            limited(wide().map(|value| (value - shift).exp()).sum::<f64>().ln() + shift)
         }
     }
 }
 
-/// Reals are added in double precision, integers as they wrap.
-fn sum<T: Number>(run: &[T]) -> T {
+/// A number that was computed in double precision: for an integer type the nearest it has, and the
+/// least for NaN, as ONNX Runtime's reductions give it.
+fn limited<T: Number>(value: f64) -> T {
+    let is_none = value.is_nan() && !T::TYPE.is_float();
+    T::from_double(if is_none { f64::NEG_INFINITY } else { value })
+}
+
+/// Reals are added in double precision, integers exactly.
+fn sum<T: Number>(run: &[T]) -> f64 {
     if T::TYPE.is_float() {
-        T::from_double(run.iter().map(|value| value.to_double()).sum())
+        run.iter().map(|value| value.to_double()).sum()
     } else {
-        run.iter().fold(T::zero(), |sum, value| sum.add(*value))
+        run.iter().map(|value| value.to_whole()).sum::<i128>() as f64
     }
 }
 
