@@ -3,13 +3,16 @@
 //!
 //! In delimited text all columns are text; the columns that the model reads as numbers are numbers
 //! to the expressions as well, while the model's encoder still sees the text itself, with its own
-//! policies for text that is not a number. A value that stands for a missing one is null to the
+//! policies for text that is not a number. What makes a text of such a column sees the text, too
+//! (see [`crate::query::text_name`]). A value that stands for a missing one is null to the
 //! expressions, in every format.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray,
+};
 use arrow::compute::{cast, filter_record_batch, nullif};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
 
@@ -19,7 +22,7 @@ use crate::feature::category_hash::category_hash;
 use crate::feature::missing::{MissingValues, Sentinels};
 use crate::feature::number::parse;
 use crate::feature::token_use::meets;
-use crate::query::{Derived, Query, Selection as Selected};
+use crate::query::{Derived, Query, Selection as Selected, text_name};
 use crate::table::batch::of_columns;
 use crate::table::cast::{is_number, is_text};
 
@@ -111,9 +114,17 @@ impl View {
         Schema::new(typed.collect::<Vec<_>>())
     }
 
-    /// A batch as expressions see it.
+    /// The columns of numbers that are written as text.
+    pub(super) fn written(views: &HashMap<String, Self>) -> BTreeSet<String> {
+        let numbers = views.iter();
+        let numbers = numbers.filter(|(_, view)| matches!(view, Self::Number(_)));
+        numbers.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// A batch as expressions see it, with the text of some columns at its end.
     pub(super) fn all_seen(
         views: &HashMap<String, Self>,
+        texts: &BTreeSet<String>,
         batch: &RecordBatch,
     ) -> Result<RecordBatch> {
         if views.is_empty() {
@@ -126,12 +137,20 @@ impl View {
         };
         let schema = batch.schema();
         let columns = schema.fields().iter().zip(batch.columns()).map(seen);
+        let written = |name: &String| {
+            let column = batch.column_by_name(name);
+            match (column, views.get(name)) {
+                (Some(column), Some(Self::Number(sentinels))) => as_written(column, sentinels),
+                _ => Err(Error::internal("a column without the text that is read").at_column(name)),
+            }
+        };
+        let columns = columns.chain(texts.iter().map(written));
         let columns = columns.collect::<Result<Vec<ArrayRef>>>()?;
-        let fields = schema
-            .fields()
-            .iter()
+        let names = schema.fields().iter().map(|field| field.name().clone());
+        let names = names.chain(texts.iter().map(|name| text_name(name)));
+        let fields = names
             .zip(&columns)
-            .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
+            .map(|(name, column)| Field::new(name, column.data_type().clone(), true))
             .collect::<Vec<_>>();
         of_columns(Arc::new(Schema::new(fields)), columns, batch.num_rows())
             .map_err(|error| Error::internal("a batch of text and numbers").because(error))
@@ -195,6 +214,22 @@ fn numbers(column: &ArrayRef, sentinels: &Sentinels) -> Result<ArrayRef> {
             .map(number)
             .collect::<Float64Array>(),
     ))
+}
+
+/// The texts themselves; null for an empty one, and for one that stands for a missing value.
+fn as_written(column: &ArrayRef, sentinels: &Sentinels) -> Result<ArrayRef> {
+    let texts = cast(column, &DataType::Utf8)
+        .map_err(|error| Error::failed("cannot decode the column").because(error))?;
+    let is_missing = |text: &str| {
+        let plain = sentinels.number_format.plain(text);
+        let number = || plain.and_then(|plain| parse(&plain));
+        text.is_empty()
+            || sentinels.is_text(text, || false)
+            || number().is_some_and(|number| sentinels.is_number(number, || false))
+    };
+    let written = texts.as_string::<i32>().iter();
+    let written = written.map(|text| text.filter(|text| !is_missing(text)));
+    Ok(Arc::new(written.collect::<StringArray>()))
 }
 
 /// Which values stand for a missing one.
@@ -271,7 +306,8 @@ impl Selection {
             return Ok(None);
         }
         let mut views = View::of_schema(schema, fed, missing);
-        let query = Query::new(filter, derived, &View::typed(schema, &views))?;
+        let typed = View::typed(schema, &views);
+        let query = Query::over_texts(filter, derived, &typed, View::written(&views))?;
         views.retain(|name, _| query.columns().contains(name));
         Ok(Some(Self { query, views }))
     }
@@ -323,13 +359,13 @@ impl Selection {
     /// The expressions see numbers and nulls; what goes on are the columns themselves.
     fn apply_to_views(&self, batch: &RecordBatch) -> Result<Selected> {
         let internal = |error| Error::internal("a batch of text and numbers").because(error);
-        let seen = View::all_seen(&self.views, batch)?;
+        let seen = View::all_seen(&self.views, self.query.texts(), batch)?;
         let selected = self.query.apply(&seen)?;
         let own = match &selected.kept {
             Some(kept) => filter_record_batch(batch, kept).map_err(internal)?,
             None => batch.clone(),
         };
-        let derived = &selected.batch.columns()[batch.num_columns()..];
+        let derived = &selected.batch.columns()[seen.num_columns()..];
         let columns = own.columns().iter().chain(derived).cloned().collect();
         let schema = self.widened(&batch.schema());
         let batch = of_columns(schema, columns, own.num_rows()).map_err(internal)?;

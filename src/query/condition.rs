@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, new_empty_array};
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 
 use super::evaluate::{Rows, attempted};
@@ -17,7 +17,7 @@ use super::expression::Expression;
 use super::formula::Formula;
 use super::frame::Column;
 use super::translation::{Source, Translator};
-use super::{rows_of, value};
+use super::{empty_column, rows_of, value};
 use crate::error::{Error, Result};
 
 /// What polars may take of the stack, however deep a condition nests.
@@ -27,26 +27,27 @@ const STACK: usize = 16 << 20;
 #[derive(Debug)]
 pub struct Conditions {
     columns: BTreeSet<String>,
+    /// Those that are read as they are written, too.
+    texts: BTreeSet<String>,
     sources: Vec<Source>,
     formulas: Vec<Formula>,
 }
 
 impl Conditions {
-    /// Parses the conditions and binds them to a table of this schema.
+    /// Parses the conditions and binds them to a table of this schema, in which numbers of the
+    /// columns `written` stand as text.
     ///
     /// # Errors
     /// A usage error for text that is not an expression or looks at other rows; a contract error
     /// for a column that the table does not have, for types that do not fit, and for what is not
     /// true or false.
-    pub fn new(texts: &[&str], schema: &Schema) -> Result<Self> {
-        let parsed = texts.iter().map(|text| Expression::parse(text, schema));
+    pub fn new(texts: &[&str], schema: &Schema, written: &BTreeSet<String>) -> Result<Self> {
+        let parsed = texts.iter();
+        let parsed = parsed.map(|text| Expression::parse(text, schema, written));
         let parsed = parsed.collect::<Result<Vec<_>>>()?;
         let columns: BTreeSet<String> = parsed.iter().flat_map(Expression::columns).collect();
-        let empty = |name: &str| {
-            let field = schema.field_with_name(name).ok()?;
-            Some(new_empty_array(field.data_type()))
-        };
-        let empty = rows_of(&columns, 0, empty)?;
+        let texts: BTreeSet<String> = parsed.iter().flat_map(Expression::texts).collect();
+        let empty = rows_of(&columns, &texts, 0, |name| empty_column(schema, name))?;
         let mut translator = Translator::new(&empty);
         let mut formulas = Vec::with_capacity(parsed.len());
         for expression in &parsed {
@@ -64,6 +65,7 @@ impl Conditions {
         Ok(Self {
             sources: translator.into_sources(),
             columns,
+            texts,
             formulas,
         })
     }
@@ -72,6 +74,12 @@ impl Conditions {
     #[must_use]
     pub fn columns(&self) -> &BTreeSet<String> {
         &self.columns
+    }
+
+    /// Those of them whose text the conditions read: batches have it as [`super::text_name`].
+    #[must_use]
+    pub fn texts(&self) -> &BTreeSet<String> {
+        &self.texts
     }
 
     /// The columns that are computed before polars sees the rows.
@@ -97,7 +105,7 @@ impl Conditions {
             let none = || BooleanArray::from(Vec::<bool>::new());
             return Ok(self.formulas.iter().map(|_| none()).collect());
         }
-        let rows = rows_of(&self.columns, count, |name| {
+        let rows = rows_of(&self.columns, &self.texts, count, |name| {
             batch.column_by_name(name).cloned()
         })?;
         let columns = self.sources.iter().map(|source| {

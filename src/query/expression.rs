@@ -14,6 +14,7 @@ use super::evaluate::{Rows, evaluate};
 use super::node::Node;
 use super::parse::{Refusal, parse};
 use super::value::{Fault, Outcome, name_of};
+use super::written::{column_of, read_as_written};
 use crate::count::counted;
 use crate::error::{Error, Result, shell_word};
 use crate::table::spelling::distance;
@@ -35,13 +36,14 @@ pub(super) struct Expression {
 }
 
 impl Expression {
-    /// Parses `text`; every column that it reads is in `schema` once.
+    /// Parses `text`; every column that it reads is in `schema` once. Those that are `written` as
+    /// text are read so where a text is made of them.
     ///
     /// # Errors
     /// A usage error for text that is not an expression or looks at other rows; a contract error
     /// for columns that the schema does not have.
-    pub(super) fn parse(text: &str, schema: &Schema) -> Result<Self> {
-        let expression = Self {
+    pub(super) fn parse(text: &str, schema: &Schema, written: &BTreeSet<String>) -> Result<Self> {
+        let mut expression = Self {
             text: text.to_owned(),
             node: understood(text)?,
         };
@@ -62,6 +64,7 @@ impl Expression {
                 }
             }
         }
+        read_as_written(&mut expression.node, written);
         Ok(expression)
     }
 
@@ -77,7 +80,20 @@ impl Expression {
 
     /// The columns that it reads.
     pub(super) fn columns(&self) -> BTreeSet<String> {
-        self.node.columns()
+        let names = self.node.columns();
+        names
+            .iter()
+            .map(|name| column_of(name).0.to_owned())
+            .collect()
+    }
+
+    /// Those of them that it reads as they are written.
+    pub(super) fn texts(&self) -> impl Iterator<Item = String> {
+        let names = self.node.columns().into_iter();
+        names.filter_map(|name| match column_of(&name) {
+            (column, true) => Some(column.to_owned()),
+            _ => None,
+        })
     }
 
     /// The column whose values it gives as they are, if it is one.

@@ -48,6 +48,9 @@ mod tests;
 mod text_cast;
 mod translation;
 mod value;
+mod written;
+
+pub use self::written::text_name;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -112,6 +115,10 @@ struct Step {
 #[derive(Debug)]
 pub struct Query {
     columns: BTreeSet<String>,
+    /// Those that are read as they are written, too.
+    texts: BTreeSet<String>,
+    /// The columns of numbers whose text is at hand.
+    written: BTreeSet<String>,
     /// The derived columns that a later expression reads.
     derived_columns: BTreeSet<String>,
     schema: SchemaRef,
@@ -128,10 +135,25 @@ impl Query {
     /// for a column that the table does not have or has already, for types that an expression does
     /// not fit, and for a filter that is not boolean.
     pub fn new(filter: Option<&str>, derived: &[Derived], schema: &Schema) -> Result<Self> {
-        let (columns, derived_columns) = (BTreeSet::new(), BTreeSet::new());
+        Self::over_texts(filter, derived, schema, BTreeSet::new())
+    }
+
+    /// The same for a table in which numbers of the columns `written` stand as text: where an
+    /// expression makes a text of one, it is the one that stands there.
+    ///
+    /// # Errors
+    /// As [`Query::new`].
+    pub fn over_texts(
+        filter: Option<&str>,
+        derived: &[Derived],
+        schema: &Schema,
+        written: BTreeSet<String>,
+    ) -> Result<Self> {
         let mut query = Self {
-            columns,
-            derived_columns,
+            columns: BTreeSet::new(),
+            texts: BTreeSet::new(),
+            written,
+            derived_columns: BTreeSet::new(),
             schema: Arc::new(schema.clone()),
             derived: Vec::new(),
             filter: None,
@@ -152,6 +174,12 @@ impl Query {
     #[must_use]
     pub fn columns(&self) -> &BTreeSet<String> {
         &self.columns
+    }
+
+    /// Those of them whose text the expressions read: batches have it as [`text_name`].
+    #[must_use]
+    pub fn texts(&self) -> &BTreeSet<String> {
+        &self.texts
     }
 
     /// The derived columns that a later expression reads.
@@ -186,6 +214,9 @@ impl Query {
         self.derived = kept;
         let is_derived = |name: &String| self.derived.iter().any(|step| step.field.name() == name);
         (self.derived_columns, self.columns) = read.into_iter().partition(is_derived);
+        let steps = self.derived.iter().map(|step| &step.expression);
+        let expressions = steps.chain(&self.filter);
+        self.texts = expressions.flat_map(Expression::texts).collect();
         let own = self
             .schema
             .fields()
@@ -334,7 +365,8 @@ impl Query {
 
     /// Parses an expression and notes the columns of the table that it reads.
     fn bind(&mut self, text: &str) -> Result<Expression> {
-        let expression = Expression::parse(text, &self.schema)?;
+        let expression = Expression::parse(text, &self.schema, &self.written)?;
+        self.texts.extend(expression.texts());
         let is_derived = |name: &String| self.derived.iter().any(|step| step.field.name() == name);
         let (derived, read): (Vec<String>, Vec<String>) =
             expression.columns().into_iter().partition(is_derived);
@@ -345,12 +377,7 @@ impl Query {
 
     /// No rows of every column that an expression may read so far.
     fn empty_frame(&self) -> Result<Rows> {
-        let empty = |name: &str| {
-            self.schema
-                .field_with_name(name)
-                .ok()
-                .map(|field| new_empty_array(field.data_type()))
-        };
+        let empty = |name: &str| empty_column(&self.schema, name);
         let mut rows = self.rows(0, empty)?;
         for step in &self.derived {
             let array = step.expression.values(&rows)?;
@@ -360,20 +387,31 @@ impl Query {
     }
 
     fn rows(&self, count: usize, array: impl Fn(&str) -> Option<ArrayRef>) -> Result<Rows> {
-        rows_of(&self.columns, count, array)
+        rows_of(&self.columns, &self.texts, count, array)
     }
 }
 
-/// The columns of these names, as expressions compute with them.
+/// No rows of a column, or of its text.
+fn empty_column(schema: &Schema, name: &str) -> Option<ArrayRef> {
+    if written::column_of(name).1 {
+        return Some(new_empty_array(&DataType::Utf8));
+    }
+    let field = schema.field_with_name(name).ok()?;
+    Some(new_empty_array(field.data_type()))
+}
+
+/// The columns of these names, as expressions compute with them, and the texts of some.
 fn rows_of(
     names: &BTreeSet<String>,
+    texts: &BTreeSet<String>,
     count: usize,
     array: impl Fn(&str) -> Option<ArrayRef>,
 ) -> Result<Rows> {
     let mut columns = HashMap::new();
-    for name in names {
-        let array = array(name).ok_or_else(|| {
-            Error::internal("a batch is missing a column that an expression reads").at_column(name)
+    let texts = texts.iter().map(|name| text_name(name));
+    for name in names.iter().cloned().chain(texts) {
+        let array = array(&name).ok_or_else(|| {
+            Error::internal("a batch is missing a column that an expression reads").at_column(&name)
         })?;
         let computable = canonical(&array).ok_or_else(|| {
             let message = format!(
@@ -381,14 +419,14 @@ fn rows_of(
                  compute with",
                 array.data_type()
             );
-            Error::contract(message).at_column(name).hint(
+            Error::contract(message).at_column(&name).hint(
                 "numbers, booleans, text, dates, timestamps and decimals of up to 38 digits \
                  work",
             )
         })?;
         let computable =
-            computable.map_err(|fault| Error::failed(fault.message).at_column(name))?;
-        columns.insert(name.clone(), computable);
+            computable.map_err(|fault| Error::failed(fault.message).at_column(&name))?;
+        columns.insert(name, computable);
     }
     Ok(Rows { columns, count })
 }

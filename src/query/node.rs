@@ -140,7 +140,42 @@ impl Node {
         }
     }
 
-    /// The columns that the expression reads.
+    /// The same, to be changed.
+    pub(super) fn inner_mut(&mut self) -> Vec<&mut Self> {
+        match self {
+            Self::Column(_) | Self::Literal(_) | Self::Span(_) => Vec::new(),
+            Self::Negate(one)
+            | Self::Not(one)
+            | Self::IsNull(one)
+            | Self::IsTruth(one, _)
+            | Self::Try(one)
+            | Self::Extract(_, one) => vec![one],
+            Self::Cast { value, .. } => vec![value],
+            Self::Arithmetic(_, left, right)
+            | Self::Compare(_, left, right)
+            | Self::And(left, right)
+            | Self::Or(left, right) => vec![left, right],
+            Self::Between { value, low, high } => vec![value, low, high],
+            Self::Matches { value, pattern, .. } => vec![value, pattern],
+            Self::In(value, list) => std::iter::once(&mut **value).chain(list).collect(),
+            Self::Coalesce(nodes) | Self::Call(_, nodes) => nodes.iter_mut().collect(),
+            Self::Case {
+                operand,
+                branches,
+                otherwise,
+            } => {
+                let branches = branches.iter_mut().flat_map(|(when, then)| [when, then]);
+                operand
+                    .as_deref_mut()
+                    .into_iter()
+                    .chain(branches)
+                    .chain(otherwise.as_deref_mut())
+                    .collect()
+            }
+        }
+    }
+
+    /// The columns that the expression reads, as numbers or as they are written.
     pub(super) fn columns(&self) -> BTreeSet<String> {
         let mut columns = BTreeSet::new();
         let mut open = vec![self];

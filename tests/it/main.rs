@@ -56,6 +56,9 @@ mod missing;
 // Rows that come as one column of lists.
 mod vector;
 
+// How numbers are written, where SQL makes texts of them.
+mod written;
+
 // What users may ask of graphs.
 mod graph;
 mod graph_inputs;

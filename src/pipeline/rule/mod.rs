@@ -116,7 +116,7 @@ impl Rules {
         }
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         let conditions = (!texts.is_empty())
-            .then(|| Conditions::new(&texts, &typed))
+            .then(|| Conditions::new(&texts, &typed, &View::written(&views)))
             .transpose()?;
         columns.extend(conditions.iter().flat_map(Conditions::columns).cloned());
         Ok(Self {
@@ -205,7 +205,7 @@ impl Rules {
         let Some(conditions) = &self.conditions else {
             return Ok(Verdicts::new());
         };
-        conditions.hold(&View::all_seen(&self.views, batch)?)
+        conditions.hold(&View::all_seen(&self.views, conditions.texts(), batch)?)
     }
 
     /// Adds the rows that a rule rejects to those that were rejected before; each is rejected
@@ -287,7 +287,7 @@ impl Rule {
         let ask = match form::parse(&entry.expression)? {
             Form::Row(text) => {
                 // One by one, so that what is wrong with it is said of this rule.
-                Conditions::new(&[&text], typed)?;
+                Conditions::new(&[&text], typed, &BTreeSet::new())?;
                 texts.push(text);
                 Ask::Row(texts.len() - 1)
             }

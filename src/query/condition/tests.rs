@@ -326,7 +326,7 @@ fn own(text: &str, rows: &RecordBatch) -> Vec<bool> {
 #[test]
 fn polars_and_the_own_evaluator_agree_on_every_row() {
     let rows = rows();
-    let conditions = Conditions::new(TOTAL, &rows.schema()).unwrap();
+    let conditions = Conditions::new(TOTAL, &rows.schema(), &BTreeSet::new()).unwrap();
     let found = conditions.hold(&rows).unwrap();
     // A slice begins in the middle of bytes of bits and of texts.
     let part = rows.slice(3, 4);
@@ -343,7 +343,11 @@ fn polars_and_the_own_evaluator_agree_on_every_row() {
 #[test]
 fn ordinary_conditions_are_computed_by_polars_alone() {
     let schema = rows().schema();
-    let computed = |text: &str| Conditions::new(&[text], &schema).unwrap().computed_count();
+    let computed = |text: &str| {
+        Conditions::new(&[text], &schema, &BTreeSet::new())
+            .unwrap()
+            .computed_count()
+    };
     for text in [
         "i BETWEEN 0 AND 120",
         "x > 0 AND (t IN ('a', 'b') OR t IS NULL)",
@@ -366,7 +370,7 @@ fn a_row_for_which_a_condition_cannot_be_computed_does_not_meet_it() {
         "i // j = 1",
         "i % j >= 0",
     ];
-    let conditions = Conditions::new(&texts, &rows.schema()).unwrap();
+    let conditions = Conditions::new(&texts, &rows.schema(), &BTreeSet::new()).unwrap();
     let met: Vec<Vec<usize>> = conditions
         .hold(&rows)
         .unwrap()
@@ -385,7 +389,7 @@ fn a_condition_that_nests_as_deep_as_is_allowed_is_computed() {
     let deep = format!("{}b", "NOT ".repeat(180));
     let chain = format!("i > 0{}", " OR i > 0".repeat(60));
     let texts = [deep.as_str(), chain.as_str()];
-    let conditions = Conditions::new(&texts, &rows.schema()).unwrap();
+    let conditions = Conditions::new(&texts, &rows.schema(), &BTreeSet::new()).unwrap();
     let found = conditions.hold(&rows).unwrap();
     assert_eq!(found[0].true_count(), 3);
     assert_eq!(found[1].true_count(), 4);
@@ -401,7 +405,7 @@ fn names_that_mean_something_to_polars_are_names() {
     ])
     .unwrap();
     let texts = ["\"*\" < \"^.*$\"", "c0 = 9", "\"^.*$\" > 1"];
-    let found = Conditions::new(&texts, &rows.schema())
+    let found = Conditions::new(&texts, &rows.schema(), &BTreeSet::new())
         .unwrap()
         .hold(&rows)
         .unwrap();
@@ -426,7 +430,7 @@ fn what_is_not_a_condition_is_refused_before_the_first_row() {
         ("m > 1", "cannot be compared"),
         ("now() > m", "more than its own row"),
     ] {
-        let error = Conditions::new(&[text], &schema).unwrap_err();
+        let error = Conditions::new(&[text], &schema, &BTreeSet::new()).unwrap_err();
         assert!(error.to_string().contains(part), "{text}: {error}");
     }
 }
