@@ -72,19 +72,19 @@ fn path_only(work: &Work) -> Result<Option<Reference>> {
 }
 
 /// Puts the path of the files in place of a model's name, and notes which version it is. `begun` is
-/// the version of the run that goes on, if one does: it is kept if it was named alike. A model that
-/// is a path stays as it is.
+/// the version of the run that goes on, if one does: it is kept if it was named alike, and the
+/// warning returned if the name leads to another one by now. A model that is a path stays as it is.
 ///
 /// # Errors
 /// As the registry's; [`crate::error::Kind::Trust`] if the log has lost entries that this machine
 /// has seen.
-pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result<()> {
+pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result<Option<Error>> {
     if let Some(resolved) = work.resolved.clone() {
         work.model = files(&resolved, work.registry.as_ref(), local)?;
-        return Ok(());
+        return Ok(None);
     }
     let Some(reference) = reference(work)? else {
-        return Ok(());
+        return Ok(None);
     };
     let as_of = work
         .as_of
@@ -93,7 +93,9 @@ pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result
         .transpose()?;
     let name = reference.to_string();
     let begun = begun.filter(|begun| begun.reference == name && as_of.is_none());
+    let mut warning = None;
     let resolved = if let Some(begun) = begun {
+        warning = moved(&reference, &begun, work.registry.as_ref());
         begun
     } else {
         let directory = work.registry.clone().unwrap_or_default();
@@ -104,7 +106,21 @@ pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result
     };
     work.model = files(&resolved, work.registry.as_ref(), local)?;
     work.resolved = Some(resolved);
-    Ok(())
+    Ok(warning)
+}
+
+/// A warning, if a name leads to another version than the one that a run began with. A registry
+/// that cannot be read is not needed.
+fn moved(reference: &Reference, begun: &Resolved, registry: Option<&Location>) -> Option<Error> {
+    let registry = Registry::open(registry?).ok()?;
+    let now = registry.resolve(reference, None).ok()?;
+    let model = &reference.model;
+    let message = format!(
+        "the run goes on with `{model}:{}`, with which it began; `{reference}` is `{model}:{}` now",
+        begun.version, now.version
+    );
+    let warning = Error::failed(message).hint("`--restart` scores all rows with that one");
+    (now.digest != begun.digest).then_some(warning)
 }
 
 /// The path of a version's files. The registry need not be there if they are in the cache.

@@ -147,12 +147,13 @@ impl<'a> Run<'a> {
             .transpose()?;
         let lock = taken(&target, &started_at, audience)?;
         let mut request = request.clone();
-        named_model::locate(
+        let warnings = named_model::locate(
             &mut request.work,
             Some(&target),
             &caller.local,
             &caller.trust,
         )?;
+        warnings.iter().for_each(|warning| audience.warned(warning));
         let mut plan = Plan::resolve(&request, Some(target.clone()), names)?;
         if let Some(doubt) = plan.doubt.take() {
             audience.warn_at_end(doubt);

@@ -3,7 +3,7 @@
 //! Owns that a run which goes on keeps the version that it began with. It must not know how names
 //! are looked up.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::{checkpoint, names};
 use crate::plan::target::Target;
 use crate::registry::model::{self, Local};
@@ -14,7 +14,7 @@ use crate::request::work::Work;
 use crate::storage::Location;
 
 /// Puts the model's path in place of its name in a registry, and adds what the user's configuration
-/// requires of every model. `target` is where results go, if they do.
+/// requires of every model. `target` is where results go, if they do. Returns warnings.
 ///
 /// # Errors
 /// Fails if the name leads nowhere; [`crate::error::Kind::Trust`] if the registry was tampered
@@ -24,14 +24,14 @@ pub fn locate(
     target: Option<&Target>,
     local: &Local,
     trust: &TrustRequest,
-) -> Result<()> {
+) -> Result<Vec<Error>> {
     let goes_on = target.filter(|target| target.is_dataset() && !target.restart);
     let begun = match goes_on {
         Some(target) => checkpoint::begun(&target.path)?,
         None => None,
     };
-    model::locate(work, local, begun)?;
-    locate_challengers(work, goes_on, local);
+    let mut warnings = Vec::from_iter(model::locate(work, local, begun)?);
+    warnings.extend(locate_challengers(work, goes_on, local));
     if work.trust.keys.is_empty() {
         work.trust.keys.clone_from(&trust.keys);
     }
@@ -40,12 +40,13 @@ pub fn locate(
             work.trust.revoked.push(digest.clone());
         }
     }
-    Ok(())
+    Ok(warnings)
 }
 
 /// Looks up the models of all challengers. One that is not found is none of the run's concern: the
-/// plan says what becomes of it.
-fn locate_challengers(work: &mut Work, goes_on: Option<&Target>, local: &Local) {
+/// plan says what becomes of it. Returns warnings.
+fn locate_challengers(work: &mut Work, goes_on: Option<&Target>, local: &Local) -> Vec<Error> {
+    let mut warnings = Vec::new();
     let is_split = !work.challengers.split.is_empty();
     let located = work.challengers.challenger.iter().enumerate();
     let located = located.map(|(index, text)| {
@@ -65,6 +66,7 @@ fn locate_challengers(work: &mut Work, goes_on: Option<&Target>, local: &Local) 
             own.as_of = None;
         }
         let found = model::locate(&mut own, local, begun);
+        let found = found.map(|warning| warnings.extend(warning));
         Located {
             name,
             model,
@@ -80,6 +82,7 @@ fn locate_challengers(work: &mut Work, goes_on: Option<&Target>, local: &Local) 
         work.challengers.resolved_challengers = resolved.collect();
     }
     work.challengers.located = located;
+    warnings
 }
 
 fn is_reference(model: &Location) -> bool {

@@ -134,6 +134,9 @@ fn a_run_that_goes_on_keeps_the_version_that_it_began_with() {
     tallow(&room, "registry promote churn:2 champion").ok();
     let run = tallow(&room, &format!("{line} --output out/")).ok();
     assert_eq!(version(&run), "1");
+    let moved =
+        "the run goes on with `churn:1`, with which it began; `churn@champion` is `churn:2` now";
+    assert!(run.stderr.contains(moved), "{run}");
     tallow(&room, &format!("{SCORE} --output whole/")).ok();
     let predictions = |directory: &str| {
         let found = files(&room.path(directory)).into_iter();
