@@ -4,9 +4,9 @@
 //! That reader passes over lists of booleans one by one though not a byte of them is there,
 //! reserves memory for as many children as a schema says it has, follows a schema to any depth on
 //! the stack, and reads the fields that it knows without looking at their type. A footer with
-//! fields or names of a later version of the format is written anew without them; what then cannot
-//! be read is said of the columns alone. Owns which fields there are. How records are walked is
-//! `thrift`'s, what they mean is the reader's.
+//! fields or names of a later version of the format, or with metadata that is no text, is written
+//! anew without them; what then cannot be read is said of the columns alone. Owns which fields
+//! there are. How records are walked is `thrift`'s, what they mean is the reader's.
 //!
 //! Source: `parquet.thrift` of Apache Parquet's format 2.12, as far as version 60 of the reader
 //! knows it.
@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::thrift::Kind::{
     self, Binary, Byte, Children, ChunkType, Chunks, Double, Enum, LeafType, List, Number, Offset,
-    Struct, Tree, Truth, Union, Unknown,
+    Struct, Text, Tree, Truth, Union, Unknown,
 };
 use super::thrift::{has_unknown, is_known};
 use super::thrift_refusal::Refusal;
@@ -71,7 +71,7 @@ const SCHEMA_ELEMENT: &[Kind] = &[
     LeafType(TYPES),
     Number,
     Enum(REPETITIONS),
-    Binary,
+    Text,
     Children,
     Enum(CONVERTED),
     Number,
@@ -86,7 +86,7 @@ pub(super) const STATISTICS: Kind = Struct(&[
     Binary, Binary, Number, Number, Binary, Binary, Truth, Truth, Number,
 ]);
 
-const KEY_VALUE: Kind = Struct(&[Binary, Binary]);
+const KEY_VALUE: Kind = Struct(&[Text, Text]);
 const BOUNDING_BOX: Kind = Struct(&[
     Double, Double, Double, Double, Double, Double, Double, Double,
 ]);
@@ -143,7 +143,7 @@ static FILE_META_DATA: &[Kind] = &[
     Number,
     List(&ROW_GROUP),
     List(&KEY_VALUE),
-    Binary,
+    Text,
     List(&Union(&[EMPTY, EMPTY, EMPTY])),
     Unknown,
     Binary,
@@ -211,6 +211,13 @@ pub(super) fn check_footer(bytes: &bytes::Bytes) -> Result<CheckedFooter, Refusa
             }
         }
     }
+    file.retain(5, is_text);
+    if file
+        .bytes(6)
+        .is_some_and(|writer| std::str::from_utf8(writer).is_err())
+    {
+        file.remove(6);
+    }
     // One for each column: without one of them the others are of no use.
     if file.elements(7).contains(&Value::Unknown) {
         file.remove(7);
@@ -224,8 +231,20 @@ pub(super) fn check_footer(bytes: &bytes::Bytes) -> Result<CheckedFooter, Refusa
     })
 }
 
+/// Whether a pair of the metadata is text: writers put bytes there, too, which no reader needs.
+fn is_text(pair: &Value<'_>) -> bool {
+    let Value::Struct(pair) = pair else {
+        return false;
+    };
+    let mut texts = [1, 2].into_iter().filter_map(|field| pair.bytes(field));
+    texts.all(|text| std::str::from_utf8(text).is_ok())
+}
+
 /// A column without a logical type that is not known: it is read as the values that are stored.
 fn clear_schema_element(element: &mut Fields<'_>) -> Result<(), String> {
+    if let Some(Err(_)) = element.bytes(4).map(std::str::from_utf8) {
+        return Err("has a name that is not UTF-8".to_owned());
+    }
     for (field, known, name) in [
         (1, TYPES, "a type of values"),
         (3, REPETITIONS, "a repetition"),
@@ -261,6 +280,7 @@ fn clear_column_chunk(chunk: &mut Fields<'_>) -> Option<Cow<'static, str>> {
     let is_encoding =
         |value: &Value<'_>| matches!(value, Value::Number(_, name) if is_known(ENCODINGS, *name));
     data.retain(2, is_encoding);
+    data.retain(8, is_text);
     let has_later = data.elements(13).iter_mut().any(|one| {
         let Value::Struct(one) = one else { return true };
         !one.number(1).is_some_and(|page| is_known(PAGES, page))

@@ -20,6 +20,7 @@ use super::parquet_check::check_metadata;
 use super::parquet_encryption::Sealed;
 use super::parquet_footer::{CheckedFooter, check_footer};
 use super::parquet_input::Input;
+use super::parquet_stored_schema::legible;
 use super::parquet_types::{annotated, readable};
 use super::parquet_zones::{WIDE_INTEGERS, with_zones};
 use crate::error::{Error, Result};
@@ -161,7 +162,11 @@ fn parsed_footer(source: FooterSource, file_bytes: u64) -> parquet::errors::Resu
         ))?,
         None => own,
     };
-    let metadata = Arc::new(metadata);
+    let metadata = Arc::new(if source.sealed.is_none() {
+        legible(metadata)
+    } else {
+        metadata
+    });
     // An Arrow schema that does not fit the columns is of no account: the columns' own types are
     // what counts.
     let arrow = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())

@@ -8,13 +8,10 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 
-/// The key of a footer's metadata under which writers keep the Arrow schema.
-const KEY: &str = "ARROW:schema";
+use super::parquet_stored_schema::{KEY, message_of, schema_of, text_of};
 
 /// What polars calls `Int128` and `UInt128`.
 pub(super) const WIDE_INTEGERS: &str = "integers of 128 bits";
@@ -28,12 +25,7 @@ pub(super) fn with_zones(
     schema: &Schema,
     metadata: Option<&Vec<KeyValue>>,
 ) -> Result<Schema, ParquetError> {
-    let text = metadata
-        .into_iter()
-        .flatten()
-        .find(|pair| pair.key == KEY)
-        .and_then(|pair| pair.value.as_deref());
-    let Some(text) = text else {
+    let Some(text) = text_of(metadata) else {
         return Ok(schema.clone());
     };
     let message = message_of(text);
@@ -42,7 +34,7 @@ pub(super) fn with_zones(
             "the column `{name}` holds {WIDE_INTEGERS}, which only polars reads"
         )));
     }
-    let stored = message.as_deref().and_then(stored_schema).ok_or_else(|| {
+    let stored = message.as_deref().and_then(schema_of).ok_or_else(|| {
         ParquetError::General(format!(
             "the Arrow schema in the footer (`{KEY}`) is damaged"
         ))
@@ -54,16 +46,6 @@ pub(super) fn with_zones(
         zoned_fields(schema.fields(), stored.fields()),
         schema.metadata().clone(),
     ))
-}
-
-/// The message that a text holds.
-fn message_of(text: &str) -> Option<Vec<u8>> {
-    let bytes = BASE64_STANDARD.decode(text).ok()?;
-    // A mark and a length may precede the message.
-    match bytes.strip_prefix(&[0xff; 4]) {
-        Some(rest) => rest.get(4..).map(<[u8]>::to_vec),
-        None => Some(bytes),
-    }
 }
 
 /// The first column of integers of more than 64 bits: polars' `Int128` and `UInt128`, which Arrow
@@ -79,14 +61,6 @@ fn wide_integer(message: &[u8]) -> Option<String> {
             .is_some_and(|integer| integer.bitWidth() > 64)
     };
     Some(fields.find(is_wide)?.name().unwrap_or_default().to_owned())
-}
-
-/// The schema that a message holds; none if it holds none that can be read.
-fn stored_schema(message: &[u8]) -> Option<Schema> {
-    let schema = arrow_ipc::root_as_message(message)
-        .ok()?
-        .header_as_schema()?;
-    arrow_ipc::convert::try_fb_to_schema(schema).ok()
 }
 
 fn zoned_fields(fields: &Fields, stored: &Fields) -> Fields {

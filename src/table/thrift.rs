@@ -189,6 +189,15 @@ impl Walk<'_> {
         Ok(Some((identifier, code, kind)))
     }
 
+    /// Bytes that should be text.
+    fn text(&mut self) -> Result<(), Refusal> {
+        let length = self.number()?;
+        let start = self.position;
+        self.pass(usize::try_from(length).unwrap_or(usize::MAX))?;
+        let bytes = &self.bytes[start..self.position];
+        Ok(self.has_unknown |= std::str::from_utf8(bytes).is_err())
+    }
+
     pub(super) fn value(&mut self, kind: Kind, code: u8, depth: usize) -> Result<(), Refusal> {
         match (kind, code) {
             (Kind::Children, _) => {
@@ -218,6 +227,7 @@ impl Walk<'_> {
                 }
             }
             (Kind::Chunks(element), _) => self.chunks(*element, depth),
+            (Kind::Text, _) => self.text(),
             // A field's truth is in its type.
             (_, code::TRUE | code::FALSE) => Ok(()),
             (_, code::BYTE) => self.pass(1),

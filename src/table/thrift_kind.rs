@@ -28,6 +28,8 @@ pub(super) enum Kind {
     Children,
     Double,
     Binary,
+    /// Bytes that the parser takes for text.
+    Text,
     List(&'static Kind),
     /// A list of the column chunks of a row group, one for each leaf of the schema.
     Chunks(&'static Kind),
@@ -71,7 +73,7 @@ impl Kind {
                 matches!(code, code::INTEGER_16 | code::INTEGER_32 | code::INTEGER_64)
             }
             Self::Double => code == code::DOUBLE,
-            Self::Binary => code == code::BINARY,
+            Self::Binary | Self::Text => code == code::BINARY,
             Self::List(_) | Self::Tree(_) | Self::Chunks(_) => code == code::LIST,
             Self::Struct(_) | Self::Union(_) => code == code::STRUCT,
         }

@@ -274,7 +274,7 @@ fn read_value<'a>(
         | Kind::LeafType(_)
         | Kind::ChunkType(_) => Value::Number(code, walk.signed()?),
         Kind::Double => Value::Double(taken(walk, 8)?),
-        Kind::Binary => {
+        Kind::Binary | Kind::Text => {
             let length = walk.number()?;
             Value::Bytes(taken(walk, usize::try_from(length).unwrap_or(usize::MAX))?)
         }

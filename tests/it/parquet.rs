@@ -493,3 +493,45 @@ fn a_damaged_arrow_schema_is_an_error() {
         );
     }
 }
+
+/// Files of `data/golden/not_text.py`: parameters of extension types and metadata that are bytes.
+/// pyarrow reads their columns as what they are stored as.
+#[test]
+fn metadata_that_is_no_text_is_passed_over() {
+    let room = Room::new();
+    room.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    let score = |name: &str| {
+        let rows = data(&format!("golden/not_text/{name}.parquet"));
+        let rows = rows.display().to_string();
+        let line = [
+            "score",
+            "-qq",
+            "--model",
+            "good.json",
+            &rows,
+            "--passthrough",
+            "all",
+        ];
+        let more = ["--report", "none", "--overwrite", "--output", "out.parquet"];
+        room.run([&line[..], &more].concat()).ok();
+        room.table("out.parquet")
+    };
+    let expected = score("plain");
+    for name in ["extension", "nested", "field", "schema", "writer"] {
+        let found = score(name);
+        for column in ["a", "b", "id", "d", "at", "l", "probability"] {
+            assert_eq!(&found[column], &expected[column], "{name} {column}");
+        }
+    }
+    let found = score("extension");
+    assert_eq!(&found["e"], &expected["a"]);
+    let schema = found.schema();
+    let metadata = schema.field_with_name("e").unwrap().metadata();
+    assert!(
+        metadata.is_empty(),
+        "no name without its parameters: {metadata:?}"
+    );
+}
