@@ -6,6 +6,7 @@
 use Remedy::{Do, Run};
 
 use super::compression::{self, EMPTY_ZIP_START, ZIP_START};
+use super::headerless;
 use super::magic::{JSON_TO_PARQUET, MAGIC, MARKUP, Remedy, WEB_PAGE, ZIPPED};
 use crate::error::{Error, shell_word};
 use crate::storage::{self, Location};
@@ -91,6 +92,12 @@ fn plainly(head: &[u8]) -> Option<(&'static str, Remedy)> {
             Run(
                 "python -c \"import pandas; pandas.read_stata('FILE').to_parquet('STEM.parquet')\"",
             ),
+        ));
+    }
+    if let Some(what) = headerless::format_of(head) {
+        return Some((
+            what,
+            Do("decompress it, or compress it with gzip or zstd instead"),
         ));
     }
     let text = head

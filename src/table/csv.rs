@@ -175,6 +175,16 @@ fn name(field: Vec<u8>, number: usize) -> Result<String> {
             "is it text? if it is UTF-16, pass `--encoding utf-16le` or `--encoding utf-16be`",
         ));
     }
+    let is_binary = |byte: &&u8| matches!(byte, 1..=6 | 8 | 0x0e..=0x1a | 0x1c..=0x1f);
+    if let Some(byte) = field.iter().find(is_binary) {
+        let error = Error::failed(format!(
+            "cannot read the file: it is binary, not text: the name of column {number} holds the \
+             byte 0x{byte:02x}"
+        ));
+        return Err(error.hint(
+            "if it is compressed or encrypted, undo that first; gzip and zstd are read as they are",
+        ));
+    }
     String::from_utf8(field).map_err(|error| {
         let error = Error::failed(format!(
             "cannot read the file: the name of column {number} is not UTF-8"

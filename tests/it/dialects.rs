@@ -763,3 +763,67 @@ fn skipping_more_lines_than_there_are_ends_at_the_end_of_the_file() {
         .ok();
     assert_eq!(room.table("out.parquet").num_rows(), 1);
 }
+
+#[test]
+fn text_that_is_compressed_without_a_header_is_refused_by_name() {
+    let room = Room::new();
+    let good = std::fs::read(data("hostile/good.json")).unwrap();
+    room.file("good.json", good);
+    let text: String = (0..40)
+        .map(|row| format!("{row},0.5,{}\n", row % 7))
+        .collect();
+    let text = format!("id,a,b\n{text}");
+    let short = "id,a,b\n1,0.5,0.5\n";
+    let compress = |text: &str| {
+        snap::raw::Encoder::new()
+            .compress_vec(text.as_bytes())
+            .unwrap()
+    };
+    let names = [
+        "rows.csv",
+        "rows.tsv",
+        "rows.csv.snappy",
+        "rows.snappy",
+        "rows",
+    ];
+    for (name, text) in names
+        .iter()
+        .flat_map(|name| [(name, &*text), (name, short)])
+    {
+        room.file(name, compress(text));
+        for more in ["", " --no-header", " --encoding latin1", " --skip-rows 1"] {
+            let line = format!("score --model good.json {name} --output out.parquet{more}");
+            let run = room.tallow(&line).fails(1);
+            let expected = "it is text compressed by Snappy, without a header, not Parquet";
+            assert!(run.stderr.contains(expected), "{name}{more}: {run}");
+        }
+        let run = room.tallow(&format!("inspect {name}"));
+        assert!(
+            run.code != 0 && run.stderr.contains("Snappy"),
+            "{name}: {run}"
+        );
+    }
+    // No format is known by these, and no header is made of them.
+    for byte in [1, 8, 0x1a, 0x1c] {
+        room.file(
+            "rows.csv",
+            [b"id,a,b".as_slice(), &[byte], b"\n1,0.5,0.5\n"].concat(),
+        );
+        let run = room.tallow("score --model good.json rows.csv --output out.parquet");
+        let expected =
+            format!("it is binary, not text: the name of column 3 holds the byte 0x{byte:02x}");
+        assert!(run.fails(1).stderr.contains(&expected), "{byte}");
+    }
+    // A delimiter may be any byte.
+    room.file("rows.csv", b"id\x01a\x01b\n1\x010.5\x010.5\n");
+    let score = [
+        "score",
+        "--model",
+        "good.json",
+        "rows.csv",
+        "--output",
+        "out.csv",
+    ];
+    room.run([&score[..], &["--delimiter", "\u{1}"]].concat())
+        .ok();
+}
