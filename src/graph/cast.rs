@@ -28,10 +28,10 @@ macro_rules! integers {
     ($($type:ty)*) => {
         $(impl Source for $type {
             fn wide(&self) -> f64 {
-                *self as f64
+                i128::from(*self) as f64
             }
             fn single(&self) -> f32 {
-                *self as f32
+                i128::from(*self) as f32
             }
             fn whole(&self) -> Option<i128> {
                 Some(i128::from(*self))

@@ -194,7 +194,7 @@ macro_rules! integer {
                 value as Self
             }
             fn to_double(self) -> f64 {
-                self as f64
+                i128::from(self) as f64
             }
             fn to_whole(self) -> i128 {
                 self.into()
