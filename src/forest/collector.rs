@@ -13,6 +13,7 @@ use super::bins::Codes;
 use super::cost_model::Counts;
 use super::cut::{ALWAYS, Cut, Ordered, Packed};
 use super::ensemble::{Condition, Missing, Test, ZERO_THRESHOLD};
+use super::numbering::Numbering;
 
 /// What happens to missing values, in the order in which the masks of a column lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +76,7 @@ pub(super) struct CategorySet {
 /// Numbers distinct conditions in the order of their first use.
 #[derive(Debug, Default)]
 pub(super) struct Collector<T: Ordered> {
-    numbers: HashMap<Question<T::Packed>, u32, ahash::RandomState>,
-    questions: Vec<Question<T::Packed>>,
+    numbering: Numbering<Question<T::Packed>>,
     set_numbers: HashMap<CategorySet, u64, ahash::RandomState>,
     sets: Vec<CategorySet>,
     /// The columns that are compared, and what is known of those that are looked up.
@@ -106,7 +106,7 @@ impl SetCount {
 impl<T: Ordered> Collector<T> {
     /// The number of distinct conditions.
     pub(super) fn len(&self) -> usize {
-        self.questions.len()
+        self.numbering.questions().len()
     }
 
     /// What the conditions ask.
@@ -125,13 +125,11 @@ impl<T: Ordered> Collector<T> {
             Some(cut) => Question::new(condition.feature, rule(condition.missing, cut), order(cut)),
             None => Question::new(condition.feature, Rule::Member, self.set_number(condition)),
         };
-        *self.numbers.entry(question).or_insert_with(|| {
-            if question.rule() != Rule::Member {
-                self.compared.insert(question.feature());
-            }
-            self.questions.push(question);
-            self.questions.len() as u32 - 1
-        })
+        let (number, is_new) = self.numbering.number(question);
+        if is_new && question.rule() != Rule::Member {
+            self.compared.insert(question.feature());
+        }
+        number
     }
 
     fn set_number(&mut self, condition: &Condition) -> u64 {
@@ -152,15 +150,12 @@ impl<T: Ordered> Collector<T> {
 
     /// Forgets the conditions from this number on.
     pub(super) fn truncate(&mut self, count: usize) {
-        for question in self.questions.drain(count..) {
-            self.numbers.remove(&question);
-        }
+        self.numbering.truncate(count);
     }
 
     /// Forgets all conditions.
     pub(super) fn clear(&mut self) {
-        self.numbers.clear();
-        self.questions.clear();
+        self.numbering.clear();
         self.set_numbers.clear();
         self.sets.clear();
         self.compared.clear();
@@ -170,17 +165,21 @@ impl<T: Ordered> Collector<T> {
 
     /// The questions in the order of their masks, and for each number the index of its mask.
     pub(super) fn sorted(&self) -> (Vec<Question<T::Packed>>, Vec<u16>) {
-        let mut sorted: Vec<(Question<T::Packed>, u32)> =
-            self.questions.iter().copied().zip(0..).collect();
-        sorted.sort_unstable();
+        let questions = self.numbering.questions();
+        // Half as long as pairs of a packed question and its number are.
+        let mut sorted: Vec<(u64, u32, u32)> = questions
+            .iter()
+            .zip(0..)
+            .map(|(question, number)| (question.cut(), question.0.column(), number))
+            .collect();
+        sorted
+            .sort_unstable_by_key(|(cut, column, _)| u128::from(*column) << 64 | u128::from(*cut));
         let mut indices = vec![0; sorted.len()];
-        for (index, &(_, number)) in sorted.iter().enumerate() {
-            indices[number as usize] = index as u16;
+        for (index, (_, _, number)) in sorted.iter().enumerate() {
+            indices[*number as usize] = index as u16;
         }
-        (
-            sorted.into_iter().map(|(question, _)| question).collect(),
-            indices,
-        )
+        let question = |(_, _, number): &(u64, u32, u32)| questions[*number as usize];
+        (sorted.iter().map(question).collect(), indices)
     }
 
     /// The category set that a question is of.

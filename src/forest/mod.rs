@@ -77,6 +77,7 @@ mod layout;
 mod leaf_lookup;
 #[cfg(target_arch = "x86_64")]
 mod leaves_avx512;
+mod numbering;
 mod processor;
 mod program;
 #[cfg(target_arch = "x86_64")]

@@ -12,6 +12,7 @@
 //! | [`construct`] | constructors that are understood: numpy's, the language's own, joblib's |
 //! | [`skops`], [`npy`] | skops files to the same records |
 //! | [`record`], [`numpy`] | the one record type: values by index, arrays as slices of the file |
+//! | [`field`] | the numbers of an array, read in place |
 //! | [`trust`] | calls that no model needs |
 //! | [`describe`], [`import`] | what users are shown of a file, and how it is opened |
 //!
@@ -26,6 +27,7 @@ mod construct;
 pub(super) mod container;
 mod cursor;
 pub(super) mod describe;
+pub(super) mod field;
 mod import;
 mod machine;
 mod npy;

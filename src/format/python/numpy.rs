@@ -216,30 +216,6 @@ fn fits(shape: &[usize], unit: usize, available: usize) -> bool {
     unit > 0 && product == Some(available as u128) && shape.len() <= AXES_LIMIT
 }
 
-/// A field of elements that lie one behind another.
-struct Field<'a> {
-    bytes: &'a [u8],
-    /// The bytes of an element, and where the field begins in it.
-    size: usize,
-    offset: usize,
-}
-
-impl Field<'_> {
-    /// What the words of each element become.
-    fn each<T, const BYTES: usize>(
-        &self,
-        convert: impl Fn([u8; BYTES]) -> Result<T>,
-    ) -> Result<Vec<T>> {
-        let mut all = Vec::with_capacity(self.bytes.len() / self.size);
-        for element in self.bytes.chunks_exact(self.size) {
-            let word = element.get(self.offset..).and_then(<[u8]>::first_chunk);
-            let word = word.ok_or_else(|| Error::failed("a field ends behind its element"))?;
-            all.push(convert(*word)?);
-        }
-        Ok(all)
-    }
-}
-
 impl Array {
     /// An array whose elements follow later.
     pub(super) fn unset() -> Self {
@@ -324,7 +300,8 @@ impl Array {
         })
     }
 
-    fn fortran_index(&self, mut index: usize) -> usize {
+    /// Where the element of an index in C order lies, of an array whose first axis varies fastest.
+    pub(super) fn fortran_index(&self, mut index: usize) -> usize {
         let mut below = self.len();
         let mut position = 0;
         for &length in self.shape.iter().rev() {
@@ -333,99 +310,6 @@ impl Array {
             index /= length.max(1);
         }
         position
-    }
-
-    /// What the numbers of one field, or of plain elements where the name is empty, become, in C
-    /// order.
-    ///
-    /// # Errors
-    /// Fails if there is no such field, or it holds no numbers.
-    fn each_number<T>(&self, name: &str, convert: impl Fn(Number) -> Result<T>) -> Result<Vec<T>> {
-        let (data_type, offset) = if name.is_empty() {
-            (&self.data_type, 0)
-        } else {
-            let field = self.data_type.field(name);
-            let field =
-                field.ok_or_else(|| Error::failed(format!("the array has no field `{name}`")))?;
-            (&field.data_type, field.offset)
-        };
-        let wrong = || Error::failed(format!("an array of {} instead of numbers", self.data_type));
-        let Elements::Raw(bytes) = &self.elements else {
-            return Err(wrong());
-        };
-        let size = self.data_type.size;
-        let is_in_order = !self.is_fortran || self.shape.len() < 2;
-        if self.len() > 0 && is_in_order && !data_type.is_big_endian {
-            // What the nodes of trees and large matrices are made of.
-            let elements = Field {
-                bytes,
-                size,
-                offset,
-            };
-            match (data_type.kind, data_type.size) {
-                (Kind::Float, 8) => {
-                    return elements.each(|word| convert(Number::Float(f64::from_le_bytes(word))));
-                }
-                (Kind::Float, 4) => {
-                    let real = |word| f64::from(f32::from_le_bytes(word));
-                    return elements.each(|word| convert(Number::Float(real(word))));
-                }
-                (Kind::Integer, 8) => {
-                    return elements
-                        .each(|word| convert(Number::Integer(i64::from_le_bytes(word))));
-                }
-                (Kind::Integer, 4) => {
-                    let integer = |word| i64::from(i32::from_le_bytes(word));
-                    return elements.each(|word| convert(Number::Integer(integer(word))));
-                }
-                _ => {}
-            }
-        }
-        let element = |index: usize| {
-            let bytes = bytes.get(index * size + offset..(index + 1) * size)?;
-            number(data_type, bytes)
-        };
-        self.order()
-            .map(|index| element(index).ok_or_else(wrong).and_then(&convert))
-            .collect()
-    }
-
-    /// The elements as doubles, in C order.
-    ///
-    /// # Errors
-    /// Fails if they are no numbers.
-    pub(crate) fn reals(&self) -> Result<Vec<f64>> {
-        self.field_reals("")
-    }
-
-    /// The elements of a field as doubles, in C order.
-    ///
-    /// # Errors
-    /// Fails if there is no such field, or it holds no numbers.
-    pub(crate) fn field_reals(&self, name: &str) -> Result<Vec<f64>> {
-        self.each_number(name, |number| Ok(number.real()))
-    }
-
-    /// The elements of a field, or of all if the name is empty, as integers, in C order.
-    ///
-    /// # Errors
-    /// Fails if there is no such field, or it holds no integers.
-    pub(crate) fn field_integers(&self, name: &str) -> Result<Vec<i64>> {
-        let integer = |number: Number| match number {
-            Number::Integer(value) => Ok(value),
-            Number::Unsigned(value) => i64::try_from(value)
-                .map_err(|_| Error::failed(format!("{value} is more than 64 bits hold"))),
-            Number::Float(_) => Err(Error::failed("an array of floats instead of integers")),
-        };
-        self.each_number(name, integer)
-    }
-
-    /// The numbers as they are, in C order.
-    ///
-    /// # Errors
-    /// Fails if they are no numbers.
-    pub(crate) fn numbers(&self) -> Result<Vec<Number>> {
-        self.each_number("", Ok)
     }
 
     /// The texts of an array of fixed-length texts, in C order.
