@@ -263,6 +263,12 @@ def cases():
         "three",
     )
     yield plain("bagging_value", BaggingRegressor(n_estimators=5, random_state=0), "value")
+    yield plain("bagging_values", BaggingRegressor(**{base: DecisionTreeRegressor(max_depth=3)}, n_estimators=3, random_state=0), "values")
+    yield plain(
+        "bagging_values_linear",
+        BaggingRegressor(**{base: Ridge()}, n_estimators=3, random_state=0),
+        "values",
+    )
     yield plain("ada_two", AdaBoostClassifier(n_estimators=8, random_state=0), "two")
     yield plain("ada_three", AdaBoostClassifier(n_estimators=8, random_state=0), "names")
     if version < (1, 6):
@@ -326,6 +332,14 @@ def cases():
             ),
             "two",
         )
+        for method in ("predict_proba", "decision_function"):
+            yield plain(
+                f"threshold_first_{method}",
+                FixedThresholdClassifier(
+                    scaled(LogisticRegression()), threshold=0.6, pos_label="no", response_method=method
+                ),
+                "texts",
+            )
         yield plain("threshold_tuned", TunedThresholdClassifierCV(rf(), random_state=0), "two")
     yield plain("grid", GridSearchCV(scaled(SVC()), {"svc__C": [0.5, 1]}, cv=2), "three")
     yield plain(
@@ -362,6 +376,15 @@ def cases():
     yield plain("outputs_value", MultiOutputRegressor(Ridge()), "values")
     yield plain("outputs_boosting", MultiOutputRegressor(GradientBoostingRegressor(n_estimators=3, random_state=0)), "values")
     yield plain("outputs_classes", MultiOutputClassifier(rf()), "classes")
+    for kind in ("flags", "classes"):
+        yield plain(f"tree_{kind}", tree(), kind)
+        yield plain(f"forest_{kind}", rf(), kind)
+        yield plain(f"extra_trees_{kind}", ExtraTreesClassifier(**small), kind)
+        yield plain(f"neighbours_{kind}", scaled(KNeighborsClassifier(4, weights="distance")), kind)
+    if version >= (1, 7):
+        for method in ("predict_proba", "decision_function"):
+            chain = ClassifierChain(scaled(LogisticRegression()), chain_method=method)
+            yield plain(f"chain_{method}", chain, "flags")
     yield plain("chain_value", RegressorChain(Ridge(), order=[1, 0]), "values")
     yield plain("chain_flags", ClassifierChain(scaled(LogisticRegression()), order=[1, 0]), "flags")
 
@@ -412,10 +435,30 @@ def cases():
     yield plain("neighbours_brute", scaled(KNeighborsClassifier(p=1, algorithm="brute")), "names")
     yield plain("neighbours_value", scaled(KNeighborsRegressor(weights="distance")), "value")
     yield plain("neighbours_values", scaled(KNeighborsRegressor(metric="manhattan")), "values")
+    for name, options in (
+        ("weighted", dict(p=3, metric_params={"w": np.array([1.0, 0.5, 2.0])})),
+        ("standardised", dict(metric="seuclidean", metric_params={"V": np.array([1.0, 2.0, 3.0])})),
+        ("squared", dict(metric="sqeuclidean")),
+        ("canberra", dict(metric="canberra")),
+        ("bray_curtis", dict(metric="braycurtis")),
+        ("correlation", dict(metric="correlation")),
+        (
+            "mahalanobis",
+            dict(
+                metric="mahalanobis",
+                metric_params={"VI": np.array([[1.0, 0.2, 0.0], [0.2, 2.0, 0.1], [0.0, 0.1, 3.0]])},
+            ),
+        ),
+    ):
+        if name != "weighted" or version >= (1, 2):
+            last = KNeighborsRegressor(4, algorithm="brute", **options)
+            yield plain(f"neighbours_{name}", scaled(last), "value")
     yield plain("centroid", scaled(NearestCentroid()), "names")
+    yield plain("centroid_manhattan", scaled(NearestCentroid(metric="manhattan")), "names")
     for kernel in ("rbf", "linear", "poly", "sigmoid"):
         yield plain(f"svc_{kernel}", scaled(SVC(kernel=kernel)), "three")
     yield plain("svc_two", scaled(SVC()), "texts")
+    yield plain("svc_ties", scaled(SVC(break_ties=True)), "three")
     if version < (1, 9):
         yield plain("svc_odds", scaled(SVC(probability=True, random_state=0)), "names")
         yield plain("svc_odds_two", scaled(SVC(probability=True, random_state=0)), "two")
@@ -1059,6 +1102,15 @@ KEPT = (
     "part_embedding",
     "part_projection_sparse",
     "rest_ties",
+    "network_relu",
+    "svc_rbf",
+    "neighbours",
+    "neighbours_weighted",
+    "centroid_manhattan",
+    "bagging_values",
+    "bagging_values_linear",
+    "tree_flags",
+    "threshold_first_predict_proba",
 )
 
 

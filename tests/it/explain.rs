@@ -349,6 +349,87 @@ fn trees_in_a_pickle_are_followed_and_add_up() {
     assert!((sum - margin).abs() < 1e-9 || (mean - margin).abs() < 1e-9);
 }
 
+/// The layers, decisions and neighbours of scikit-learn 1.9.1: its `coefs_` by hand and
+/// `predict_proba`, `decision_function` of both shapes, `kneighbors`.
+#[test]
+fn networks_support_vectors_and_neighbours_in_a_pickle_have_the_values_of_scikit_learn() {
+    let room = scored("sklearn_1_9_1_network_relu");
+    let found = explained(&room, &["out", "--row", "1"]).remove(0);
+    let first = step(&found, "mlpclassifier → layer 1");
+    assert_eq!(first["operation"], "dense 3 → 8, relu");
+    let mut expected = [0.0; 8];
+    (expected[0], expected[7]) = (0.180_007_428_993_458_67, 1.254_807_888_196_998_2);
+    close(&values(first), &expected, 1e-14);
+    let second = [
+        0.0,
+        0.898_333_674_516_824_6,
+        0.0,
+        0.523_160_267_931_888,
+        0.0,
+    ];
+    close(
+        &values(step(&found, "mlpclassifier → layer 2")),
+        &second,
+        1e-14,
+    );
+    let last = step(&found, "mlpclassifier → layer 3");
+    assert_eq!(last["operation"], "dense 5 → 3, softmax");
+    let odds = [
+        0.351_949_663_247_382_47,
+        0.431_434_778_247_825_33,
+        0.216_615_558_504_792_1,
+    ];
+    close(&values(last), &odds, 1e-14);
+
+    let room = scored("sklearn_1_9_1_svc_rbf");
+    let found = explained(&room, &["out", "--row", "1"]).remove(0);
+    let pairs = step(&found, "svc → support vectors");
+    assert_eq!(pairs["operation"], "rbf kernel of 210 vectors");
+    let expected = [
+        1.749_938_469_297_978_7,
+        1.491_684_307_270_358_7,
+        0.455_076_231_302_487_03,
+    ];
+    close(&values(pairs), &expected, 1e-12);
+    let names: Vec<String> = outputs(pairs).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["0 or 1", "0 or 2", "1 or 2"]);
+    let sums = pairs["sums"].as_array().unwrap();
+    let term = &sums[0]["terms"][0];
+    close(
+        &[term["value"].as_f64().unwrap()],
+        &[0.059_010_430_834_624_16],
+        1e-14,
+    );
+    for (sum, expected) in sums.iter().zip(expected) {
+        let terms = sum["terms"].as_array().unwrap().iter();
+        let products: f64 = terms.map(|term| term["product"].as_f64().unwrap()).sum();
+        let intercept = sum["intercept"].as_f64().unwrap();
+        close(&[products + intercept], &[expected], 1e-12);
+    }
+    assert_eq!(sums[0]["terms"].as_array().unwrap().len(), 58 + 95);
+    let decisions = [
+        2.254_747_058_482_410_5,
+        0.811_918_668_209_248_3,
+        -0.220_214_765_003_797_14,
+    ];
+    close(&values(step(&found, "svc → decisions")), &decisions, 1e-12);
+
+    let room = scored("sklearn_1_9_1_neighbours");
+    let found = explained(&room, &["out", "--row", "1"]).remove(0);
+    let near = outputs(step(&found, "kneighborsclassifier → neighbours"));
+    let (rows, distances): (Vec<String>, Vec<f64>) = near.into_iter().unzip();
+    let expected = [0, 263, 85, 2, 66].map(|row| format!("row {row}: 0"));
+    assert_eq!(rows, expected);
+    let expected = [
+        4.605_962_233_839_023e-8,
+        0.325_638_583_708_793_4,
+        0.408_896_359_584_380_7,
+        0.457_606_409_656_600_15,
+        0.488_326_726_197_449_4,
+    ];
+    close(&distances, &expected, 1e-7);
+}
+
 /// Every value between nodes as ONNX Runtime 1.31 computes it, and the products of a linear model.
 #[test]
 fn the_nodes_of_a_graph_have_the_values_of_onnx_runtime() {

@@ -87,8 +87,8 @@ const LONG_FILE_LINES: usize = 400;
 const LONG_FILES: &str = "
     forest/ctr/mod.rs forest/ensemble.rs forest/sliced.rs format/catboost/described.rs
     format/lightgbm/text.rs format/onnx/graph.rs format/python/construct.rs
-    format/python/machine.rs format/python/numpy.rs format/python/torch.rs
-    format/pytorch/arithmetic.rs format/sklearn/forests.rs format/sklearn/inputs.rs
+    format/python/machine.rs format/python/torch.rs
+    format/pytorch/arithmetic.rs format/sklearn/inputs.rs
     format/sklearn/kernel.rs format/xgboost/mod.rs format/xgboost/schema.rs
     graph/op/convolution.rs graph/op/gather.rs graph/op/ml_linear.rs graph/op/ml_trees_listed.rs
     graph/op/ml_trees_vote.rs graph/op/movement.rs graph/op/recurrent_packed.rs graph/op/region.rs

@@ -6,8 +6,9 @@ use super::answer::answer;
 use super::column::{Column, Step};
 use super::engine::Engine;
 use super::fitted::{Finished, Fitted};
-use super::forests::{Grove, class_shares, of_trees};
+use super::forests::of_trees;
 use super::formula::{Formula, largest, logistic};
+use super::grove::{Grove, class_shares};
 use super::inputs::{Inputs, numbers};
 use super::labels::labels;
 use super::object::Object;
@@ -75,16 +76,21 @@ fn votes(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<(Ve
         numbers(object, columns, inputs)?;
         inputs.reject_missing(columns);
         let has_weights = !object.is_since(1, 4);
-        let forest = grove.forest(object, vec![0.0; width], Target::All, |index, leaf| {
-            let shares = class_shares(leaf.values, width, has_weights);
-            let weight = if vote == Vote::Probability {
-                1.0
-            } else {
-                weights[index]
-            };
-            let added = added(vote, &shares).into_iter();
-            added.map(|value| value * weight).collect()
-        })?;
+        let forest = grove.forest(
+            object,
+            vec![0.0; width],
+            Target::All,
+            |index, leaf, sums| {
+                let shares: Vec<f64> = class_shares(leaf.values, width, has_weights).collect();
+                let weight = if vote == Vote::Probability {
+                    1.0
+                } else {
+                    weights[index]
+                };
+                let added = added(vote, &shares).into_iter();
+                sums.extend(added.map(|value| value * weight));
+            },
+        )?;
         let votes = inputs.push(columns.to_vec(), of_trees(forest, sum));
         return Ok((votes, width));
     }

@@ -6,9 +6,9 @@
 use super::answer::{Answer, answer};
 use super::column::{Column, Step};
 use super::engine::Engine;
-use super::fitted::{Finished, Fitted};
+use super::fitted::{Finished, Fitted, same_count};
 use super::formula::{Formula, interpolated, interpolated_single, logistic, softmax};
-use super::inputs::Inputs;
+use super::inputs::{Inputs, numbers};
 use super::labels::labels;
 use super::object::Object;
 use super::steps::members;
@@ -130,6 +130,22 @@ fn step(calibrator: &Object) -> Result<Step> {
     }
 }
 
+/// `IsotonicRegression` of one column.
+pub(super) fn regression(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    same_count(object, 1, columns.len())?;
+    numbers(object, columns, inputs)?;
+    inputs.reject_missing(columns);
+    let step = isotonic(object)?;
+    let made = columns
+        .iter()
+        .map(|column| column.clone().then([step.clone()]));
+    Ok((made.collect(), Fitted::columns(Task::Value)))
+}
+
 /// `IsotonicRegression`: linear between its thresholds, in their precision; one threshold is the
 /// answer for every row.
 pub(super) fn isotonic(object: &Object) -> Result<Step> {
@@ -220,9 +236,7 @@ pub(super) fn threshold(
         .and_then(|labels| <[Label; 2]>::try_from(labels).ok())
         .ok_or_else(|| estimator.refuse("a threshold is for two classes"))?;
     let positive = positive_label(object, is_fixed);
-    if positive.is_some_and(|positive| positive != pair[1].to_string()) {
-        return Err(object.refuse("`pos_label` that is not the second class is not supported"));
-    }
+    let is_first = positive.is_some_and(|positive| positive == pair[0].to_string());
     let name = if is_fixed {
         "threshold"
     } else {
@@ -237,6 +251,18 @@ pub(super) fn threshold(
     };
     if let Some(probability) = probability {
         let threshold = if is_auto { 0.5 } else { object.real(name)? };
+        if is_first {
+            let first = own.probabilities(inputs).unwrap_or_default();
+            let first = first.into_iter().take(1);
+            let predicted = first.map(|one| one.then([Step::AtLeast(threshold)]));
+            let made = std::iter::once(probability).chain(predicted).collect();
+            let [first, second] = pair;
+            let shown = vec![
+                Shown::number("probability"),
+                Shown::label("prediction", vec![second, first]),
+            ];
+            return Ok((made, Fitted::columns(Task::Listed(shown))));
+        }
         let task = Task::Binary {
             labels: pair,
             threshold,
@@ -247,14 +273,19 @@ pub(super) fn threshold(
         .decisions(&estimator, columns)?
         .ok_or_else(|| estimator.refuse("it has neither decisions nor probabilities"))?;
     let threshold = if is_auto { 0.0 } else { object.real(name)? };
-    let decision = decisions.swap_remove(0);
+    let mut decision = decisions.swap_remove(0);
+    let mut labels = pair.to_vec();
+    if is_first {
+        decision = decision.then([Step::Multiply(-1.0)]);
+        labels.reverse();
+    }
     let mut shown = Vec::new();
     let mut made = Vec::new();
     if let Some(probability) = positive_probability(&own, inputs) {
         shown.push(Shown::number("probability"));
         made.push(probability);
     }
-    shown.push(Shown::label("prediction", pair.to_vec()));
+    shown.push(Shown::label("prediction", labels));
     made.push(decision.then([Step::AtLeast(threshold)]));
     Ok((made, Fitted::columns(Task::Listed(shown))))
 }

@@ -3,7 +3,8 @@
 //! Source: `sklearn/ensemble/_forest.py` of 0.24 to 1.9.
 
 use super::column::{COLUMNS_LIMIT, Column, Step};
-use super::forests::{frame, not_repeated, of_trees};
+use super::forests::of_trees;
+use super::grove::{frame, not_repeated};
 use super::inputs::Inputs;
 use super::object::{Object, reals};
 use super::steps::members;
@@ -30,7 +31,9 @@ pub(super) fn embedded(
     let count = columns.len();
     let of_tree = |(index, tree): (usize, &Object)| {
         let target = Target::Margin(index as u32);
-        of_estimator(tree, count, None, target, |leaf| vec![leaf.node() as f64])
+        of_estimator(tree, count, None, target, |leaf, added| {
+            added.push(leaf.node() as f64);
+        })
     };
     let frame = frame(count, vec![0.0; trees.len()]);
     let forest = Forest::new(&frame, trees.iter().enumerate().map(of_tree))?;

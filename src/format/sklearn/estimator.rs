@@ -4,7 +4,7 @@
 //! assembly of the model. The families have files of their own.
 
 use super::column::Column;
-use super::fitted::{Finished, Fitted, same_count};
+use super::fitted::{Finished, Fitted};
 use super::inputs::{Inputs, Translator, numbers};
 use super::linear::{Odds, classification, logistic, modified_huber, regression};
 use super::object::{Object, reals};
@@ -13,15 +13,15 @@ use super::pipeline::Columnar;
 use super::steps::{inner, is_skipped, steps};
 use super::transformer::transform;
 use super::{
-    adaboost, bayes, calibration, cluster, compose, decision, discriminant, dummy, foreign,
-    forests, kernel, multiple, neighbors, network, outlier, propagation, svm, target, textual,
-    vote,
+    adaboost, bayes, calibration, centroid, class_outputs, cluster, compose, decision,
+    discriminant, dummy, foreign, forests, kernel, multiple, neighbors, network, outlier,
+    propagation, svm, target, textual, vote,
 };
 use crate::error::{Error, Result};
 use crate::format::importer::{ImportOptions, TreeSelection};
 use crate::format::python::container::Document;
 use crate::model::{Description, LoadedModel, TrainedModel};
-use crate::outcome::{Link, Outcome, Task};
+use crate::outcome::{Link, Outcome};
 
 /// Translates the saved object.
 ///
@@ -261,13 +261,20 @@ fn composite(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result
             let columns = transform(object, columns.to_vec(), inputs)?;
             finish(&object.attribute("estimator_")?, columns, inputs)
         }
-        ("isotonic", "IsotonicRegression") => isotonic(object, columns, inputs),
+        ("isotonic", "IsotonicRegression") => calibration::regression(object, columns, inputs),
         ("multioutput", "MultiOutputRegressor" | "RegressorChain") => {
             multiple::regressors(object, columns, inputs)
         }
         ("multioutput", "MultiOutputClassifier" | "ClassifierChain") => {
             multiple::classifiers(object, columns, inputs)
         }
+        (
+            "tree" | "ensemble",
+            "DecisionTreeClassifier"
+            | "ExtraTreeClassifier"
+            | "RandomForestClassifier"
+            | "ExtraTreesClassifier",
+        ) if class_outputs::has_several(object) => class_outputs::averaged(object, columns, inputs),
         ("svm", "SVC" | "NuSVC") => svm::classifier(object, columns, inputs),
         ("svm" | "linear_model" | "covariance" | "neighbors", name)
             if outlier::DETECTORS.contains(&name) =>
@@ -277,18 +284,6 @@ fn composite(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result
         _ => return Ok(None),
     };
     made.map(Some)
-}
-
-/// `IsotonicRegression` of one column.
-fn isotonic(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<Finished> {
-    same_count(object, 1, columns.len())?;
-    numbers(object, columns, inputs)?;
-    inputs.reject_missing(columns);
-    let step = calibration::isotonic(object)?;
-    let made = columns
-        .iter()
-        .map(|column| column.clone().then([step.clone()]));
-    Ok((made.collect(), Fitted::columns(Task::Value)))
 }
 
 /// Estimators that read columns alone.
@@ -375,6 +370,10 @@ fn estimator(object: &Object, count: usize) -> Result<Fitted> {
         }
         ("naive_bayes", _) => bayes::fitted(object, count),
         ("neural_network", "MLPClassifier" | "MLPRegressor") => network::fitted(object, count),
+        ("neighbors", "KNeighborsClassifier") if object.flag("outputs_2d_") => {
+            class_outputs::neighbours(object, count)
+        }
+        ("neighbors", "NearestCentroid") => centroid::fitted(object, count),
         ("neighbors", _) => neighbors::fitted(object, count),
         ("svm", "SVR" | "NuSVR") => svm::regressor(object, count),
         ("cluster" | "mixture", _) => cluster::fitted(object, count),

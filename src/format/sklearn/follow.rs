@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::column::{Column, Step};
-use super::engine::Engine;
+use super::engine::{Engine, gather};
 use super::label::{Label, Mark};
 use super::part::{Output, Part};
 use crate::feature::Columns;
@@ -149,6 +149,7 @@ pub(super) fn note_part(
             });
         }
     }
+    note_formula(part, features);
     let input = |(feature, name): (usize, &String)| Value {
         name: name.clone(),
         value: features.column(feature)[0].to_string(),
@@ -169,6 +170,25 @@ pub(super) fn note_part(
         outputs: margins.iter().enumerate().map(output).collect(),
         ..trace::Step::default()
     });
+}
+
+/// Notes what a formula computes of the first row on the way.
+fn note_formula(part: &Part, features: &Columns<f64>) {
+    let Engine::Formula(formula) = &part.engine else {
+        return;
+    };
+    let mut values = vec![0.0; features.feature_count()];
+    gather(features, 0, &mut values);
+    let path = part.path();
+    for mut step in formula.notes(&values) {
+        std::mem::take(&mut step.sums)
+            .into_iter()
+            .for_each(trace::note_sum);
+        if !path.is_empty() {
+            step.name = format!("{path} → {}", step.name);
+        }
+        trace::note_step(step);
+    }
 }
 
 /// The products of a linear part with the terms of vectorisers.

@@ -6,152 +6,23 @@
 use super::column::{Column, Step};
 use super::engine::{Engine, TreeReads};
 use super::fitted::{Finished, Fitted};
+use super::grove::{Grove, class_shares, frame, not_repeated};
 use super::inputs::{Inputs, numbers};
 use super::labels::classes;
-use super::object::{Object, positions, reals};
-use super::tree::{Leaf, of_estimator, of_predictor};
+use super::object::{Object, reals};
+use super::tree::{of_estimator, of_predictor};
 use crate::error::{Error, Result};
-use crate::feature::Precision;
-use crate::forest::{Forest, Frame, Target};
+use crate::forest::{Forest, Target};
 use crate::format::python::record::Id;
 use crate::outcome::{Link, Task};
 
 /// scikit-learn clips the probabilities of training's classes by the precision of f32.
 const EPSILON: f64 = f32::EPSILON as f64;
 
-/// Fails if trees share their nodes: each is laid out on its own, so a small file could make a
-/// large forest.
-pub(super) fn not_repeated(object: &Object, members: &[Object], tree: &str) -> Result<()> {
-    /// What an inflated archive may hold more than its file.
-    const INFLATED: usize = 16;
-    let mut bytes = 0_usize;
-    for member in members {
-        let holder = if tree.is_empty() {
-            member.clone()
-        } else {
-            member.attribute(tree)?
-        };
-        let nodes = holder.array("nodes")?;
-        bytes = bytes.saturating_add(nodes.len().saturating_mul(nodes.data_type.size));
-    }
-    if bytes > object.arena.file_bytes().saturating_mul(INFLATED) {
-        return Err(Error::failed("the file repeats its trees over and over")
-            .hint("no library writes such a file: do not trust where it is from"));
-    }
-    Ok(())
-}
-
-pub(super) fn frame(feature_count: usize, base: Vec<f64>) -> Frame {
-    Frame {
-        precision: Precision::Double,
-        feature_count,
-        base,
-        scale: 1.0,
-        bias: Vec::new(),
-    }
-}
-
-/// How the trees of an ensemble are read.
-pub(super) struct Grove<'a> {
-    pub(super) members: Vec<Object<'a>>,
-    /// For each member the features that it reads; empty where all read all, in order.
-    pub(super) features: Vec<Vec<usize>>,
-    /// The number of columns.
-    pub(super) count: usize,
-}
-
-impl<'a> Grove<'a> {
-    /// The members of an ensemble.
-    pub(super) fn new(object: &Object<'a>, count: usize) -> Result<Self> {
-        let list = object.list("estimators_")?.iter().enumerate();
-        let members: Vec<Object> = list
-            .map(|(index, id)| object.part(&format!("estimators_[{index}]"), *id))
-            .collect::<Result<_>>()?;
-        if members.is_empty() {
-            return Err(object.refuse("it has no trees"));
-        }
-        let mut features = Vec::new();
-        if object.find("estimators_features_").is_some() {
-            for id in object.list("estimators_features_")? {
-                let chosen = positions(object.arena, *id)
-                    .filter(|chosen| chosen.iter().all(|feature| *feature < count));
-                features.push(
-                    chosen.ok_or_else(|| {
-                        object.refuse("a member reads a column that there is not")
-                    })?,
-                );
-            }
-            if features.len() != members.len() {
-                return Err(object.refuse("its members do not fit their features"));
-            }
-            let all: Vec<usize> = (0..count).collect();
-            if features.iter().all(|chosen| *chosen == all) {
-                features.clear();
-            }
-        }
-        Ok(Self {
-            members,
-            features,
-            count,
-        })
-    }
-
-    /// Whether all members are trees.
-    pub(super) fn is_of_trees(&self) -> bool {
-        self.members.iter().all(|member| member.class().0 == "tree")
-    }
-
-    /// The trees, each leaf of which adds what `leaf` makes of its values.
-    pub(super) fn forest(
-        &self,
-        object: &Object,
-        base: Vec<f64>,
-        target: Target,
-        leaf: impl Fn(usize, &Leaf<'_>) -> Vec<f64> + Send + Sync,
-    ) -> Result<Forest> {
-        not_repeated(object, &self.members, "tree_")?;
-        let trees = self.members.iter().enumerate().map(|(index, member)| {
-            let features = self.features.get(index).map(Vec::as_slice);
-            of_estimator(member, self.count, features, target, |values| {
-                leaf(index, values)
-            })
-        });
-        Forest::new(&frame(self.count, base), trees)
-    }
-}
-
-/// The shares of the classes in a leaf. Up to 1.3 a leaf of a classifier holds weights, since 1.4
-/// fractions.
-pub(super) fn class_shares(values: &[f64], width: usize, has_weights: bool) -> Vec<f64> {
-    let used = &values[..values.len().min(width)];
-    let sum: f64 = used.iter().sum();
-    let sum = if sum == 0.0 || !has_weights { 1.0 } else { sum };
-    let share = |value: &f64| if has_weights { value / sum } else { *value };
-    used.iter().map(share).collect()
-}
-
-/// The share of the second of two classes in a leaf, on its own.
-pub(super) fn second_share(values: &[f64], has_weights: bool) -> Option<f64> {
-    let used = &values[..values.len().min(2)];
-    let sum: f64 = used.iter().sum();
-    let sum = if sum == 0.0 || !has_weights { 1.0 } else { sum };
-    let share = |value: &f64| if has_weights { value / sum } else { *value };
-    used.get(1).map(share)
-}
-
 /// Trees whose answers are averaged, or one tree.
 pub(super) fn averaged(object: &Object, count: usize) -> Result<Fitted> {
-    let (package, name) = object.class();
-    let is_classifier = name.ends_with("Classifier");
-    let grove = if package == "tree" {
-        Grove {
-            members: vec![object.clone()],
-            features: Vec::new(),
-            count,
-        }
-    } else {
-        Grove::new(object, count)?
-    };
+    let is_classifier = object.class().1.ends_with("Classifier");
+    let grove = Grove::of(object, count)?;
     let outputs = object
         .find("n_outputs_")
         .map_or(Ok(1.0), |_| object.real("n_outputs_"))? as usize;
@@ -175,25 +46,26 @@ pub(super) fn averaged(object: &Object, count: usize) -> Result<Fitted> {
     } else {
         Target::All
     };
-    let forest = grove.forest(object, vec![0.0; margins], target, |_, leaf| {
-        if is_binary {
-            second_share(leaf.values, has_weights).into_iter().collect()
-        } else {
-            class_shares(leaf.values, width, has_weights)
-        }
+    let forest = grove.forest(object, vec![0.0; margins], target, |_, leaf, added| {
+        let shares = class_shares(leaf.values, width, has_weights);
+        added.extend(shares.skip(usize::from(is_binary)));
     })?;
-    let takes_missing = match name {
-        "DecisionTreeClassifier" | "DecisionTreeRegressor" => object.is_since(1, 3),
-        "RandomForestClassifier" | "RandomForestRegressor" => object.is_since(1, 4),
-        _ => object.is_since(1, 6),
-    };
     let divisor = grove.members.len() as f64;
     Ok(Fitted {
         engine: of_trees(forest, divisor),
         task,
         link: Link::Identity,
-        takes_missing,
+        takes_missing: takes_missing(object),
     })
+}
+
+/// Whether a tree or forest takes missing values.
+pub(super) fn takes_missing(object: &Object) -> bool {
+    match object.class().1 {
+        "DecisionTreeClassifier" | "DecisionTreeRegressor" => object.is_since(1, 3),
+        "RandomForestClassifier" | "RandomForestRegressor" => object.is_since(1, 4),
+        _ => object.is_since(1, 6),
+    }
 }
 
 /// Trees that read their columns rounded to f32, all of which are finite.
@@ -265,8 +137,8 @@ pub(super) fn boosted(object: &Object, count: usize) -> Result<Fitted> {
     not_repeated(object, &members, "tree_")?;
     let trees = members.iter().enumerate().map(|(index, member)| {
         let target = Target::Margin((index % width) as u32);
-        of_estimator(member, count, None, target, |leaf| {
-            vec![rate * leaf.values[0]]
+        of_estimator(member, count, None, target, |leaf, added| {
+            added.push(rate * leaf.values[0]);
         })
     });
     let forest = Forest::new(&frame(count, base), trees)?;

@@ -7,12 +7,16 @@ use super::engine::gather;
 use crate::error::Result;
 use crate::feature::Columns;
 use crate::interrupt::check_process;
+use crate::model::trace;
 
 /// Rows between two looks at whether the work is to end: those of a large model take long.
 const ROWS_AT_ONCE: usize = 16;
 
 /// From the values of a row to its outputs, which are 0 at first.
 type RowFunction = Box<dyn Fn(&[f64], &mut [f64]) + Send + Sync>;
+
+/// From the values of a row to what a formula computes on the way, for explanations.
+type RowNotes = Box<dyn Fn(&[f64]) -> Vec<trace::Step> + Send + Sync>;
 
 /// A formula with the numbers that it needs.
 pub(super) struct Formula {
@@ -23,6 +27,7 @@ pub(super) struct Formula {
     /// The bytes of its numbers.
     pub(super) memory_bytes: usize,
     function: RowFunction,
+    notes: Option<RowNotes>,
 }
 
 impl std::fmt::Debug for Formula {
@@ -44,7 +49,26 @@ impl Formula {
             width,
             memory_bytes: size_of::<f64>() * number_count,
             function: Box::new(function),
+            notes: None,
         }
+    }
+
+    /// The same formula, which shows explanations what it computes on the way.
+    pub(super) fn noting(
+        self,
+        notes: impl Fn(&[f64]) -> Vec<trace::Step> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            notes: Some(Box::new(notes)),
+            ..self
+        }
+    }
+
+    /// What it computes of a row on the way; the names are those within the estimator.
+    pub(super) fn notes(&self, values: &[f64]) -> Vec<trace::Step> {
+        self.notes
+            .as_ref()
+            .map_or_else(Vec::new, |notes| notes(values))
     }
 
     /// Computes all rows.
@@ -71,6 +95,7 @@ impl Formula {
             name,
             memory_bytes,
             function,
+            notes,
             ..
         } = self;
         Self {
@@ -82,6 +107,7 @@ impl Formula {
                 function(values, &mut both);
                 output[0] = both[1] - both[0];
             }),
+            notes,
         }
     }
 

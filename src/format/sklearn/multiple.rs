@@ -228,9 +228,6 @@ impl<'a> Outputs<'a> {
                 order,
             });
         }
-        if !matches!(object.text("chain_method"), "" | "predict") {
-            return Err(object.refuse("`chain_method` other than `predict` is not supported"));
-        }
         let (count, order) = (members.len(), object.need("order_")?);
         let order = positions(object.arena, order)
             .filter(|order| order.len() == count && (0..count).all(|one| order.contains(&one)));
@@ -312,7 +309,22 @@ pub(super) fn classifiers(
         let labels = outputs.labels(index, own)?;
         let predicted = own.predictions(inputs);
         let mut next = Vec::new();
-        if is_chain {
+        let method = object.text("chain_method_");
+        let read = match method {
+            "predict_proba" => own.probabilities(inputs),
+            "decision_function" => own.decisions(),
+            _ => None,
+        };
+        if let Some(read) = read {
+            // Of two classes what says how likely the second is.
+            next.extend(
+                read.into_iter()
+                    .skip(usize::from(method == "predict_proba")),
+            );
+        } else if is_chain && !matches!(method, "" | "predict") {
+            let member = &outputs.members[index];
+            return Err(member.refuse(&format!("`chain_method` is `{method}`, which it has not")));
+        } else if is_chain {
             let values = values_of(&labels).ok_or_else(|| {
                 outputs.members[index].refuse("a chain of classes that are not numbers")
             })?;
@@ -330,32 +342,34 @@ pub(super) fn classifiers(
 }
 
 /// The columns of one output of several classes, and what they are called.
-fn class_columns(
+pub(super) fn class_columns(
     output: usize,
     labels: &[Label],
     predicted: Vec<Column>,
     odds: Option<Vec<Column>>,
 ) -> (Vec<Column>, Vec<Shown>) {
     let mut made = predicted;
-    let mut shown = vec![Shown::label(
-        format!("prediction_{output}"),
-        labels.to_vec(),
-    )];
+    let mut shown = class_names(output, labels);
     match odds {
-        Some(odds) if odds.len() == 2 => {
-            made.push(odds[1].clone());
-            shown.push(Shown::number(format!("probability_{output}")));
-        }
-        Some(odds) => {
-            made.extend(odds);
-            let names = labels
-                .iter()
-                .map(|label| format!("probability_{output}_{label}"));
-            shown.extend(names.map(Shown::number));
-        }
-        None => {}
+        Some(odds) => made.extend(odds.into_iter().skip(usize::from(labels.len() == 2))),
+        None => shown.truncate(1),
     }
     (made, shown)
+}
+
+/// The columns of one output of several classes: its prediction, then its probabilities; of two
+/// classes that of the second.
+pub(super) fn class_names(output: usize, labels: &[Label]) -> Vec<Shown> {
+    let name = format!("prediction_{output}");
+    let mut shown = vec![Shown::label(name, labels.to_vec())];
+    if labels.len() == 2 {
+        shown.push(Shown::number(format!("probability_{output}")));
+    } else {
+        let names = labels.iter();
+        let names = names.map(|label| format!("probability_{output}_{label}"));
+        shown.extend(names.map(Shown::number));
+    }
+    shown
 }
 
 /// The labels as numbers.

@@ -1,77 +1,18 @@
 //! Nearest neighbours by brute force, which finds the same as scikit-learn's trees but for ties.
 //!
-//! Sources: `sklearn/neighbors/_classification.py`, `_regression.py`, `_nearest_centroid.py` and
-//! `sklearn/metrics/_dist_metrics.pyx` of 0.24 to 1.9.
+//! Sources: `sklearn/neighbors/_classification.py`, `_regression.py` of 0.24 to 1.9.
+
+use std::sync::Arc;
 
 use super::engine::Engine;
 use super::fitted::{Fitted, same_count};
-use super::formula::{Formula, largest, squared_distance};
+use super::formula::{Formula, largest};
 use super::labels::labels;
+use super::metric::Metric;
 use super::object::Object;
 use crate::error::Result;
+use crate::model::trace;
 use crate::outcome::{Label, Shown, Task};
-
-/// How far two rows are apart.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Metric {
-    Euclidean,
-    Manhattan,
-    Chebyshev,
-    Minkowski(f64),
-    Cosine,
-}
-
-impl Metric {
-    fn of(object: &Object) -> Result<Self> {
-        let name = object.text("effective_metric_");
-        let name = if name.is_empty() {
-            object.text("metric")
-        } else {
-            name
-        };
-        let parameter = || -> Result<f64> {
-            let id = object.need("effective_metric_params_")?;
-            let power = object.arena.entry(id, "p");
-            let power = power.and_then(|id| super::object::real(object.arena, id));
-            power.map_or_else(|| object.real("p"), Ok)
-        };
-        Ok(match name {
-            "euclidean" | "l2" => Self::Euclidean,
-            "manhattan" | "cityblock" | "l1" => Self::Manhattan,
-            "chebyshev" => Self::Chebyshev,
-            "cosine" => Self::Cosine,
-            "minkowski" => match parameter()? {
-                1.0 => Self::Manhattan,
-                2.0 => Self::Euclidean,
-                power => Self::Minkowski(power),
-            },
-            other => {
-                return Err(object.refuse(&format!("the metric `{other}` is not supported")));
-            }
-        })
-    }
-
-    fn distance(self, one: &[f64], other: &[f64]) -> f64 {
-        let differences = || {
-            one.iter()
-                .zip(other)
-                .map(|(one, other)| (one - other).abs())
-        };
-        match self {
-            Self::Euclidean => squared_distance(one, other).sqrt(),
-            Self::Manhattan => differences().sum(),
-            Self::Chebyshev => differences().fold(0.0, f64::max),
-            Self::Minkowski(power) => differences()
-                .map(|difference| difference.powf(power))
-                .sum::<f64>()
-                .powf(1.0 / power),
-            Self::Cosine => {
-                let norm = |row: &[f64]| super::formula::dot(row, row).sqrt();
-                1.0 - super::formula::dot(one, other) / (norm(one) * norm(other))
-            }
-        }
-    }
-}
 
 /// The rows of training.
 #[derive(Debug)]
@@ -98,7 +39,7 @@ impl Points {
         Ok(Self {
             values: points.values,
             width: count.max(1),
-            metric: Metric::of(object)?,
+            metric: Metric::of(object, count)?,
         })
     }
 
@@ -137,7 +78,7 @@ impl Points {
 }
 
 /// Which rows are neighbours, and what each weighs.
-struct Neighbourhood {
+pub(super) struct Neighbourhood {
     points: Points,
     count: Option<usize>,
     radius: f64,
@@ -145,7 +86,11 @@ struct Neighbourhood {
 }
 
 impl Neighbourhood {
-    fn new(object: &Object, count: usize) -> Result<Self> {
+    /// Reads the rows that an estimator keeps, and how it weighs them.
+    ///
+    /// # Errors
+    /// Those of [`Points::new`]; a contract error for weights by a function.
+    pub(super) fn new(object: &Object, count: usize) -> Result<Self> {
         let by_distance = match object.text("weights") {
             "uniform" => false,
             "distance" => true,
@@ -169,12 +114,52 @@ impl Neighbourhood {
         })
     }
 
-    /// The neighbours of a row and their weights.
-    fn of(&self, values: &[f64]) -> Vec<(usize, f64)> {
-        let mut found = match self.count {
+    /// The rows of training.
+    pub(super) fn row_count(&self) -> usize {
+        self.points.len()
+    }
+
+    /// The numbers of the rows of training.
+    pub(super) fn number_count(&self) -> usize {
+        self.points.values.len()
+    }
+
+    /// Whether rows may have missing values.
+    pub(super) fn takes_missing(&self) -> bool {
+        self.points.metric.takes_missing()
+    }
+
+    /// The neighbours of a row and their distances.
+    fn distances(&self, values: &[f64]) -> Vec<(usize, f64)> {
+        match self.count {
             Some(count) => self.points.nearest(values, count),
             None => self.points.within(values, self.radius),
+        }
+    }
+
+    /// The neighbours of a row and their distances, for explanations; `target` shows what a row of
+    /// training is.
+    fn notes(&self, values: &[f64], target: impl Fn(usize) -> String) -> Vec<trace::Step> {
+        let found = self.distances(values);
+        let which = match self.count {
+            Some(count) => format!("{count} nearest"),
+            None => format!("those within {}", self.radius),
         };
+        let output = |(row, distance): &(usize, f64)| trace::Value {
+            name: format!("row {row}: {}", target(*row)),
+            value: distance.to_string(),
+        };
+        vec![trace::Step {
+            name: "neighbours".to_owned(),
+            operation: format!("distances, {which} of {} rows", self.points.len()),
+            outputs: found.iter().map(output).collect(),
+            ..trace::Step::default()
+        }]
+    }
+
+    /// The neighbours of a row and their weights.
+    pub(super) fn of(&self, values: &[f64]) -> Vec<(usize, f64)> {
+        let mut found = self.distances(values);
         let touches = found.iter().any(|(_, distance)| *distance == 0.0);
         for (_, distance) in &mut found {
             *distance = match (self.by_distance, touches) {
@@ -192,7 +177,6 @@ pub(super) fn fitted(object: &Object, count: usize) -> Result<Fitted> {
     match object.class().1 {
         "KNeighborsClassifier" | "RadiusNeighborsClassifier" => classifier(object, count),
         "KNeighborsRegressor" | "RadiusNeighborsRegressor" => regressor(object, count),
-        "NearestCentroid" => centroid(object, count),
         _ => Err(object.unknown()),
     }
 }
@@ -207,16 +191,18 @@ fn classifier(object: &Object, count: usize) -> Result<Fitted> {
         .into_iter()
         .map(|class| class as usize)
         .collect();
-    let neighbourhood = Neighbourhood::new(object, count)?;
+    let neighbourhood = Arc::new(Neighbourhood::new(object, count)?);
     let width = labels.len();
-    if classes.len() != neighbourhood.points.len() || classes.iter().any(|one| *one >= width) {
+    if classes.len() != neighbourhood.row_count() || classes.iter().any(|one| *one >= width) {
         return Err(object.refuse("its classes do not fit its rows"));
     }
     if object.class().1.starts_with("Radius") && object.find("outlier_label").is_some() {
         return Err(object.refuse("`outlier_label` is not supported"));
     }
-    let numbers = neighbourhood.points.values.len() + classes.len();
+    let takes_missing = neighbourhood.takes_missing();
+    let numbers = neighbourhood.number_count() + classes.len();
     let outputs = if width == 2 { 2 } else { width + 1 };
+    let noted = (Arc::clone(&neighbourhood), classes.clone(), labels.clone());
     let formula = Formula::new("neighbors", outputs, numbers, move |values, output| {
         let mut weights = vec![0.0; width];
         for (index, weight) in neighbourhood.of(values) {
@@ -236,11 +222,18 @@ fn classifier(object: &Object, count: usize) -> Result<Fitted> {
             output[1..].copy_from_slice(&weights);
         }
     });
-    Ok(Fitted::plain(Engine::Formula(formula), with_label(labels)))
+    let formula = formula.noting(move |values| {
+        let (neighbourhood, classes, labels) = &noted;
+        neighbourhood.notes(values, |row| labels[classes[row]].to_string())
+    });
+    Ok(Fitted {
+        takes_missing,
+        ..Fitted::plain(Engine::Formula(formula), with_label(labels))
+    })
 }
 
 /// The label, then the probabilities of all classes, or that of the second of two.
-fn with_label(labels: Vec<Label>) -> Task {
+pub(super) fn with_label(labels: Vec<Label>) -> Task {
     if labels.len() == 2 {
         return Task::Listed(vec![
             Shown::number("probability"),
@@ -260,12 +253,14 @@ fn regressor(object: &Object, count: usize) -> Result<Fitted> {
         [_, width] => width.max(1),
         _ => 1,
     };
-    let targets = targets.reals()?;
-    let neighbourhood = Neighbourhood::new(object, count)?;
-    if targets.len() != neighbourhood.points.len() * width {
+    let targets: Arc<[f64]> = targets.reals()?.into();
+    let neighbourhood = Arc::new(Neighbourhood::new(object, count)?);
+    if targets.len() != neighbourhood.row_count() * width {
         return Err(object.refuse("its targets do not fit its rows"));
     }
-    let numbers = neighbourhood.points.values.len() + targets.len();
+    let takes_missing = neighbourhood.takes_missing();
+    let numbers = neighbourhood.number_count() + targets.len();
+    let noted = (Arc::clone(&neighbourhood), Arc::clone(&targets));
     let formula = Formula::new("neighbors", width, numbers, move |values, output| {
         let mut sum = 0.0;
         for (index, weight) in neighbourhood.of(values) {
@@ -276,94 +271,21 @@ fn regressor(object: &Object, count: usize) -> Result<Fitted> {
         }
         output.iter_mut().for_each(|value| *value /= sum);
     });
+    let formula = formula.noting(move |values| {
+        let (neighbourhood, targets) = &noted;
+        neighbourhood.notes(values, |row| {
+            let own = targets[row * width..(row + 1) * width].iter();
+            own.map(f64::to_string).collect::<Vec<_>>().join(", ")
+        })
+    });
     let task = match width {
         1 => Task::Value,
         _ => Task::Values((0..width).map(|output| output.to_string()).collect()),
     };
-    Ok(Fitted::plain(Engine::Formula(formula), task))
-}
-
-fn centroid(object: &Object, count: usize) -> Result<Fitted> {
-    let labels = labels(object)?;
-    let centroids = object.matrix("centroids_")?;
-    same_count(object, centroids.columns, count)?;
-    if centroids.rows != labels.len() {
-        return Err(object.refuse("its centroids do not fit its classes"));
-    }
-    if object.find("class_prior_").is_some() {
-        return centroid_with_odds(object, count, labels, centroids.values);
-    }
-    let metric = Metric::of(object)?;
-    let formula = nearest_of(centroids.values, count, move |one, other| {
-        metric.distance(one, other)
-    });
-    let task = Task::Classes {
-        labels,
-        probabilities: false,
-    };
-    Ok(Fitted::plain(Engine::Formula(formula), task))
-}
-
-/// `NearestCentroid` since 1.6: the nearest where all classes are as likely, else the largest
-/// discriminant, whose softmax are the probabilities.
-fn centroid_with_odds(
-    object: &Object,
-    count: usize,
-    labels: Vec<Label>,
-    centroids: Vec<f64>,
-) -> Result<Fitted> {
-    let (priors, mut scales) = (
-        object.reals("class_prior_")?,
-        object.reals("within_class_std_dev_")?,
-    );
-    let classes = labels.len();
-    if priors.len() != classes || scales.len() != count {
-        return Err(object.refuse("its priors do not fit its classes"));
-    }
-    scales
-        .iter_mut()
-        .filter(|scale| **scale == 0.0)
-        .for_each(|scale| *scale = 1.0);
-    let even = 1.0 / classes as f64;
-    let is_even = priors
-        .iter()
-        .all(|prior| (prior - even).abs() <= 1e-8 + 1e-5 * even);
-    let metric = Metric::of(object)?;
-    let task = with_label(labels);
-    let outputs = if classes == 2 { 2 } else { classes + 1 };
-    let numbers = centroids.len() + scales.len();
-    let formula = Formula::new("neighbors", outputs, numbers, move |values, output| {
-        let scaled = |row: &[f64]| -> Vec<f64> {
-            row.iter()
-                .zip(&scales)
-                .map(|(value, scale)| value / scale)
-                .collect()
-        };
-        let own = scaled(values);
-        let rows = centroids.chunks_exact(count.max(1));
-        let mut odds: Vec<f64> = rows
-            .clone()
-            .zip(&priors)
-            .map(|(row, prior)| {
-                let distance = metric.distance(&own, &scaled(row));
-                -(distance * distance) + 2.0 * prior.ln()
-            })
-            .collect();
-        let class = if is_even {
-            let near: Vec<f64> = rows.map(|row| -metric.distance(values, row)).collect();
-            largest(&near)
-        } else {
-            largest(&odds)
-        };
-        super::formula::softmax(&mut odds);
-        if classes == 2 {
-            output.copy_from_slice(&[odds[1], class as f64]);
-        } else {
-            output[0] = class as f64;
-            output[1..].copy_from_slice(&odds);
-        }
-    });
-    Ok(Fitted::plain(Engine::Formula(formula), task))
+    Ok(Fitted {
+        takes_missing,
+        ..Fitted::plain(Engine::Formula(formula), task)
+    })
 }
 
 /// The distances to centres, with the sign turned, so that the nearest is the largest.

@@ -2,12 +2,15 @@
 //!
 //! Source: `sklearn/neural_network/_multilayer_perceptron.py` of 0.24 to 1.9.
 
+use std::sync::Arc;
+
 use super::engine::Engine;
 use super::fitted::{Fitted, same_count};
 use super::formula::{Formula, logistic, softmax};
 use super::labels::{labels, task_of};
 use super::object::{Object, reals};
 use crate::error::Result;
+use crate::model::trace;
 use crate::outcome::{Shown, Task};
 
 /// A layer: one row of weights an input.
@@ -72,36 +75,86 @@ fn activation(object: &Object, name: &str) -> Result<fn(f64) -> f64> {
     })
 }
 
+/// All layers.
+struct Network {
+    layers: Vec<Layer>,
+    inner: fn(f64) -> f64,
+    outer: fn(f64) -> f64,
+    is_softmax: bool,
+    /// What the activations of the inner layers and of the last are called.
+    names: [String; 2],
+}
+
+impl Network {
+    fn new(object: &Object, count: usize) -> Result<Self> {
+        let names = ["activation", "out_activation_"].map(|name| object.text(name).to_owned());
+        let is_softmax = names[1] == "softmax";
+        let outer = if is_softmax {
+            f64::abs
+        } else {
+            activation(object, &names[1])?
+        };
+        Ok(Self {
+            layers: layers(object, count)?,
+            inner: activation(object, &names[0])?,
+            outer,
+            is_softmax,
+            names,
+        })
+    }
+
+    /// What each layer makes of a row; `each` is called with the layer's number.
+    fn run(&self, values: &[f64], mut each: impl FnMut(usize, &[f64])) -> Vec<f64> {
+        let mut values = values.to_vec();
+        for (index, layer) in self.layers.iter().enumerate() {
+            values = layer.run(&values);
+            let is_last = index + 1 == self.layers.len();
+            if is_last && self.is_softmax {
+                softmax(&mut values);
+            } else {
+                let function = if is_last { self.outer } else { self.inner };
+                values
+                    .iter_mut()
+                    .for_each(|value| *value = function(*value));
+            }
+            each(index, &values);
+        }
+        values
+    }
+
+    /// What each layer makes of a row, for explanations.
+    fn notes(&self, values: &[f64]) -> Vec<trace::Step> {
+        let mut steps = Vec::new();
+        self.run(values, |index, made| {
+            let layer = &self.layers[index];
+            let activation = &self.names[usize::from(index + 1 == self.layers.len())];
+            let output = |(index, value): (usize, &f64)| trace::Value {
+                name: format!("[{index}]"),
+                value: value.to_string(),
+            };
+            steps.push(trace::Step {
+                name: format!("layer {}", index + 1),
+                operation: format!("dense {} → {}, {activation}", layer.inputs, layer.outputs),
+                outputs: made.iter().enumerate().map(output).collect(),
+                ..trace::Step::default()
+            });
+        });
+        steps
+    }
+}
+
 /// `MLPClassifier` and `MLPRegressor`.
 pub(super) fn fitted(object: &Object, count: usize) -> Result<Fitted> {
-    let layers = layers(object, count)?;
-    let inner = activation(object, object.text("activation"))?;
-    let last = object.text("out_activation_");
-    let is_softmax = last == "softmax";
-    let outer = if is_softmax {
-        f64::abs
-    } else {
-        activation(object, last)?
-    };
+    let network = Arc::new(Network::new(object, count)?);
+    let layers = &network.layers;
     let width = layers.last().map_or(1, |layer| layer.outputs);
     let numbers = layers.iter().map(|layer| layer.weights.len()).sum();
-    let task = task(object, width, is_softmax)?;
+    let task = task(object, width, network.is_softmax)?;
     let is_listed = matches!(task, Task::Listed(_));
     let outputs = if is_listed { 2 * width } else { width };
+    let noted = Arc::clone(&network);
     let formula = Formula::new("network", outputs, numbers, move |values, output| {
-        let mut values = values.to_vec();
-        for (index, layer) in layers.iter().enumerate() {
-            values = layer.run(&values);
-            if index + 1 == layers.len() {
-                if is_softmax {
-                    softmax(&mut values);
-                } else {
-                    values.iter_mut().for_each(|value| *value = outer(*value));
-                }
-            } else {
-                values.iter_mut().for_each(|value| *value = inner(*value));
-            }
-        }
+        let values = network.run(values, |_, _| ());
         if is_listed {
             for (to, value) in output.iter_mut().zip(&values) {
                 *to = f64::from(u8::from(*value > 0.5));
@@ -111,6 +164,7 @@ pub(super) fn fitted(object: &Object, count: usize) -> Result<Fitted> {
             output.copy_from_slice(&values);
         }
     });
+    let formula = formula.noting(move |values| noted.notes(values));
     Ok(Fitted::plain(Engine::Formula(formula), task))
 }
 

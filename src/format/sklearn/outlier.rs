@@ -8,8 +8,9 @@
 use super::column::{Column, Step};
 use super::engine::TreeReads;
 use super::fitted::{Finished, Fitted, same_count};
-use super::forests::{Grove, of_trees_reading};
+use super::forests::of_trees_reading;
 use super::formula::{Formula, dot};
+use super::grove::Grove;
 use super::inputs::{Inputs, numbers};
 use super::neighbors::Points;
 use super::object::Object;
@@ -68,8 +69,8 @@ pub(super) fn isolation(
         .unwrap_or("max_samples_");
     let samples = object.real(samples)?;
     let grove = Grove::new(object, columns.len())?;
-    let forest = grove.forest(object, vec![0.0], Target::Margin(0), |_, leaf| {
-        vec![leaf.depth() as f64 + path_length(leaf.row_count())]
+    let forest = grove.forest(object, vec![0.0], Target::Margin(0), |_, leaf, added| {
+        added.push(leaf.depth() as f64 + path_length(leaf.row_count()));
     })?;
     let denominator = grove.members.len() as f64 * path_length(samples);
     let offset = object.real("offset_")?;

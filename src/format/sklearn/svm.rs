@@ -3,7 +3,10 @@
 //! Sources: `sklearn/svm/_base.py` of 0.24 to 1.9 and `svm.cpp` of libsvm 3.25
 //! (`svm_predict_values`, `multiclass_probability`).
 
+use std::sync::Arc;
+
 use super::column::Column;
+use super::coupling::{coupled, sigmoid};
 use super::engine::Engine;
 use super::fitted::{Finished, Fitted, same_count};
 use super::formula::{Formula, dot, largest, pairwise, squared_distance};
@@ -64,8 +67,8 @@ pub(super) struct Machine {
     vectors: Vec<f64>,
     width: usize,
     /// One row for each class but one.
-    coefficients: Vec<f64>,
-    intercepts: Vec<f64>,
+    pub(super) coefficients: Vec<f64>,
+    pub(super) intercepts: Vec<f64>,
     /// The vectors of each class.
     counts: Vec<usize>,
 }
@@ -113,8 +116,35 @@ impl Machine {
         self.vectors.len() + self.coefficients.len()
     }
 
+    /// The number of vectors.
+    pub(super) fn len(&self) -> usize {
+        self.vectors.len() / self.width.max(1)
+    }
+
+    /// The kernel's name.
+    pub(super) fn kernel_name(&self) -> &'static str {
+        match self.kernel {
+            Kernel::Linear => "linear",
+            Kernel::Polynomial { .. } => "polynomial",
+            Kernel::Radial { .. } => "rbf",
+            Kernel::Sigmoid { .. } => "sigmoid",
+        }
+    }
+
+    /// The vectors of a class, and their coefficients in a row.
+    pub(super) fn coefficients_of(
+        &self,
+        class: usize,
+        row: usize,
+    ) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let start: usize = self.counts[..class].iter().sum();
+        let vectors = start..start + self.counts[class];
+        let row = row * self.len();
+        vectors.map(move |vector| (vector, self.coefficients[row + vector]))
+    }
+
     /// The kernel of a row and each vector.
-    fn kernels(&self, values: &[f64]) -> Vec<f64> {
+    pub(super) fn kernels(&self, values: &[f64]) -> Vec<f64> {
         let vectors = self.vectors.chunks_exact(self.width.max(1));
         vectors
             .map(|vector| self.kernel.value(values, vector))
@@ -128,9 +158,12 @@ impl Machine {
 
     /// The decision of a machine with one side.
     pub(super) fn decision(self) -> Formula {
-        Formula::new("svm", 1, self.numbers(), move |values, output| {
-            output[0] = self.sum(values);
-        })
+        let noted = Arc::new(self);
+        let machine = Arc::clone(&noted);
+        let formula = Formula::new("svm", 1, machine.numbers(), move |values, output| {
+            output[0] = machine.sum(values);
+        });
+        formula.noting(move |values| noted.note_sum(values))
     }
 
     /// The decision of each pair of classes, as libsvm numbers them: positive for the first.
@@ -159,7 +192,7 @@ impl Machine {
 
     /// Fails if the shapes do not make pairs of so many classes.
     fn check_pairs(&self, object: &Object, classes: usize) -> Result<()> {
-        let total = self.vectors.len() / self.width.max(1);
+        let total = self.len();
         let is_fitting = self.counts.len() == classes
             && self.counts.iter().sum::<usize>() == total
             && self.intercepts.len() == classes * (classes - 1) / 2
@@ -196,7 +229,9 @@ pub(super) fn decisions(
     inputs: &mut Inputs,
 ) -> Result<Vec<Column>> {
     numbers(object, columns, inputs)?;
+    let labels = labels(object)?;
     let (machine, classes) = of_classes(object, columns.len())?;
+    let (machine, noted) = shared(machine);
     let by_pair = object.text("decision_function_shape") == "ovo" && classes > 2;
     let width = match classes {
         2 => 1,
@@ -211,7 +246,14 @@ pub(super) fn decisions(
             _ => pairwise(classes, output, |pair| (pairs[pair] < 0.0, -pairs[pair])),
         }
     });
+    let formula = formula.noting(move |values| noted.note_pairs(values, &labels));
     Ok(inputs.compute(columns.to_vec(), formula))
+}
+
+/// A machine for its formula, and for what explains it.
+fn shared(machine: Machine) -> (Arc<Machine>, Arc<Machine>) {
+    let machine = Arc::new(machine);
+    (Arc::clone(&machine), machine)
 }
 
 /// The class that most pairs vote for; of several the first.
@@ -253,13 +295,23 @@ pub(super) fn classifier(
     if has_odds && (slopes.len() != machine.intercepts.len() || starts.len() != slopes.len()) {
         return Err(object.refuse("its probabilities do not fit its pairs of classes"));
     }
-    if object.flag("break_ties") && classes > 2 {
-        return Err(object.refuse("`break_ties` is not supported"));
+    let breaks_ties = object.flag("break_ties") && classes > 2;
+    if breaks_ties && object.text("decision_function_shape") == "ovo" {
+        return Err(object.refuse("`break_ties` needs the decisions of classes, not of pairs"));
     }
     let width = if has_odds { 1 + classes } else { 1 };
+    let (machine, noted) = shared(machine);
     let formula = Formula::new("svm", width, machine.numbers(), move |values, output| {
         let pairs = machine.pairs(values);
-        output[0] = voted(&pairs, classes) as f64;
+        output[0] = if breaks_ties {
+            let mut decisions = vec![0.0; classes];
+            pairwise(classes, &mut decisions, |pair| {
+                (pairs[pair] < 0.0, -pairs[pair])
+            });
+            largest(&decisions)
+        } else {
+            voted(&pairs, classes)
+        } as f64;
         if has_odds {
             let odds: Vec<f64> = pairs
                 .iter()
@@ -269,6 +321,8 @@ pub(super) fn classifier(
             output[1..].copy_from_slice(&coupled(&odds, classes));
         }
     });
+    let names = labels.clone();
+    let formula = formula.noting(move |values| noted.note_pairs(values, &names));
     let made = inputs.compute(columns.to_vec(), formula);
     let mut shown = Vec::new();
     let predicted = Shown::label("prediction", labels.clone());
@@ -284,75 +338,4 @@ pub(super) fn classifier(
     let names = labels.iter().map(|label| format!("probability_{label}"));
     shown.extend(names.map(Shown::number));
     Ok((made, Fitted::columns(Task::Listed(shown))))
-}
-
-/// The probability of the first class of a pair.
-fn sigmoid(decision: f64, slope: f64, start: f64) -> f64 {
-    /// What libsvm clips the probabilities of pairs to.
-    const LEAST: f64 = 1e-7;
-    let exponent = decision * slope + start;
-    let odds = if exponent >= 0.0 {
-        (-exponent).exp() / (1.0 + (-exponent).exp())
-    } else {
-        1.0 / (1.0 + exponent.exp())
-    };
-    odds.clamp(LEAST, 1.0 - LEAST)
-}
-
-/// The probabilities of classes from those of pairs: method 2 of Wu, Lin and Weng (2004), with
-/// libsvm's steps and its end.
-#[expect(
-    clippy::needless_range_loop,
-    reason = "both halves of a matrix are written"
-)]
-fn coupled(odds: &[f64], classes: usize) -> Vec<f64> {
-    let mut pair = vec![vec![0.0; classes]; classes];
-    let mut next = 0;
-    for one in 0..classes {
-        for other in one + 1..classes {
-            pair[one][other] = odds[next];
-            pair[other][one] = 1.0 - odds[next];
-            next += 1;
-        }
-    }
-    let mut matrix = vec![vec![0.0; classes]; classes];
-    for one in 0..classes {
-        for other in 0..classes {
-            if one == other {
-                matrix[one][one] = (0..classes)
-                    .filter(|third| *third != one)
-                    .map(|third| pair[third][one] * pair[third][one])
-                    .sum();
-            } else {
-                matrix[one][other] = -pair[other][one] * pair[one][other];
-            }
-        }
-    }
-    let mut found = vec![1.0 / classes as f64; classes];
-    let enough = 0.005 / classes as f64;
-    for _ in 0..classes.max(100) {
-        let mut products: Vec<f64> = matrix.iter().map(|row| dot(row, &found)).collect();
-        let mut total = dot(&found, &products);
-        let worst = products
-            .iter()
-            .map(|product| (product - total).abs())
-            .fold(0.0, f64::max);
-        if worst < enough {
-            break;
-        }
-        for class in 0..classes {
-            let own = matrix[class][class];
-            let change = (-products[class] + total) / own;
-            found[class] += change;
-            total = (total + change * (change * own + 2.0 * products[class]))
-                / (1.0 + change)
-                / (1.0 + change);
-            for other in 0..classes {
-                products[other] =
-                    (products[other] + change * matrix[class][other]) / (1.0 + change);
-                found[other] /= 1.0 + change;
-            }
-        }
-    }
-    found
 }

@@ -3,101 +3,126 @@
 //! Owns the layout of `Tree` and `TreePredictor` in all versions: fields are read by name, every
 //! index is checked. A left child is where the value is at most the threshold.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 
 use super::object::Object;
 use crate::error::{Error, Result};
 use crate::forest::{Child, Condition, Missing, Node, Shape, Target, Test, Tree};
+use crate::format::python::field::Field;
 use crate::format::python::numpy::Array;
 
-/// What is read of a tree before its leaves have values.
-struct Nodes {
-    left: Vec<i64>,
-    right: Vec<i64>,
-    feature: Vec<i64>,
-    threshold: Vec<f64>,
-    /// Where missing values go; empty for trees that refuse them.
-    missing_left: Vec<i64>,
+/// The nodes of a tree, read in place.
+struct Nodes<'a> {
+    left: Field<'a>,
+    right: Field<'a>,
+    feature: Field<'a>,
+    threshold: Field<'a>,
+    /// Where missing values go; none for trees that refuse them.
+    missing_left: Option<Field<'a>>,
+    /// Which nodes are leaves; none where a leaf has no left child.
+    is_leaf: Option<Field<'a>>,
+    /// The columns that the features are; none where they are the columns in order.
+    columns: Option<&'a [usize]>,
+    /// Whether values are rounded to `f32` before they are compared.
+    rounds: bool,
 }
 
-impl Nodes {
+impl Nodes<'_> {
+    /// Whether a node is a leaf.
+    fn is_leaf(&self, index: usize) -> bool {
+        match &self.is_leaf {
+            Some(flags) => flags.integer(index) != Some(0),
+            None => self.left.integer(index).is_none_or(|left| left < 0),
+        }
+    }
+
+    /// The child of a node, which lies behind it.
+    fn child(&self, field: &Field<'_>, index: usize) -> Option<usize> {
+        let child = usize::try_from(field.integer(index)?).ok()?;
+        (child > index && child < self.left.len()).then_some(child)
+    }
+
+    /// The column that a node reads, of so many.
+    fn column(&self, index: usize, column_count: usize) -> Option<usize> {
+        let feature = usize::try_from(self.feature.integer(index)?).ok()?;
+        let column = match self.columns {
+            Some(columns) => *columns.get(feature)?,
+            None => feature,
+        };
+        (column < column_count).then_some(column)
+    }
+
+    fn is_missing_left(&self, index: usize) -> bool {
+        let flags = self.missing_left.as_ref();
+        flags.is_some_and(|flags| flags.integer(index).is_some_and(|flag| flag != 0))
+    }
+
+    /// The question of a node, and where its answers lead.
+    fn node(&self, index: usize, column_count: usize, children: &[Child]) -> Result<Node> {
+        let broken = |what: &str| Error::failed(what).at_node(format!("node {index}"));
+        let children_of = (
+            self.child(&self.left, index),
+            self.child(&self.right, index),
+        );
+        let (Some(left), Some(right)) = children_of else {
+            return Err(broken("a child of a tree's node is not behind its parent"));
+        };
+        let feature = self
+            .column(index, column_count)
+            .ok_or_else(|| broken("a tree reads a feature that there is not"))?;
+        let threshold = self.threshold.real(index).unwrap_or(f64::NAN);
+        Ok(Node {
+            condition: Condition {
+                feature: feature as u32,
+                test: Test::LessOrEqual(if self.rounds {
+                    as_single(threshold)
+                } else {
+                    threshold
+                }),
+                missing: Missing::Nan {
+                    left: self.is_missing_left(index),
+                },
+            },
+            left: children[left],
+            right: children[right],
+        })
+    }
+
     /// The shape, and the node that each leaf is.
-    fn shape(&self, feature_count: usize) -> Result<(Shape, Vec<usize>)> {
+    fn shape(&self, column_count: usize) -> Result<(Shape, Vec<usize>)> {
         let count = self.left.len();
-        let broken =
-            |index: usize, what: &str| Err(Error::failed(what).at_node(format!("node {index}")));
         if count == 0 {
             return Err(Error::failed("a tree has no nodes"));
         }
-        let (mut children, mut leaves, mut inner) = (Vec::with_capacity(count), Vec::new(), 0_u32);
-        for left in &self.left {
-            if *left < 0 {
+        let mut children = Vec::with_capacity(count);
+        let (mut leaves, mut inner) = (Vec::with_capacity(count / 2 + 1), Vec::new());
+        inner.reserve(count / 2);
+        for index in 0..count {
+            if self.is_leaf(index) {
                 children.push(Child::Leaf(leaves.len() as u32));
-                leaves.push(children.len() - 1);
+                leaves.push(index);
             } else {
-                children.push(Child::Node(inner));
-                inner += 1;
+                children.push(Child::Node(inner.len() as u32));
+                inner.push(index);
             }
         }
-        let mut nodes = Vec::with_capacity(inner as usize);
-        for index in (0..count).filter(|index| self.left[*index] >= 0) {
-            let child = |to: i64| {
-                usize::try_from(to)
-                    .ok()
-                    .filter(|to| *to > index && *to < count)
-            };
-            let (Some(left), Some(right)) = (child(self.left[index]), child(self.right[index]))
-            else {
-                return broken(index, "a child of a tree's node is not behind its parent");
-            };
-            let feature = usize::try_from(self.feature[index]).ok();
-            let Some(feature) = feature.filter(|feature| *feature < feature_count) else {
-                return broken(index, "a tree reads a feature that there is not");
-            };
-            let left_if_missing = self.missing_left.get(index).is_some_and(|flag| *flag != 0);
-            nodes.push(Node {
-                condition: Condition {
-                    feature: feature as u32,
-                    test: Test::LessOrEqual(self.threshold[index]),
-                    missing: Missing::Nan {
-                        left: left_if_missing,
-                    },
-                },
-                left: children[left],
-                right: children[right],
-            });
-        }
-        Ok((
-            Shape::Branching {
-                root: children[0],
-                nodes,
-            },
-            leaves,
-        ))
+        let node = |index: &usize| self.node(*index, column_count, &children);
+        let nodes = inner.iter().map(node).collect::<Result<_>>()?;
+        let root = children[0];
+        Ok((Shape::Branching { root, nodes }, leaves))
     }
 
     /// The conditions above each node; of a broken tree anything.
     fn depths(&self) -> Vec<usize> {
         let mut depths = vec![0; self.left.len()];
         for index in 0..self.left.len() {
-            for child in [self.left[index], self.right[index]] {
-                let child = usize::try_from(child).ok();
-                if let Some(child) = child.filter(|one| *one > index && *one < depths.len()) {
+            for field in [&self.left, &self.right] {
+                if let Some(child) = self.child(field, index) {
                     depths[child] = depths[index] + 1;
                 }
             }
         }
         depths
-    }
-
-    fn check(&self) -> Result<()> {
-        let count = self.left.len();
-        let lengths = [self.right.len(), self.feature.len(), self.threshold.len()];
-        if lengths.iter().all(|length| *length == count) {
-            Ok(())
-        } else {
-            Err(Error::failed("a tree's arrays differ in length"))
-        }
     }
 }
 
@@ -126,10 +151,11 @@ pub(super) struct Leaf<'a> {
 
 /// What is worked out of a tree's leaves only where it is asked for.
 struct LeafFacts<'a> {
-    read: &'a Nodes,
-    nodes: &'a Array,
+    read: &'a Nodes<'a>,
     depths: OnceCell<Vec<usize>>,
-    row_counts: OnceCell<Result<Vec<f64>>>,
+    row_counts: Option<Field<'a>>,
+    /// Whether a row count was asked for and is not there.
+    is_uncounted: Cell<bool>,
 }
 
 impl Leaf<'_> {
@@ -146,84 +172,67 @@ impl Leaf<'_> {
 
     /// The rows of training in it. Where they cannot be read, [`of_estimator`] fails.
     pub(super) fn row_count(&self) -> f64 {
-        let read = || self.tree.nodes.field_reals("n_node_samples");
-        let counts = self.tree.row_counts.get_or_init(read).as_ref();
-        let own = counts.ok().and_then(|counts| counts.get(self.node));
-        own.copied().unwrap_or(f64::NAN)
+        let counts = self.tree.row_counts.as_ref();
+        let own = counts.and_then(|counts| counts.real(self.node));
+        self.tree.is_uncounted.set(own.is_none());
+        own.unwrap_or(f64::NAN)
     }
 }
 
-/// The tree of an estimator; `features` are the columns that its features are, and `leaf` turns a
-/// leaf into what it adds.
+/// The tree of an estimator; `columns` are those that its features are, and `leaf` adds what a leaf
+/// adds to the margins.
 ///
 /// # Errors
-/// Fails for a broken tree; a contract error for several outputs of several classes.
+/// Fails for a broken tree.
 pub(super) fn of_estimator(
     estimator: &Object,
-    feature_count: usize,
-    features: Option<&[usize]>,
+    column_count: usize,
+    columns: Option<&[usize]>,
     target: Target,
-    leaf: impl Fn(&Leaf<'_>) -> Vec<f64>,
+    leaf: impl Fn(&Leaf<'_>, &mut Vec<f64>),
 ) -> Result<Tree> {
     let tree = estimator.attribute("tree_")?;
     let (nodes, values) = (tree.array("nodes")?, tree.array("values")?);
-    let missing_left = if has(nodes, "missing_go_to_left") {
-        nodes.field_integers("missing_go_to_left")?
-    } else {
-        Vec::new()
+    let read = Nodes {
+        left: Field::of_integers(nodes, "left_child")?,
+        right: Field::of_integers(nodes, "right_child")?,
+        feature: Field::of_integers(nodes, "feature")?,
+        threshold: Field::of(nodes, "threshold")?,
+        missing_left: flags(nodes, "missing_go_to_left")?,
+        is_leaf: None,
+        columns,
+        rounds: true,
     };
-    let mut read = Nodes {
-        left: nodes.field_integers("left_child")?,
-        right: nodes.field_integers("right_child")?,
-        feature: nodes.field_integers("feature")?,
-        threshold: nodes
-            .field_reals("threshold")?
-            .into_iter()
-            .map(as_single)
-            .collect(),
-        missing_left,
-    };
-    read.check()?;
     let width = match *values.shape {
-        [count, outputs, classes] if count == read.left.len() && (outputs == 1 || classes == 1) => {
-            outputs * classes
-        }
-        [count, _, _] if count == read.left.len() => {
-            return Err(estimator.refuse("several outputs of classes are not supported"));
-        }
+        [count, outputs, classes] if count == read.left.len() => outputs * classes,
         _ => 0,
     };
     if width == 0 {
         return Err(Error::failed("a tree has more or fewer values than nodes"));
     }
-    if let Some(features) = features {
-        let moved = |feature: i64| {
-            usize::try_from(feature)
-                .ok()
-                .and_then(|one| features.get(one))
-        };
-        for feature in &mut read.feature {
-            *feature = moved(*feature).map_or(-1, |one| *one as i64);
-        }
-    }
-    let (shape, leaves) = read.shape(feature_count)?;
-    let values = values.reals()?;
+    let (shape, leaves) = read.shape(column_count)?;
+    let values = Field::of(values, "")?;
     let facts = LeafFacts {
         read: &read,
-        nodes,
         depths: OnceCell::new(),
-        row_counts: OnceCell::new(),
+        row_counts: Field::of(nodes, "n_node_samples").ok(),
+        is_uncounted: Cell::new(false),
     };
     let mut leaf_values = Vec::with_capacity(leaves.len());
+    let mut own = vec![0.0; width];
     for node in leaves {
-        leaf_values.extend(leaf(&Leaf {
-            values: &values[node * width..(node + 1) * width],
+        for (output, to) in own.iter_mut().enumerate() {
+            *to = values.real(node * width + output).unwrap_or(f64::NAN);
+        }
+        let found = Leaf {
+            values: &own,
             node,
             tree: &facts,
-        }));
+        };
+        leaf(&found, &mut leaf_values);
     }
-    if let Some(Err(error)) = facts.row_counts.into_inner() {
-        return Err(error);
+    if facts.is_uncounted.get() {
+        return Err(Error::failed("a tree has no `n_node_samples`"));
     }
     Ok(Tree {
         shape,
@@ -231,6 +240,14 @@ pub(super) fn of_estimator(
         target,
         linear: Vec::new(),
     })
+}
+
+/// Flags of nodes; none in versions that have no such field.
+fn flags<'a>(nodes: &'a Array, name: &str) -> Result<Option<Field<'a>>> {
+    let is_there = has(nodes, name);
+    is_there
+        .then(|| Field::of_integers(nodes, name))
+        .transpose()
 }
 
 /// Which of 256 categories a row of eight words holds.
@@ -266,26 +283,23 @@ pub(super) fn of_predictor(
     } else {
         "threshold"
     };
-    let is_leaf = nodes.field_integers("is_leaf")?;
-    let left = nodes.field_integers("left")?;
     let read = Nodes {
-        left: left
-            .iter()
-            .zip(&is_leaf)
-            .map(|(left, leaf)| if *leaf != 0 { -1 } else { *left })
-            .collect(),
-        right: nodes.field_integers("right")?,
-        feature: nodes.field_integers("feature_idx")?,
-        threshold: nodes.field_reals(threshold)?,
-        missing_left: nodes.field_integers("missing_go_to_left")?,
+        left: Field::of_integers(nodes, "left")?,
+        right: Field::of_integers(nodes, "right")?,
+        feature: Field::of_integers(nodes, "feature_idx")?,
+        threshold: Field::of(nodes, threshold)?,
+        missing_left: Some(Field::of_integers(nodes, "missing_go_to_left")?),
+        is_leaf: Some(Field::of_integers(nodes, "is_leaf")?),
+        columns: None,
+        rounds: false,
     };
-    read.check()?;
     let (mut shape, leaves) = read.shape(feature_count)?;
     if has(nodes, "is_categorical") && nodes.field_integers("is_categorical")?.contains(&1) {
         split_by_category(predictor, &mut shape, &read, known)?;
     }
-    let values = nodes.field_reals("value")?;
-    let leaf_values = leaves.iter().map(|at| values[*at]).collect();
+    let values = Field::of(nodes, "value")?;
+    let value = |node: &usize| values.real(*node).unwrap_or(f64::NAN);
+    let leaf_values = leaves.iter().map(value).collect();
     Ok(Tree {
         shape,
         leaf_values,
@@ -298,7 +312,7 @@ pub(super) fn of_predictor(
 fn split_by_category(
     predictor: &Object,
     shape: &mut Shape,
-    read: &Nodes,
+    read: &Nodes<'_>,
     known: &[Option<Vec<u32>>],
 ) -> Result<()> {
     let nodes = predictor.array("nodes")?;
@@ -312,7 +326,7 @@ fn split_by_category(
     let Shape::Branching { nodes, .. } = shape else {
         return Ok(());
     };
-    let inner = (0..read.left.len()).filter(|index| read.left[*index] >= 0);
+    let inner = (0..read.left.len()).filter(|index| !read.is_leaf(*index));
     for (node, index) in nodes.iter_mut().zip(inner) {
         if flags.get(index) != Some(&1) {
             continue;
@@ -326,8 +340,7 @@ fn split_by_category(
             return Err(Error::failed("a split by category has no categories")
                 .at_node(format!("node {index}")));
         };
-        let missing_left = read.missing_left.get(index).is_some_and(|flag| *flag != 0);
-        node.condition.test = by_category(&in_words(set), known, missing_left);
+        node.condition.test = by_category(&in_words(set), known, read.is_missing_left(index));
     }
     Ok(())
 }

@@ -6,8 +6,9 @@ use super::answer::{Answer, answer};
 use super::column::Column;
 use super::engine::Engine;
 use super::fitted::{Finished, Fitted, broken};
-use super::forests::{Grove, class_shares, of_trees};
+use super::forests::of_trees;
 use super::formula::Formula;
+use super::grove::{Grove, class_shares};
 use super::inputs::{Inputs, numbers};
 use super::labels::{labels, task_of};
 use super::object::{Object, reals};
@@ -226,25 +227,27 @@ pub(super) fn bagging(
     };
     if grove.is_of_trees() && (!is_classifier || grove.members.iter().all(complete)) {
         numbers(object, columns, inputs)?;
-        let width = labels.len().max(1);
+        let width = if is_classifier {
+            labels.len().max(1)
+        } else {
+            grove.output_count()?
+        };
         let has_weights = is_classifier && !grove.members[0].is_since(1, 4);
-        let margins = if width == 2 { 1 } else { width };
+        let is_binary = is_classifier && width == 2;
+        let margins = if is_binary { 1 } else { width };
         let target = if margins == 1 {
             Target::Margin(0)
         } else {
             Target::All
         };
-        let forest = grove.forest(object, vec![0.0; margins], target, |_, leaf| {
-            let mut shares = class_shares(leaf.values, width, has_weights);
-            if width == 2 {
-                shares.drain(..shares.len().min(1));
-            }
-            shares
+        let forest = grove.forest(object, vec![0.0; margins], target, |_, leaf, added| {
+            let shares = class_shares(leaf.values, width, has_weights);
+            added.extend(shares.skip(usize::from(is_binary)));
         })?;
         let task = if is_classifier {
             task_of(labels)
         } else {
-            Task::Value
+            values(width)
         };
         let fitted = Fitted {
             takes_missing: object.is_since(1, 3),
@@ -272,7 +275,11 @@ pub(super) fn bagging(
         }
     }
     let count = grove.members.len();
-    let width = labels.len().max(1);
+    let width = if is_classifier {
+        labels.len().max(1)
+    } else {
+        (answers.len() / count).max(1)
+    };
     let expected = if are_votes { count } else { count * width };
     if answers.len() != expected {
         return Err(object.refuse("its members answer with more or fewer numbers than it"));
@@ -292,6 +299,14 @@ pub(super) fn bagging(
     Ok(if is_classifier {
         shown_probabilities(mean, labels)
     } else {
-        (mean, Fitted::columns(Task::Value))
+        (mean, Fitted::columns(values(width)))
     })
+}
+
+/// One number a row, or so many.
+fn values(width: usize) -> Task {
+    match width {
+        1 => Task::Value,
+        _ => Task::Values((0..width).map(|output| output.to_string()).collect()),
+    }
 }
