@@ -354,7 +354,7 @@ fn the_repository_stays_small() {
             }
         }
     }
-    assert!(bytes < 12 << 20, "{bytes} bytes in data");
+    assert!(bytes < 13 << 20, "{bytes} bytes in data");
 }
 
 /// Words of which `CONTRIBUTING.md` gives the plain ones: no part of an identifier is one of these.
