@@ -14,6 +14,10 @@ pub const HEAD_BYTES: usize = 4 << 10;
 /// What is read at once of a file that is read through.
 pub(super) const PIECE_BYTES: usize = 1 << 20;
 
+/// What is read at once of a file at least: files of the kernel, which state no size, and which it
+/// makes room for as much as is asked for, are shorter.
+const SMALL_FILE_BYTES: usize = 4 << 10;
+
 /// What cannot be done, if it cannot.
 const DOING: &str = "cannot read the file";
 
@@ -147,7 +151,7 @@ impl SharedFile {
         let known = self.byte_count().min(limit_bytes) as usize;
         let mut bytes = Vec::new();
         bytes
-            .try_reserve_exact(known + 1)
+            .try_reserve_exact((known + 1).max(SMALL_FILE_BYTES))
             .map_err(|error| Error::failed(DOING).because(error).at_path(&self.location))?;
         let most = usize::try_from(limit_bytes.saturating_add(1)).unwrap_or(usize::MAX);
         self.named(self.file.append_to(&mut bytes, most, 0))?;
