@@ -43,6 +43,7 @@ pub(super) fn lines(report: &Report<'_>) -> Vec<Line> {
     }
     lines.0.extend(watch_lines::lines(facts, detail));
     lines.add(Weight::Detail, values(facts, detail));
+    lines.add(Weight::Broken, of_model(facts, ROUNDS_USED, "rounds used"));
     lines.add(Weight::Detail, work(facts, detail));
     lines.add(Weight::Score, models::lines(facts));
     lines.add(Weight::Whole, files(report));
@@ -127,14 +128,8 @@ impl Lines {
 fn work(facts: &[Fact], detail: Detail) -> Vec<Line> {
     let mut lines = Vec::new();
     lines.extend(tokens(facts).map(|text| line("tokens", &text)));
-    for (metric, label) in [
-        (ROUNDS_USED, "rounds used"),
-        ("offset", "offset"),
-        ("arithmetic", "arithmetic"),
-    ] {
-        let own = of_section(facts, "model").find(|fact| fact.metric == metric);
-        lines.extend(own.map(|fact| line(label, &value_text(&fact.value))));
-    }
+    lines.extend(of_model(facts, "offset", "offset"));
+    lines.extend(of_model(facts, "arithmetic", "arithmetic"));
     let alone = of_section(facts, "model").find(|fact| fact.metric == RUNS_AS);
     let alone = alone.map(|fact| value_text(&fact.value));
     let alone = alone.filter(|text| text.ends_with(ROW_BY_ROW));
@@ -147,6 +142,12 @@ fn work(facts: &[Fact], detail: Detail) -> Vec<Line> {
         }));
     }
     lines
+}
+
+/// A fact of the model.
+fn of_model(facts: &[Fact], metric: &str, label: &str) -> Option<Line> {
+    let own = of_section(facts, "model").find(|fact| fact.metric == metric)?;
+    Some(line(label, &value_text(&own.value)))
 }
 
 /// The files that the run wrote.

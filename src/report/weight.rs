@@ -25,8 +25,8 @@ pub(super) enum Weight {
     Score,
     /// A column, a fact or rows that are not as before.
     Change,
-    /// A file that was dropped, the first rule that does not hold, whether anything drifted and
-    /// what did most.
+    /// A file that was dropped, a model of which not all is used, the first rule that does not
+    /// hold, whether anything drifted and what did most.
     Broken,
     /// The rows, and where the output and the report are.
     Whole,

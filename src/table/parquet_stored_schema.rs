@@ -149,7 +149,7 @@ mod tests {
     fn bytes_that_are_no_text_are_marked_and_the_rest_stays() {
         for (bytes, expected) in [
             (&b"plain"[..], &b"plain"[..]),
-            (b"\x80\x04\xff", b"\x1a\x1a\x1a"),
+            (b"\x80\x04\xff", b"\x1a\x04\x1a"),
             (b"a\xffb\xc3\xa4c\xc3", b"a\x1ab\xc3\xa4c\x1a"),
             (b"\xe2\x82", b"\x1a\x1a"),
             (b"", b""),
