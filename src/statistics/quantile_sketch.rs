@@ -22,6 +22,10 @@ pub const MAX_BUCKETS: usize = 4096;
 /// bits for every bucket too many would cost more than adding.
 const MAX_LOOSE_BUCKETS: usize = 7168;
 
+/// From so many buckets on, the table is as large as it can get: of a table of many columns, the
+/// tables in between, freed all at once, would take as much memory again.
+const MANY_BUCKETS: usize = 448;
+
 /// What a bucket takes at most: of the table's slots, half may be free.
 pub const BUCKET_BYTES: usize = 66;
 
@@ -77,6 +81,9 @@ impl QuantileSketch {
     #[inline]
     pub(super) fn add(&mut self, value: f64) {
         self.count += 1;
+        if self.buckets.len() == MANY_BUCKETS && self.buckets.capacity() < MAX_LOOSE_BUCKETS {
+            self.buckets.reserve(MAX_LOOSE_BUCKETS - MANY_BUCKETS);
+        }
         let key = key(value);
         self.join(
             key >> self.dropped_bits,

@@ -283,7 +283,7 @@ fn memory_holds_with_a_thousand_columns_against_a_baseline() {
 
 #[test]
 fn memory_holds_for_profiles_of_a_thousand_columns() {
-    let (rows, columns) = (800, 1_000);
+    let (rows, columns) = (6_000, 1_000);
     let room = room();
     widen_model(&room, columns);
     let table = table(rows, floats(rows, columns));
