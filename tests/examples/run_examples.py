@@ -171,6 +171,22 @@ def airflow():
         or not (service / "scores" / day / "_SUCCESS").exists()
     ):
         FAILED.append(f"airflow dags test: no scores: {found[1].strip()[-900:]}")
+    # A package whose gate fails and asks for another training.
+    day, package = "2026-02-01", service / "models/gated"
+    place_service(day)
+    packed = run(WORK / "bin/tallow", "pack", conf["model"], "--name", "churn", "--output", package,
+                 "--gate", "mean(probability) < 0.1", "--golden-rows", "0")
+    expect("tallow pack --gate", packed)
+    manifest = package / "tallow.toml"
+    gates = manifest.read_text().replace("[[gates]]", '[[gates]]\non_trip = "retrain"')
+    manifest.write_text(gates)
+    conf["model"] = str(package)
+    found = run(
+        *program, "dags", "test", "churn_scores", day, "--conf", json.dumps(conf), env=environment
+    )
+    is_published = (service / "scores" / day / "_SUCCESS").exists()
+    if "python train_churn.py" not in found[1] or "1 of 1 gate failed" not in found[1] or is_published:
+        FAILED.append(f"airflow dags test: no retraining: {found[1].strip()[-900:]}")
 
 
 def release_room(name):
