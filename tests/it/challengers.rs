@@ -449,7 +449,7 @@ fn blocks_that_hang_at_once_use_up_the_time_of_a_challenger_together() {
         .tallow(&format!("{score} {options} --output out.parquet"))
         .ok();
     // Eight threads wait, so the time is over after ten seconds.
-    assert!(begun.elapsed() < Duration::from_secs(60), "{run}");
+    assert!(begun.elapsed() < Duration::from_mins(1), "{run}");
     let models = models(&room, "out.report.pq");
     let reason = fact(&models, "loop", "reason");
     assert!(reason.contains("took more than 80 s of work"), "{reason}");

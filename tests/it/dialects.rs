@@ -769,9 +769,8 @@ fn text_that_is_compressed_without_a_header_is_refused_by_name() {
     let room = Room::new();
     let good = std::fs::read(data("hostile/good.json")).unwrap();
     room.file("good.json", good);
-    let text: String = (0..40)
-        .map(|row| format!("{row},0.5,{}\n", row % 7))
-        .collect();
+    let rows = (0..40).map(|row| format!("{row},0.5,{}\n", row % 7));
+    let text = rows.collect::<Vec<_>>().concat();
     let text = format!("id,a,b\n{text}");
     let short = "id,a,b\n1,0.5,0.5\n";
     let compress = |text: &str| {
