@@ -174,9 +174,8 @@ def airflow():
     # A package whose gate fails and asks for another training.
     day, package = "2026-02-01", service / "models/gated"
     place_service(day)
-    packed = run(WORK / "bin/tallow", "pack", conf["model"], "--name", "churn", "--output", package,
-                 "--gate", "mean(probability) < 0.1", "--golden-rows", "0")
-    expect("tallow pack --gate", packed)
+    pack = [WORK / "bin/tallow", "pack", conf["model"], "--name", "churn", "--output", package]
+    expect("tallow pack --gate", run(*pack, "--gate", "mean(probability) < 0.1"))
     manifest = package / "tallow.toml"
     gates = manifest.read_text().replace("[[gates]]", '[[gates]]\non_trip = "retrain"')
     manifest.write_text(gates)
