@@ -104,10 +104,10 @@ pub(super) enum Node {
     Call(&'static str, Vec<Node>),
 }
 
-impl Node {
-    /// The parts that stand directly in this one.
-    pub(super) fn inner(&self) -> Vec<&Self> {
-        match self {
+/// The parts of a node, by the methods that borrow them.
+macro_rules! inner {
+    ($node:expr, $iter:ident, $as_ref:ident, $as_deref:ident) => {
+        match $node {
             Self::Column(_) | Self::Literal(_) | Self::Span(_) => Vec::new(),
             Self::Negate(one)
             | Self::Not(one)
@@ -122,57 +122,34 @@ impl Node {
             | Self::Or(left, right) => vec![left, right],
             Self::Between { value, low, high } => vec![value, low, high],
             Self::Matches { value, pattern, .. } => vec![value, pattern],
-            Self::In(value, list) => std::iter::once(&**value).chain(list).collect(),
-            Self::Coalesce(nodes) | Self::Call(_, nodes) => nodes.iter().collect(),
+            Self::In(value, list) => std::iter::once(value.$as_ref()).chain(list).collect(),
+            Self::Coalesce(nodes) | Self::Call(_, nodes) => nodes.$iter().collect(),
             Self::Case {
                 operand,
                 branches,
                 otherwise,
             } => {
-                let branches = branches.iter().flat_map(|(when, then)| [when, then]);
+                let branches = branches.$iter().flat_map(|(when, then)| [when, then]);
                 operand
-                    .as_deref()
+                    .$as_deref()
                     .into_iter()
                     .chain(branches)
-                    .chain(otherwise.as_deref())
+                    .chain(otherwise.$as_deref())
                     .collect()
             }
         }
+    };
+}
+
+impl Node {
+    /// The parts that stand directly in this one.
+    pub(super) fn inner(&self) -> Vec<&Self> {
+        inner!(self, iter, as_ref, as_deref)
     }
 
     /// The same, to be changed.
     pub(super) fn inner_mut(&mut self) -> Vec<&mut Self> {
-        match self {
-            Self::Column(_) | Self::Literal(_) | Self::Span(_) => Vec::new(),
-            Self::Negate(one)
-            | Self::Not(one)
-            | Self::IsNull(one)
-            | Self::IsTruth(one, _)
-            | Self::Try(one)
-            | Self::Extract(_, one) => vec![one],
-            Self::Cast { value, .. } => vec![value],
-            Self::Arithmetic(_, left, right)
-            | Self::Compare(_, left, right)
-            | Self::And(left, right)
-            | Self::Or(left, right) => vec![left, right],
-            Self::Between { value, low, high } => vec![value, low, high],
-            Self::Matches { value, pattern, .. } => vec![value, pattern],
-            Self::In(value, list) => std::iter::once(&mut **value).chain(list).collect(),
-            Self::Coalesce(nodes) | Self::Call(_, nodes) => nodes.iter_mut().collect(),
-            Self::Case {
-                operand,
-                branches,
-                otherwise,
-            } => {
-                let branches = branches.iter_mut().flat_map(|(when, then)| [when, then]);
-                operand
-                    .as_deref_mut()
-                    .into_iter()
-                    .chain(branches)
-                    .chain(otherwise.as_deref_mut())
-                    .collect()
-            }
-        }
+        inner!(self, iter_mut, as_mut, as_deref_mut)
     }
 
     /// The columns that the expression reads, as numbers or as they are written.
