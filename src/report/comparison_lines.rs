@@ -7,7 +7,7 @@
 use super::comparison::{MODELS, SECTION, SIDES};
 use super::comparison_verdict::{difference, labels};
 use super::evaluation::number_text;
-use super::evaluation_lines::label;
+use super::evaluation_lines::{label, spaced};
 use super::facts::{Fact, number, of_section, text};
 use super::number as numbers;
 use super::spark;
@@ -30,7 +30,6 @@ pub fn lines(facts: &[Fact]) -> Vec<String> {
     let Some(sentence) = text(facts, SECTION, "sentence") else {
         return Vec::new();
     };
-    let mut lines = vec![sentence.to_owned()];
     let measures = [
         models(facts),
         rows(facts),
@@ -38,17 +37,13 @@ pub fn lines(facts: &[Fact]) -> Vec<String> {
         ranks(facts),
         differences(facts),
     ];
-    for block in [metrics(facts), measures.concat(), segments(facts)] {
-        if !block.is_empty() {
-            lines.push(String::new());
-            lines.extend(block);
-        }
-    }
-    if let Some(note) = note(facts) {
-        lines.push(String::new());
-        lines.push(note);
-    }
-    lines
+    let blocks = [
+        metrics(facts),
+        measures.concat(),
+        segments(facts),
+        note(facts).into_iter().collect(),
+    ];
+    spaced(sentence.to_owned(), blocks)
 }
 
 fn of(facts: &[Fact], metric: &str) -> Option<f64> {

@@ -51,7 +51,6 @@ pub fn lines(facts: &[Fact]) -> Vec<String> {
     let names = metrics(facts, "");
     let first = HEADLINES.iter().find(|name| names.contains(name));
     let first = first.copied().or_else(|| names.first().copied());
-    let mut lines = vec![headline(facts, first)];
     let blocks = [
         metric_lines(facts, &names, first),
         calibration(facts),
@@ -59,14 +58,17 @@ pub fn lines(facts: &[Fact]) -> Vec<String> {
         segments(facts, first),
         confusion(facts),
         thresholds(facts),
+        note(facts).into_iter().collect(),
     ];
+    spaced(headline(facts, first), blocks)
+}
+
+/// The first line, then the blocks that have lines, each after an empty one.
+pub(super) fn spaced(first: String, blocks: impl IntoIterator<Item = Vec<String>>) -> Vec<String> {
+    let mut lines = vec![first];
     for block in blocks.into_iter().filter(|block| !block.is_empty()) {
         lines.push(String::new());
         lines.extend(block);
-    }
-    if let Some(note) = note(facts) {
-        lines.push(String::new());
-        lines.push(note);
     }
     lines
 }
