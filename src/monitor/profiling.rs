@@ -11,6 +11,7 @@ use super::reading::{InputReader, Numbers, Reading};
 use crate::error::{Error, Result};
 use crate::pipeline::observer::{EncodedBlock, Observer, Partial, ScoredPortion};
 use crate::statistics::bytes::{Reader, Writer};
+use crate::statistics::quantile_sketch::{BUCKET_BYTES, MAX_BUCKETS};
 
 /// The name of this observer.
 pub const PROFILE: &str = "profile";
@@ -69,9 +70,9 @@ impl ProfileObserver {
     }
 }
 
-/// What a column's profile takes at most: its sketch, of 264 KiB, and the smaller tables that it
-/// grew from, its categories, its registers.
-pub const COLUMN_BYTES: u64 = 352 << 10;
+/// What a column's profile takes at most: its sketch; the smaller tables that it grew from, its
+/// categories, its registers.
+pub const COLUMN_BYTES: u64 = (MAX_BUCKETS * BUCKET_BYTES) as u64 + (88 << 10);
 
 impl Observer for ProfileObserver {
     fn name(&self) -> &'static str {
