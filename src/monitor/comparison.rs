@@ -94,7 +94,7 @@ impl ColumnComparison {
                 let mut numbers = Distribution::default();
                 for (label, count) in labels.iter() {
                     let value: f64 = label.parse().ok()?;
-                    (0..count).for_each(|_| numbers.observe_f64(&[value]));
+                    numbers.observe_times(value, count);
                 }
                 Some(Self::of_numbers(baseline, &numbers))
             }

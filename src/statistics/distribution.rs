@@ -19,6 +19,9 @@ pub const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 /// The bins of the histogram that a report shows.
 pub const BIN_COUNT: usize = 20;
 
+/// A value that occurs so often is doubled rather than added again and again.
+const WORTH_DOUBLING: u64 = 64;
+
 /// A column's values, summed up.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Distribution {
@@ -54,6 +57,27 @@ impl Distribution {
     /// Counts values in double precision.
     pub fn observe_f64(&mut self, values: &[f64]) {
         self.observe(values.iter().copied(), ExactSum::add_square);
+    }
+
+    /// Counts a value in double precision so many times, as if it were observed that often.
+    pub fn observe_times(&mut self, value: f64, count: u64) {
+        if count < WORTH_DOUBLING {
+            self.observe((0..count).map(|_| value), ExactSum::add_square);
+            return;
+        }
+        let mut doubled = Self::default();
+        doubled.observe_f64(&[value]);
+        // All parts add up, so that a value 2ᵏ times is twice what it is 2ᵏ⁻¹ times.
+        let mut left = count;
+        while left > 0 {
+            if left & 1 == 1 {
+                self.merge(&doubled);
+            }
+            left >>= 1;
+            if left > 0 {
+                doubled.merge(&doubled.clone());
+            }
+        }
     }
 
     /// Counts nulls.
@@ -357,6 +381,19 @@ mod tests {
         (0..count as u64)
             .map(|row| (row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 11) as f64 / (1u64 << 53) as f64)
             .collect()
+    }
+
+    #[test]
+    fn a_value_observed_so_many_times_is_as_if_repeated() {
+        for value in [0.1, -3.0, 1e300, 5e-324, f64::NAN, f64::INFINITY] {
+            for count in [0, 1, 63, 64, 65, 1000, 4095] {
+                let mut times = of(&[2.5, -0.3]);
+                times.observe_times(value, count);
+                let mut repeated = of(&[2.5, -0.3]);
+                (0..count).for_each(|_| repeated.observe_f64(&[value]));
+                assert_eq!(times, repeated, "{value} {count} times");
+            }
+        }
     }
 
     #[test]
