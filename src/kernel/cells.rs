@@ -219,8 +219,12 @@ impl<T: Sorted> Cells<T> {
 
     #[inline(always)]
     fn tally<const COMPARED: usize>(&self, values: &[T], cells: &[u16], counts: &mut [u64]) {
+        // There are as many cells as a power of two, so that a mask says that each is there.
+        let last = self.firsts.len() - 1;
+        let firsts = &self.firsts[..=last];
         for (value, cell) in values.iter().zip(cells) {
-            let bin = self.bin::<COMPARED>(*value, usize::from(*cell));
+            let first = usize::from(firsts[usize::from(*cell) & last]);
+            let bin = self.bin::<COMPARED>(*value, first);
             if let Some(count) = counts.get_mut(bin) {
                 *count += 1;
             }
@@ -228,8 +232,7 @@ impl<T: Sorted> Cells<T> {
     }
 
     #[inline(always)]
-    fn bin<const COMPARED: usize>(&self, value: T, cell: usize) -> usize {
-        let first = usize::from(self.firsts[cell]);
+    fn bin<const COMPARED: usize>(&self, value: T, first: usize) -> usize {
         // Behind the last edge, where there is nothing to compare, lies what is crowded.
         match self.edges.get(first..first + COMPARED) {
             Some(edges) => edges
