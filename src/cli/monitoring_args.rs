@@ -53,8 +53,8 @@ pub struct MonitoringArgs {
     pub history: Option<PathBuf>,
     /// What happens to the output when a gate fails
     ///
-    /// The exit code is 5 in either case. Parts of a data set are kept: `--on-gate publish`
-    /// publishes them without scoring again.
+    /// The exit code is 5 in either case. What is withheld is kept: `--on-gate publish` publishes
+    /// it without scoring again.
     #[arg(
         long,
         value_enum,

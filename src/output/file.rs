@@ -34,8 +34,8 @@ pub struct FinishedFiles {
     pub predictions: (PendingFile, WrittenFile),
     /// The rejected rows, if there are any.
     pub rejected: Option<(PendingFile, WrittenFile)>,
-    rejected_path: Location,
-    overwrite: bool,
+    pub(super) rejected_path: Location,
+    pub(super) overwrite: bool,
 }
 
 impl FileOutput {

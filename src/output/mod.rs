@@ -22,3 +22,4 @@ pub mod reading;
 pub mod records;
 pub mod report;
 pub mod table_writer;
+pub mod withheld;

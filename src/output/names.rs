@@ -4,6 +4,8 @@
 //! them; in a data set it lies below [`STATE`]. Owns these names, and those of earlier versions,
 //! which are still read. It must not know what the files hold.
 
+use std::ffi::OsString;
+
 use crate::storage::Location;
 use crate::table::output_format::OutputFormat;
 
@@ -138,6 +140,32 @@ pub fn unfinished_report(path: &Location, is_dataset: bool) -> Location {
     } else {
         path.with_extension(format!("unfinished.report.{SIDECAR_EXTENSION}"))
     }
+}
+
+/// The hidden name next to `path` of a table that waits for `path` until a run publishes it.
+#[must_use]
+pub fn hidden(path: &Location) -> Location {
+    hidden_with(path, "")
+}
+
+/// The record of what is kept under the hidden name of `path`.
+#[must_use]
+pub fn hidden_record(path: &Location) -> Location {
+    hidden_with(path, ".json")
+}
+
+/// What observers saw of the rows that are kept under the hidden name of `path`.
+#[must_use]
+pub fn hidden_observed(path: &Location) -> Location {
+    hidden_with(path, ".observed")
+}
+
+fn hidden_with(path: &Location, extension: &str) -> Location {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".withheld");
+    name.push(extension);
+    path.with_file_name(name)
 }
 
 /// The answers of the challenger `name` of the output at `path`: a data set of a data set, else a

@@ -53,11 +53,19 @@ impl Observed {
         }
         let path = part_sidecar(OBSERVED, part);
         let file = PendingFile::create_below(directory, staged(&path))?;
+        self.write(file, path, seen).map(Some)
+    }
+
+    /// Writes what they saw to `file`, which is called `path` in accounts.
+    ///
+    /// # Errors
+    /// Fails if it cannot be written.
+    pub fn write(&self, file: PendingFile, path: String, seen: &Partials) -> Result<WrittenFile> {
         let mut writer = TableWriter::plain(file, schema())?;
         writer.write(&self.table(seen)?)?;
         let (file, written) = writer.finish(path)?;
         file.publish(true)?;
-        Ok(Some(written))
+        Ok(written)
     }
 
     fn table(&self, seen: &Partials) -> Result<RecordBatch> {
@@ -138,16 +146,30 @@ fn stored(
         Some(file) => read(&checkpoint.location(file)?).unwrap_or_default(),
         None => Vec::new(),
     };
+    Ok(of_rows(observers, &rows))
+}
+
+/// What the observers saw, as it was written to `path`; none unless all of it is there.
+#[must_use]
+pub fn partials(observers: &[Box<dyn Observer>], path: &Location) -> Option<Partials> {
+    let known: Option<Vec<_>> = of_rows(observers, &read(path)?).into_iter().collect();
+    known.map(Partials::new)
+}
+
+fn of_rows(
+    observers: &[Box<dyn Observer>],
+    rows: &[(String, i64, Vec<u8>)],
+) -> Vec<Option<Box<dyn Partial>>> {
     let of_observer = |observer: &dyn Observer| {
         let row = rows.iter().find(|(name, version, _)| {
             name == observer.name() && *version == i64::from(observer.version())
         });
         row.and_then(|(.., state)| observer.partial_of(state))
     };
-    Ok(observers
+    observers
         .iter()
         .map(|observer| of_observer(&**observer))
-        .collect())
+        .collect()
 }
 
 /// The rows of the table: observer, version, state. A table that cannot be read shows nothing: what

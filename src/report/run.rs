@@ -228,6 +228,9 @@ fn numbered(paths: impl Iterator<Item = String>) -> Vec<String> {
     names
 }
 
+/// The rows that an earlier run had read already, if there are any.
+pub const ROWS_BEFORE: &str = "rows_before";
+
 /// Every input's counts that are not zero, so that a column in perfect order takes no room.
 fn coercion_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
     let inputs = job.arms.inputs().zip(&outcomes.coercions);
@@ -266,6 +269,10 @@ fn performance_facts(job: &Job, outcomes: &Outcomes, context: &RunContext) -> Ve
             .peak_memory_bytes
             .map(|value| Fact::count("performance", "", "peak_memory_bytes", value, "bytes")),
     );
+    if outcomes.rows_before > 0 {
+        let before = outcomes.rows_before;
+        facts.push(Fact::count("performance", "", ROWS_BEFORE, before, "rows"));
+    }
     facts.extend(cost::facts(&context.cost, seconds, outcomes.rows_read()));
     let counted = job.arms.counters().zip(&outcomes.counts);
     for (&Counter { metric, unit }, &count) in counted {

@@ -66,7 +66,7 @@ pub(super) fn lines(report: &Report<'_>) -> Vec<Line> {
     };
     let page = report.text("report").map_or_else(
         || "-v shows all".to_owned(),
-        |path| format!("tallow report {path}"),
+        |path| format!("tallow inspect {path}"),
     );
     fit(lines.0, max, &page)
 }

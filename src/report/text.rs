@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::facts::{Fact, number, of_section, text};
 use super::renderer::{Detail, Rendered, Renderer, Report};
+use super::run::ROWS_BEFORE;
 use super::summary::{lines, row_counts};
 use super::weight::{Line, line};
 use super::{attribution, comparison_lines, drift_lines, evaluation_lines, watch_lines};
@@ -118,8 +119,14 @@ fn description(report: &Report<'_>) -> Vec<Line> {
 
 fn headline(facts: &[Fact]) -> String {
     let scored = row_counts(facts).map_or(0, |counts| counts.scored);
+    let read = row_counts(facts).map_or(0, |counts| counts.rows_in);
+    let how = match number(facts, "performance", "", ROWS_BEFORE) {
+        None => "in",
+        Some(before) if before as u64 >= read => "in an earlier run and judged them again in",
+        Some(_) => "in several runs, the last one in",
+    };
     format!(
-        "{} scored {} in {}{}",
+        "{} scored {} {how} {}{}",
         model(facts),
         counted(scored, "row"),
         time(facts).unwrap_or_default(),
@@ -137,10 +144,15 @@ fn model(facts: &[Fact]) -> String {
 /// How long the run took, how fast it was, what memory it took.
 fn time(facts: &[Fact]) -> Option<String> {
     let number = |metric: &str| number(facts, "performance", "", metric);
-    let speed = HumanCount(number("rows_per_second")? as u64);
+    let speed = match number("rows_per_second")? {
+        0.0 => String::new(),
+        speed => format!("{} rows/s", HumanCount(speed as u64)),
+    };
     let memory = number("peak_memory_bytes").map_or(String::new(), |bytes| {
-        format!(", {} peak", HumanBytes(bytes as u64))
+        format!("{} peak", HumanBytes(bytes as u64))
     });
     let seconds = number("wall_seconds")?;
-    Some(format!("{seconds:.2} s ({speed} rows/s{memory})"))
+    let parts = [speed, memory].into_iter().filter(|part| !part.is_empty());
+    let parts = parts.collect::<Vec<_>>().join(", ");
+    Some(format!("{seconds:.2} s ({parts})"))
 }

@@ -47,9 +47,9 @@ pub(super) trait Destination: Receiver {
     fn publish(&mut self, outcomes: &Outcomes, facts: &[Fact]) -> Result<Option<String>>;
 
     /// Ends without an output because of `error`; returns the name of the rejected rows, if they
-    /// can be looked at.
+    /// can be looked at. What a gate withholds is kept for the next run where that can find it.
     ///
     /// # Errors
     /// Fails if they cannot be written.
-    fn withhold(&mut self, error: &Error) -> Result<Option<String>>;
+    fn withhold(&mut self, error: &Error, outcomes: &Outcomes) -> Result<Option<String>>;
 }

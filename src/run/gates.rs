@@ -100,7 +100,10 @@ impl Run<'_> {
         };
         let error = judged.failure(what)?.at_path(&self.target().path);
         let owners = self.owners_of_failed(judged);
-        let hint = match (publishes, self.target().is_dataset()) {
+        let hint = match (
+            publishes,
+            self.target().is_dataset() || self.keeps_withheld(),
+        ) {
             (true, _) => None,
             (false, true) => {
                 Some("to publish it as it is, without scoring again: add `--on-gate publish`")
@@ -113,6 +116,17 @@ impl Run<'_> {
         } else {
             error.hint(hints.join("; "))
         })
+    }
+
+    /// Whether a single file that a gate withholds can be found by the next run: challengers have
+    /// no answers kept, and what comes from a stream or goes to one is gone.
+    pub(super) fn keeps_withheld(&self) -> bool {
+        let (plan, target) = (self.plan(), self.target());
+        let mut inputs = plan.job.dataset.files.iter();
+        !target.is_dataset()
+            && !target.is_stream()
+            && plan.challengers.is_empty()
+            && inputs.all(|file| !file.name.is_stream())
     }
 
     /// Whom to ask about the columns of gates that failed.

@@ -63,7 +63,7 @@ pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunRe
         &mut outcomes,
         challengers.entries(),
     ) {
-        let rejected = destination.withhold(&error)?;
+        let rejected = destination.withhold(&error, &outcomes)?;
         return Err(run.unfinished(error, &outcomes, rejected));
     }
     // What gates read of challengers is all there; their outputs still wait for their names.
@@ -76,7 +76,7 @@ pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunRe
     {
         run.warn_of_gates();
         warn_of_dropped(run, &challengers);
-        let rejected = destination.withhold(&error)?;
+        let rejected = destination.withhold(&error, &outcomes)?;
         return Err(run.unfinished(error, &outcomes, rejected));
     }
     let mut written = destination.finish()?;

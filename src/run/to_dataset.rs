@@ -350,7 +350,7 @@ impl Destination for ToDataset<'_> {
             .map(|path| path.display().to_string()))
     }
 
-    fn withhold(&mut self, _error: &Error) -> Result<Option<String>> {
+    fn withhold(&mut self, _error: &Error, _outcomes: &Outcomes) -> Result<Option<String>> {
         let rejected = self.open()?.keep_rejected()?;
         Ok(rejected.map(|path| path.display().to_string()))
     }

@@ -11,15 +11,17 @@ use super::record::{self, RECORD};
 use super::{Run, Written};
 use crate::error::{Error, Kind, Result};
 use crate::output::file::{FileOutput, FinishedFiles};
+use crate::output::observed::Observed;
 use crate::output::profile as profile_file;
 use crate::output::table_writer::TableWriter;
+use crate::output::withheld::{self, Withheld};
 use crate::output::{quarantine, report};
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::pipeline::{Input, Outcomes, Receiver};
-use crate::plan::signed;
 use crate::plan::target::Target;
+use crate::plan::{identity, signed};
 use crate::report::Fact;
 use crate::report::stored::StoredReport;
 use crate::storage::{PendingFile, find, remove};
@@ -31,12 +33,16 @@ pub(super) struct ToFile<'a> {
     report: Option<PendingFile>,
     profile: Option<PendingFile>,
     signature: Option<PendingFile>,
+    /// What became of the rows.
+    account: Option<PartAccount>,
 }
 
 /// How far the tables are.
 enum State {
     New,
     Open(Box<FileOutput>),
+    /// An earlier run of the same work made them, and a gate withheld them.
+    Kept(Box<Withheld>),
     Finished(Box<FinishedFiles>),
     Ended,
 }
@@ -54,6 +60,7 @@ impl<'a> ToFile<'a> {
             report: None,
             profile: None,
             signature: None,
+            account: None,
         }
     }
 
@@ -64,11 +71,54 @@ impl<'a> ToFile<'a> {
         }
     }
 
-    fn take_open(&mut self) -> Result<FileOutput> {
+    fn take_finished(&mut self) -> Result<FinishedFiles> {
         match std::mem::replace(&mut self.state, State::Ended) {
-            State::Open(output) => Ok(*output),
+            State::Open(output) => output.finish(),
+            State::Kept(kept) => kept.finished(self.run.target().overwrite),
+            State::Finished(files) => Ok(*files),
             _ => Err(not_open()),
         }
+    }
+
+    /// What an earlier run of the same work made, and a gate withheld.
+    fn find_kept(&self) -> Result<Option<Withheld>> {
+        let (run, target) = (self.run, self.run.target());
+        if !run.keeps_withheld() || !withheld::is_there(&target.path)? {
+            return Ok(None);
+        }
+        let interrupt = run.interrupt();
+        let (plan, rejected) = (run.plan(), target.rejected.as_ref());
+        let identity = identity::of(plan, interrupt)?;
+        let kept = withheld::kept(&target.path, rejected, &identity, &plan.job, interrupt)?;
+        if kept.is_none() {
+            withheld::forget(&target.path, rejected)?;
+        }
+        Ok(kept)
+    }
+
+    fn keep(&mut self, files: FinishedFiles, outcomes: &Outcomes) -> Result<()> {
+        let account = self.account.take();
+        let account = account.ok_or_else(|| Error::internal("a run without a part"))?;
+        let plan = self.run.plan();
+        let identity = identity::of(plan, self.run.interrupt())?;
+        let observed = Observed::new(&plan.job.observers);
+        withheld::keep(files, &observed, (&account, &outcomes.seen), identity)
+    }
+
+    /// Nothing is left to do but to judge the gates.
+    fn go_on(&mut self, kept: Withheld) -> Result<Begun> {
+        let mut outcomes = Outcomes::new(&self.run.plan().job);
+        let (account, seen) = kept.part();
+        outcomes.add(account, seen)?;
+        outcomes.rows_before = outcomes.ledger.total().rows_in;
+        self.state = State::Kept(Box::new(kept));
+        Ok(Begun {
+            input: Input {
+                segments: Vec::new(),
+                corrections: None,
+            },
+            outcomes,
+        })
     }
 }
 
@@ -84,9 +134,10 @@ impl Destination for ToFile<'_> {
             overwrite,
             ..
         } = run.target().clone();
+        let kept = self.find_kept()?;
         let rejected_path = run.target().rejected.clone().unwrap_or_default();
         let schema = run.plan().job.output_schema.clone();
-        let writer = TableWriter::create(&path, overwrite, format, schema, &run.footer())?;
+        let file = PendingFile::create(&path, overwrite)?;
         self.report = open_report(run.target())?;
         self.profile = run
             .profile_path()
@@ -96,6 +147,10 @@ impl Destination for ToFile<'_> {
             let path = signed::default_signature_of_file(&path);
             self.signature = Some(PendingFile::create(&path, overwrite)?);
         }
+        if let Some(kept) = kept {
+            return self.go_on(kept).map(Some);
+        }
+        let writer = TableWriter::new(file, format, schema, &run.footer())?;
         forget_withheld(run.target())?;
         let output = FileOutput::new(writer, path, run.quarantine()?, rejected_path, overwrite);
         self.state = State::Open(Box::new(output));
@@ -107,7 +162,7 @@ impl Destination for ToFile<'_> {
     }
 
     fn finish(&mut self) -> Result<Written> {
-        let finished = self.take_open()?.finish()?;
+        let finished = self.take_finished()?;
         let predictions = &finished.predictions.1;
         let rejected = finished.rejected.as_ref();
         let written = Written {
@@ -136,9 +191,7 @@ impl Destination for ToFile<'_> {
         if let (Some(file), Some(profile)) = (&mut self.profile, self.run.profile(outcomes)) {
             profile_file::write(file, profile)?;
         }
-        let State::Finished(finished) = std::mem::replace(&mut self.state, State::Ended) else {
-            return Err(Error::internal("the output is not finished"));
-        };
+        let finished = self.take_finished()?;
         let report = self.report.take();
         let name = report
             .as_ref()
@@ -151,15 +204,27 @@ impl Destination for ToFile<'_> {
             _ => None,
         };
         finished.publish(report, signature)?;
+        let target = self.run.target();
+        withheld::forget(&target.path, target.rejected.as_ref())?;
         if let Some(file) = self.profile.take() {
             file.publish(self.run.target().overwrite)?;
         }
         Ok(name)
     }
 
-    fn withhold(&mut self, error: &Error) -> Result<Option<String>> {
+    fn withhold(&mut self, error: &Error, outcomes: &Outcomes) -> Result<Option<String>> {
         (self.report, self.profile, self.signature) = (None, None, None);
-        let output = self.take_open()?;
+        let State::Open(output) = std::mem::replace(&mut self.state, State::Ended) else {
+            // What was kept stays.
+            return Ok(None);
+        };
+        if self.run.has_failed_gates() && self.run.keeps_withheld() {
+            // The gates' failure is the one to report.
+            if let Err(error) = self.keep(output.finish()?, outcomes) {
+                self.run.audience.warn_at_end(error);
+            }
+            return Ok(None);
+        }
         if error.kind() != Kind::ErrorBudget {
             return Ok(None);
         }
@@ -187,6 +252,7 @@ impl Receiver for ToFile<'_> {
     }
 
     fn end_part(&mut self, account: &PartAccount, seen: &Partials) -> Result<()> {
+        self.account = Some(account.clone());
         self.open()?.end_part(account, seen)
     }
 }

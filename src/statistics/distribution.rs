@@ -19,8 +19,8 @@ pub const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 /// The bins of the histogram that a report shows.
 pub const BIN_COUNT: usize = 20;
 
-/// A value that occurs so often is doubled rather than added again and again.
-const WORTH_DOUBLING: u64 = 64;
+/// A value that occurs less often is counted one by one.
+const FEW_TIMES: u64 = 64;
 
 /// A column's values, summed up.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,21 +61,21 @@ impl Distribution {
 
     /// Counts a value in double precision so many times, as if it were observed that often.
     pub fn observe_times(&mut self, value: f64, count: u64) {
-        if count < WORTH_DOUBLING {
+        if count < FEW_TIMES {
             self.observe((0..count).map(|_| value), ExactSum::add_square);
             return;
         }
-        let mut doubled = Self::default();
-        doubled.observe_f64(&[value]);
+        let mut multiple = Self::default();
+        multiple.observe_f64(&[value]);
         // All parts add up, so that a value 2ᵏ times is twice what it is 2ᵏ⁻¹ times.
         let mut left = count;
         while left > 0 {
             if left & 1 == 1 {
-                self.merge(&doubled);
+                self.merge(&multiple);
             }
             left >>= 1;
             if left > 0 {
-                doubled.merge(&doubled.clone());
+                multiple.merge(&multiple.clone());
             }
         }
     }

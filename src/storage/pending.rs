@@ -63,6 +63,16 @@ impl PendingFile {
     pub fn publish(self, overwrite: bool) -> Result<()> {
         self.pending.publish(overwrite)
     }
+
+    /// The same under the name of `location`, which is in the same directory. A file there is
+    /// replaced.
+    ///
+    /// # Errors
+    /// Fails if the storage is full, or is a stream; the file is then gone.
+    pub fn publish_as(self, location: &Location) -> Result<()> {
+        self.pending
+            .publish_as(location.file_name().unwrap_or_default())
+    }
 }
 
 impl Write for PendingFile {

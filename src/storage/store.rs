@@ -4,6 +4,7 @@
 //! ([`super::streams`]) implement. Everything that is read, written, published or locked passes
 //! here; no caller names a kind. It must not know what the files hold.
 
+use std::ffi::OsStr;
 use std::fmt::Debug;
 use std::io::{Read, Write};
 
@@ -196,6 +197,12 @@ pub trait Pending: Debug + Send + Write {
     /// Fails if the name was taken meanwhile and may not be replaced, or the storage is full; the
     /// file is then gone.
     fn publish(self: Box<Self>, overwrite: bool) -> Result<()>;
+
+    /// The same under another name in its directory, where it replaces a file of that name.
+    ///
+    /// # Errors
+    /// Fails if the storage is full, or has no names; the file is then gone.
+    fn publish_as(self: Box<Self>, name: &OsStr) -> Result<()>;
 }
 
 /// A directory that is being filled under another name. Dropped unpublished, it is gone.

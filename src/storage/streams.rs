@@ -6,6 +6,7 @@
 //! where it is. What is written waits in such a file too, and standard output gets all of it once
 //! it is whole, or nothing. The only user of the standard streams apart from the console.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::os::fd::AsFd;
@@ -211,6 +212,10 @@ impl Write for Output {
 impl Pending for Output {
     fn byte_count(&mut self) -> Result<u64> {
         Ok(self.0.byte_count())
+    }
+
+    fn publish_as(self: Box<Self>, _name: &OsStr) -> Result<()> {
+        Err(Error::internal("standard output has no other name"))
     }
 
     fn publish(self: Box<Self>, _overwrite: bool) -> Result<()> {

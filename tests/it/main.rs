@@ -137,6 +137,9 @@ mod ends;
 mod disk;
 mod permissions;
 
+// What a gate withheld, until the next run.
+mod withheld;
+
 // Random tables, whose every row must be where the ledger says.
 mod ledger;
 

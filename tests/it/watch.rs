@@ -258,7 +258,7 @@ fn a_bad_night_has_ten_lines_and_its_page_has_the_rest() {
             "2,000 in = 2,000 scored",
             "broken       `age >= 18`",
             "`monthly_charge`: drift, JS",
-            "more lines: tallow report out.unfinished.report.pq",
+            "more lines: tallow inspect out.unfinished.report.pq",
             "gate tripped: 4 of 4 gates failed",
             "hint: ",
         ],

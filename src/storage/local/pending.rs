@@ -238,6 +238,13 @@ impl Pending for LocalPending {
         self.forget();
         result.map_err(|error| error.at_path(path))
     }
+
+    fn publish_as(mut self: Box<Self>, name: &OsStr) -> Result<()> {
+        self.forget();
+        name.clone_into(&mut self.name);
+        self.path = self.path.with_file_name(name);
+        self.publish(true)
+    }
 }
 
 impl Write for LocalPending {
