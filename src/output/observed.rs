@@ -16,9 +16,8 @@ use super::names::{OBSERVED, part_sidecar, staged};
 use super::reading;
 use super::table_writer::{TableWriter, WrittenFile};
 use crate::error::{Error, Result};
-use crate::feature::verdict::Origin;
 use crate::pipeline::Job;
-use crate::pipeline::observer::{Observer, Partial, Partials, ScoredPortion};
+use crate::pipeline::observer::{Observer, Partial, Partials, observe_scores};
 use crate::pipeline::part::PartAccount;
 use crate::storage::{Location, PendingFile};
 use crate::table::dataset::Dataset;
@@ -221,23 +220,10 @@ fn read_again(
     if again.is_empty() {
         return Ok(());
     }
-    let rows = RecordBatch::new_empty(job.read_schema.clone());
     reading::for_each_batch(job, checkpoint.files_of(record)?, |scores| {
-        let portion = ScoredPortion {
-            rows: &rows,
-            rejections: &[],
-            scores,
-            verdicts: &[],
-            origin: Origin {
-                path: &Location::default(),
-                kept_rows: None,
-                first_row: 0,
-            },
-            champion: None,
-        };
-        again
-            .iter_mut()
-            .try_for_each(|(known, observer)| known.merge(&*observer.observe(&portion)?))
+        again.iter_mut().try_for_each(|(known, observer)| {
+            known.merge(&*observe_scores(&***observer, &job.read_schema, scores)?)
+        })
     })
 }
 

@@ -18,6 +18,7 @@ pub mod arm;
 pub mod budget;
 pub mod challenger;
 pub mod correction;
+mod cut;
 pub mod job;
 pub mod lane;
 pub mod ledger;

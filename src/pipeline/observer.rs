@@ -9,11 +9,13 @@ use std::any::Any;
 use std::fmt;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::datatypes::SchemaRef;
 
 use super::scoring::Rejection;
 use crate::error::{Error, Result};
 use crate::feature::FeatureBlock;
 use crate::feature::verdict::Origin;
+use crate::storage::Location;
 
 /// A portion that a worker has scored.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +126,30 @@ pub trait Partial: Any + fmt::Debug + Send {
 /// What all observers of a run saw of the same rows: one partial each, in the observers' order.
 #[derive(Debug)]
 pub struct Partials(Vec<Box<dyn Partial>>);
+
+/// What an observer sees of scores alone, where [`Observer::needs_only_scores`]; rows have
+/// `schema`.
+///
+/// # Errors
+/// The observer's failure.
+pub fn observe_scores(
+    observer: &dyn Observer,
+    schema: &SchemaRef,
+    scores: &[ArrayRef],
+) -> Result<Box<dyn Partial>> {
+    observer.observe(&ScoredPortion {
+        rows: &RecordBatch::new_empty(schema.clone()),
+        rejections: &[],
+        scores,
+        verdicts: &[],
+        origin: Origin {
+            path: &Location::default(),
+            kept_rows: None,
+            first_row: 0,
+        },
+        champion: None,
+    })
+}
 
 impl Partials {
     /// What is seen of no rows.

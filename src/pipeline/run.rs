@@ -177,6 +177,7 @@ pub fn run(
     };
     let rejected = outcomes.ledger.total().rejected;
     let mut delivery = Delivery {
+        job,
         control,
         receiver,
         lane: Lane::of_run(job, outcomes),
@@ -308,6 +309,7 @@ impl Iterator for Source<'_> {
 
 /// Takes what workers finished, in order.
 struct Delivery<'a> {
+    job: &'a Job,
     control: &'a Control,
     receiver: &'a mut dyn Receiver,
     lane: Lane<'a>,
@@ -328,7 +330,7 @@ impl Delivery<'_> {
             .budget
             .overrun(self.rejected, finished.rejections.len() as u64);
         if let Some(excess) = overrun {
-            finished.rejections.truncate(excess as usize);
+            finished.cut(self.job, excess as usize)?;
         }
         let challenged = std::mem::take(&mut finished.challengers);
         self.challengers

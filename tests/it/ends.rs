@@ -574,3 +574,56 @@ fn help_and_version_that_a_full_disk_lost_are_a_failure() {
         assert_eq!(ended.code(), Some(1), "{flag}");
     }
 }
+
+#[test]
+fn the_account_of_a_run_that_the_budget_stops_adds_up() {
+    let room = Room::new();
+    let model = std::fs::read(data("hostile/good.json")).unwrap();
+    room.file("good.json", model);
+    // Of every ten rows one is filtered and one is rejected.
+    let rows = (0..100).map(|row| match row % 10 {
+        3 => format!("{row},x,1\n"),
+        4 => format!("{row},1,-1\n"),
+        _ => format!("{row},1,1\n"),
+    });
+    room.file("rows.csv", format!("id,a,b\n{}", rows.collect::<String>()));
+    let run = |further: &str| {
+        let line = format!(
+            "score --model good.json rows.csv --where b>0 --on-unseen a=reject --overwrite \
+             --output out.parquet --max-errors 4 --format json {further}"
+        );
+        room.tallow(&line).fails(4).json()
+    };
+    for batch_rows in [1, 7, 50, 1000] {
+        for threads in [1, 2] {
+            let found = run(&format!("--batch-rows {batch_rows} --threads {threads}"));
+            // Row 43 has the fifth rejection.
+            let expected = [
+                ("rows_in", 44),
+                ("rejected", 5),
+                ("filtered", 4),
+                ("scored", 35),
+            ];
+            for (name, count) in expected {
+                assert_eq!(found["ledger"][name], count, "{name}, {batch_rows} rows");
+            }
+            assert_eq!(found["scores"]["probability"]["count"], 35);
+            assert_eq!(room.table("out.rejected.pq").num_rows(), 5);
+        }
+    }
+    // In the second of two files.
+    room.file("more.csv", std::fs::read(room.path("rows.csv")).unwrap());
+    let found = run("more.csv --max-error-rate 0.06");
+    assert_eq!(found["ledger"]["rows_in"], 44);
+    let line = "score --model good.json rows.csv more.csv --where b>0 --on-unseen a=reject \
+                --output set/ --rows-per-part 30 --max-errors 12 --format json";
+    let found = room.tallow(line).fails(4).json();
+    for (name, count) in [
+        ("rows_in", 124),
+        ("rejected", 13),
+        ("filtered", 12),
+        ("scored", 99),
+    ] {
+        assert_eq!(found["ledger"][name], count, "{name} of a data set");
+    }
+}
