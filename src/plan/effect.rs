@@ -21,6 +21,7 @@ use crate::request::rows::Rows;
 use crate::request::work::{Binding, Prediction, Work};
 use crate::table::cast::{is_number, is_text};
 use crate::table::dataset::Dataset;
+use crate::table::parquet::footer_value;
 
 /// Families whose models consist of trees.
 const OF_TREES: [&str; 1] = ["forest"];
@@ -141,7 +142,33 @@ pub(super) fn warnings(
 ) -> Vec<Error> {
     let mut warnings = of_sentinels(&args.rows, bound, missing);
     warnings.extend(of_unseen(&args.binding, bound, options, dataset.is_text()));
+    warnings.extend(of_lake_files(dataset));
     warnings
+}
+
+/// Warns of files that were copied out of a table whose log decides which of them are its rows.
+fn of_lake_files(dataset: &Dataset) -> Option<Error> {
+    let file = dataset.files.first()?;
+    let kind = if dataset
+        .schema()
+        .column_with_name("_hoodie_commit_time")
+        .is_some()
+    {
+        "an Apache Hudi"
+    } else if footer_value(&file.path, "iceberg.schema").is_some() {
+        "an Apache Iceberg"
+    } else {
+        return None;
+    };
+    let warning = Error::failed(format!(
+        "the files are those of {kind} table without its log: rows that were replaced or deleted \
+         may be among them"
+    ));
+    Some(
+        warning
+            .at_path(&file.path)
+            .hint("export the table, and score the export"),
+    )
 }
 
 /// Warns of flags about gates, drift and history that change nothing, once it is known what there

@@ -66,12 +66,11 @@ impl PreviousRun {
 /// # Errors
 /// Fails if a report that was named cannot be read.
 pub fn newest(named: Option<&Location>, own: Option<&Location>) -> Result<Option<PreviousRun>> {
-    let mut paths = named.map(resolve_present).transpose()?.unwrap_or_default();
-    if let Some(own) =
-        own.filter(|own| find(*own).is_ok_and(|found| found.is_some_and(|found| found.is_file)))
-    {
-        paths.push(own.to_owned());
-    }
+    let named = named.map(resolve_present).transpose()?.unwrap_or_default();
+    let own =
+        own.filter(|own| find(*own).is_ok_and(|found| found.is_some_and(|found| found.is_file)));
+    // Of two runs of the same second, the last counts.
+    let paths: Vec<Location> = own.cloned().into_iter().chain(named).collect();
     let mut runs = paths
         .iter()
         .map(PreviousRun::read)

@@ -87,6 +87,10 @@ impl Run<'_> {
                 error.hint("an earlier run published the output; allow more, or correct them");
             return Err(self.failed_before("over_budget", output, &[], error));
         }
+        if let Some(rows) = rows {
+            let guarded = self.plan.guards.rows(rows.rows_in);
+            guarded.map_err(|error| self.failed_before("failed", output, &[], error))?;
+        }
         if self.plan.monitor.gates.is_empty() {
             self.warn_of_baseline(other_baseline);
             return Ok(());

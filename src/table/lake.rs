@@ -7,6 +7,8 @@
 
 use std::collections::HashSet;
 
+use serde::Deserialize;
+
 use crate::error::{Error, Result, shell_word};
 use crate::storage::{self, Location, canonical, find};
 
@@ -20,7 +22,7 @@ struct Kind {
     export: &'static str,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind {
         name: "a Delta Lake table",
         is_root: |directory| is_directory(&directory.join("_delta_log")),
@@ -73,6 +75,11 @@ const KINDS: [Kind; 8] = [
         name: "the output of a Spark stream",
         is_root: |directory| is_directory(&directory.join("_spark_metadata")),
         export: "pyspark: spark.read.parquet('TABLE').write.parquet('export')",
+    },
+    Kind {
+        name: "a directory with unfinished or replaced transactions of Databricks",
+        is_root: |directory| !is_settled(directory),
+        export: "pyspark on Databricks: spark.read.parquet('TABLE').write.parquet('export')",
     },
     Kind {
         name: DUCK_LAKE,
@@ -206,6 +213,49 @@ fn holds(directory: &Location, is_it: impl Fn(&str) -> bool) -> bool {
             .is_some_and(|name| is_it(&name.to_string_lossy()))
     };
     is_directory(directory) && storage::list(directory).is_ok_and(|paths| paths.iter().any(name))
+}
+
+/// Whether each transaction that Databricks began in a directory is committed, and what committed
+/// ones removed is gone: its files are then its rows.
+fn is_settled(directory: &Location) -> bool {
+    if !holds(directory, |name| {
+        name.starts_with(STARTED) || name.starts_with(COMMITTED)
+    }) {
+        return true;
+    }
+    let paths = storage::list(directory).unwrap_or_default();
+    let names: HashSet<String> = paths
+        .iter()
+        .filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+        .collect();
+    let is_committed = |id: &str| names.contains(&format!("{COMMITTED}{id}"));
+    let is_left = |name: &String| {
+        let commit = storage::read(directory.join(name), COMMIT_BYTES).unwrap_or_default();
+        let commit: Commit = serde_json::from_slice(&commit).unwrap_or_default();
+        commit.removed.iter().any(|removed| names.contains(removed))
+    };
+    names
+        .iter()
+        .filter_map(|name| name.strip_prefix(STARTED))
+        .all(is_committed)
+        && !names
+            .iter()
+            .filter(|name| name.starts_with(COMMITTED))
+            .any(is_left)
+}
+
+/// What the names begin with of files that say that a transaction has begun, and what it did.
+const STARTED: &str = "_started_";
+const COMMITTED: &str = "_committed_";
+
+/// The most bytes of such a file: a name for each file that it added or removed.
+const COMMIT_BYTES: u64 = 64 << 20;
+
+/// What a transaction did.
+#[derive(Default, Deserialize)]
+struct Commit {
+    #[serde(default)]
+    removed: Vec<String>,
 }
 
 /// Whether a directory is `base_0000005`, `delta_0000001_0000001` or `delete_delta_…`, or holds

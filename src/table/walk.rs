@@ -49,6 +49,25 @@ fn is_hidden(path: &Location) -> bool {
         .is_some_and(|name| matches!(name.as_encoded_bytes().first(), Some(b'_' | b'.')))
 }
 
+/// Refuses a directory that a job of Hadoop or Spark still writes, or stopped writing: what is
+/// there is a part of its rows.
+fn refuse_unfinished(directory: &Location, entries: &[Location]) -> Result<()> {
+    let has = |name: &str| {
+        let mut names = entries.iter().filter_map(Location::file_name);
+        names.any(|own| own == name)
+    };
+    if !has("_temporary") || has("_SUCCESS") {
+        return Ok(());
+    }
+    let error = Error::failed(
+        "the job that writes the directory has not finished: `_temporary` is there, and \
+         `_SUCCESS` is not",
+    );
+    Err(error.at_path(directory).hint(
+        "wait until it is done, or run it again; a pattern of file names reads what is there",
+    ))
+}
+
 /// How many of a directory's ignored files an error names.
 const NAMED: usize = 3;
 
@@ -106,7 +125,9 @@ impl Walk {
         }
         above.push(real);
         let mut hidden_count = 0;
-        for entry in storage::list(path)? {
+        let entries = storage::list(path)?;
+        refuse_unfinished(path, &entries)?;
+        for entry in entries {
             if is_hidden(&entry) {
                 hidden_count += 1;
             } else if storage::metadata(&entry)?.is_directory {

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
+use parquet::arrow::ArrowWriter;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
 
 use crate::harness::{Room, Run, column, data, numbers, texts};
 
@@ -446,6 +449,116 @@ fn what_is_not_a_table_is_named_whatever_it_is_called() {
         let run = room.tallow(&format!("inspect {name}"));
         assert!(run.code != 0, "{name}: {run}");
     }
+}
+
+#[test]
+fn directories_of_unfinished_jobs_are_refused_and_finished_ones_are_read() {
+    let room = room();
+    let number = || -> ArrayRef { Arc::new(Float64Array::from(vec![0.1, 0.2])) };
+    let batch = RecordBatch::try_from_iter([("a", number()), ("b", number())]).unwrap();
+    let [first, second] = ["part-0-tid-1-c000.parquet", "part-0-tid-2-c000.parquet"];
+    let commit = |added: &str, removed: &str| {
+        format!("{{\"added\": [\"{added}\"], \"removed\": [{removed}]}}")
+    };
+    let make = |name: &str, files: &[&str], marks: &[(&str, String)]| {
+        for file in files {
+            let path = format!("{name}/{file}");
+            std::fs::create_dir_all(room.path(&path).parent().unwrap()).unwrap();
+            room.parquet(&path, &batch, 2);
+        }
+        for (mark, text) in marks {
+            let path = room.path(&format!("{name}/{mark}"));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+    };
+    let none = String::new;
+    let one = || ("_committed_1", commit(first, ""));
+    let replaced = commit(second, &format!("\"{first}\""));
+    make(
+        "begun",
+        &[first, second],
+        &[("_started_1", none()), one(), ("_started_2", none())],
+    );
+    make(
+        "replaced",
+        &[first, second],
+        &[one(), ("_committed_2", replaced.clone())],
+    );
+    make(
+        "day/d=1",
+        &[first, second],
+        &[one(), ("_started_2", none())],
+    );
+    make(
+        "settled",
+        &[first],
+        &[("_started_1", none()), one(), ("_SUCCESS", none())],
+    );
+    make("vacuumed", &[second], &[one(), ("_committed_2", replaced)]);
+    make("odd", &[first], &[("_committed_x", "no JSON".to_owned())]);
+    make("running", &[first], &[("_temporary/0/part", none())]);
+    make(
+        "appending",
+        &[first],
+        &[("_temporary/0/part", none()), ("_SUCCESS", none())],
+    );
+    for (name, why) in [
+        ("begun", "transactions of Databricks"),
+        ("begun/*.parquet", "transactions of Databricks"),
+        ("replaced", "transactions of Databricks"),
+        ("day", "transactions of Databricks"),
+        ("running", "has not finished"),
+        ("running/../running", "has not finished"),
+    ] {
+        let run = score(&room, name, &[]).fails(1);
+        assert!(run.stderr.contains(why), "{name}: {run}");
+        assert!(run.stderr.contains("hint: "), "{name}: {run}");
+    }
+    for name in [
+        "settled",
+        "vacuumed",
+        "odd",
+        "appending",
+        "running/*.parquet",
+    ] {
+        score(&room, name, &[]).ok();
+        std::fs::remove_file(room.path("out.parquet")).unwrap();
+    }
+}
+
+#[test]
+fn files_copied_out_of_a_table_with_a_log_are_warned_of() {
+    let room = room();
+    let number = || -> ArrayRef { Arc::new(Float64Array::from(vec![0.1, 0.2])) };
+    let columns = [
+        ("a", number()),
+        ("b", number()),
+        ("_hoodie_commit_time", number()),
+    ];
+    room.parquet(
+        "hudi.parquet",
+        &RecordBatch::try_from_iter(columns).unwrap(),
+        2,
+    );
+    let run = score(&room, "hudi.parquet", &[]).ok();
+    assert!(
+        run.stderr.contains("Apache Hudi table without its log"),
+        "{run}"
+    );
+    std::fs::remove_file(room.path("out.parquet")).unwrap();
+    let plain = RecordBatch::try_from_iter([("a", number()), ("b", number())]).unwrap();
+    let pair = KeyValue::new("iceberg.schema".to_owned(), "{}".to_owned());
+    let properties = WriterProperties::builder().set_key_value_metadata(Some(vec![pair]));
+    let file = std::fs::File::create(room.path("iceberg.parquet")).unwrap();
+    let mut writer = ArrowWriter::try_new(file, plain.schema(), Some(properties.build())).unwrap();
+    writer.write(&plain).unwrap();
+    writer.close().unwrap();
+    let run = score(&room, "iceberg.parquet", &[]).ok();
+    assert!(
+        run.stderr.contains("Apache Iceberg table without its log"),
+        "{run}"
+    );
 }
 
 #[test]

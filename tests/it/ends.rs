@@ -627,3 +627,25 @@ fn the_account_of_a_run_that_the_budget_stops_adds_up() {
         assert_eq!(found["ledger"][name], count, "{name} of a data set");
     }
 }
+
+#[test]
+fn guards_judge_an_output_that_is_there() {
+    let room = room();
+    for (output, further) in [("set/", "--rows-per-part 2"), ("out.parquet", "")] {
+        let line = format!("score --model good.json rows.csv --output {output} {further}");
+        room.tallow(&line).ok();
+        room.tallow(&format!("{line} --min-rows 1")).ok();
+        let few = room.tallow(&format!("{line} --min-rows 1000 --format json"));
+        let few = few.fails(5);
+        assert!(few.stderr.contains("of `--min-rows`"), "{few}");
+        assert_eq!(few.json()["status"], "failed");
+    }
+    let many = "id,a,b\n".to_owned() + &"1,2,3\n".repeat(90);
+    room.file("many.csv", many);
+    room.tallow("score --model good.json many.csv --output many.parquet")
+        .ok();
+    let line = "score --model good.json rows.csv --output out.parquet --max-row-delta 1% \
+                --previous-report many.report.pq";
+    let other = room.tallow(line).fails(5);
+    assert!(other.stderr.contains("of `--max-row-delta`"), "{other}");
+}

@@ -516,7 +516,7 @@ fn lineage_reports_how_runs_fail_and_where_they_begin() {
     assert!(error(&rendered[5]).contains("`--max-errors 0`"));
     assert_eq!(
         rendered[5]["inputs"][0]["inputFacets"]["inputStatistics"]["rowCount"],
-        3
+        2
     );
     assert!(
         rendered[5]["outputs"][0]["outputFacets"].is_null(),
