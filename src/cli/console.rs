@@ -8,10 +8,12 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
 use indicatif::ProgressDrawTarget;
 use serde_json::{Map, Value as Json};
 
-use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
+use super::console_args::{ConsoleArgs, LogFormat, PROGRESS_SECONDS, ResultFormat};
 use super::log::{self, Level};
 use super::page::Page;
 use crate::error::{Error, Result};
@@ -100,6 +102,37 @@ impl Console {
         } else {
             Detail::Summary
         }
+    }
+
+    /// The flags that it was made of, by their names, but for those that have their defaults.
+    pub(super) fn changed_options(&self) -> Map<String, Json> {
+        let name = |value: Option<PossibleValue>| {
+            value.map_or(Json::Null, |value| value.get_name().to_owned().into())
+        };
+        let seconds = self.plain_interval.as_secs();
+        let options = [
+            (
+                "format",
+                self.is_json(),
+                name(self.format.to_possible_value()),
+            ),
+            (
+                "log_format",
+                self.has_json_log(),
+                name(self.log_format.to_possible_value()),
+            ),
+            ("quiet", self.quiet > 0, self.quiet.into()),
+            ("verbose", self.verbose, true.into()),
+            (
+                "progress_seconds",
+                seconds != PROGRESS_SECONDS,
+                seconds.into(),
+            ),
+        ];
+        let changed = options.into_iter().filter(|(_, is_changed, _)| *is_changed);
+        changed
+            .map(|(name, _, value)| (name.to_owned(), value))
+            .collect()
     }
 
     /// Whether standard error gets JSON.

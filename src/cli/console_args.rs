@@ -3,6 +3,9 @@
 
 use clap::{ArgAction, Args, ValueEnum};
 
+/// Between two lines of progress, where no one says otherwise.
+pub const PROGRESS_SECONDS: u64 = 30;
+
 /// Flags of every verb.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ConsoleArgs {
@@ -46,7 +49,7 @@ pub struct ConsoleArgs {
         global = true,
         value_name = "N",
         allow_negative_numbers = true,
-        default_value_t = 30,
+        default_value_t = PROGRESS_SECONDS,
         env = "TALLOW_PROGRESS_SECONDS",
         help_heading = "Display"
     )]

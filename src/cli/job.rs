@@ -14,6 +14,7 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 use crate::package::manifest::line_of;
+use crate::plan::monitoring::is_automatic;
 use crate::registry::name::Reference;
 use crate::request::VERSION;
 use crate::request::challenger::split_name;
@@ -216,8 +217,8 @@ impl JobFile {
         }
     }
 
-    /// A path from the file's directory on; `none` stays the word, and so does the name of a
-    /// registry's model.
+    /// A path from the file's directory on; `none` and `auto` stay the words, and so does the name
+    /// of a registry's model.
     fn path_of(&self, key: &str, value: &Value) -> Option<OsString> {
         let path: Location = value.clone().try_into().ok()?;
         if KEYS_OF_COLUMNS.contains(&key) {
@@ -248,7 +249,8 @@ impl JobFile {
         }
         let directory = Location::from(&self.path).parent();
         let directory = directory.filter(|above| !above.is_empty());
-        let (Some(directory), true) = (directory, *path != "none" && !path.is_stream()) else {
+        let is_word = *path == "none" || path.is_stream() || key == "profile" && is_automatic(path);
+        let (Some(directory), false) = (directory, is_word) else {
             return path.as_os_str().to_owned();
         };
         let is_pattern = path

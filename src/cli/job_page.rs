@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use clap::Command;
+use serde_json::{Map, Value as Json};
 use toml::Value;
 
 use super::job::{held, key};
@@ -12,17 +13,22 @@ use crate::error::{Error, Result};
 use crate::escape::is_unsafe;
 use crate::request::{Request, VERSION};
 
-/// Prints a request as a job file: what has its default is dropped.
+/// Prints a request and the options of the console as a job file: what has its default is dropped.
 ///
 /// # Errors
 /// An internal error if an option has no form in TOML.
-pub(super) fn page(request: &Request, command: &Command) -> Result<String> {
+pub(super) fn page(
+    request: &Request,
+    display: Map<String, Json>,
+    command: &Command,
+) -> Result<String> {
     let internal = |error: &dyn std::fmt::Display| {
         Error::internal("options that have no form in TOML").because(error.to_string())
     };
-    let changed = request
+    let mut changed = request
         .changed_options()
         .map_err(|error| internal(&error))?;
+    changed.extend(display);
     let mut text = format!("# tallow score --job FILE\nversion = {VERSION}\n");
     let mut heading = None;
     for arg in held(command) {

@@ -179,7 +179,11 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
 fn perform(verb: Verb, console: &Console) -> Result<(), Failure> {
     match verb {
         Verb::Score(args) if args.print_job => {
-            console.data(&job_page::page(&(*args).into(), &Cli::command())?)?;
+            console.data(&job_page::page(
+                &(*args).into(),
+                console.changed_options(),
+                &Cli::command(),
+            )?)?;
         }
         Verb::Score(args) => conclude(score::run(&(*args).into(), console)?, console)?,
         Verb::Check(args) => check::run(*args, console)?,

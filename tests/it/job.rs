@@ -108,7 +108,8 @@ fn a_printed_job_is_the_job_that_was_given() {
     let line = "score --model good.json landing/a.csv --output o.parquet --where a>0.1 --raw \
                 --on-null a=reject --on-null b=0 --threshold 0.25 --delimiter , --max-errors 3 \
                 --missing=-999 --text review --max-row-delta 30% --metrics-file m.prom \
-                --job-name nightly --threads 2 --normalize=false";
+                --job-name nightly --threads 2 --normalize=false --format json -qq --verbose \
+                --log-format json --progress-seconds 5 --profile auto";
     let first = room.tallow(&format!("{line} --print-job")).ok().stdout;
     insta::assert_snapshot!(first);
     room.file("job.toml", &first);
@@ -116,6 +117,21 @@ fn a_printed_job_is_the_job_that_was_given() {
         room.tallow("score --job job.toml --print-job").ok().stdout,
         first
     );
+}
+
+#[test]
+fn words_in_a_job_file_are_no_paths_from_its_directory() {
+    let room = room();
+    room.file(
+        "jobs/words.toml",
+        "model = \"../good.json\"\ninputs = [\"../landing/a.csv\"]\noutput = \"o.parquet\"\n\
+         profile = \"auto\"\nrejected = \"none\"\nbaseline = \"none\"\non_null = \"null\"\n",
+    );
+    room.tallow("score --job jobs/words.toml").ok();
+    assert!(room.path("jobs/o.profile.pq").exists());
+    for name in ["auto", "none"] {
+        assert!(!room.path(&format!("jobs/{name}")).exists(), "{name}");
+    }
 }
 
 /// A terminal obeys U+009B and turns text round at U+202E; TOML can hold both as numbers.
