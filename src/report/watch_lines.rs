@@ -166,9 +166,7 @@ fn drift(facts: &[Fact], max: usize) -> Vec<Weighed> {
     }
     let by_chance = columns.iter().filter(is_chance).count();
     if by_chance > 0 {
-        summary.push_str(&format!(
-            ", {by_chance} above it by chance"
-        ));
+        summary.push_str(&format!(", {by_chance} above it by chance"));
     }
     let mut lines = vec![(Weight::Broken, ("drift".to_owned(), summary))];
     let bad: Vec<&Column<'_>> = columns.iter().filter(|one| one.verdict != "ok").collect();

@@ -9,6 +9,10 @@ use super::facts::{Fact, find, number, of_section};
 use super::gates::GATES;
 use super::monitoring::INPUTS;
 
+/// The section of rules, and what is said of one that the data breaks.
+const RULES: &str = "quality";
+const BROKEN: &str = "broken";
+
 /// (name, help, section, metric) of gauges about the run as a whole.
 const WHOLE: [(&str, &str, &str, &str); 4] = [
     (
@@ -38,7 +42,7 @@ const WHOLE: [(&str, &str, &str, &str); 4] = [
 ];
 
 /// (name, help, section, metric, label) of gauges about columns and gates.
-const NAMED: [(&str, &str, &str, &str, &str); 6] = [
+const NAMED: [(&str, &str, &str, &str, &str); 7] = [
     (
         "tallow_gate_value",
         "Value that decided a gate of the last run.",
@@ -73,6 +77,13 @@ const NAMED: [(&str, &str, &str, &str, &str); 6] = [
         INPUTS,
         "missing_rate",
         "column",
+    ),
+    (
+        "tallow_rule_compliance",
+        "Share of rows of the last run that meet a rule.",
+        RULES,
+        "compliance",
+        "rule",
     ),
     (
         "tallow_score_mean",
@@ -131,6 +142,19 @@ pub fn prometheus(labels: &str, facts: &[Fact], escape: impl Fn(&str) -> String)
         "1 if a gate of the last run does not hold, else 0.",
         &failed,
     );
+    let broken: Vec<_> = of_section(facts, RULES)
+        .filter(|fact| fact.metric == "verdict")
+        .map(|fact| {
+            let is_broken = fact.as_text() == Some(BROKEN);
+            let further = format!(",rule=\"{}\"", escape(&fact.subject));
+            (further, f64::from(u8::from(is_broken)))
+        })
+        .collect();
+    metric(
+        "tallow_rule_broken",
+        "1 if the data of the last run breaks a rule, else 0.",
+        &broken,
+    );
     let drifted: Vec<_> = of_section(facts, SECTION)
         .filter(|fact| fact.metric == "verdict")
         .map(|fact| {
@@ -187,23 +211,35 @@ pub fn quality(facts: &[Fact], row_count: u64) -> Option<Json> {
     (!columns.is_empty()).then(|| json!({"rowCount": row_count, "columnMetrics": columns}))
 }
 
-/// What gates say, as the fields of the facet `dataQualityAssertions`; none without gates.
+/// What gates and rules say, as the fields of the facet `dataQualityAssertions`; none without them.
 #[must_use]
 pub fn assertions(facts: &[Fact]) -> Option<Json> {
     let states = of_section(facts, GATES).filter(|fact| fact.metric == "state");
-    let assertions: Vec<Json> = states
-        .map(|fact| {
-            let state = fact.as_text().unwrap_or_default();
-            let mut assertion = json!({
-                "assertion": fact.subject,
-                "success": state == "ok" || state == "undecided",
-            });
-            let column = find(facts, GATES, &fact.subject, "subject");
-            if let Some(column) = column.and_then(Fact::as_text).filter(|one| !one.is_empty()) {
-                assertion["column"] = column.into();
-            }
-            assertion
-        })
-        .collect();
+    let gates = states.map(|fact| {
+        let state = fact.as_text().unwrap_or_default();
+        let mut assertion = json!({
+            "assertion": fact.subject,
+            "success": state == "ok" || state == "undecided",
+        });
+        let subject = find(facts, GATES, &fact.subject, "subject").and_then(Fact::as_text);
+        if let Some(column) = subject.filter(|subject| is_column(facts, subject)) {
+            assertion["column"] = column.into();
+        }
+        assertion
+    });
+    let verdicts = of_section(facts, RULES).filter(|fact| fact.metric == "verdict");
+    let rules = verdicts.map(|fact| {
+        let is_broken = fact.as_text() == Some(BROKEN);
+        json!({"assertion": fact.subject, "success": !is_broken})
+    });
+    let assertions: Vec<Json> = gates.chain(rules).collect();
     (!assertions.is_empty()).then(|| json!({"assertions": assertions}))
+}
+
+/// Whether a fact is about a column, rather than a rule or a challenger.
+fn is_column(facts: &[Fact], subject: &str) -> bool {
+    let mut of_columns = [INPUTS, SECTION, "scores"]
+        .into_iter()
+        .flat_map(|section| of_section(facts, section));
+    !subject.is_empty() && of_columns.any(|fact| fact.subject == subject)
 }

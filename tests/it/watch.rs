@@ -462,7 +462,8 @@ fn gates_of_a_package_are_judged_and_passed_on() {
     let bad = room
         .tallow(
             "score --model pack shifted.parquet --output bad.parquet --format json \
-             --metrics-file m.prom --lineage-file l.jsonl",
+             --metrics-file m.prom --lineage-file l.jsonl --rule age<0 --gate \
+             compliance(*)>=0",
         )
         .fails(5);
     assert_eq!(bad.json()["on_trip"][0], "retrain", "{bad}");
@@ -472,11 +473,22 @@ fn gates_of_a_package_are_judged_and_passed_on() {
         "tallow_on_trip",
         "tallow_drift_js",
         "tallow_gate_tripped",
+        "rule=\"age<0\"} 1",
+        "tallow_rule_compliance",
     ] {
         assert!(metrics.contains(line), "{metrics}");
     }
     let lineage = std::fs::read_to_string(room.path("l.jsonl")).unwrap();
     assert!(lineage.contains("dataQualityAssertions") && lineage.contains("dataQualityMetrics"));
+    for (assertion, succeeds, column) in [
+        ("js(monthly_charge)<0.1", false, Some("monthly_charge")),
+        ("compliance(*)>=0", true, None),
+        ("age<0", false, None),
+    ] {
+        let column = column.map_or(String::new(), |column| format!(",\"column\":\"{column}\""));
+        let fields = format!("{{\"assertion\":\"{assertion}\"{column},\"success\":{succeeds}}}");
+        assert!(lineage.contains(&fields), "{fields} in {lineage}");
+    }
     let check = room.tallow("check --model pack old.parquet").ok();
     assert!(check.stdout.contains("js(monthly_charge)<0.1"), "{check}");
     assert!(
