@@ -20,6 +20,7 @@ mod text_models;
 
 // Text models with a manifest.
 mod text_packages;
+mod text_prompts;
 
 // What must hold whatever the model and the data: threads, batches, order, formats change nothing.
 mod laws;

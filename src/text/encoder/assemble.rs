@@ -30,7 +30,7 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     }
     let described = describe(&parts.config).map_err(|error| error.at_node("config.json"))?;
     let task = task(&parts, options)?;
-    refuse_options(task, options)?;
+    refuse_options(&parts, task, options)?;
     let device = device::open(options.processor)?;
     let content = std::mem::take(&mut parts.weights);
     let mut files = TensorFiles::open(&content)?;
@@ -50,7 +50,13 @@ pub fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> 
     let parameter_count = files.parameter_count;
     // What is packed next would lie in memory alongside it.
     drop(content);
-    let mut tokenizer = tokenizer(&parts, options, Reads::encoder(&parts, &described), is_pair)?;
+    let mut tokenizer = tokenizer(
+        &parts,
+        options,
+        task,
+        Reads::encoder(&parts, &described),
+        is_pair,
+    )?;
     let reading = fitted(reading, &parts, &mut tokenizer)?;
     let embedding = &described.architecture.embedding;
     let tables = Tables {

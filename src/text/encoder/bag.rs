@@ -129,7 +129,7 @@ impl Forward for Bag {
 /// # Errors
 /// As [`fn@super::assemble`].
 pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<LoadedModel> {
-    refuse_options(options)?;
+    refuse_options(&parts, options)?;
     let content = std::mem::take(&mut parts.weights);
     let mut files = TensorFiles::open(&content)?;
     let bag = Bag::load(&mut files)?;
@@ -141,7 +141,7 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
         options.normalizes.unwrap_or(false),
     )?;
     let reads = reads(&parts.tokenizer, bag.token_count())?;
-    let tokenizer = reads::tokenizer(&parts, options, reads, false)?;
+    let tokenizer = reads::tokenizer(&parts, options, TextTask::Embedding, reads, false)?;
     let tables = Tables {
         hidden: bag.width,
         vocabulary: reads.vocabulary,
@@ -189,7 +189,7 @@ pub(super) fn assemble(mut parts: Parts, options: &TextOptions) -> Result<Loaded
 }
 
 /// Fails for options that mean nothing to a table of vectors.
-fn refuse_options(options: &TextOptions) -> Result<()> {
+fn refuse_options(parts: &Parts, options: &TextOptions) -> Result<()> {
     if let Some(task) = options.task.filter(|task| *task != TextTask::Embedding) {
         let error = Error::contract(format!(
             "`--task {}` needs a head, and the model is a table of vectors",
@@ -197,7 +197,7 @@ fn refuse_options(options: &TextOptions) -> Result<()> {
         ));
         return Err(error.at_node("modules.json").hint("leave `--task` out"));
     }
-    task::refuse_options(TextTask::Embedding, options)?;
+    task::refuse_options(parts, TextTask::Embedding, options)?;
     if options.precision == Some(ProductPrecision::Bytes) {
         return Err(
             Error::usage("`--precision int8` has no effect on a table of vectors")

@@ -70,7 +70,7 @@ pub(super) fn assemble(
 ) -> Result<LoadedModel> {
     refuse_options(options)?;
     let task = task::task(parts, options)?;
-    task::refuse_options(task, options)?;
+    task::refuse_options(parts, task, options)?;
     let described = describe(&parts.config).ok();
     let reads = match &described {
         Some(described) => Reads::encoder(parts, described),
@@ -80,7 +80,7 @@ pub(super) fn assemble(
     let forward = Exported::open(parts, part, task, reads.vocabulary, positions)
         .map_err(|error| error.at_node(part.file.clone()))?;
     let (reading, is_pair) = reading(parts, options, task, &forward)?;
-    let mut tokenizer = reads::tokenizer(parts, options, reads, is_pair)?;
+    let mut tokenizer = reads::tokenizer(parts, options, task, reads, is_pair)?;
     let reading = reading::fitted(reading, parts, &mut tokenizer)?;
     let type_count = parts
         .config

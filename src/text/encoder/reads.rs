@@ -3,7 +3,8 @@
 use serde_json::Value as Json;
 
 use super::family::Described;
-use super::parts::{Parts, TextOptions};
+use super::parts::{Parts, TextOptions, TextTask};
+use super::task::reads_prompts;
 use super::text_model::OTHER_TOKENIZER;
 use super::tokenizer::{Cut, TextTokenizer};
 use crate::error::{Error, Result};
@@ -56,6 +57,7 @@ impl Reads {
 pub(super) fn tokenizer(
     parts: &Parts,
     options: &TextOptions,
+    task: TextTask,
     reads: Reads,
     is_pair: bool,
 ) -> Result<TextTokenizer> {
@@ -115,7 +117,9 @@ pub(super) fn tokenizer(
         ))
         .hint(OTHER_TOKENIZER));
     }
-    tokenizer.prompt = prompt(parts, options)?;
+    if reads_prompts(parts, task) {
+        tokenizer.prompt = prompt(parts, options)?;
+    }
     Ok(tokenizer)
 }
 
@@ -136,7 +140,7 @@ fn stated_tokens(parts: &Parts) -> Option<usize> {
     own.or_else(|| stated(parts.tokenizer_config.value(&["model_max_length"])))
 }
 
-pub(super) fn prompt(parts: &Parts, options: &TextOptions) -> Result<String> {
+fn prompt(parts: &Parts, options: &TextOptions) -> Result<String> {
     if let Some(text) = &options.prompt_text {
         return match options.prompt {
             Some(_) => Err(Error::usage(

@@ -103,13 +103,28 @@ fn check_head(architecture: &str, task: TextTask) -> Result<()> {
     Err(Error::contract(message).at_node("config.json").hint(hint))
 }
 
+/// Whether sentence-transformers reads the model, which puts a prompt before a text. Pipelines of
+/// transformers know no prompts.
+pub(super) fn reads_prompts(parts: &Parts, task: TextTask) -> bool {
+    match task {
+        TextTask::Embedding | TextTask::Reranking => true,
+        TextTask::Classification => is_cross_encoder(parts),
+        TextTask::TokenClassification => false,
+    }
+}
+
 /// Fails for an option that says nothing to the task.
-pub(super) fn refuse_options(task: TextTask, options: &TextOptions) -> Result<()> {
+pub(super) fn refuse_options(parts: &Parts, task: TextTask, options: &TextOptions) -> Result<()> {
     use TextTask::{Classification, Embedding, Reranking, TokenClassification};
+    let prompted: &[TextTask] = if reads_prompts(parts, task) {
+        &[Embedding, Reranking, Classification]
+    } else {
+        &[]
+    };
     let provided: [(&str, bool, &[TextTask]); 10] = [
         ("--raw", options.raw, &[Classification, Reranking]),
-        ("--prompt", options.prompt.is_some(), &[Embedding]),
-        ("--prompt-text", options.prompt_text.is_some(), &[Embedding]),
+        ("--prompt", options.prompt.is_some(), prompted),
+        ("--prompt-text", options.prompt_text.is_some(), prompted),
         ("--dimensions", options.dimensions.is_some(), &[Embedding]),
         (
             "--normalize",

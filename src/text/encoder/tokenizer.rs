@@ -85,7 +85,7 @@ pub(super) struct TextTokenizer {
     leaves_middles: bool,
     /// Whether the model's own marks are put around a text.
     pub(super) adds_specials: bool,
-    /// Stands before every text.
+    /// Stands before every text; of a pair, before the first.
     pub(super) prompt: String,
     /// Whether the positions of tokens in the text are kept.
     pub(super) keeps_positions: bool,
@@ -176,7 +176,7 @@ impl TextTokenizer {
     }
 
     pub(super) fn tokens(&self, text: &str, pair: Option<&str>) -> Tokenized<Tokens> {
-        let text = self.prepared(text)?;
+        let text = self.prepared(self.prompted(text))?;
         if let Some(stride) = self.cut.stride {
             return Ok(Tokens {
                 pieces: self.chunks(&text.text, stride)?,
@@ -187,7 +187,7 @@ impl TextTokenizer {
             None => self.encode(EncodeInput::from(&*text.text))?,
             Some(pair) => self.encode(EncodeInput::from((
                 &*text.text,
-                &*self.prepared(pair)?.text,
+                &*self.prepared(Cow::Borrowed(pair))?.text,
             )))?,
         };
         if self.keeps_positions {
@@ -200,12 +200,17 @@ impl TextTokenizer {
         })
     }
 
-    /// The text as it is tokenized, without what changes no token that is read.
-    fn prepared<'a>(&self, text: &'a str) -> Tokenized<Shortened<'a>> {
-        let mut text = Cow::Borrowed(text);
-        if !self.prompt.is_empty() {
-            text = Cow::Owned(format!("{}{text}", self.prompt));
+    /// The text behind the prompt.
+    fn prompted<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.prompt.is_empty() {
+            Cow::Borrowed(text)
+        } else {
+            Cow::Owned(format!("{}{text}", self.prompt))
         }
+    }
+
+    /// The text as it is tokenized, without what changes no token that is read.
+    fn prepared<'a>(&self, text: Cow<'a, str>) -> Tokenized<Shortened<'a>> {
         let mut text = if self.leaves_middles {
             long_word::shortened(text)
         } else {
