@@ -818,6 +818,44 @@ fn tokens_of_pairs_have_types_only_where_transformers_gives_them() {
     assert_eq!(answer_with(&older), with_types);
 }
 
+fn changed_json(path: &std::path::Path, change: &dyn Fn(&mut serde_json::Map<String, Json>)) {
+    let mut json: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    change(json.as_object_mut().unwrap());
+    std::fs::write(path, json.to_string()).unwrap();
+}
+
+/// transformers takes the side from `tokenizer.json` where `tokenizer_config.json` names none.
+#[test]
+fn the_tokenizer_says_at_which_end_long_texts_are_cut() {
+    let room = Room::new();
+    let text = format!(
+        "{}{}",
+        "the quick brown fox ".repeat(40),
+        "lazy dog ".repeat(40)
+    );
+    table_of(&room, &[Some(&text)]);
+    let model = lay_out(&room, "bert_two");
+    let answer = |side: Option<&str>, direction: &str| {
+        changed_json(&model.join("tokenizer_config.json"), &|settings| {
+            settings.remove("truncation_side");
+            settings.extend(side.map(|side| ("truncation_side".to_owned(), side.into())));
+        });
+        changed_json(&model.join("tokenizer.json"), &|tokenizer| {
+            let truncation = serde_json::json!({
+                "direction": direction, "max_length": 48, "strategy": "LongestFirst", "stride": 0
+            });
+            tokenizer.insert("truncation".into(), truncation);
+        });
+        score(&room, "").ok();
+        numbers(column(&room.table("out.parquet"), "probability"))[0]
+    };
+    let [left, right] = ["left", "right"].map(|side| answer(Some(side), "Right"));
+    assert_ne!(left, right);
+    assert_eq!(answer(None, "Left"), left);
+    assert_eq!(answer(None, "Right"), right);
+    assert_eq!(answer(Some("right"), "Left"), right);
+}
+
 #[test]
 fn a_task_that_the_models_head_is_not_for_is_refused() {
     let room = Room::new();

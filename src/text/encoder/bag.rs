@@ -234,7 +234,7 @@ fn reads(tokenizer: &[u8], vocabulary: usize) -> Result<Reads> {
         room: None,
         max_tokens: truncation.max_length.min(UNLIMITED_TOKENS),
         vocabulary,
-        is_left: truncation.direction == "Left",
+        is_left: Some(truncation.direction == "Left"),
         adds_specials: false,
     })
 }

@@ -24,8 +24,8 @@ pub(super) struct Reads {
     pub(super) max_tokens: usize,
     /// Tokens that it has.
     pub(super) vocabulary: usize,
-    /// Whether the beginning of a text is cut off, not the end.
-    pub(super) is_left: bool,
+    /// Whether the beginning of a text is cut off, not the end; none if only the tokenizer says so.
+    pub(super) is_left: Option<bool>,
     /// Whether the model's own marks are put around a text.
     pub(super) adds_specials: bool,
 }
@@ -47,7 +47,10 @@ impl Reads {
                 .min()
                 .unwrap_or(DEFAULT_TOKENS),
             vocabulary,
-            is_left: parts.tokenizer_config.text("truncation_side") == Some("left"),
+            is_left: parts
+                .tokenizer_config
+                .text("truncation_side")
+                .map(|side| side == "left"),
             adds_specials: true,
         }
     }

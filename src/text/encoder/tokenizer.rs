@@ -68,8 +68,8 @@ pub(super) struct Cut {
     pub(super) max_tokens: usize,
     /// The tokens that chunks share; none: what is too long is cut off.
     pub(super) stride: Option<usize>,
-    /// Whether the beginning is cut off, not the end.
-    pub(super) is_left: bool,
+    /// Whether the beginning is cut off, not the end; none: as `tokenizer.json` says.
+    pub(super) is_left: Option<bool>,
     /// Whether texts come in pairs.
     pub(super) is_pair: bool,
     /// Whether the model's own marks are put around a text.
@@ -101,7 +101,7 @@ pub(super) struct Tokens {
 
 impl TextTokenizer {
     /// The tokenizer of a model with so many tokens.
-    pub(super) fn open(parts: &Parts, vocabulary: usize, cut: Cut) -> Result<Self> {
+    pub(super) fn open(parts: &Parts, vocabulary: usize, mut cut: Cut) -> Result<Self> {
         let mut tokenizer = parse(&parts.tokenizer)?;
         tokenizer_settings::apply(&mut tokenizer, parts, vocabulary)?;
         if parts.transformer_settings.boolean("do_lower_case", false) {
@@ -119,7 +119,12 @@ impl TextTokenizer {
             );
             return Err(Error::contract(message).hint(format!("give at least {least}")));
         }
-        let direction = if cut.is_left {
+        let own = tokenizer.get_truncation().map(|own| own.direction);
+        let is_left = cut
+            .is_left
+            .unwrap_or(own == Some(TruncationDirection::Left));
+        cut.is_left = Some(is_left);
+        let direction = if is_left {
             TruncationDirection::Left
         } else {
             TruncationDirection::Right
@@ -216,7 +221,7 @@ impl TextTokenizer {
         } else {
             Shortened::whole(text)
         };
-        if self.cut.stride.is_none() && !self.cut.is_left {
+        if self.cut.stride.is_none() && self.cut.is_left != Some(true) {
             let length = self.shortened(&text.text)?;
             text.truncate(length);
         }
