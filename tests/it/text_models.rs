@@ -856,6 +856,84 @@ fn the_tokenizer_says_at_which_end_long_texts_are_cut() {
     assert_eq!(answer(Some("right"), "Left"), right);
 }
 
+/// transformers 5.24 names such labels 0 and 1, False and True, 1, 2 and 3; keys that are no
+/// numbers, gaps and lists are errors there, too.
+#[test]
+fn labels_that_are_numbers_or_booleans_are_texts_and_odd_ones_are_refused() {
+    let room = Room::new();
+    table_of(&room, &[Some("the quick brown fox"), Some("lazy dog")]);
+    let run = |case: &str, labels: Json| {
+        let model = lay_out(&room, case);
+        changed_json(&model.join("config.json"), &|settings| {
+            settings.insert("id2label".into(), labels.clone());
+        });
+        score(&room, "")
+    };
+    let found = |case: &str, labels: Json| {
+        run(case, labels).ok();
+        let batch = room.table("out.parquet");
+        let schema = batch.schema();
+        let names = schema.fields().iter().map(|field| field.name().clone());
+        let labels = texts(column(&batch, "prediction"));
+        (names.collect::<Vec<_>>(), labels)
+    };
+    let named = |labels: Json| found("bert_two", labels).1;
+    let plain = named(serde_json::json!({"0": "n", "1": "y"}));
+    for (labels, no, yes) in [
+        (serde_json::json!({"0": 0, "1": 1}), "0", "1"),
+        (serde_json::json!({"1": true, "0": false}), "False", "True"),
+    ] {
+        let expected: Vec<_> = plain
+            .iter()
+            .map(|label| {
+                if label.as_deref() == Some("y") {
+                    yes
+                } else {
+                    no
+                }
+            })
+            .collect();
+        let found = named(labels);
+        let found: Vec<_> = found
+            .iter()
+            .map(|label| label.as_deref().unwrap())
+            .collect();
+        assert_eq!(found, expected);
+    }
+    let (names, _) = found(
+        "distilbert_three",
+        serde_json::json!({"0": 1, "1": 2, "2": 3}),
+    );
+    for name in ["probability_1", "probability_2", "probability_3"] {
+        assert!(names.iter().any(|own| own == name), "{names:?}");
+    }
+    for (labels, why) in [
+        (
+            serde_json::json!({"0": "a", "1": "b", "3": "c"}),
+            "has no label 2",
+        ),
+        (
+            serde_json::json!({"neg": "0", "pos": "1"}),
+            "is not a number",
+        ),
+        (serde_json::json!(["A", "B", "C"]), "is not an object"),
+        (
+            serde_json::json!({"0": "A", "1": "A", "2": "B"}),
+            "two labels `A`",
+        ),
+        (
+            serde_json::json!({"0": [1], "1": "b", "2": "c"}),
+            "is not a string",
+        ),
+    ] {
+        let refused = run("distilbert_three", labels).fails(3);
+        assert!(
+            refused.stderr.contains(why) && refused.stderr.contains("hint: name each class"),
+            "{refused}"
+        );
+    }
+}
+
 #[test]
 fn a_task_that_the_models_head_is_not_for_is_refused() {
     let room = Room::new();

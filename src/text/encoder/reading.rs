@@ -95,28 +95,62 @@ pub(super) fn gives_types(parts: &Parts) -> bool {
     }
 }
 
-/// The labels in the order of their numbers.
-pub(super) fn labels(parts: &Parts) -> Vec<String> {
-    let named = |object: &super::config::Config| {
-        let mut all: Vec<(u64, String)> = object
-            .names()
-            .filter_map(|key| Some((key.parse().ok()?, object.text(key)?.to_owned())))
-            .collect();
-        all.sort();
-        all.into_iter().map(|(_, label)| label).collect::<Vec<_>>()
-    };
+/// The labels in the order of their numbers, numbers and booleans as Python writes them.
+pub(super) fn labels(parts: &Parts) -> Result<Vec<String>> {
     let count = parts
         .config
         .value(&["num_labels"])
         .and_then(Json::as_u64)
         .unwrap_or(2)
         .clamp(1, 1 << 16);
-    parts
-        .config
-        .object("id2label")
-        .map(|object| named(&object))
-        .filter(|labels| !labels.is_empty())
-        .unwrap_or_else(|| (0..count).map(|index| format!("LABEL_{index}")).collect())
+    let named = match parts.config.value(&["id2label"]) {
+        None | Some(Json::Null) => Vec::new(),
+        Some(Json::Object(named)) => named.iter().map(numbered).collect::<Result<_>>()?,
+        Some(_) => return Err(refused("`id2label` is not an object".to_owned())),
+    };
+    if named.is_empty() {
+        return Ok((0..count).map(|index| format!("LABEL_{index}")).collect());
+    }
+    let mut named: Vec<(u64, String)> = named;
+    named.sort();
+    for (index, (number, _)) in named.iter().enumerate() {
+        if *number != index as u64 {
+            return Err(refused(format!("`id2label` has no label {index}")));
+        }
+    }
+    let labels: Vec<String> = named.into_iter().map(|(_, label)| label).collect();
+    let mut seen = std::collections::HashSet::new();
+    match labels.iter().find(|label| !seen.insert(label.as_str())) {
+        Some(label) => Err(refused(format!("`id2label` has two labels `{label}`"))),
+        None => Ok(labels),
+    }
+}
+
+/// A label with its number.
+fn numbered((key, label): (&String, &Json)) -> Result<(u64, String)> {
+    let number = key
+        .trim()
+        .parse()
+        .map_err(|_| refused(format!("the key `{key}` of `id2label` is not a number")))?;
+    let label = match label {
+        Json::String(label) => label.clone(),
+        Json::Bool(true) => "True".to_owned(),
+        Json::Bool(false) => "False".to_owned(),
+        Json::Number(label) if label.is_i64() || label.is_u64() => label.to_string(),
+        _ => {
+            return Err(refused(format!(
+                "label {number} of `id2label` is not a string"
+            )));
+        }
+    };
+    Ok((number, label))
+}
+
+/// The error of labels that transformers would not read either, or that are ambiguous.
+fn refused(message: String) -> Error {
+    Error::contract(message)
+        .at_node("config.json")
+        .hint("name each class once, by numbers from 0 on: `{\"0\": \"no\", \"1\": \"yes\"}`")
 }
 
 /// What becomes of vectors of so many numbers, and whether texts come in pairs. `head` makes the
@@ -128,7 +162,10 @@ pub(super) fn reading(
     hidden: usize,
     head: &mut dyn FnMut(usize, bool) -> Result<Head>,
 ) -> Result<(Reading, bool)> {
-    let labels = labels(parts);
+    let labels = match task {
+        TextTask::Embedding => Vec::new(),
+        _ => labels(parts)?,
+    };
     let mut head = |is_per_token: bool| head(labels.len(), is_per_token);
     match task {
         TextTask::Embedding => {

@@ -31,7 +31,7 @@ pub(super) fn task(parts: &Parts, options: &TextOptions) -> Result<TextTask> {
         return Ok(TextTask::TokenClassification);
     }
     if architecture.ends_with("ForSequenceClassification") {
-        let is_number = labels(parts).len() == 1;
+        let is_number = labels(parts)?.len() == 1;
         let is_regression = parts.config.text("problem_type") == Some("regression");
         let is_reranker =
             is_number && (is_cross_encoder(parts) || options.has_pair && !is_regression);
