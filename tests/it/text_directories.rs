@@ -260,6 +260,12 @@ fn settings_that_decide_the_answer_and_are_not_obeyed_are_refused() {
         ),
         (
             "config.json",
+            json!({"transformers_weights": "other.safetensors"}),
+            3,
+            "`transformers_weights`",
+        ),
+        (
+            "config.json",
             json!({"pruned_heads": {"0": [1]}}),
             3,
             "`pruned_heads`",

@@ -91,6 +91,9 @@ fn model(config: &Config) -> Result<()> {
     ] {
         config.refuse(name, |value| value == &Json::Bool(true))?;
     }
+    config.refuse("transformers_weights", |value| {
+        !is_empty(value) && value != "model.safetensors"
+    })?;
     config.refuse("is_causal", |value| value == &Json::Bool(true))?;
     config.refuse("rope_scaling", |value| {
         !matches!(value.get("rope_type").or_else(|| value.get("type")),
