@@ -21,7 +21,6 @@ use crate::request::rows::Rows;
 use crate::request::work::{Binding, Prediction, Work};
 use crate::table::cast::{is_number, is_text};
 use crate::table::dataset::Dataset;
-use crate::table::parquet::footer_value;
 
 /// Families whose models consist of trees.
 const OF_TREES: [&str; 1] = ["forest"];
@@ -155,7 +154,12 @@ fn of_lake_files(dataset: &Dataset) -> Option<Error> {
         .is_some()
     {
         "an Apache Hudi"
-    } else if footer_value(&file.path, "iceberg.schema").is_some() {
+    } else if file
+        .table
+        .schema()
+        .metadata()
+        .contains_key("iceberg.schema")
+    {
         "an Apache Iceberg"
     } else {
         return None;

@@ -22,7 +22,7 @@ struct Kind {
     export: &'static str,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 8] = [
     Kind {
         name: "a Delta Lake table",
         is_root: |directory| is_directory(&directory.join("_delta_log")),
@@ -77,11 +77,6 @@ const KINDS: [Kind; 9] = [
         export: "pyspark: spark.read.parquet('TABLE').write.parquet('export')",
     },
     Kind {
-        name: "a directory with unfinished or replaced transactions of Databricks",
-        is_root: |directory| !is_settled(directory),
-        export: "pyspark on Databricks: spark.read.parquet('TABLE').write.parquet('export')",
-    },
-    Kind {
         name: DUCK_LAKE,
         is_root: |directory| {
             let name = directory.file_name().unwrap_or_default();
@@ -96,6 +91,12 @@ const DUCK_LAKE: &str = "a DuckLake table";
 const DUCK_LAKE_EXPORT: &str =
     "duckdb -c \"ATTACH 'ducklake:CATALOG' AS lake; COPY lake.the_table TO 'export.parquet'\"";
 
+/// Files that Databricks writes have this in their names, before the number of their transaction.
+const TRANSACTION: &str = "-tid-";
+const UNSETTLED: &str = "a directory with unfinished or replaced transactions of Databricks";
+const UNSETTLED_EXPORT: &str =
+    "pyspark on Databricks: spark.read.parquet('TABLE').write.parquet('export')";
+
 /// The ending of a file that is a `DuckLake` catalog.
 const CATALOG_ENDING: &str = ".ducklake";
 
@@ -105,6 +106,8 @@ pub(super) struct Lakes {
     /// Directories as they were named, so that each is resolved once.
     named: HashSet<Location>,
     searched: HashSet<Location>,
+    /// Directories whose transactions of Databricks are settled.
+    settled: HashSet<Location>,
 }
 
 impl Lakes {
@@ -148,6 +151,12 @@ impl Lakes {
         if is_duck_lake(&name) {
             let directory = file.directory();
             return Err(refusal(DUCK_LAKE, DUCK_LAKE_EXPORT, shown, &directory));
+        }
+        if name.contains(TRANSACTION) && self.settled.insert(file.directory()) {
+            let directory = file.directory();
+            if !is_settled(&directory) {
+                return Err(refusal(UNSETTLED, UNSETTLED_EXPORT, shown, &directory));
+            }
         }
         self.refuse_directory(&file.directory())
             .map_err(|error| error.at_path(shown))
@@ -218,11 +227,6 @@ fn holds(directory: &Location, is_it: impl Fn(&str) -> bool) -> bool {
 /// Whether each transaction that Databricks began in a directory is committed, and what committed
 /// ones removed is gone: its files are then its rows.
 fn is_settled(directory: &Location) -> bool {
-    if !holds(directory, |name| {
-        name.starts_with(STARTED) || name.starts_with(COMMITTED)
-    }) {
-        return true;
-    }
     let paths = storage::list(directory).unwrap_or_default();
     let names: HashSet<String> = paths
         .iter()
