@@ -24,7 +24,8 @@ use crate::interrupt::Interrupt;
 use crate::package::Resolved;
 use crate::pipeline::part::{PartAccount, Segment};
 use crate::storage::{
-    Location, SharedFile, files_below, find_below, list, remove_below, remove_empty_directory_below,
+    Location, Metadata, SharedFile, files_below, find_below, list, remove_below,
+    remove_empty_directory_below,
 };
 use crate::table::dataset::Position;
 
@@ -288,12 +289,21 @@ fn records(directory: &Location) -> Result<Vec<Location>> {
 /// Whether a staged file has the bytes that its record says.
 fn is_as_recorded(directory: &Location, file: &WrittenFile, interrupt: &Interrupt) -> Result<bool> {
     let path = staged(&file.path);
-    if find_below(directory, &path)?
-        .is_none_or(|found| !found.is_file || found.byte_count != file.bytes)
-    {
+    let found = find_below(directory, &path)?;
+    is_as_written(&directory.join(path), found, file, interrupt)
+}
+
+/// Whether the file that was `found` at `path` has the bytes that were written.
+pub(super) fn is_as_written(
+    path: &Location,
+    found: Option<Metadata>,
+    file: &WrittenFile,
+    interrupt: &Interrupt,
+) -> Result<bool> {
+    if found.is_none_or(|found| !found.is_file || found.byte_count != file.bytes) {
         return Ok(false);
     }
-    Ok(sha256_of(&directory.join(path), interrupt)? == file.sha256)
+    Ok(sha256_of(path, interrupt)? == file.sha256)
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.

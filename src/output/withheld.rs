@@ -9,7 +9,7 @@ use std::io::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::checkpoint::sha256_of;
+use super::checkpoint::is_as_written;
 use super::file::FinishedFiles;
 use super::identity::RunIdentity;
 use super::names::{hidden, hidden_observed, hidden_record};
@@ -118,14 +118,9 @@ pub fn kept(
     let Ok(record) = from_json::<Record>(&path.directory(), name) else {
         return Ok(None);
     };
-    let (file_count, input_count) = (job.dataset.files.len(), job.arms.inputs().count());
-    let rows = Some(record.predictions.rows);
-    let rule_count = job.rules.iter().len();
     let expects_rejected = rejected_path.is_some() && record.account.total().rejected > 0;
     if !identity.changes_since(&record.identity).is_empty()
-        || !record
-            .account
-            .fits(file_count, input_count, rule_count, rows)
+        || !job.fits(&record.account, Some(record.predictions.rows))
         || record.rejected.is_some() != expects_rejected
     {
         return Ok(None);
@@ -138,9 +133,7 @@ pub fn kept(
     .into_iter()
     .chain(rejected.map(|(written, path)| (written, hidden(path))));
     for (written, path) in tables {
-        let is_whole = find(&path)?
-            .is_some_and(|found| found.is_file && found.byte_count == written.bytes)
-            && sha256_of(&path, interrupt)? == written.sha256;
+        let is_whole = is_as_written(&path, find(&path)?, written, interrupt)?;
         if !is_whole {
             return Ok(None);
         }

@@ -10,6 +10,7 @@ use super::arm::Arms;
 use super::challenger::{self, Challengers};
 use super::mask::Mask;
 use super::observer::{Observer, Partials};
+use super::part::PartAccount;
 use super::rule::Rules;
 use super::scoring::Rejection;
 use super::selection::Selection;
@@ -95,6 +96,18 @@ impl Job {
         let inputs = self.arms.inputs().map(|bound| bound.column.as_str());
         let rules = self.rules.iter().map(|rule| rule.name.as_str());
         inputs.chain(rules).collect()
+    }
+
+    /// Whether an account can be that of a part of this run with so many rows in its output.
+    #[must_use]
+    pub fn fits(&self, account: &PartAccount, rows_written: Option<u64>) -> bool {
+        let (file_count, input_count) = (self.dataset.files.len(), self.arms.inputs().count());
+        account.fits(
+            file_count,
+            input_count,
+            self.rules.iter().len(),
+            rows_written,
+        )
     }
 
     /// The columns that are read from files: those of all models.

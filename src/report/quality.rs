@@ -4,6 +4,9 @@ use super::facts::Fact;
 use crate::monitor::quality::Finding;
 pub use crate::monitor::quality::findings;
 
+/// The section of rules.
+pub const SECTION: &str = "quality";
+
 /// The facts of the section `quality`: one subject for each rule.
 #[must_use]
 pub fn facts(findings: &[Finding]) -> Vec<Fact> {
@@ -12,14 +15,14 @@ pub fn facts(findings: &[Finding]) -> Vec<Fact> {
 
 fn finding_facts(finding: &Finding) -> Vec<Fact> {
     let name = finding.name.as_str();
-    let text = |metric: &str, value: &str| Fact::text("quality", name, metric, value);
+    let text = |metric: &str, value: &str| Fact::text(SECTION, name, metric, value);
     let number = |metric: &str, value: f64, unit: &'static str| {
-        Fact::number("quality", name, metric, value, unit)
+        Fact::number(SECTION, name, metric, value, unit)
     };
     let mut facts = vec![
         number("compliance", finding.compliance, ""),
-        Fact::count("quality", name, "tested_count", finding.tested, "rows"),
-        Fact::count("quality", name, "failed_count", finding.failed, "rows"),
+        Fact::count(SECTION, name, "tested_count", finding.tested, "rows"),
+        Fact::count(SECTION, name, "failed_count", finding.failed, "rows"),
         number("mostly", finding.mostly, ""),
         text("verdict", finding.verdict.name()),
         text("finding", &finding.text()),

@@ -7,10 +7,12 @@ use super::control;
 use super::drift::SECTION;
 use super::facts::{Fact, find, number, of_section, text};
 use super::gates::GATES;
+use super::quality;
 use super::renderer::Detail;
 use super::weight::{Line, Weight};
 use crate::count::{and_more, counted};
 use crate::monitor::judgement::shown;
+use crate::monitor::quality::Verdict;
 use crate::package::manifest::OnFail;
 
 /// The most columns or gates that are listed where lines are not counted; the report has them all.
@@ -270,10 +272,10 @@ pub fn is_withheld(facts: &[Fact]) -> bool {
 
 /// How many rules do not hold that have this consequence.
 fn broken_rules(facts: &[Fact], on_fail: OnFail) -> usize {
-    let broken = of_section(facts, "quality")
-        .filter(|fact| fact.metric == "verdict" && fact.as_text() == Some("broken"));
+    let broken = of_section(facts, quality::SECTION)
+        .filter(|fact| fact.metric == "verdict" && fact.as_text() == Some(Verdict::Broken.name()));
     let with = |fact: &&Fact| {
-        let found = find(facts, "quality", &fact.subject, "on_fail");
+        let found = find(facts, quality::SECTION, &fact.subject, "on_fail");
         found.and_then(Fact::as_text) == Some(on_fail.name())
     };
     broken.filter(with).count()

@@ -8,10 +8,8 @@ use super::drift::SECTION;
 use super::facts::{Fact, find, number, of_section};
 use super::gates::GATES;
 use super::monitoring::INPUTS;
-
-/// The section of rules, and what is said of one that the data breaks.
-const RULES: &str = "quality";
-const BROKEN: &str = "broken";
+use super::quality;
+use crate::monitor::quality::Verdict;
 
 /// (name, help, section, metric) of gauges about the run as a whole.
 const WHOLE: [(&str, &str, &str, &str); 4] = [
@@ -81,7 +79,7 @@ const NAMED: [(&str, &str, &str, &str, &str); 7] = [
     (
         "tallow_rule_compliance",
         "Share of rows of the last run that meet a rule.",
-        RULES,
+        quality::SECTION,
         "compliance",
         "rule",
     ),
@@ -93,6 +91,27 @@ const NAMED: [(&str, &str, &str, &str, &str); 7] = [
         "column",
     ),
 ];
+
+/// (name, help, section, verdict, label) of gauges that are 1 for a verdict, else 0.
+const VERDICTS: [(&str, &str, &str, &str, &str); 2] = [
+    (
+        "tallow_rule_broken",
+        "1 if the data of the last run breaks a rule, else 0.",
+        quality::SECTION,
+        BROKEN,
+        "rule",
+    ),
+    (
+        "tallow_drifted",
+        "1 if a column has drifted from the baseline, else 0.",
+        SECTION,
+        "drift",
+        "column",
+    ),
+];
+
+/// What is said of a rule that the data breaks.
+const BROKEN: &str = Verdict::Broken.name();
 
 /// Metrics in the text format; `labels` are those of every sample, `escape` makes a label's value.
 #[must_use]
@@ -142,32 +161,17 @@ pub fn prometheus(labels: &str, facts: &[Fact], escape: impl Fn(&str) -> String)
         "1 if a gate of the last run does not hold, else 0.",
         &failed,
     );
-    let broken: Vec<_> = of_section(facts, RULES)
-        .filter(|fact| fact.metric == "verdict")
-        .map(|fact| {
-            let is_broken = fact.as_text() == Some(BROKEN);
-            let further = format!(",rule=\"{}\"", escape(&fact.subject));
-            (further, f64::from(u8::from(is_broken)))
-        })
-        .collect();
-    metric(
-        "tallow_rule_broken",
-        "1 if the data of the last run breaks a rule, else 0.",
-        &broken,
-    );
-    let drifted: Vec<_> = of_section(facts, SECTION)
-        .filter(|fact| fact.metric == "verdict")
-        .map(|fact| {
-            let is_drifted = fact.as_text() == Some("drift");
-            let further = format!(",column=\"{}\"", escape(&fact.subject));
-            (further, f64::from(u8::from(is_drifted)))
-        })
-        .collect();
-    metric(
-        "tallow_drifted",
-        "1 if a column has drifted from the baseline, else 0.",
-        &drifted,
-    );
+    for (name, help, section, verdict, label) in VERDICTS {
+        let own = of_section(facts, section).filter(|fact| fact.metric == "verdict");
+        let samples: Vec<_> = own
+            .map(|fact| {
+                let is_so = fact.as_text() == Some(verdict);
+                let further = format!(",{label}=\"{}\"", escape(&fact.subject));
+                (further, f64::from(u8::from(is_so)))
+            })
+            .collect();
+        metric(name, help, &samples);
+    }
     let mut actions: Vec<&str> = of_section(facts, GATES)
         .filter(|fact| fact.metric == "on_trip")
         .filter_map(Fact::as_text)
@@ -227,7 +231,7 @@ pub fn assertions(facts: &[Fact]) -> Option<Json> {
         }
         assertion
     });
-    let verdicts = of_section(facts, RULES).filter(|fact| fact.metric == "verdict");
+    let verdicts = of_section(facts, quality::SECTION).filter(|fact| fact.metric == "verdict");
     let rules = verdicts.map(|fact| {
         let is_broken = fact.as_text() == Some(BROKEN);
         json!({"assertion": fact.subject, "success": !is_broken})

@@ -218,15 +218,9 @@ impl<'a> ToDataset<'a> {
 
     /// Refuses a part's record whose numbers cannot be those of a part of this run.
     fn refuse_damaged(&self, record: &PartRecord) -> Result<()> {
-        let job = &self.run.plan().job;
         let written = record.files.iter().map(|file| file.rows);
         let written = written.into_iter().try_fold(0_u64, u64::checked_add);
-        let (file_count, input_count) = (job.dataset.files.len(), job.arms.inputs().count());
-        let rule_count = job.rules.iter().len();
-        if record
-            .account
-            .fits(file_count, input_count, rule_count, written)
-        {
+        if self.run.plan().job.fits(&record.account, written) {
             return Ok(());
         }
         let message = format!(

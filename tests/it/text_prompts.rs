@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 
-use crate::harness::{Room, column, numbers};
+use crate::harness::{Room, Run, column, numbers};
 use crate::text_models::lay_out;
 
 /// The model's settings, with prompts.
@@ -40,6 +40,13 @@ fn pairs(room: &Room) {
     room.parquet("pairs.parquet", &batch, 1_000);
 }
 
+fn score_pairs(room: &Room, flags: impl IntoIterator<Item = String>) -> Run {
+    let line = "score --model model pairs.parquet --output scores.parquet --overwrite --text query \
+                --text-pair passage";
+    let words = line.split_whitespace().map(str::to_owned);
+    room.run(words.chain(flags).collect::<Vec<_>>())
+}
+
 #[test]
 fn a_cross_encoders_prompt_stands_before_the_first_text_of_a_pair() {
     let room = Room::new();
@@ -47,28 +54,13 @@ fn a_cross_encoders_prompt_stands_before_the_first_text_of_a_pair() {
     lay_out(&room, "bert_reranking");
     room.file("model/config_sentence_transformers.json", SETTINGS);
     for (flags, expected) in EXPECTED {
-        let mut words = vec![
-            "score",
-            "--model",
-            "model",
-            "pairs.parquet",
-            "--output",
-            "scores.parquet",
-            "--overwrite",
-            "--precision",
-            "f32-exact",
-            "--text",
-            "query",
-            "--text-pair",
-            "passage",
-        ];
         let flags: Vec<String> = flags
             .split(' ')
             .filter(|word| !word.is_empty())
             .map(|word| word.replace('\u{a0}', " "))
             .collect();
-        words.extend(flags.iter().map(String::as_str));
-        room.run(words).ok();
+        let exact = ["--precision".to_owned(), "f32-exact".to_owned()];
+        score_pairs(&room, [&exact[..], &flags].concat()).ok();
         let found = numbers(column(&room.table("scores.parquet"), "prediction"));
         for (found, expected) in found.iter().zip(expected) {
             assert!(
@@ -87,23 +79,7 @@ fn the_prompt_of_a_cross_encoder_is_shown_and_an_unknown_one_refused() {
     room.file("model/config_sentence_transformers.json", SETTINGS);
     let shown = room.run(["inspect", "model"]).ok();
     assert!(shown.stdout.contains("query: "), "{shown}");
-    let score = |flags: &[&str]| {
-        let mut words = vec![
-            "score",
-            "--model",
-            "model",
-            "pairs.parquet",
-            "--output",
-            "o.parquet",
-            "--text",
-            "query",
-            "--text-pair",
-            "passage",
-        ];
-        words.extend(flags);
-        room.run(words)
-    };
-    let run = score(&["--prompt", "x"]).fails(3);
+    let run = score_pairs(&room, ["--prompt", "x"].map(str::to_owned)).fails(3);
     assert!(run.stderr.contains("the model has `d`, `q`"), "{run}");
 }
 

@@ -6,6 +6,7 @@ use super::svg::{Chart, Svg};
 use super::wording;
 use crate::count::counted;
 use crate::report::number;
+use crate::report::quality;
 
 /// The section of gates, if a report has it.
 #[must_use]
@@ -116,9 +117,9 @@ fn bar(used: Option<f64>, state: State) -> Svg {
 /// The section of rules, if a report has it.
 #[must_use]
 pub fn rules(night: &Night) -> Option<Section> {
-    let report = night.with(QUALITY)?;
+    let report = night.with(quality::SECTION)?;
     let mut rules: Vec<Rule> = report
-        .subjects(QUALITY)
+        .subjects(quality::SECTION)
         .into_iter()
         .map(|(name, _)| Rule::of(report, name))
         .collect();
@@ -160,9 +161,6 @@ pub fn rules(night: &Night) -> Option<Section> {
     })
 }
 
-/// The section of rules in reports.
-const QUALITY: &str = "quality";
-
 /// A rule and how many rows satisfy it.
 struct Rule<'a> {
     name: &'a str,
@@ -175,8 +173,8 @@ struct Rule<'a> {
 
 impl<'a> Rule<'a> {
     fn of(report: &Indexed<'a>, name: &'a str) -> Self {
-        let number = |metric: &str| report.number(QUALITY, name, metric);
-        let text = |metric: &str| report.text(QUALITY, name, metric);
+        let number = |metric: &str| report.number(quality::SECTION, name, metric);
+        let text = |metric: &str| report.text(quality::SECTION, name, metric);
         Self {
             name,
             expression: text("expression").unwrap_or_default(),
@@ -223,7 +221,7 @@ impl<'a> Rule<'a> {
 /// How a rule stands: one that is broken is a warning, unless it fails the run.
 #[must_use]
 pub fn rule_state(report: &Indexed, name: &str) -> State {
-    let text = |metric: &str| report.text(QUALITY, name, metric);
+    let text = |metric: &str| report.text(quality::SECTION, name, metric);
     match (text("verdict"), text("on_fail")) {
         (Some("broken"), Some("fail")) => State::Fail,
         (Some("broken"), _) => State::Warn,

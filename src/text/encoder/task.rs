@@ -117,7 +117,7 @@ pub(super) fn reads_prompts(parts: &Parts, task: TextTask) -> bool {
 pub(super) fn refuse_options(parts: &Parts, task: TextTask, options: &TextOptions) -> Result<()> {
     use TextTask::{Classification, Embedding, Reranking, TokenClassification};
     let prompted: &[TextTask] = if reads_prompts(parts, task) {
-        &[Embedding, Reranking, Classification]
+        std::slice::from_ref(&task)
     } else {
         &[]
     };
