@@ -12,6 +12,8 @@ pub mod renaming;
 
 use arrow::datatypes::DataType;
 
+use self::renaming::Renaming;
+
 /// A value that a category may have, as the training data held it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CategoryValue {
@@ -324,6 +326,8 @@ pub struct Contract {
     pub named: bool,
     /// A column of lists that can feed all inputs at once, where the model reads one matrix.
     pub vector: Option<Box<Input>>,
+    /// How the library that wrote the model changed the names.
+    pub renaming: Renaming,
 }
 
 /// A declared type's name as `tallow.toml` writes it.

@@ -13,7 +13,6 @@ use arrow::datatypes::{Field, Schema, SchemaRef};
 
 use crate::contract::Contract;
 use crate::contract::binding::{BindingOptions, bind, fed_columns};
-use crate::contract::renaming::Renaming;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::feature::missing::MissingValues;
@@ -201,7 +200,7 @@ impl Predictor {
         let table = Dataset::of_schema(schema.clone());
         let (contract, missing) = (&self.model.contract, MissingValues::default());
         let mut options = BindingOptions {
-            renaming: Renaming::of_format(&self.model.description.format),
+            renaming: contract.renaming,
             ..self.options.binding.clone()
         };
         let fed = fed_columns(contract, schema, &options)?;

@@ -1,6 +1,6 @@
 """Every family of scikit-learn's estimators, scored from its own files: golden cases and a matrix.
 
-    python data/golden/sklearn_families.py                       keep the small cases
+    python data/golden/sklearn_families.py [CASE…]               keep the small cases
     python data/golden/sklearn_families.py --make FOLDER         fit, save, and predict into FOLDER
     python data/golden/sklearn_families.py --score FOLDER TALLOW score FOLDER, print a table
 
@@ -760,7 +760,7 @@ def boosters(version, mixed, columns):
         pass
     try:
         from lightgbm import LGBMClassifier, LGBMRegressor
-        from sklearn.multiclass import OutputCodeClassifier
+        from sklearn.multiclass import OneVsRestClassifier, OutputCodeClassifier
 
         small = dict(n_estimators=6, max_depth=3, random_state=0, verbose=-1)
         yield ("lgbm_two", LGBMClassifier(**small), "texts", NUMBERS, True)
@@ -771,6 +771,9 @@ def boosters(version, mixed, columns):
         # These ask for decisions first, which LightGBM's classifier has from 4.7 on.
         yield ("lgbm_calibrated", CalibratedClassifierCV(LGBMClassifier(**small), cv=2), "three", NUMBERS, True)
         yield ("lgbm_codes", OutputCodeClassifier(LGBMClassifier(**small), random_state=0), "three", NUMBERS, True)
+        # LightGBM stores a blank in a name as `_`.
+        yield ("lgbm_blanks", LGBMClassifier(**small), "names", NUMBERS, True)
+        yield ("lgbm_blanks_rest", OneVsRestClassifier(LGBMClassifier(**small)), "three", NUMBERS, True)
         yield (
             "lgbm_voting",
             VotingClassifier([("a", LGBMClassifier(**small)), ("b", LGBMClassifier(**small))], voting="soft"),
@@ -791,6 +794,11 @@ def boosters(version, mixed, columns):
         yield ("cat_mixed", mixed(CatBoostClassifier(**small)), "texts", columns, True)
     except ImportError:
         pass
+
+
+def spelt(name, frame):
+    """The frame with the names that the case is about."""
+    return frame.add_suffix(" a year") if "blanks" in name else frame
 
 
 def rows(columns, missing):
@@ -874,7 +882,7 @@ def expected(model, frame, kind):
 
 def fitted(name, model, kind, columns):
     frame, score = table()
-    frame = frame[columns].copy()
+    frame = spelt(name, frame[columns].copy())
     target = labels(score, kind)
     if "imputer" in name or "indicator" in name:
         # Training has gaps too; `ratio` has none.
@@ -911,7 +919,7 @@ def make(folder):
         room.mkdir(parents=True, exist_ok=True)
         try:
             model = fitted(name, model, kind, columns)
-            frame = rows(columns, missing)
+            frame = spelt(name, rows(columns, missing))
             shown = frame
             if name == "categories_dtype":
                 shown = frame.copy()
@@ -1091,6 +1099,8 @@ KEPT = (
     "lgbm_three",
     "xgb_two",
     "lgbm_mixed",
+    "lgbm_blanks",
+    "lgbm_blanks_rest",
     "cat_features",
     "notes_mixed",
     "notes_count_tfidf",
@@ -1122,17 +1132,18 @@ OTHERS = {
     "mixture_bayes_tied": ("_skops", "_pickle"),
     "birch": ("_pickle",),
     "output_codes": ("_skops", "_pickle"),
+    "lgbm_blanks": ("_skops", "_pickle"),
 }
 
 
-def keep():
+def keep(names):
     import sklearn
 
     for name, model, kind, columns, missing in cases():
-        if name not in KEPT:
+        if name not in names:
             continue
         model = fitted(name, model, kind, columns)
-        frame = rows(columns, missing)
+        frame = spelt(name, rows(columns, missing))
         truth = expected(model, frame, kind)
         for ending in ("", *OTHERS.get(name, ())):
             if ending and since() < (1, 9):
@@ -1149,4 +1160,4 @@ if __name__ == "__main__":
         at = sys.argv.index("--score")
         sys.exit(not score(sys.argv[at + 1], sys.argv[at + 2]))
     else:
-        keep()
+        keep(sys.argv[1:] or KEPT)

@@ -169,7 +169,7 @@ fn by_vector(contract: &Contract, schema: &Schema, options: &BindingOptions) -> 
             ..vector.clone()
         }],
         named: true,
-        vector: None,
+        ..Contract::default()
     })
 }
 

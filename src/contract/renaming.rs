@@ -31,16 +31,6 @@ pub enum Renaming {
 }
 
 impl Renaming {
-    /// The rule of the library that writes models of this format.
-    #[must_use]
-    pub fn of_format(format: &str) -> Self {
-        match format {
-            "lightgbm" => Self::LightGbm,
-            "onnx" => Self::Skl2onnx,
-            _ => Self::None,
-        }
-    }
-
     /// The name that a column has in the model.
     fn stored(self, column: &str) -> String {
         match self {

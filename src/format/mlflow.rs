@@ -395,7 +395,7 @@ mod tests {
         let mut contract = Contract {
             inputs: vec![Input::number("f0"), Input::number("f1")],
             named: false,
-            vector: None,
+            ..Contract::default()
         };
         mlflow.apply(&mut contract).unwrap();
         assert!(contract.named);
@@ -414,7 +414,7 @@ mod tests {
         let mut other = Contract {
             inputs: vec![Input::number("f0")],
             named: false,
-            vector: None,
+            ..Contract::default()
         };
         assert_eq!(mlflow.apply(&mut other).unwrap_err().kind(), Kind::Contract);
     }

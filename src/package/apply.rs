@@ -44,7 +44,7 @@ impl Networks<'_> {
         let contract = Contract {
             inputs: inputs.collect::<Result<_>>()?,
             named: true,
-            vector: None,
+            ..Contract::default()
         };
         let facts = vec![
             (
@@ -215,7 +215,7 @@ fn name_inputs(entries: &[InputEntry], contract: &mut Contract) -> Result<()> {
         *contract = Contract {
             inputs: vec![input],
             named: true,
-            vector: None,
+            ..Contract::default()
         };
         return Ok(());
     }

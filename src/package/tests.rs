@@ -374,7 +374,7 @@ fn inputs_of_another_format_are_tightened_by_name() {
             Input::of_kind("b", InputKind::CategoryCode),
         ],
         named: true,
-        vector: None,
+        ..Contract::default()
     };
     let said = manifest(
         "[[inputs]]\nname = \"b\"\ncategories = [1, 2.5, true, \"x\"]\non_unseen = \
@@ -438,7 +438,7 @@ fn a_model_without_names_takes_all_of_them_from_the_manifest() {
     let mut contract = Contract {
         inputs: vec![Input::number("f0"), Input::number("f1")],
         named: false,
-        vector: None,
+        ..Contract::default()
     };
     let error = apply::inputs(&manifest("[[inputs]]\nname = \"a\""), &mut contract).unwrap_err();
     assert_eq!(
@@ -472,6 +472,7 @@ fn one_name_for_a_matrix_is_that_of_a_column_of_lists() {
         inputs,
         named: false,
         vector: Some(Box::new(Input::of_kind("x", native(Width::Exactly(2))))),
+        ..Contract::default()
     };
     apply::inputs(
         &manifest("[[inputs]]\nname = \"embedding\"\non_null = \"reject\""),

@@ -20,7 +20,6 @@ use super::options::{
 use super::{signed, text};
 use crate::contract::Contract;
 use crate::contract::binding::{BindingOptions, BoundInput, bind, fed_columns};
-use crate::contract::renaming::Renaming;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::feature::missing::MissingValues;
@@ -282,7 +281,7 @@ pub(super) fn bound(
     }
     let contract = &opened.loaded.contract;
     let mut options = BindingOptions {
-        renaming: Renaming::of_format(&opened.loaded.description.format),
+        renaming: contract.renaming,
         ..binding_options(&own.binding)?
     };
     keep_own(&mut options, contract);

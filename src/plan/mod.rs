@@ -51,7 +51,6 @@ use self::split::SplitArm;
 use self::target::Target;
 use crate::contract::binding::{BindingOptions, BoundInput, bind, fed_columns};
 use crate::contract::policies::check_missing_names;
-use crate::contract::renaming::Renaming;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::feature::token_use::TokenUses;
@@ -250,10 +249,9 @@ impl Plan {
         }
         effect::refuse(args, &opened, reads_texts)?;
         let threads = thread_count(*threads)?;
-        let renaming = Renaming::of_format(&opened.loaded.description.format);
         let renames = renames(binding)?;
         let mut binding_options = BindingOptions {
-            renaming,
+            renaming: opened.loaded.contract.renaming,
             ..binding_options(binding)?
         };
         let mut options = read_options(

@@ -264,7 +264,7 @@ fn contract(stored: &Stored, statistics: &Statistics) -> Result<(Contract, Posit
     let contract = Contract {
         inputs,
         named,
-        vector: None,
+        ..Contract::default()
     };
     Ok((contract, positions))
 }

@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 
 use super::text::TextModel;
+use crate::contract::renaming::Renaming;
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Vocabulary};
 use crate::error::{Error, Result};
 
@@ -44,7 +45,8 @@ pub(super) fn contract(text: &TextModel, split: &BTreeSet<usize>) -> Result<Cont
     Ok(Contract {
         inputs: inputs.collect(),
         named,
-        vector: None,
+        renaming: Renaming::LightGbm,
+        ..Contract::default()
     })
 }
 

@@ -5,6 +5,7 @@ use super::port::{Port, PortKind};
 use super::rows::InputRows;
 use super::schema::Model as ModelProto;
 use crate::contract::binding::first_duplicate;
+use crate::contract::renaming::Renaming;
 use crate::contract::{
     ColumnType, Contract, Input, InputKind, NativeElement, NativeType, Policy, RowShape, Width,
 };
@@ -170,6 +171,7 @@ pub(super) fn inputs(
             inputs: all,
             named: is_named,
             vector,
+            renaming: Renaming::Skl2onnx,
         },
         feeds,
         batch,

@@ -13,7 +13,7 @@ use super::inputs::{Inputs, numbers};
 use super::labels::labels;
 use super::object::Object;
 use super::steps::{inner, is_skipped, steps};
-use crate::contract::{InputKind, Policy};
+use crate::contract::{Input, InputKind, Policy};
 use crate::error::Result;
 use crate::format::importer::{ImportOptions, SavedFrom, TreeSelection};
 use crate::format::python::record::Value;
@@ -199,6 +199,13 @@ pub(super) fn finish(
     let mut loaded = import(object, library, &ImportOptions::default())?;
     inputs.note(std::mem::take(&mut loaded.description.facts));
     let inputs_read = &loaded.contract.inputs;
+    let renaming = loaded.contract.renaming;
+    let is_own = |(column, input): (&Column, &Input)| {
+        column.is_raw() && inputs.is_input(column.input) && *inputs.name(column.input) == input.name
+    };
+    if columns.iter().zip(inputs_read).all(is_own) {
+        inputs.renamed_by(renaming);
+    }
     same_count(object, inputs_read.len(), columns.len())?;
     inputs.allow_infinity(columns);
     let mut made = Vec::new();

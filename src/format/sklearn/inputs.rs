@@ -12,6 +12,7 @@ use super::label::{Label, is_kept};
 use super::object::Object;
 use super::part::Part;
 use super::words::Words;
+use crate::contract::renaming::Renaming;
 use crate::contract::{CategoryValue, Contract, Input, InputKind, NumberRange, Policy, Vocabulary};
 use crate::error::Result;
 
@@ -69,6 +70,8 @@ pub(super) struct Inputs {
     bytes: usize,
     /// Whether an input is a text.
     has_texts: bool,
+    /// How a library inside changed the names of the inputs.
+    renaming: Renaming,
     translator: Translator,
     /// Transformers that were translated.
     visits: usize,
@@ -103,6 +106,7 @@ impl Inputs {
             slot_count,
             bytes: 0,
             has_texts: false,
+            renaming: Renaming::None,
             translator,
             visits: 0,
             facts: Vec::new(),
@@ -361,6 +365,11 @@ impl Inputs {
         self.has_texts
     }
 
+    /// Notes that the inputs have the names that a library gave them.
+    pub(super) fn renamed_by(&mut self, renaming: Renaming) {
+        self.renaming = renaming;
+    }
+
     /// The contract, and the parts.
     pub(super) fn into_parts(mut self) -> (Contract, Vec<Part>) {
         let parts = std::mem::take(&mut self.parts);
@@ -405,7 +414,8 @@ impl Inputs {
         Contract {
             inputs: inputs.collect(),
             named: self.named,
-            vector: None,
+            renaming: self.renaming,
+            ..Contract::default()
         }
     }
 }

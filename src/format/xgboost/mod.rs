@@ -324,7 +324,7 @@ fn contract(file: &File, options: &ImportOptions) -> Result<Contract> {
     Ok(Contract {
         inputs: inputs.collect::<Result<_>>()?,
         named,
-        vector: None,
+        ..Contract::default()
     })
 }
 

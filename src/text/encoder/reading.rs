@@ -71,7 +71,7 @@ pub(super) fn loaded(model: TextModel, description: Description) -> LoadedModel 
             })
             .collect(),
         named: false,
-        vector: None,
+        ..Contract::default()
     };
     LoadedModel {
         model: TrainedModel::columnar(model),
