@@ -37,7 +37,9 @@ pub(super) fn run(args: CheckArgs, console: &Console) -> Result<()> {
         monitoring: monitoring.into(),
         telemetry: observers.into(),
     };
-    named_model::locate(&mut request.work, None, &local(), &trust::configured()?)?;
+    named_model::locate(&mut request.work, None, &local(), &trust::configured()?)?
+        .iter()
+        .for_each(|warning| console.warning(warning));
     plan::keys::install(&request.keys)?
         .iter()
         .for_each(|warning| console.warning(warning));

@@ -5,21 +5,21 @@ use serde_json::json;
 
 use super::console::Console;
 use super::inspect_args::InspectArgs;
+use super::user::local;
 use super::{inspect_data, inspect_model, inspect_profile};
 use crate::error::{Error, Result};
 use crate::report::renderer::{Detail, Report};
 use crate::report::stored::StoredReport;
 use crate::request::inspection::Inspection;
 use crate::run::inspect::{Inspected, inspect};
+use crate::run::named_model::find_unless_file;
 use crate::storage::Location;
 
 pub(super) fn run(args: InspectArgs, console: &Console) -> Result<()> {
-    let InspectArgs { path, trees, text } = args;
-    let request = Inspection {
-        path: path.into(),
-        trees,
-        text: text.into(),
-    };
+    let mut request = Inspection::from(args);
+    let (path, registry) = (&mut request.path, request.registry.as_ref());
+    let warning = find_unless_file(path, registry, &local())?;
+    warning.iter().for_each(|warning| console.warning(warning));
     let path = &request.path;
     let (page, object) = match inspect(&request)? {
         Inspected::Model(opened) => inspect_model::page(&opened),

@@ -201,7 +201,7 @@ fn perform(verb: Verb, console: &Console) -> Result<(), Failure> {
         Verb::Pack(args) => pack::run(*args, console)?,
         Verb::Registry(args) => registry::run(args, console)?,
         Verb::Sign(args) => sign::run(&args.into(), console)?,
-        Verb::Verify(args) => verify::run(args.into(), console)?,
+        Verb::Verify(args) => verify::run(args, console)?,
         Verb::Guide(args) => guide::run(&args, console)?,
         Verb::Completions(args) => completions::run(&args, console)?,
         Verb::Man(args) => man::run(&args, console)?,

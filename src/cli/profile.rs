@@ -5,6 +5,7 @@ use serde_json::json;
 use super::console::Console;
 use super::drift_args::ProfileArgs;
 use super::page::Page;
+use super::run_events::listener;
 use super::{scheduler, signal};
 use crate::count::counted;
 use crate::error::Result;
@@ -14,7 +15,8 @@ use crate::run::profile::profile;
 pub(super) fn run(args: ProfileArgs, console: &Console) -> Result<()> {
     let request = Profiling::from(args);
     let interrupt = signal::watch(console)?;
-    let profile = profile(&request, &scheduler::caller(console)?, &interrupt)?;
+    let caller = scheduler::caller(console)?;
+    let profile = profile(&request, &caller, &interrupt, &*listener(console))?;
     let rows = profile.columns.first().map_or(0, |column| column.rows);
     let columns = profile.columns.len();
     let output = request.output.display();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::paths::locations;
+use super::registry_args::LookupArgs;
 use crate::request::signature::{TrustRequest, Verify};
 use crate::storage::Location;
 
@@ -35,7 +36,7 @@ pub struct SignArgs {
 /// `tallow verify`
 #[derive(Clone, Debug, Args)]
 pub struct VerifyArgs {
-    /// A package, another model directory, or a model file
+    /// A package, another model directory, a model file, a data set, or a name in a registry
     #[arg(value_name = "MODEL")]
     pub model: PathBuf,
     /// A trusted public key, or the certificate of an authority; may be repeated
@@ -49,6 +50,9 @@ pub struct VerifyArgs {
     /// When certificates must be valid [default: now]
     #[arg(long, value_name = "TIME")]
     pub signature_time: Option<String>,
+    /// Where names of models are looked up
+    #[command(flatten)]
+    pub lookup: LookupArgs,
 }
 
 /// Whose signature a model must have.
@@ -73,6 +77,7 @@ impl From<VerifyArgs> for Verify {
             key,
             signature,
             signature_time,
+            lookup: _,
         } = args;
         let trust = TrustRequest {
             keys: locations(key),

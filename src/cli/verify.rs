@@ -4,13 +4,21 @@ use serde_json::json;
 
 use super::console::Console;
 use super::page::Page;
+use super::signature_args::VerifyArgs;
 use super::trust;
+use super::user::local;
 use crate::count::counted;
 use crate::error::Result;
 use crate::plan::signed::verify_model;
 use crate::request::signature::Verify;
+use crate::run::named_model::find_named;
+use crate::storage::Location;
 
-pub(super) fn run(mut request: Verify, console: &Console) -> Result<()> {
+pub(super) fn run(args: VerifyArgs, console: &Console) -> Result<()> {
+    let registry = args.lookup.registry.clone().map(Location::from);
+    let mut request = Verify::from(args);
+    let warning = find_named(&mut request.model, registry.as_ref(), &local())?;
+    warning.iter().for_each(|warning| console.warning(warning));
     trust::complete(&mut request.trust)?;
     let verified = verify_model(&request)?;
     let count = verified.files.len();

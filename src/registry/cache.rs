@@ -1,21 +1,22 @@
-//! What a reader keeps of a registry: versions' files, by digest, and the last head of each log
-//! that it has seen.
+//! What a reader keeps of a registry: versions' files, by digest, the last head of each log that
+//! it has seen, and which digest each version had.
 //!
-//! Owns both. Files are checked against their digests whenever they are used, so a cache that was
-//! damaged or not filled to the end heals, and one that was tampered with is refused. It must not
-//! know what the files hold.
+//! Owns all three. Files are checked against their digests whenever they are used, so a cache that
+//! was damaged or not filled to the end heals, and one that was tampered with is refused. It must
+//! not know what the files hold.
 
 use sha2::{Digest, Sha256};
 
-use super::Registry;
 use super::log::{Head, Log};
+use super::name::{Reference, Selector};
 use super::object;
 use super::record::{self, Record, SHA256};
+use super::{Registry, Resolved};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result, shell_word};
 use crate::storage::{
-    Location, TEMPORARY_PREFIX, create_below, create_unsynced_below, files_below, make_directory,
-    open_below, read_below, replace_below,
+    Location, TEMPORARY_PREFIX, absolute, create_below, create_unsynced_below, files_below,
+    make_directory, open_below, read_below, replace_below,
 };
 
 /// The most bytes of a list of files in the cache.
@@ -23,6 +24,9 @@ const RECORD_BYTES_LIMIT: u64 = 64 << 20;
 
 /// The most bytes of a head.
 const HEAD_BYTES_LIMIT: u64 = 1 << 10;
+
+/// The most bytes of what is kept of a version.
+const VERSION_BYTES_LIMIT: u64 = 1 << 16;
 
 /// A version's files on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,4 +168,56 @@ pub fn check_head(state: &Location, registry: &Registry, log: &Log, model: &str)
         Some(_) => replace_below(state, &name, &mut text.as_bytes()),
         None => create_below(state, &name, &mut text.as_bytes()).map(|_| ()),
     }
+}
+
+/// Keeps which digest a version has: it never changes, so the registry need not be asked again.
+///
+/// # Errors
+/// Fails if the directory cannot be written.
+pub fn remember(state: &Location, registry: &Location, version: &Resolved) -> Result<()> {
+    make_directory(state)?;
+    let text = serde_json::to_string(version)
+        .map_err(|error| Error::internal("a version without JSON").because(error))?;
+    let selectors = [
+        Selector::Number(version.version),
+        Selector::Digest(version.digest.clone()),
+    ];
+    for selector in selectors {
+        let name = version_name(registry, &version.model, &selector);
+        if open_below(state, &name)?.is_none() {
+            create_below(state, &name, &mut text.as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+/// The version that was resolved before, if the reference is one that never leads elsewhere.
+#[must_use]
+pub fn remembered(
+    state: &Location,
+    registry: &Location,
+    reference: &Reference,
+) -> Option<Resolved> {
+    let name = match &reference.selector {
+        Selector::Alias(_) => return None,
+        selector => version_name(registry, &reference.model, selector),
+    };
+    let bytes = read_below(state, &name, VERSION_BYTES_LIMIT).ok()?;
+    let version: Resolved = serde_json::from_slice(&bytes).ok()?;
+    Some(Resolved {
+        reference: reference.to_string(),
+        ..version
+    })
+}
+
+/// Where a version of a registry is kept. Without the registry only its path is known.
+fn version_name(registry: &Location, model: &str, selector: &Selector) -> String {
+    let path = absolute(registry);
+    let registry = hexadecimal(&Sha256::digest(path.as_os_str().as_encoded_bytes()));
+    let selector = match selector {
+        Selector::Alias(alias) => alias.clone(),
+        Selector::Number(number) => number.to_string(),
+        Selector::Digest(digest) => digest.replace(':', "-"),
+    };
+    format!("versions/{registry}/{model}/{selector}.json")
 }

@@ -3,7 +3,7 @@
 //! Owns when a model is a name and when a path, and that a run which goes on keeps its version. It
 //! must not know what is done with the model.
 
-use super::cache::{check_head, fetch};
+use super::cache::{check_head, fetch, remember, remembered};
 use super::name::Reference;
 use super::{Registry, Resolved};
 use crate::error::{Error, Result};
@@ -99,10 +99,24 @@ pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result
         begun
     } else {
         let directory = work.registry.clone().unwrap_or_default();
-        let registry = Registry::open(&directory)?;
-        let log = registry.existing_log(&reference.model)?;
-        check_head(&local.state, &registry, &log, &reference.model)?;
-        registry.resolve(&reference, as_of)?
+        match Registry::open(&directory) {
+            Ok(registry) => {
+                let log = registry.existing_log(&reference.model)?;
+                check_head(&local.state, &registry, &log, &reference.model)?;
+                let resolved = registry.resolve(&reference, as_of)?;
+                remember(&local.state, &directory, &resolved)?;
+                resolved
+            }
+            Err(error) => {
+                let known = remembered(&local.state, &directory, &reference);
+                let Some(resolved) = known.filter(|_| as_of.is_none()) else {
+                    return Err(error);
+                };
+                let message = format!("`{reference}` is taken from the cache of this machine");
+                warning = Some(Error::failed(message).because(error));
+                resolved
+            }
+        }
     };
     work.model = files(&resolved, work.registry.as_ref(), local)?;
     work.resolved = Some(resolved);

@@ -8,6 +8,8 @@ use crate::storage::Location;
 pub struct Inspection {
     /// A model, tables, a data set, a report or a profile
     pub path: Location,
+    /// The registry of models that names are looked up in
+    pub registry: Option<Location>,
     /// Trees of a model to count: `library`, `best`, `all` or a number
     pub trees: Option<String>,
     /// How delimited text is read

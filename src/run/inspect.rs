@@ -64,7 +64,9 @@ pub struct WrittenDataSet {
 /// # Errors
 /// Fails if nothing is there, if it is nothing that tallow knows, or broken.
 pub fn inspect(request: &Inspection) -> Result<Inspected> {
-    let Inspection { path, trees, text } = request;
+    let Inspection {
+        path, trees, text, ..
+    } = request;
     let reading = dialect_options(text, &[])?;
     let options = ImportOptions {
         trees: tree_selection(trees.as_deref())?,

@@ -11,7 +11,7 @@ use crate::registry::name::Reference;
 use crate::request::challenger::{Challengers, Located, name_of, split_name};
 use crate::request::signature::TrustRequest;
 use crate::request::work::Work;
-use crate::storage::Location;
+use crate::storage::{Location, find};
 
 /// Puts the model's path in place of its name in a registry, and adds what the user's configuration
 /// requires of every model. `target` is where results go, if they do. Returns warnings.
@@ -41,6 +41,40 @@ pub fn locate(
         }
     }
     Ok(warnings)
+}
+
+/// Puts the path of a model in place of its name in a registry. Returns a warning.
+///
+/// # Errors
+/// As [`locate`].
+pub fn find_named(
+    model: &mut Location,
+    registry: Option<&Location>,
+    local: &Local,
+) -> Result<Option<Error>> {
+    let mut work = Work {
+        model: model.clone(),
+        registry: registry.cloned(),
+        ..Work::default()
+    };
+    let warning = model::locate(&mut work, local, None)?;
+    *model = work.model;
+    Ok(warning)
+}
+
+/// As [`find_named`], unless something lies at the path, or it is no model's name.
+///
+/// # Errors
+/// As [`locate`].
+pub fn find_unless_file(
+    path: &mut Location,
+    registry: Option<&Location>,
+    local: &Local,
+) -> Result<Option<Error>> {
+    if is_reference(path) && find(&*path)?.is_none() {
+        return find_named(path, registry, local);
+    }
+    Ok(None)
 }
 
 /// Looks up the models of all challengers. One that is not found is none of the run's concern: the

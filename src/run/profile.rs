@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::caller::Caller;
 use super::check::Nowhere;
+use super::events::Events;
 use super::named_model;
 use super::report_path::refuse_taken;
 use crate::error::{Error, Result};
@@ -33,7 +34,12 @@ use crate::table::output_format::OutputFormat;
 /// # Errors
 /// A usage error for an output that is not a Parquet file; fails if a table or the model cannot be
 /// read, or the file cannot be written.
-pub fn profile(request: &Profiling, caller: &Caller, interrupt: &Interrupt) -> Result<Profile> {
+pub fn profile(
+    request: &Profiling,
+    caller: &Caller,
+    interrupt: &Interrupt,
+    events: &dyn Events,
+) -> Result<Profile> {
     let path = &request.output;
     if OutputFormat::of_name(path)? != OutputFormat::parquet() {
         let error = Error::usage("a profile is a Parquet file").at_path(path);
@@ -41,7 +47,7 @@ pub fn profile(request: &Profiling, caller: &Caller, interrupt: &Interrupt) -> R
     }
     refuse_taken(path, request.overwrite, &request.inputs)?;
     let profile = if let Some(model) = &request.model {
-        profile_as_read(&work(request, model, caller)?, interrupt)?
+        profile_as_read(&work(request, model, caller, events)?, interrupt)?
     } else {
         if request.binding != Binding::default() {
             let error = Error::usage("how columns meet a model, and no model is named");
@@ -56,7 +62,12 @@ pub fn profile(request: &Profiling, caller: &Caller, interrupt: &Interrupt) -> R
 }
 
 /// The work of a run that scores what is profiled.
-fn work(request: &Profiling, model: &Location, caller: &Caller) -> Result<Work> {
+fn work(
+    request: &Profiling,
+    model: &Location,
+    caller: &Caller,
+    events: &dyn Events,
+) -> Result<Work> {
     let mut work = Work {
         model: model.to_owned(),
         inputs: request.inputs.clone(),
@@ -69,7 +80,9 @@ fn work(request: &Profiling, model: &Location, caller: &Caller) -> Result<Work> 
     };
     work.outcome.passthrough = Some(vec!["none".into()]);
     work.resources.memory.clone_from(&request.memory);
-    named_model::locate(&mut work, None, &caller.local, &caller.trust)?;
+    named_model::locate(&mut work, None, &caller.local, &caller.trust)?
+        .iter()
+        .for_each(|warning| events.warned(warning));
     Ok(work)
 }
 
