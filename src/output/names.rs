@@ -4,7 +4,8 @@
 //! them; in a data set it lies below [`STATE`]. Owns these names, and those of earlier versions,
 //! which are still read. It must not know what the files hold.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 
 use crate::storage::Location;
 use crate::table::output_format::OutputFormat;
@@ -184,6 +185,15 @@ pub fn challenger(path: &Location, is_dataset: bool, name: &str) -> Location {
         format!("{name}.{SIDECAR_EXTENSION}")
     };
     Location::from(&directory).join(name)
+}
+
+/// The output whose challenger's file or data set this is; none if it lies elsewhere.
+#[must_use]
+pub fn challenged(path: &Location) -> Option<Location> {
+    let directory = path.tidied().parent()?;
+    let bytes = directory.as_os_str().as_bytes();
+    let output = bytes.strip_suffix(b".challengers")?;
+    (!output.is_empty()).then(|| Location::from(OsStr::from_bytes(output)))
 }
 
 /// A part's name in files and records.

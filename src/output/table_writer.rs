@@ -32,7 +32,7 @@ pub fn write_table(
 }
 
 /// A file that was written.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct WrittenFile {
     /// Its path; of a data set's, below the data set's directory.
     #[serde(deserialize_with = "path_below")]

@@ -20,6 +20,12 @@ pub struct Resolved {
 }
 
 impl Resolved {
+    /// `MODEL:VERSION`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}:{}", self.model, self.version)
+    }
+
     /// (name, value) of what a report says of it.
     #[must_use]
     pub fn facts(&self) -> Vec<(String, String)> {

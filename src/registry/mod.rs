@@ -44,6 +44,7 @@ pub mod cache;
 pub mod collect;
 pub mod command;
 pub mod entry;
+mod evidence;
 pub mod files;
 pub mod history;
 pub(crate) mod listing;

@@ -3,24 +3,20 @@
 //! Owns which gates are checked and when a promotion is refused. What a gate means is
 //! [`crate::monitor::gate`]'s.
 
-use sha2::{Digest, Sha256};
-
+use super::evidence::Promoted;
 use super::name::Reference;
 use super::object;
 use super::{Registry, record};
 use crate::count::counted;
-use crate::digest::hexadecimal;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::monitor::judgement::{PlannedGate, State};
 use crate::package::MANIFEST_NAME;
 use crate::package::manifest::Manifest;
 use crate::report::gates::{self, Judged};
 use crate::report::monitoring::{DRIFT_METRICS, INPUT_METRICS};
-use crate::report::stored::StoredReport;
-use crate::report::{Fact, Value};
-use crate::storage::{Location, read};
+use crate::storage::Location;
 
-/// The most bytes of a manifest or an evaluation's report.
+/// The most bytes of a manifest.
 const BYTES_LIMIT: u64 = 64 << 20;
 
 /// What a promotion is checked against.
@@ -59,7 +55,7 @@ impl Registry {
         if promotion.skips_gates {
             return Ok(CheckedGates::default());
         }
-        let (mut gates, label) = self.gates(to)?;
+        let (mut gates, version) = self.gates(to)?;
         gates.extend(gates::planned(promotion.gates)?);
         let paths: Vec<&Location> = promotion
             .evaluation
@@ -76,10 +72,10 @@ impl Registry {
         let mut checked = CheckedGates::default();
         let mut facts = Vec::new();
         if let Some(path) = promotion.evaluation {
-            checked.evaluation = Some(add_facts(path, &mut facts, (to, label.as_deref()))?);
+            checked.evaluation = Some(version.add_facts(path, &mut facts)?);
         }
         if let Some(path) = promotion.comparison {
-            checked.comparison = Some(add_facts(path, &mut facts, (to, label.as_deref()))?);
+            checked.comparison = Some(version.add_facts(path, &mut facts)?);
         }
         // Gates of a package about what a run watches are judged by runs.
         gates.retain(|PlannedGate { gate, .. }| {
@@ -103,49 +99,26 @@ impl Registry {
         Ok(checked)
     }
 
-    /// The gates of a version's package, and the package's own version.
-    fn gates(&self, to: &Reference) -> Result<(Vec<PlannedGate>, Option<String>)> {
+    /// The gates of a version's package, and which version it is.
+    fn gates(&self, to: &Reference) -> Result<(Vec<PlannedGate>, Promoted)> {
         let digest = self.resolve(to, None)?.digest;
         let record = record::read(&*self.store, &digest)?;
+        let mut promoted = Promoted {
+            reference: to.to_string(),
+            digest,
+            label: None,
+        };
         let manifest = record.files.iter().find(|file| file.path == MANIFEST_NAME);
         let Some(file) = manifest else {
-            return Ok((Vec::new(), None));
+            return Ok((Vec::new(), promoted));
         };
         let bytes = object::whole(&*self.store, &file.sha256, BYTES_LIMIT)?;
         let manifest = Manifest::parse(&bytes)?;
         let gates = manifest.gates.iter();
-        let gates = gates.map(PlannedGate::of_package);
-        Ok((gates.collect::<Result<_>>()?, manifest.version))
+        let gates = gates.map(PlannedGate::of_package).collect::<Result<_>>()?;
+        promoted.label = manifest.version;
+        Ok((gates, promoted))
     }
-}
-
-/// Adds the facts of a report, if it is of the version with this label as far as both say.
-/// Returns the report's digest.
-fn add_facts(
-    path: &Location,
-    all: &mut Vec<Fact>,
-    (to, label): (&Reference, Option<&str>),
-) -> Result<String> {
-    let bytes = read(path, BYTES_LIMIT)?;
-    let reports = StoredReport::read(path)?;
-    let facts = reports.last().map_or(&[][..], |report| &report.facts[..]);
-    // The model of an evaluation, or that of a comparison's second table.
-    let of = facts.iter().find(|fact| {
-        let of = (&*fact.section, fact.subject.as_str(), fact.metric.as_str());
-        matches!(of, ("model", "", "version") | ("models", "b", "version"))
-    });
-    if let (Some(Value::Text(found)), Some(label)) = (of.map(|fact| &fact.value), label)
-        && found != label
-    {
-        let error = Error::contract(format!(
-            "the report is of version {found} of a model, and `{to}` is version {label}"
-        ));
-        return Err(error
-            .at_path(path)
-            .hint("score with the version that is promoted, and evaluate that"));
-    }
-    all.extend_from_slice(facts);
-    Ok(format!("sha256:{}", hexadecimal(&Sha256::digest(bytes))))
 }
 
 fn no_evaluation(to: &Reference, gates: &[PlannedGate]) -> Error {

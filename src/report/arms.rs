@@ -1,9 +1,10 @@
 //! A ranking of several models, as facts and as lines to read.
 //!
-//! Section `arms`, one subject for each: `rank` (1 is the best), the metric with its interval,
+//! Section `arms`, one subject for each: `rank` (1 is the best), every metric with its interval,
 //! `rows_evaluated`, `standing` (`best`, `worse`, `undecided`, `same`), and, on the rows that it
-//! shares with the best, `difference` with its interval, `p`, `p_adjusted` and `test`. With an
-//! empty subject: `metric`, `best` and `count`.
+//! shares with the best, `difference` with its interval, `p`, `p_adjusted` and `test`; which model
+//! it is, as far as its files say: `name`, `version`, `digest`, `registry_version`, …. With an
+//! empty subject: `metric`, `best`, `count`, and `first`, which the rest of the report is about.
 
 use super::facts::Fact;
 use crate::monitor::compare::Paired;
@@ -19,8 +20,12 @@ pub struct ArmLine<'a> {
     pub name: &'a str,
     /// The rows that were evaluated.
     pub rows: u64,
-    /// The metric.
+    /// The metric that ranks.
     pub estimate: Estimate,
+    /// All metrics by their names.
+    pub metrics: &'a [(String, Estimate)],
+    /// What its files say of its model, by name.
+    pub model: &'a [(String, String)],
     /// This arm less the best.
     pub difference: Option<&'a Paired>,
     /// The corrected probability.
@@ -29,11 +34,13 @@ pub struct ArmLine<'a> {
     pub standing: &'static str,
 }
 
-/// The facts of the section; the best arm first.
+/// The facts of the section, by the metric that ranks; the best arm comes first. `first` is the arm
+/// that the rest of the report is about.
 #[must_use]
-pub fn facts(metric: &str, arms: &[ArmLine<'_>]) -> Vec<Fact> {
+pub fn facts((metric, first): (&str, &str), arms: &[ArmLine<'_>]) -> Vec<Fact> {
     let mut facts = vec![
         Fact::text(SECTION, "", "metric", metric),
+        Fact::text(SECTION, "", "first", first),
         Fact::count(SECTION, "", "count", arms.len() as u64, ""),
     ];
     facts.extend(
@@ -53,8 +60,12 @@ pub fn facts(metric: &str, arms: &[ArmLine<'_>]) -> Vec<Fact> {
             .collect::<Vec<_>>()
         };
         facts.push(Fact::count(SECTION, arm.name, "rank", index as u64 + 1, ""));
-        facts.push(number(metric, arm.estimate.value));
-        facts.extend(ends(metric, arm.estimate));
+        let model = arm.model.iter();
+        facts.extend(model.map(|(name, value)| Fact::text(SECTION, arm.name, name, value)));
+        for (name, estimate) in arm.metrics {
+            facts.push(number(name, estimate.value));
+            facts.extend(ends(name, *estimate));
+        }
         facts.push(Fact::count(
             SECTION,
             arm.name,

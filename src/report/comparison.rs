@@ -47,16 +47,8 @@ pub(super) fn origin_facts(
     subject: &str,
     origin: &Origin,
 ) -> impl Iterator<Item = Fact> {
-    let known = [
-        ("name", Some(&origin.name)),
-        ("version", origin.version.as_ref()),
-        ("digest", Some(&origin.digest)),
-    ];
-    let facts: Vec<Fact> = known
-        .into_iter()
-        .filter_map(|(metric, value)| Some(Fact::text(section, subject, metric, value?)))
-        .collect();
-    facts.into_iter()
+    let texts = origin.texts();
+    texts.map(move |(metric, value)| Fact::text(section, subject, metric, value))
 }
 
 fn row_counts(found: &Comparison) -> impl Iterator<Item = (String, u64)> {

@@ -160,6 +160,9 @@ fn decisions(facts: &[Fact]) -> Vec<String> {
         let listed = listed(texts, DECISIONS_SHOWN, ", ", "pair");
         text += &format!("; {} differ: {listed}", numbers::count(count));
     }
+    if text.is_empty() {
+        return Vec::new();
+    }
     vec![keyed("decisions", &text)]
 }
 
@@ -187,7 +190,10 @@ fn ranks(facts: &[Fact]) -> Vec<String> {
         let [same, next] = apart.map(|count| numbers::percent(count / all));
         parts.push(format!("same decile {same}, one away {next}"));
     }
-    let psi = of(facts, "psi").map(|psi| numbers::share(psi, 3));
+    // The verdict holds that of tables that share no rows.
+    let is_joined = of(facts, "rows_compared").is_some_and(|rows| rows > 0.0);
+    let psi = of(facts, "psi").filter(|_| is_joined);
+    let psi = psi.map(|psi| numbers::share(psi, 3));
     parts.extend(psi.map(|psi| format!("PSI {psi}")));
     if parts.is_empty() {
         return Vec::new();

@@ -83,7 +83,11 @@ fn sentence(facts: &[Fact]) -> String {
 
 fn without_labels(facts: &[Fact], a: &str, b: &str) -> String {
     let of = |metric: &str| number(facts, SECTION, "", metric);
-    let rows = counted(of("rows_compared").unwrap_or_default() as u64, "row");
+    let compared = of("rows_compared").unwrap_or_default();
+    if compared == 0.0 {
+        return format!("{a} and {b} share no rows{}", apart(facts));
+    }
+    let rows = counted(compared as u64, "row");
     match (of("agreement"), of("flips"), of("mean_absolute_difference")) {
         (_, Some(0.0), Some(0.0)) | (Some(1.0), None, Some(0.0)) => {
             format!("{a} and {b} are the same on {rows}")
@@ -99,6 +103,30 @@ fn without_labels(facts: &[Fact], a: &str, b: &str) -> String {
         ),
         _ => format!("{a} and {b} were compared on {rows}"),
     }
+}
+
+/// How the scores of tables that share no rows differ: `: mean score 0.30 -> 0.34, PSI 0.01`.
+fn apart(facts: &[Fact]) -> String {
+    let of = |metric: &str| number(facts, SECTION, "", metric);
+    let sides = |metric: &str| both(SIDES.map(|side| of(&format!("{metric}_{side}"))));
+    let mean = sides("mean_score").map(|[first, second]| {
+        let [first, second] = [first, second].map(number_text);
+        format!("mean score {first} -> {second}")
+    });
+    let rate = sides("positive_rate").map(|[first, second]| {
+        let [first, second] = [first, second].map(numbers::percent);
+        format!("positive {first} -> {second}")
+    });
+    let psi = of("psi").map(|psi| format!("PSI {}", numbers::share(psi, 3)));
+    let parts: Vec<String> = [mean, rate, psi].into_iter().flatten().collect();
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!(": {}", parts.join(", "))
+}
+
+fn both([first, second]: [Option<f64>; 2]) -> Option<[f64; 2]> {
+    Some([first?, second?])
 }
 
 #[cfg(test)]
@@ -152,7 +180,7 @@ mod tests {
     fn without_labels_it_is_how_far_both_agree() {
         let of = |numbers: &[(&str, f64)]| {
             let rows = ("rows_compared", 1e6);
-            super::tests::of(None, &[&[rows], numbers].concat(), ["7", "7"])
+            super::tests::of(None, &[numbers, &[rows]].concat(), ["7", "7"])
         };
         let lines = [
             of(&[
@@ -167,6 +195,15 @@ mod tests {
             ]),
             of(&[("mean_absolute_difference", 0.25)]),
             of(&[]),
+            of(&[("rows_compared", 0.0)]),
+            of(&[
+                ("rows_compared", 0.0),
+                ("mean_score_a", 0.25),
+                ("mean_score_b", 0.5),
+                ("positive_rate_a", 0.125),
+                ("positive_rate_b", 0.25),
+                ("psi", 0.0123),
+            ]),
         ];
         assert_eq!(
             lines,
@@ -175,6 +212,9 @@ mod tests {
                 "a and b decide alike on >99.9% of 1,000,000 rows: 1 other decision",
                 "a and b differ by 0.2500 on average over 1,000,000 rows",
                 "a and b were compared on 1,000,000 rows",
+                "a and b share no rows",
+                "a and b share no rows: mean score 0.2500 -> 0.5000, positive 12.5% -> 25.0%, \
+                 PSI 0.012",
             ]
         );
     }

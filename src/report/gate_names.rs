@@ -121,12 +121,14 @@ const OF_COMPARISONS: [&str; 36] = [
 ];
 
 /// What a comparison counts of each table.
-const OF_SIDES: [&str; 5] = [
+const OF_SIDES: [&str; 7] = [
     "rows_read",
     "rows_without_prediction",
     "rows_without_key",
     "rows_with_duplicate_key",
     "rows_without_partner",
+    "mean_score",
+    "positive_rate",
 ];
 
 /// Numbers of drift.

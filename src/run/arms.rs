@@ -5,14 +5,17 @@
 //! the probabilities are corrected for the number of comparisons (S. Holm, *A simple sequentially
 //! rejective multiple test procedure*, 1979). It must not know how the ranking is shown.
 
+use super::record;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::compare::{self, Decision, Paired};
 use crate::monitor::evaluate::{ALL, Evaluation, Question, Task, evaluate};
 use crate::monitor::interval::Estimate;
+use crate::package::Resolved;
 use crate::report::arms::ArmLine;
 use crate::storage::Location;
 use crate::table::ReadOptions;
+use crate::table::origin::Origin;
 
 /// A difference is real if it were rarer than this without one.
 pub const SIGNIFICANCE: f64 = 0.05;
@@ -59,8 +62,12 @@ pub struct RankedArm {
     pub name: String,
     /// The rows that were evaluated.
     pub rows: u64,
-    /// The metric.
+    /// The metric that ranks.
     pub estimate: Estimate,
+    /// All metrics by their names.
+    pub metrics: Vec<(String, Estimate)>,
+    /// What its files say of its model, by name.
+    pub model: Vec<(String, String)>,
     /// The metric of this arm less that of the best, on the rows that both have.
     pub difference: Option<Paired>,
     /// The probability of such a difference without one, corrected for the number of arms.
@@ -75,6 +82,8 @@ impl RankedArm {
             name: &self.name,
             rows: self.rows,
             estimate: self.estimate,
+            metrics: &self.metrics,
+            model: &self.model,
             difference: self.difference.as_ref(),
             p_adjusted: self.p_adjusted,
             standing: self.standing.name(),
@@ -87,6 +96,8 @@ impl RankedArm {
 pub struct Ranking {
     /// The metric that ranks them.
     pub metric: String,
+    /// The arm that was named first.
+    pub first: String,
     /// The arms.
     pub arms: Vec<RankedArm>,
 }
@@ -167,7 +178,7 @@ pub fn rank(
                 .hint("evaluate models that rank groups one by one"),
         );
     }
-    let mut known = vec![(&arms[0], found(first, metric)?)];
+    let mut known = vec![Known::new(&arms[0], first, metric)?];
     for arm in &arms[1..] {
         let own = Question {
             predictions: vec![arm.path.clone()],
@@ -182,28 +193,28 @@ pub fn rank(
             reading.run_bytes,
             interrupt,
         )?;
-        known.push((arm, found(&evaluation, metric)?));
+        known.push(Known::new(arm, &evaluation, metric)?);
     }
     let sign = if is_loss(metric) { 1.0 } else { -1.0 };
-    known.sort_by(|(_, (one, _)), (_, (other, _))| {
-        (sign * one.value).total_cmp(&(sign * other.value))
+    known.sort_by(|one, other| {
+        (sign * one.estimate.value).total_cmp(&(sign * other.estimate.value))
     });
-    let (best, (estimate, rows)) = known[0];
-    let mut ranked = vec![RankedArm {
-        name: best.name.clone(),
-        rows,
-        estimate,
-        difference: None,
-        p_adjusted: None,
-        standing: Standing::Best,
-    }];
-    for (arm, (estimate, rows)) in &known[1..] {
-        let (difference, standing) = against(question, best, arm, metric, reading, interrupt)?;
+    let best = known[0].arm;
+    let mut ranked = Vec::with_capacity(known.len());
+    for own in known {
+        let against = (!ranked.is_empty())
+            .then(|| against(question, best, own.arm, metric, reading, interrupt))
+            .transpose()?;
+        let (difference, standing) = against.map_or((None, Standing::Best), |(difference, of)| {
+            (Some(difference), of)
+        });
         ranked.push(RankedArm {
-            name: arm.name.clone(),
-            rows: *rows,
-            estimate: *estimate,
-            difference: Some(difference),
+            name: own.arm.name.clone(),
+            rows: own.rows,
+            estimate: own.estimate,
+            metrics: own.metrics,
+            model: own.model,
+            difference,
             p_adjusted: None,
             standing,
         });
@@ -211,25 +222,52 @@ pub fn rank(
     correct(&mut ranked);
     Ok(Ranking {
         metric: metric.to_owned(),
+        first: arms[0].name.clone(),
         arms: ranked,
     })
 }
 
-fn is_loss(metric: &str) -> bool {
-    ["log_loss", "brier", "mae", "rmse"].contains(&metric)
+/// What the files of predictions, and the record of their run, say of the model.
+fn model_texts(origin: Option<&Origin>, path: &Location) -> Vec<(String, String)> {
+    let origin = origin.into_iter().flat_map(Origin::texts);
+    let origin = origin.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let version = record::version(path);
+    origin
+        .chain(version.iter().flat_map(Resolved::facts))
+        .collect()
 }
 
-/// A metric of all rows, and their number.
-fn found(evaluation: &Evaluation, metric: &str) -> Result<(Estimate, u64)> {
-    let all = evaluation.segments.iter().find(|one| one.name == ALL);
-    let metrics = all.map_or(&[][..], |all| &all.metrics);
-    let own = metrics.iter().find(|(name, _)| name == metric);
-    if let (Some((_, estimate)), Some(all)) = (own, all) {
-        return Ok((*estimate, all.rows));
+/// An arm that was evaluated.
+struct Known<'a> {
+    arm: &'a Arm,
+    rows: u64,
+    estimate: Estimate,
+    metrics: Vec<(String, Estimate)>,
+    model: Vec<(String, String)>,
+}
+
+impl<'a> Known<'a> {
+    fn new(arm: &'a Arm, evaluation: &Evaluation, metric: &str) -> Result<Self> {
+        let all = evaluation.segments.iter().find(|one| one.name == ALL);
+        let metrics = all.map_or_else(Vec::new, |all| all.metrics.clone());
+        let estimate = metrics.iter().find(|(name, _)| name == metric);
+        let Some((_, estimate)) = estimate else {
+            let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).collect();
+            let error = Error::usage(format!("the evaluation has no metric `{metric}`"));
+            return Err(error.hint(format!("the metrics are {}", names.join(", "))));
+        };
+        Ok(Self {
+            arm,
+            rows: all.map_or(0, |all| all.rows),
+            estimate: *estimate,
+            metrics,
+            model: model_texts(evaluation.origin.as_ref(), &arm.path),
+        })
     }
-    let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).collect();
-    let error = Error::usage(format!("the evaluation has no metric `{metric}`"));
-    Err(error.hint(format!("the metrics are {}", names.join(", "))))
+}
+
+fn is_loss(metric: &str) -> bool {
+    ["log_loss", "brier", "mae", "rmse"].contains(&metric)
 }
 
 /// An arm less the best, on the rows that both have.
@@ -266,7 +304,8 @@ fn against(
         reading.directory,
         reading.run_bytes,
         interrupt,
-    )?;
+    )?
+    .rows()?;
     let verdict = compared
         .verdict
         .ok_or_else(|| Error::internal("a comparison without a verdict"))?;
@@ -312,6 +351,8 @@ mod tests {
             name: String::new(),
             rows: 1,
             estimate: Estimate::exactly(0.5),
+            metrics: Vec::new(),
+            model: Vec::new(),
             difference: Some(Paired {
                 name: "roc_auc",
                 values: [0.6, 0.5],

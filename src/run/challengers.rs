@@ -12,7 +12,8 @@ use arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{RUN_ID, Run};
+use super::Run;
+use super::challenger_record::{CHALLENGER, alone};
 use crate::error::{Error, Result};
 use crate::output::checkpoint::{Checkpoint, PartRecord, forget};
 use crate::output::dataset::{DatasetOutput, Layout};
@@ -36,14 +37,9 @@ use crate::plan::target::Target;
 use crate::report::models::Model;
 use crate::storage::{Location, Lock, find, find_below, make_directory, remove, remove_below};
 use crate::table::hive::Partitioning;
+use crate::table::origin::{MODEL_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
 use crate::table::output_format::OutputFormat;
 use crate::table::parquet::footer_value;
-
-/// The key, in a footer, of the digest of the model that wrote the file.
-const MODEL_DIGEST: &str = "tallow.model_digest";
-
-/// The key, in a footer, of the name of the challenger that wrote the file.
-const CHALLENGER: &str = "tallow.challenger";
 
 /// All challengers of a run.
 pub(super) struct Challengers<'a> {
@@ -297,9 +293,9 @@ impl Arm<'_> {
             (CHALLENGER.to_owned(), self.contender.name.clone()),
         ];
         if let Some(model) = &self.contender.identity {
-            pairs.push(("tallow.model_name".to_owned(), model.name.clone()));
+            pairs.push((MODEL_NAME.to_owned(), model.name.clone()));
             let version = model.version.iter();
-            pairs.extend(version.map(|text| ("tallow.model_version".to_owned(), text.clone())));
+            pairs.extend(version.map(|text| (MODEL_VERSION.to_owned(), text.clone())));
             pairs.push((MODEL_DIGEST.to_owned(), model.digest.clone()));
         }
         pairs
@@ -443,18 +439,15 @@ impl Arm<'_> {
 
     /// What a run would have to be asked for to give these answers alone.
     fn request(&self, run: &Run) -> Json {
-        let mut request = run.plan().request.clone();
-        request.retain(|name, _| !name.contains("challenger") && !name.starts_with("split"));
-        let path = |path: &Location| Json::from(path.text());
-        request.insert("model".to_owned(), path(&self.contender.model));
-        request.insert("output".to_owned(), path(&self.sink.path));
-        request.remove("resolved");
-        if let Some(resolved) = &self.contender.resolved
-            && let Ok(resolved) = serde_json::to_value(resolved)
-        {
-            request.insert("resolved".to_owned(), resolved);
-        }
-        request.into()
+        let request = run.plan().request.clone();
+        let (contender, output) = (self.contender, &self.sink.path);
+        alone(
+            request,
+            &contender.model,
+            output,
+            contender.resolved.as_ref(),
+        )
+        .into()
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::monitor::compare::{self, Comparison};
+use crate::monitor::compare::{self, Comparison, Joined, Question, compare_unpaired};
 use crate::output::report as report_file;
 use crate::package::Resolved;
 use crate::plan::list::all_items;
@@ -27,7 +27,7 @@ use crate::table::sorted::DEFAULT_RUN_BYTES;
 use super::attribute::attribute;
 use super::caller::Caller;
 use super::findings::{Findings, head};
-use super::record::recorded;
+use super::record;
 use super::report_path::refuse_taken;
 
 /// The most rows that `--moved` lists.
@@ -84,6 +84,13 @@ pub fn compare(
         DEFAULT_RUN_BYTES,
         interrupt,
     )?;
+    let found = match found {
+        // The change from one day to another.
+        Joined::Nothing(_) if request.attribute && !needs_rows(&question) => {
+            compare_unpaired(&question, &tables, &directory, DEFAULT_RUN_BYTES, interrupt)?
+        }
+        joined => joined.rows()?,
+    };
     let mut all = head(started_at);
     let origins = tables.each_ref().map(|table| origin(table));
     all.extend(facts(&found, origins.each_ref().map(Option::as_ref)));
@@ -111,17 +118,22 @@ pub fn compare(
     })
 }
 
-/// Which version of a registry's model made a table, if its run is recorded and named one.
+/// Whether what is asked for is about rows of both tables.
+fn needs_rows(question: &Question) -> bool {
+    let is_of_rows = question.label.is_some() || !question.by.is_empty() || question.moved > 0;
+    is_of_rows || question.metric.is_some() || question.margin.is_some()
+}
+
+/// Which version of a registry's model made a table.
 fn version_facts(side: &str, path: &Location) -> Vec<Fact> {
-    let resolved = recorded(path).ok();
-    let resolved = resolved.and_then(|recorded| recorded.manifest.identity.model_version);
-    let facts = resolved.iter().flat_map(Resolved::facts);
+    let version = record::version(path);
+    let texts = version.iter().flat_map(Resolved::facts);
     let fact = |(metric, value)| Fact::text(MODELS, side, metric, value);
-    facts.map(fact).collect()
+    texts.map(fact).collect()
 }
 
 /// What is asked, its lists of columns split, if its flags fit together.
-fn checked(request: &Compare) -> Result<compare::Question> {
+fn checked(request: &Compare) -> Result<Question> {
     let mut question = request.question.clone();
     question.key = all_items("--key", &question.key)?;
     question.by = all_items("--by", &question.by)?;

@@ -10,6 +10,7 @@ use super::caller::Caller;
 use super::events::Events;
 use super::findings::{Findings, head};
 use super::named_model;
+use super::record;
 use super::report_path::refuse_taken;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -56,7 +57,7 @@ pub fn evaluate(
     let request = checked(request)?;
     let own = planned(&request.gate)?;
     gate_names::check(&own, Verb::Evaluate)?;
-    let (of_package, resolved) = gates_of_package(&request, caller)?;
+    let (of_package, resolved) = gates_of_package(&request, caller, events)?;
     let options = dialect_options(&request.text, &[])?;
     let started_at = process::now();
     let output = request.output.as_ref();
@@ -69,8 +70,9 @@ pub fn evaluate(
         interrupt,
     )?;
     let mut facts = head(started_at);
-    let resolved = resolved.iter().flat_map(Resolved::facts);
-    facts.extend(resolved.map(|(metric, value)| Fact::text("model", "", metric, value)));
+    let version = version_texts(&request, resolved.as_ref(), events);
+    let version = version.into_iter();
+    facts.extend(version.map(|(metric, value)| Fact::text("model", "", metric, value)));
     facts.extend(evaluation::facts(&found));
     let reading = Reading {
         options: &options,
@@ -79,7 +81,8 @@ pub fn evaluate(
     };
     let ranking = ranking(&request, &found, reading, interrupt)?;
     if let Some(ranking) = &ranking {
-        facts.extend(report_arms::facts(&ranking.metric, &ranking.lines()));
+        let of = (ranking.metric.as_str(), ranking.first.as_str());
+        facts.extend(report_arms::facts(of, &ranking.lines()));
     }
     let judged = judged(own, of_package, &mut facts, &request, events)?;
     if let Some(path) = output {
@@ -111,6 +114,7 @@ fn save_reference(request: &Request, found: &Evaluation) -> Result<()> {
 fn gates_of_package(
     request: &Request,
     caller: &Caller,
+    events: &dyn Events,
 ) -> Result<(Vec<PlannedGate>, Option<Resolved>)> {
     let Some(model) = &request.model else {
         return Ok((Vec::new(), None));
@@ -120,8 +124,32 @@ fn gates_of_package(
         registry: request.registry.clone(),
         ..Work::default()
     };
-    named_model::locate(&mut work, None, &caller.local, &caller.trust)?;
+    named_model::locate(&mut work, None, &caller.local, &caller.trust)?
+        .iter()
+        .for_each(|warning| events.warned(warning));
     Ok((package_gates(&work)?, work.resolved))
+}
+
+/// The version of a registry's model that made the predictions, as their run recorded it, else the
+/// one whose gates are judged. Warns if they differ.
+fn version_texts(
+    request: &Request,
+    named: Option<&Resolved>,
+    events: &dyn Events,
+) -> Vec<(String, String)> {
+    let recorded = match request.question.predictions.as_slice() {
+        [path] => record::version(path),
+        _ => None,
+    };
+    if let (Some(recorded), Some(named)) = (&recorded, named)
+        && recorded.digest != named.digest
+    {
+        let [made, judged] = [recorded, named].map(Resolved::name);
+        let message = format!("the predictions are of `{made}`, and the gates of `{judged}`");
+        events.warned(&Error::failed(message).hint("score with the version that is evaluated"));
+    }
+    let version = recorded.as_ref().or(named);
+    version.map_or_else(Vec::new, Resolved::facts)
 }
 
 /// Judges gates over the facts, to which what they say is added, and warns. Gates of the package

@@ -7,6 +7,7 @@
 pub mod arms;
 mod attribute;
 pub mod caller;
+mod challenger_record;
 mod challengers;
 pub mod check;
 pub mod compare;

@@ -3,12 +3,13 @@
 //!
 //! Owns where records lie. It must not know what is done with them.
 
-use super::Run;
+use super::{Run, challenger_record};
 use crate::error::{Error, Result};
 use crate::output::checkpoint::PartRecord;
 use crate::output::manifest::Manifest;
 use crate::output::names;
 use crate::output::table_writer::WrittenFile;
+use crate::package::Resolved;
 use crate::pipeline::part::PartAccount;
 use crate::plan::identity;
 use crate::report::Fact;
@@ -27,6 +28,8 @@ pub(super) struct Recorded {
     pub(super) directory: Location,
     /// Whether the output is a single file.
     pub(super) is_file: bool,
+    /// The output of the run whose challenger gave these answers, if one did.
+    pub(super) champion: Option<Location>,
 }
 
 /// The record of a run into a single file.
@@ -83,6 +86,15 @@ pub(super) fn recorded(path: &Location) -> Result<Recorded> {
             manifest,
             directory: path.clone(),
             is_file: false,
+            champion: None,
+        });
+    }
+    if let Some((manifest, output)) = challenger_record::of_file(path)? {
+        return Ok(Recorded {
+            manifest,
+            directory: path.directory(),
+            is_file: true,
+            champion: Some(output),
         });
     }
     let reports = [names::report(path, false), path.clone()];
@@ -104,5 +116,12 @@ pub(super) fn recorded(path: &Location) -> Result<Recorded> {
         manifest,
         directory: path.directory(),
         is_file: true,
+        champion: None,
     })
+}
+
+/// The version of a registry's model that made a data set or a file; none if its run is not
+/// recorded, or named no version.
+pub(super) fn version(path: &Location) -> Option<Resolved> {
+    recorded(path).ok()?.manifest.identity.model_version
 }

@@ -20,7 +20,7 @@ use super::scratch::Scratch;
 use super::to_dataset::ToDataset;
 use super::to_file::ToFile;
 use crate::count::{counted, listed};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::sha256_of;
 use crate::output::identity::RunIdentity;
@@ -186,7 +186,14 @@ pub fn replay(
         manifest,
         directory,
         is_file,
+        champion,
     } = recorded(&asked.directory)?;
+    if let Some(output) = champion {
+        let error = Error::failed("the digest of a challenger's file is not recorded");
+        let output = shell_word(&output.to_string_lossy());
+        let hint = format!("replay the run itself: tallow replay {output}");
+        return Err(error.at_path(&asked.directory).hint(hint).into());
+    }
     let is_there = caller.working_directory == manifest.working_directory;
     let base = if is_there {
         Location::default()

@@ -30,6 +30,19 @@ pub struct Origin {
     pub digest: String,
 }
 
+impl Origin {
+    /// (name, value) of what a report says of it.
+    pub fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let known = [
+            ("name", Some(&self.name)),
+            ("version", self.version.as_ref()),
+            ("digest", Some(&self.digest)),
+        ];
+        let known = known.into_iter();
+        known.filter_map(|(name, value)| Some((name, value?.as_str())))
+    }
+}
+
 /// The model that all files of a table were made by; none if one does not say, or they differ.
 #[must_use]
 pub fn origin(table: &Dataset) -> Option<Origin> {

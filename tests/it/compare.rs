@@ -6,12 +6,12 @@ use arrow::array::{RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use serde_json::Value as Json;
 use tallow::interrupt::Interrupt;
-use tallow::monitor::compare::{Question, compare, open};
+use tallow::monitor::compare::{Question, compare, compare_unpaired, open};
 use tallow::report::comparison::facts;
 use tallow::table::ReadOptions;
 use tallow::table::sorted::DEFAULT_RUN_BYTES;
 
-use crate::harness::{Room, column, data, numbers, table};
+use crate::harness::{Room, column, data, numbers, table, texts};
 
 /// The cases that `data/golden/comparison.py` made, with the flags that they need.
 const CASES: [(&str, &str); 3] = [
@@ -100,6 +100,8 @@ fn order_files_and_memory_change_no_measure() {
                 run_bytes,
                 &Interrupt::default(),
             )
+            .unwrap()
+            .rows()
             .unwrap();
             (facts(&found, [None, None]), found.moved)
         };
@@ -416,4 +418,202 @@ fn a_change_is_divided_between_data_and_model() {
     assert!(inspected.ends_with(text), "{inspected}");
     let error = room.tallow(line).fails(3).stderr;
     assert!(error.contains("`a.csv` is gone"), "{error}");
+}
+
+#[test]
+fn what_needs_no_joined_rows_is_the_same_without_them() {
+    let room = Room::new();
+    for (name, flags) in CASES {
+        let question = Question {
+            first: case(name, "a.parquet").into(),
+            second: case(name, "b.parquet").into(),
+            ..Question::default()
+        };
+        let options = ReadOptions::default();
+        let tables = [&question.first, &question.second].map(|path| open(path, &options).unwrap());
+        let unpaired = |run_bytes: usize| {
+            let directory = room.path("").into();
+            let interrupt = Interrupt::default();
+            compare_unpaired(&question, &tables, &directory, run_bytes, &interrupt).unwrap()
+        };
+        let found = unpaired(DEFAULT_RUN_BYTES);
+        let measures = &found.segments[0].measures;
+        assert_eq!(measures, &unpaired(500).segments[0].measures, "{name}");
+        let of = |metric: &str| measures.iter().find(|one| one.0 == metric).map(|one| one.1);
+        let line = format!("{} --format json", line(name, flags));
+        let paired = room.tallow(&line).ok().json();
+        let number = |metric: &str| paired["comparison"][metric].as_f64();
+        let rows = number("rows_compared").unwrap();
+        // Every row of both tables has a partner in these cases.
+        assert_eq!(
+            found.counts.read.map(|rows| rows as f64),
+            [rows; 2],
+            "{name}"
+        );
+        if name == "classes" {
+            let decided = |side: usize| {
+                let mut rows = std::collections::BTreeMap::new();
+                for (decisions, count) in paired["decisions"].as_object().unwrap() {
+                    let class = decisions.split(['=', ',']).nth(2 * side + 1).unwrap();
+                    *rows.entry(class.to_owned()).or_insert(0.0) += count.as_f64().unwrap();
+                }
+                rows
+            };
+            let (first, second) = (decided(0), decided(1));
+            // By the formula of research: half a row more in each class.
+            let total = rows + first.len() as f64 / 2.0;
+            let psi: f64 = first
+                .iter()
+                .map(|(class, count)| {
+                    let share = |count: f64| (count + 0.5) / total;
+                    let (p, q) = (share(*count), share(second[class]));
+                    (p - q) * (p / q).ln()
+                })
+                .sum();
+            assert!(
+                (of("psi").unwrap() - psi).abs() < 1e-12,
+                "{measures:?} {psi}"
+            );
+            continue;
+        }
+        assert_eq!(of("psi"), number("psi"), "{name}");
+        let differences = (
+            of("mean_difference").unwrap(),
+            number("mean_difference").unwrap(),
+        );
+        assert!(
+            (differences.0 - differences.1).abs() < 1e-12,
+            "{differences:?}"
+        );
+        assert_eq!(of("positive_rate_a").is_some(), name == "binary");
+    }
+}
+
+#[test]
+fn a_change_between_days_needs_no_shared_rows() {
+    let room = Room::new();
+    let demo = |name: &str| data(&format!("demo/{name}")).display().to_string();
+    let text = std::fs::read_to_string(data("demo/customers.csv")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    room.file("a.csv", lines[..121].join("\n") + "\n");
+    let other = [&lines[..1], &lines[121..]].concat().join("\n") + "\n";
+    room.file("b.csv", other);
+    for (output, rows, model) in [
+        ("a.parquet", "a.csv", "churn"),
+        ("b.parquet", "b.csv", "candidate.ubj"),
+    ] {
+        let score = format!("score -qq --model {} {rows} --output {output}", demo(model));
+        room.tallow(&score).ok();
+    }
+    let line = "compare a.parquet b.parquet --attribute";
+    for keys in ["", "--key customer_id"] {
+        let found = room
+            .tallow(&format!("{line} {keys} --format json"))
+            .ok()
+            .json();
+        let comparison = &found["comparison"];
+        assert_eq!(comparison["rows_compared"], 0, "{found}");
+        assert_eq!(comparison["rows_read_a"], 120);
+        assert_eq!(comparison["rows_read_b"], 80);
+        let of = |section: &str, metric: &str| found[section][metric].as_f64().unwrap();
+        let pairs = [("mean_score_a", "mean_a"), ("mean_score_b", "mean_b")];
+        for (of_table, of_scores) in pairs {
+            let apart = of("comparison", of_table) - of("attribution", of_scores);
+            assert!(apart.abs() < 1e-12, "{found}");
+        }
+        let parts = of("attribution", "change_by_data") + of("attribution", "change_by_model");
+        assert!(
+            (parts - of("attribution", "change")).abs() < 1e-12,
+            "{found}"
+        );
+        for (side, file) in [("a", "a.parquet"), ("b", "b.parquet")] {
+            let decided = texts(column(&room.table(file), "prediction"));
+            let called = decided
+                .iter()
+                .filter(|one| one.as_deref() == Some("1"))
+                .count();
+            let rate = called as f64 / decided.len() as f64;
+            assert_eq!(of("comparison", &format!("positive_rate_{side}")), rate);
+        }
+    }
+    let shown = room
+        .tallow(&format!("{line} --output c.pq --gate psi<10"))
+        .ok()
+        .stdout;
+    insta::assert_snapshot!("days_apart", shown);
+    let inspected = room.tallow("inspect c.pq").ok().stdout;
+    assert!(
+        inspected.contains("share no rows: mean score"),
+        "{inspected}"
+    );
+    // What is about rows of both tables still needs them.
+    for more in ["", "--attribute --moved 3", "--attribute --by region"] {
+        let line = format!("compare a.parquet b.parquet {more}");
+        let error = room.tallow(&line).fails(3).stderr;
+        assert!(
+            error.contains("rows cannot be joined by their order"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_challenger_is_attributed_and_explained_by_its_own_model() {
+    let room = Room::new();
+    let demo = |name: &str| data(&format!("demo/{name}")).display().to_string();
+    let (champion, next, rows) = (demo("churn"), demo("candidate.ubj"), demo("customers.csv"));
+    for output in ["day.parquet", "days/"] {
+        let score = "score -qq --challenger";
+        let line = format!("{score} next={next} --model {champion} {rows} --output {output}");
+        room.tallow(&line).ok();
+    }
+    let alone = format!("score -qq --model {next} {rows} --output alone.parquet");
+    room.tallow(&alone).ok();
+    let of = |path: &str| {
+        let line =
+            format!("compare day.parquet {path} --key customer_id --attribute --format json");
+        room.tallow(&line).ok().json()["attribution"].clone()
+    };
+    let expected = of("alone.parquet");
+    assert_eq!(expected["share_of_model"], 1);
+    assert_eq!(of("day.parquet.challengers/next.pq"), expected);
+    assert_eq!(of("days.challengers/next"), expected);
+    let explained = |path: &str| {
+        let found = room
+            .tallow(&format!("explain {path} --row 3 --format json"))
+            .ok()
+            .json();
+        found["rows"].clone()
+    };
+    let row = explained("alone.parquet");
+    assert!(
+        row[0]["trees"]
+            .as_array()
+            .is_some_and(|trees| !trees.is_empty()),
+        "{row}"
+    );
+    assert_eq!(explained("day.parquet.challengers/next.pq"), row);
+    let error = room
+        .tallow("replay day.parquet.challengers/next.pq")
+        .fails(1)
+        .stderr;
+    assert!(error.contains("tallow replay day.parquet"), "{error}");
+    // The answers, away from their run or after another one.
+    std::fs::copy(
+        room.path("day.parquet.challengers/next.pq"),
+        room.path("next.pq"),
+    )
+    .unwrap();
+    let error = room.tallow("explain next.pq --row 1").fails(1).stderr;
+    assert!(error.contains("was moved away from its run"), "{error}");
+    room.tallow(&alone.replace("alone.parquet", "day.parquet --overwrite"))
+        .ok();
+    let error = room
+        .tallow("explain day.parquet.challengers/next.pq --row 1")
+        .fails(1)
+        .stderr;
+    assert!(
+        error.contains("the run of the challenger is not recorded"),
+        "{error}"
+    );
 }

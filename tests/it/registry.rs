@@ -174,7 +174,21 @@ fn a_version_that_was_used_before_needs_no_registry() {
         error.stderr.contains("the directory is not a registry"),
         "{error}"
     );
+    // A run that goes on, and a version that was looked up before: it never changes.
     tallow(&room, &format!("{line} --output out/")).ok();
+    let by_number = line.replace("churn@champion", "churn:1");
+    let run = tallow(&room, &format!("{by_number} --output new.parquet")).ok();
+    let warning = "warning: `churn:1` is taken from the cache of this machine";
+    assert!(run.stderr.contains(warning), "{run}");
+    let error = tallow(
+        &room,
+        "score --model churn:2 in-0.parquet --output x.parquet",
+    )
+    .fails(1);
+    assert!(
+        error.stderr.contains("the directory is not a registry"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -614,4 +628,133 @@ fn gates_of_a_package_decide_about_its_promotion() {
     );
     tallow(&room, "registry rollback churn@champion").ok();
     tallow(&room, "registry promote churn:2 other --skip-gates").ok();
+}
+
+#[test]
+fn an_arm_of_an_evaluation_is_promoted_by_its_own_metrics() {
+    let room = Room::new();
+    let demo = |name: &str| data(&format!("demo/{name}")).display().to_string();
+    for (model, version, gates) in [
+        ("churn", "1.0", "--gate roc_auc>=0.75"),
+        (
+            "candidate.ubj",
+            "2.0",
+            "--gate roc_auc>=0.79 --gate rank>=1",
+        ),
+    ] {
+        let pack = format!("pack {} --name churn --output {version}", demo(model));
+        tallow(&room, &format!("{pack} --model-version {version} {gates}")).ok();
+        tallow(&room, &format!("registry push {version}")).ok();
+    }
+    let rows = demo("customers.csv");
+    let score = "score -qq --model churn:1 --challenger next=churn:2";
+    tallow(&room, &format!("{score} {rows} --output day.parquet")).ok();
+    // The same answers of a model that is named by its path.
+    let score = format!("score -qq --model 2.0 {rows} --output by_path.parquet");
+    tallow(&room, &score).ok();
+    let labels = demo("outcomes.csv");
+    let evaluate = |arms: &str, output: &str| {
+        let line = format!("evaluate {arms} --labels {labels} --key customer_id --label churned");
+        let line = format!("{line} --by region --output {output} --format json");
+        tallow(&room, &line).ok().json()
+    };
+    let challenger = "day.parquet.challengers/next.pq";
+    let both = evaluate(&format!("day.parquet --arm {challenger}"), "both.pq");
+    let alone = evaluate(challenger, "alone.pq");
+    let arms = &both["arms"];
+    for (arm, version, label) in [("day", "1", "1.0"), ("next", "2", "2.0")] {
+        assert_eq!(arms[arm]["registry_version"], version, "{arms}");
+        assert_eq!(arms[arm]["registry_model"], "churn");
+        assert_eq!(arms[arm]["version"], label);
+        assert_eq!(arms[arm]["name"], "churn");
+        let digest = arms[arm]["digest"].as_str().unwrap();
+        assert!(digest.starts_with("sha256:"), "{digest}");
+    }
+    assert_eq!(arms["first"], "day");
+    for metric in [
+        "roc_auc",
+        "roc_auc_low",
+        "brier",
+        "f1",
+        "accuracy",
+        "log_loss",
+    ] {
+        let own = &alone["evaluation"][metric];
+        assert!(own.as_f64().is_some(), "{metric}: {alone}");
+        assert_eq!(&arms["next"][metric], own, "{metric}");
+        assert_eq!(arms["day"][metric], both["evaluation"][metric], "{metric}");
+    }
+    assert_eq!(alone["model"]["registry_version"], "2", "{alone}");
+    let promote = |version: u32, report: &str, more: &str| {
+        let line =
+            format!("registry promote churn:{version} champion --evaluation {report} {more}");
+        tallow(&room, &line)
+    };
+    let of = |report: &str, gate: &str, code: i32| {
+        let run = promote(2, report, &format!("--gate {gate}"));
+        if code == 0 { run.ok() } else { run.fails(code) }
+    };
+    // Between the areas of both: each arm is judged by its own.
+    let area = |arm: &str| arms[arm]["roc_auc"].as_f64().unwrap();
+    let limit = f64::midpoint(area("day"), area("next"));
+    let (better, worse) = if area("day") > area("next") {
+        (1, 2)
+    } else {
+        (2, 1)
+    };
+    let gate = format!("--gate roc_auc>={limit}");
+    promote(better, "both.pq", &gate).ok();
+    let error = promote(worse, "both.pq", &gate).fails(5).stderr;
+    assert!(
+        error.contains(&format!("`churn:{worse}` is not promoted")),
+        "{error}"
+    );
+    of("both.pq", "roc_auc(*)>=0.7", 0);
+    // Segments are of the first arm alone.
+    promote(1, "both.pq", "--gate roc_auc(region=north)>=0.5").ok();
+    let error = of("both.pq", "roc_auc(region=north)>=0.5", 2).stderr;
+    assert!(error.contains("roc_auc(region=north)"), "{error}");
+    evaluate("day.parquet --arm by_path.parquet", "paths.pq");
+    of("paths.pq", "roc_auc>=0.7", 0);
+    // Neither arm, or both.
+    tallow(&room, "pack 1.0 --output 3.0 --model-version 3.0").ok();
+    tallow(&room, "registry push 3.0").ok();
+    let error = promote(3, "both.pq", "").fails(3).stderr;
+    assert!(error.contains("the report is of version 1.0"), "{error}");
+    evaluate(&format!("{challenger} --arm twin={challenger}"), "twins.pq");
+    let error = of("twins.pq", "roc_auc>=0.7", 3).stderr;
+    assert!(
+        error.contains("several arms of the report are of `churn:2`"),
+        "{error}"
+    );
+    // The gates of one version on the answers of another.
+    let line = format!(
+        "evaluate day.parquet --model churn:2 --labels {labels} --key customer_id --label churned"
+    );
+    let run = tallow(&room, &line).ok();
+    let warning = "the predictions are of `churn:1`, and the gates of `churn:2`";
+    assert!(run.stderr.contains(warning), "{run}");
+}
+
+#[test]
+fn names_of_models_are_verified_and_inspected() {
+    let room = registered();
+    tallow(&room, "inspect churn@champion").ok();
+    let shown = tallow(&room, "inspect churn:1 --format json").ok().json();
+    assert_eq!(shown["kind"], "model", "{shown}");
+    room.file("churn:1", "a,b\n1,2\n");
+    let shown = tallow(&room, "inspect churn:1 --format json").ok().json();
+    assert_eq!(
+        shown["kind"], "data",
+        "a file of that name comes first: {shown}"
+    );
+    let error = tallow(&room, "inspect churn:9").fails(1).stderr;
+    assert!(error.contains("churn:9"), "{error}");
+    signed(&room);
+    tallow(&room, "registry push package --name signed").ok();
+    let key = data("signatures/prime256v1.pub");
+    let other = data("signatures/secp384r1.pub");
+    let verify = |key: &Path| tallow(&room, &format!("verify signed:1 --key {}", key.display()));
+    assert!(verify(&key).ok().stdout.starts_with("verified: 2 files\n"));
+    assert!(verify(&other).fails(6).stderr.contains("is not trusted"));
 }

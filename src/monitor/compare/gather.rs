@@ -116,7 +116,8 @@ impl<'a> Gather<'a> {
 
     /// Takes a pair.
     pub(super) fn add(&mut self, pair: &Pair) -> Result<()> {
-        let decisions = [0, 1].map(|side| self.decision(&pair.predictions[side]));
+        let threshold = self.question.threshold;
+        let decisions = [0, 1].map(|side| decision(self.task, threshold, &pair.predictions[side]));
         self.add_to(0, pair, decisions)?;
         if self.has_segments {
             self.add_to(pair.predictions[0].segment + 1, pair, decisions)?;
@@ -125,37 +126,6 @@ impl<'a> Gather<'a> {
             self.note_moved(pair, decisions);
         }
         Ok(())
-    }
-
-    /// The class that a row is given.
-    fn decision(&self, prediction: &Prediction) -> u32 {
-        match self.task {
-            _ if prediction.class != NO_CLASS => prediction.class,
-            Task::Binary => {
-                let threshold = self.question.threshold.unwrap_or(DEFAULT_THRESHOLD);
-                if prediction
-                    .scores
-                    .first()
-                    .is_some_and(|score| *score >= threshold)
-                {
-                    CALLED_POSITIVE
-                } else {
-                    CALLED_NEGATIVE
-                }
-            }
-            Task::Classes => {
-                let scores = &prediction.scores;
-                let better = |best: usize, index: usize| {
-                    if scores[index] > scores[best] {
-                        index
-                    } else {
-                        best
-                    }
-                };
-                (1..scores.len()).fold(0, better) as u32
-            }
-            Task::Regression | Task::Ranking => NO_CLASS,
-        }
     }
 
     fn add_to(&mut self, segment: u32, pair: &Pair, decisions: [u32; 2]) -> Result<()> {
@@ -224,6 +194,33 @@ impl<'a> Gather<'a> {
         let rows = heap.into_sorted_vec().into_iter();
         rows.map(|Reverse((_, Reverse(key), moved))| (key, moved))
             .collect()
+    }
+}
+
+/// The class that a row is given; `threshold` is for those of two that are not in the table.
+pub(super) fn decision(task: Task, threshold: Option<f64>, prediction: &Prediction) -> u32 {
+    let scores = &prediction.scores;
+    match task {
+        _ if prediction.class != NO_CLASS => prediction.class,
+        Task::Binary => {
+            let threshold = threshold.unwrap_or(DEFAULT_THRESHOLD);
+            if scores.first().is_some_and(|score| *score >= threshold) {
+                CALLED_POSITIVE
+            } else {
+                CALLED_NEGATIVE
+            }
+        }
+        Task::Classes => {
+            let better = |best: usize, index: usize| {
+                if scores[index] > scores[best] {
+                    index
+                } else {
+                    best
+                }
+            };
+            (1..scores.len()).fold(0, better) as u32
+        }
+        Task::Regression | Task::Ranking => NO_CLASS,
     }
 }
 

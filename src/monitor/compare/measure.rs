@@ -32,7 +32,7 @@ pub(super) struct Whole<'a> {
 
 impl Whole<'_> {
     /// Whether a decision is the positive class.
-    fn is_called(&self, decision: u32) -> bool {
+    pub(super) fn is_called(&self, decision: u32) -> bool {
         decision == CALLED_POSITIVE || Some(decision) == self.positive
     }
 

@@ -10,6 +10,7 @@ mod gather;
 mod measure;
 mod pair;
 mod question;
+mod unpaired;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use self::gather::Gather;
 use self::measure::{QUANTILES, Whole};
 use self::pair::{Pair, Pairing};
 pub use self::question::Question;
+pub use self::unpaired::compare_unpaired;
 use crate::count::counted;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::interrupt::Interrupt;
@@ -51,11 +53,33 @@ pub fn open(path: &Location, options: &ReadOptions) -> Result<Arc<Dataset>> {
     Dataset::open(&found.files, &[], options).map(Arc::new)
 }
 
+/// Two tables, as far as their rows could be joined.
+#[derive(Debug)]
+pub enum Joined {
+    /// Rows of both were compared.
+    Rows(Box<Comparison>),
+    /// They share no rows, for this reason.
+    Nothing(Error),
+}
+
+impl Joined {
+    /// The comparison.
+    ///
+    /// # Errors
+    /// A contract error if the tables share no rows.
+    pub fn rows(self) -> Result<Comparison> {
+        match self {
+            Self::Rows(comparison) => Ok(*comparison),
+            Self::Nothing(error) => Err(error),
+        }
+    }
+}
+
 /// Compares two tables. Rows that do not fit into memory are put aside in `directory`.
 ///
 /// # Errors
-/// Fails if a table cannot be read, a column is missing, no row is in both tables, or labels do not
-/// fit the task.
+/// Fails if a table cannot be read, a column is missing, a table has no predictions, or labels do
+/// not fit the task.
 pub fn compare(
     question: &Question,
     tables: &[Arc<Dataset>; 2],
@@ -63,7 +87,7 @@ pub fn compare(
     directory: &Location,
     run_bytes: usize,
     interrupt: &Interrupt,
-) -> Result<Comparison> {
+) -> Result<Joined> {
     let shared = if question.key.is_empty() {
         shared_column(question, tables)
     } else {
@@ -77,7 +101,10 @@ pub fn compare(
         pairing.read(side, (columns, table), &mut labels, interrupt)?;
     }
     if question.key.is_empty() && pairing.counts.read[0] != pairing.counts.read[1] {
-        return Err(other_row_count(pairing.counts.read, tables));
+        return Ok(Joined::Nothing(other_row_count(
+            pairing.counts.read,
+            tables,
+        )));
     }
     if !question.labels.is_empty() {
         let found = locate(&question.labels, false)?;
@@ -104,22 +131,36 @@ pub fn compare(
         }
         gather.add(&pair)
     });
-    let counts = match shared {
-        Some(column) => paired.map_err(|error| {
-            if error.kind() == Kind::Contract {
-                let hint = format!(
-                    "join them by a column of both: `--key {}`",
-                    shell_word(&column)
-                );
-                error.at_column(column).hint(hint)
-            } else {
-                error
-            }
-        })?,
-        None => paired?,
+    let counts = match paired {
+        Ok(counts) => counts,
+        // By their order rows are others.
+        Err(error) if error.kind() == Kind::Contract => {
+            return Ok(Joined::Nothing(match shared {
+                Some(column) => with_key_hint(error, column),
+                None => error,
+            }));
+        }
+        Err(error) => return Err(error),
     };
-    refuse_nothing(question, &counts, &tables[1])?;
-    finish(question, first.task, &labels, gather, counts, interrupt)
+    if counts.compared == 0 {
+        let error = no_row(question, &counts, &tables[1]);
+        let has_predictions = |side: usize| counts.read[side] > counts.without_prediction[side];
+        return if has_predictions(0) && has_predictions(1) {
+            Ok(Joined::Nothing(error))
+        } else {
+            Err(error)
+        };
+    }
+    let comparison = finish(question, first.task, &labels, gather, counts, interrupt)?;
+    Ok(Joined::Rows(Box::new(comparison)))
+}
+
+fn with_key_hint(error: Error, column: String) -> Error {
+    let hint = format!(
+        "join them by a column of both: `--key {}`",
+        shell_word(&column)
+    );
+    error.at_column(column).hint(hint)
 }
 
 /// The request of an evaluation that reads one side.
@@ -218,21 +259,18 @@ fn other_row_count(read: [u64; 2], tables: &[Arc<Dataset>; 2]) -> Error {
     error.hint("name the columns that both have with `--key`, such as `--key customer_id`")
 }
 
-fn refuse_nothing(question: &Question, counts: &PairCounts, second: &Dataset) -> Result<()> {
-    if counts.compared > 0 {
-        return Ok(());
-    }
+fn no_row(question: &Question, counts: &PairCounts, second: &Dataset) -> Error {
     let mut error = Error::contract("no row has a prediction in both tables");
     if let Some(file) = second.files.first() {
         error = error.at_path(&file.path);
     }
-    Err(error.hint(if counts.read.contains(&0) {
+    error.hint(if counts.read.contains(&0) {
         "a table has no rows"
     } else if !question.key.is_empty() {
         "no key of one table is a key of the other, or keys are not unique: check `--key`"
     } else {
         "the predictions are missing or no numbers; for labels in text pass `--task classes`"
-    }))
+    })
 }
 
 fn finish(
