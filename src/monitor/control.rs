@@ -48,6 +48,18 @@ pub enum Side {
     Both,
 }
 
+impl Side {
+    /// How far a difference goes to this side: below 0 for one to the other.
+    #[must_use]
+    pub fn distance(self, difference: f64) -> f64 {
+        match self {
+            Self::High => difference,
+            Self::Low => -difference,
+            Self::Both => difference.abs(),
+        }
+    }
+}
+
 /// The range of the nights before one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Control {

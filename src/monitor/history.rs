@@ -11,6 +11,8 @@
 //! - ADWIN: A. Bifet and R. Gavaldà, *Learning from time-changing data with adaptive windowing*
 //!   (2007), over all nights; there are few of them, so every cut is tried.
 
+use super::control::Side;
+
 /// Nights without which nothing is learnt.
 pub const MIN_NIGHTS: usize = 14;
 
@@ -109,17 +111,19 @@ impl Control {
         [self.median - apart, self.median + apart]
     }
 
-    /// Whether today is beyond a limit.
+    /// Whether today is beyond a limit on the side that is trouble.
     #[must_use]
-    pub fn is_beyond(&self) -> bool {
-        self.zscore.is_nan() || self.zscore.abs() > DEVIATIONS
+    pub fn is_beyond(&self, side: Side) -> bool {
+        self.zscore.is_nan() || side.distance(self.zscore) > DEVIATIONS
     }
 
-    /// Whether the last nights together moved, though each may be within its limits.
+    /// Whether the last nights together moved to that side, though each may be within its limits.
     #[must_use]
-    pub fn has_shifted(&self) -> bool {
+    pub fn has_shifted(&self, side: Side) -> bool {
         let [low, high] = self.ewma_limits;
-        self.ewma < low || self.ewma > high || self.page_hinkley || self.adwin.is_some()
+        let is_outside = self.ewma < low || self.ewma > high;
+        let has_moved = is_outside || self.page_hinkley || self.adwin.is_some();
+        has_moved && side.distance(self.ewma - self.median) >= 0.0
     }
 }
 
@@ -199,8 +203,8 @@ mod tests {
         assert_eq!((found.nights, found.median), (15, 8.0));
         assert!((found.deviation - 5.930_408_874_022_408).abs() < 1e-12);
         assert!((found.zscore - 22.0 / 5.930_408_874_022_408).abs() < 1e-12);
-        assert!(!found.is_beyond());
-        assert!(Control::new(&known, 40.0).unwrap().is_beyond());
+        assert!(!found.is_beyond(Side::Both));
+        assert!(Control::new(&known, 40.0).unwrap().is_beyond(Side::Both));
         assert!(
             Control::new(&known[..13], 8.0).is_none(),
             "13 nights teach nothing"
@@ -216,28 +220,57 @@ mod tests {
         (known[3], known[9], known[20]) = (500.0, f64::NAN, -300.0);
         let found = Control::new(&known, 10.4).unwrap();
         assert!(
-            (found.median - 10.0).abs() < 0.3 && !found.is_beyond(),
+            (found.median - 10.0).abs() < 0.3 && !found.is_beyond(Side::Both),
             "{found:?}"
         );
-        assert!(Control::new(&known, f64::NAN).unwrap().is_beyond());
+        assert!(
+            Control::new(&known, f64::NAN)
+                .unwrap()
+                .is_beyond(Side::Both)
+        );
     }
 
     #[test]
     fn a_fact_that_never_changed_is_beyond_its_limits_once_it_does() {
         let found = Control::new(&[0.0; 20], 0.0).unwrap();
-        assert!(found.zscore == 0.0 && !found.is_beyond() && !found.has_shifted());
-        assert!(Control::new(&[0.0; 20], 0.01).unwrap().is_beyond());
-        assert!(Control::new(&[7.0; 20], 7.1).unwrap().is_beyond());
+        assert!(
+            found.zscore == 0.0 && !found.is_beyond(Side::Both) && !found.has_shifted(Side::Both)
+        );
+        assert!(
+            Control::new(&[0.0; 20], 0.01)
+                .unwrap()
+                .is_beyond(Side::Both)
+        );
+        assert!(Control::new(&[7.0; 20], 7.1).unwrap().is_beyond(Side::Both));
     }
 
     #[test]
     fn a_small_lasting_change_is_a_shift_though_no_night_is_beyond_its_limits() {
         let steady = Control::new(&nights(28, 10.0), 10.2).unwrap();
-        assert!(!steady.has_shifted(), "{steady:?}");
+        assert!(!steady.has_shifted(Side::Both), "{steady:?}");
         let mut moved = nights(21, 10.0);
         moved.extend(nights(8, 11.6));
         let found = Control::new(&moved, 11.5).unwrap();
-        assert!(!found.is_beyond() && found.has_shifted(), "{found:?}");
+        assert!(
+            !found.is_beyond(Side::Both) && found.has_shifted(Side::Both),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn only_the_side_that_is_trouble_counts() {
+        let known = nights(28, 10.0);
+        let [high, low] = [30.0, -10.0].map(|today| Control::new(&known, today).unwrap());
+        for (side, expected) in [
+            (Side::Both, [true, true]),
+            (Side::High, [true, false]),
+            (Side::Low, [false, true]),
+        ] {
+            assert_eq!([high, low].map(|one| one.is_beyond(side)), expected);
+            assert_eq!([high, low].map(|one| one.has_shifted(side)), expected);
+        }
+        let unknown = Control::new(&known, f64::NAN).unwrap();
+        assert!(unknown.is_beyond(Side::High) && unknown.is_beyond(Side::Low));
     }
 
     #[test]

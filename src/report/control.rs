@@ -6,13 +6,15 @@
 //!
 //! | metric | meaning |
 //! |---|---|
-//! | `zscore` | distance of today's value from the median, in scaled median absolute deviations |
+//! | `zscore` | how far today's value is from the median to the side that is trouble |
 //! | `value`, `median`, `limit_low`, `limit_high` | today's value and its control limits |
 //! | `ewma`, `ewma_limit_low`, `ewma_limit_high` | the weighted mean of the nights, its limits |
 //! | `page_hinkley`, `adwin` | 1 if there was a lasting change, else 0 |
 //! | `nights` | reports that the limits were learnt from |
-//! | `verdict` | text: `ok`, `beyond` its limits, `shift` |
+//! | `verdict` | text: `ok`, `beyond` its limits on the side that is trouble, `shift` |
 //!
+//! `zscore` is in scaled median absolute deviations. Both sides are trouble for means and counts of
+//! rows, whose distance has no sign; of missing values only more, of areas under curves only less.
 //! With an empty subject: `reports`, those that were read.
 
 use std::collections::{HashMap, HashSet};
@@ -20,6 +22,7 @@ use std::collections::{HashMap, HashSet};
 use super::facts::Fact;
 use super::stored::StoredReport;
 use crate::error::Result;
+use crate::monitor::control::Side;
 use crate::monitor::history::Control;
 use crate::storage::{Location, find};
 use crate::table::location::resolve_present;
@@ -30,16 +33,53 @@ pub const SECTION: &str = "history";
 /// The metrics of a followed fact that gates can read.
 pub const METRICS: [&str; 5] = ["zscore", "median", "ewma", "page_hinkley", "adwin"];
 
-/// (section, metrics) of facts that are followed.
-const FOLLOWED: [(&str, &[&str]); 5] = [
-    ("ledger", &["rows_in", "scored", "rejected", "filtered"]),
+/// (section, metrics) of facts that are followed, each with the side that is trouble: fewer missing
+/// values than ever are none.
+const FOLLOWED: [(&str, &[(&str, Side)]); 5] = [
+    (
+        "ledger",
+        &[
+            ("rows_in", Side::Both),
+            ("scored", Side::Both),
+            ("rejected", Side::High),
+            ("filtered", Side::Both),
+        ],
+    ),
     (
         "scores",
-        &["mean", "standard_deviation", "null_count", "nan_count"],
+        &[
+            ("mean", Side::Both),
+            ("standard_deviation", Side::Both),
+            ("null_count", Side::High),
+            ("nan_count", Side::High),
+        ],
     ),
-    ("inputs", &["mean", "standard_deviation", "missing_rate"]),
-    ("drift", &["js", "psi", "unseen_rate", "drifted_share"]),
-    ("evaluation", &["roc_auc", "log_loss", "accuracy", "rmse"]),
+    (
+        "inputs",
+        &[
+            ("mean", Side::Both),
+            ("standard_deviation", Side::Both),
+            ("missing_rate", Side::High),
+        ],
+    ),
+    (
+        "drift",
+        &[
+            ("js", Side::High),
+            ("psi", Side::High),
+            ("unseen_rate", Side::High),
+            ("drifted_share", Side::High),
+        ],
+    ),
+    (
+        "evaluation",
+        &[
+            ("roc_auc", Side::Low),
+            ("log_loss", Side::High),
+            ("accuracy", Side::Low),
+            ("rmse", Side::High),
+        ],
+    ),
 ];
 
 /// Runs whose facts are learnt from: those that were published without complaint.
@@ -63,8 +103,14 @@ fn is_of_model(section: &str) -> bool {
 /// Whether a metric of this section is followed.
 #[must_use]
 pub fn follows(section: &str, metric: &str) -> bool {
-    let found = FOLLOWED.iter().find(|(own, _)| *own == section);
-    found.is_some_and(|(_, metrics)| metrics.contains(&metric))
+    side(section, metric).is_some()
+}
+
+/// The side of a followed fact that is trouble; none of others.
+fn side(section: &str, metric: &str) -> Option<Side> {
+    let (_, metrics) = FOLLOWED.iter().find(|(own, _)| *own == section)?;
+    let found = metrics.iter().find(|(own, _)| *own == metric);
+    found.map(|(_, side)| *side)
 }
 
 /// A fact's name in a gate.
@@ -150,7 +196,10 @@ impl History {
         let mut facts = vec![Fact::count(SECTION, "", "reports", count, "reports")];
         let model = model_of(today);
         let mut seen = HashSet::new();
-        for fact in today.iter().filter(|fact| is_followed(fact)) {
+        for fact in today {
+            let Some(side) = side(&fact.section, &fact.metric) else {
+                continue;
+            };
             let own = name(&fact.subject, &fact.metric);
             let (Some(value), Some(series)) = (fact.as_number(), self.series.get(&own)) else {
                 continue;
@@ -164,17 +213,17 @@ impl History {
                 continue;
             }
             if let Some(control) = Control::new(&known, value) {
-                facts.extend(control_facts(&own, value, &control));
+                facts.extend(control_facts(&own, value, &control, side));
             }
         }
         facts
     }
 }
 
-fn control_facts(name: &str, value: f64, control: &Control) -> Vec<Fact> {
-    let verdict = if control.is_beyond() {
+fn control_facts(name: &str, value: f64, control: &Control, side: Side) -> Vec<Fact> {
+    let verdict = if control.is_beyond(side) {
         "beyond"
-    } else if control.has_shifted() {
+    } else if control.has_shifted(side) {
         "shift"
     } else {
         "ok"
@@ -182,7 +231,7 @@ fn control_facts(name: &str, value: f64, control: &Control) -> Vec<Fact> {
     let [low, high] = control.limits();
     let [ewma_low, ewma_high] = control.ewma_limits;
     let numbers = [
-        ("zscore", control.zscore),
+        ("zscore", side.distance(control.zscore)),
         ("value", value),
         ("median", control.median),
         ("limit_low", low),
@@ -200,4 +249,37 @@ fn control_facts(name: &str, value: f64, control: &Control) -> Vec<Fact> {
     std::iter::once(Fact::text(SECTION, name, "verdict", verdict))
         .chain(numbers)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_side_that_is_trouble_is_an_alarm() {
+        let known: Vec<f64> = (0..20)
+            .map(|night| 0.1 + f64::from(night % 3) / 100.0)
+            .collect();
+        for (section, metric, [less, more]) in [
+            ("drift", "js", ["ok", "beyond"]),
+            ("inputs", "missing_rate", ["ok", "beyond"]),
+            ("evaluation", "roc_auc", ["beyond", "ok"]),
+            ("scores", "mean", ["beyond", "beyond"]),
+        ] {
+            let side = side(section, metric).unwrap();
+            for (today, expected) in [(0.0, less), (0.5, more)] {
+                let control = Control::new(&known, today).unwrap();
+                let facts = control_facts("name", today, &control, side);
+                let verdict = facts[0].as_text().unwrap();
+                assert_eq!(verdict, expected, "{metric} {today}");
+                let distance = super::super::facts::number(&facts, SECTION, "name", "zscore");
+                assert_eq!(
+                    distance.unwrap() > 4.0,
+                    expected == "beyond",
+                    "{metric} {today}"
+                );
+            }
+        }
+        assert!(!follows("drift", "ks_low"));
+    }
 }

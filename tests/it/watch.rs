@@ -539,7 +539,7 @@ fn nights_are_compared_with_earlier_nights() {
     let few = room
         .tallow(
             "score --model good.json few.csv --output few.parquet --baseline base.pq --history \
-             reports --gate zscore(rows_in)>=-4 --format json",
+             reports --gate zscore(rows_in)<=4 --format json",
         )
         .fails(5);
     assert_eq!(
