@@ -376,6 +376,15 @@ fn the_mean_of_a_loss_model_is_reported_of_scored_rows_alone() {
     let object = score(&room, &rejecting).ok().json();
     assert_eq!(number(&object, "estimated_loss"), 0.5);
     assert_eq!(number(&object, "rows_with_loss"), 10.0);
+    // As in NannyML, a loss that is expected to be negative counts as 0: 0, 3 and 0 of three rows.
+    room.file(
+        "losses.csv",
+        "a,b,loss\n0.1,0.5,-2\n0.2,0.5,3\n0.3,0.5,-1\n",
+    );
+    let line = "score --model good.json losses.csv --output cut.parquet --loss-column loss \
+                --format json";
+    let object = room.tallow(line).ok().json();
+    assert_eq!(number(&object, "estimated_loss"), 1.0);
     let unknown = ["--output", "out.parquet", "--loss-column", "zz"];
     assert!(score(&room, &unknown).fails(3).stderr.contains("`zz`"));
 }

@@ -1,7 +1,8 @@
 //! The mean of what a user's loss model expects of each row.
 //!
 //! Owns the sums over a column of expected losses: for regressions, whose scores say nothing of
-//! their own errors. Rejected rows do not count. It must not know where the losses come from.
+//! their own errors (in `NannyML`: direct loss estimation). Rejected rows do not count, and a loss
+//! below 0 counts as 0. It must not know where the losses come from.
 
 use std::any::Any;
 
@@ -45,7 +46,7 @@ impl Observer for LossObserver {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn empty(&self) -> Box<dyn Partial> {
@@ -69,7 +70,8 @@ impl Observer for LossObserver {
                 continue;
             }
             if losses.is_valid(row) && losses.value(row).is_finite() {
-                counts.mean.add(losses.value(row));
+                // A loss is not negative, though a model of it may say so (NannyML cuts it, too).
+                counts.mean.add(losses.value(row).max(0.0));
             } else {
                 counts.missing += 1;
             }
