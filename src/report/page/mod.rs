@@ -6,6 +6,7 @@
 
 pub mod block;
 pub mod calendar;
+mod card;
 pub mod curves;
 pub mod document;
 pub mod drift;
@@ -51,7 +52,7 @@ pub fn page(reports: &[StoredReport], card: Option<&str>, options: Options) -> R
     } else {
         history::page(&nights, options)
     };
-    page.sections.extend(card.and_then(origin::card));
+    page.sections.extend(card.and_then(card::section));
     page.footer = format!(
         "Made by tallow {} from {}. The page holds aggregates and no rows, and loads nothing.",
         env!("CARGO_PKG_VERSION"),

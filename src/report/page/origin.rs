@@ -1,4 +1,4 @@
-//! The sections that say where a report is from: the run, the model, its card; and all facts that
+//! The sections that say where a report is from: the run and the model; and all facts that
 //! no other section shows.
 
 use super::block::{Block, Cell, Section, State, Table, on_page};
@@ -76,47 +76,6 @@ pub fn section(night: &Night, options: Options) -> Section {
 
 fn is_path(metric: &str) -> bool {
     ["path", "output", "baseline", "model"].contains(&metric)
-}
-
-/// The card of the model: its headings and paragraphs, from Markdown without front matter.
-#[must_use]
-pub fn card(text: &str) -> Option<Section> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let mut paragraph = String::new();
-    let flush = |paragraph: &mut String, blocks: &mut Vec<Block>| {
-        let text = plain(paragraph.trim());
-        paragraph.clear();
-        if !text.is_empty() {
-            blocks.push(Block::Note(text));
-        }
-    };
-    for line in text.lines() {
-        let line = line.trim();
-        if let Some(heading) = line.strip_prefix('#') {
-            flush(&mut paragraph, &mut blocks);
-            let heading = plain(heading.trim_start_matches('#').trim());
-            blocks.push(Block::Heading(heading));
-        } else if line.is_empty() || line.starts_with(['-', '*', '|']) {
-            flush(&mut paragraph, &mut blocks);
-            paragraph.push_str(line);
-        } else {
-            paragraph.push(' ');
-            paragraph.push_str(line);
-        }
-    }
-    flush(&mut paragraph, &mut blocks);
-    (!blocks.is_empty()).then(|| Section {
-        id: "card",
-        title: "Model card".to_owned(),
-        lead: "From the package that the report names.".to_owned(),
-        blocks,
-        ..Section::default()
-    })
-}
-
-/// Markdown without its marks.
-fn plain(text: &str) -> String {
-    text.replace("**", "").replace('`', "")
 }
 
 /// A section for every section of the report that has none of its own: numbers alone, since texts
