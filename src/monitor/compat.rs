@@ -614,15 +614,29 @@ mod tests {
     #[test]
     fn distances_to_a_large_reference_are_estimated_as_nannyml_does() {
         // NannyML 0.13.1, its own functions: a reference of 10,000 rows or more. SciPy 1.17.1
-        let mut reference: Vec<f64> = (0..20_000_u64)
-            .map(|i| ((i * 7919 + 13) % 1009) as f64 / 1009.0 * 10.0)
-            .collect();
-        reference.sort_unstable_by(f64::total_cmp);
-        for (shift, estimated, exact) in LARGE {
-            let mut current: Vec<f64> = (0..15_000_u64)
-                .map(|i| ((i * 104_729 + 7) % 997) as f64 / 997.0 * 11.0 + 0.5 + shift)
-                .collect();
+        let reference_of = |modulus: u64| {
+            let value = |i: u64| ((i * 7919 + 13) % modulus) as f64 / modulus as f64 * 10.0;
+            let mut reference: Vec<f64> = (0..20_000).map(value).collect();
+            reference.sort_unstable_by(f64::total_cmp);
+            reference
+        };
+        let current_of = |rows: u64, shift: f64| {
+            let value = |i: u64| ((i * 104_729 + 7) % 997) as f64 / 997.0 * 11.0 + 0.5 + shift;
+            let mut current: Vec<f64> = (0..rows).map(value).collect();
             current.sort_unstable_by(f64::total_cmp);
+            current
+        };
+        let few = LARGE.map(|(shift, estimated, exact)| {
+            let sides = (reference_of(1009), current_of(15_000, shift));
+            (sides, estimated, exact)
+        });
+        // golden_monitoring.json: `ks_estimated_20k`, `wasserstein_estimated_20k`, `…_exact`
+        let many = (
+            (reference_of(100_003), current_of(1200, 0.0)),
+            [0.136_549_999_999_907, 0.994_081_827_061_729_9],
+            [0.136_650_000_000_000_05, 0.994_026_008_893_755_3],
+        );
+        for ((reference, current), estimated, exact) in few.into_iter().chain([many]) {
             let found = nannyml::numbers(&reference, &current).unwrap();
             let names = ["kolmogorov_smirnov", "wasserstein"];
             check(
@@ -635,7 +649,7 @@ mod tests {
             ];
             for (found, expected) in all.iter().zip(exact) {
                 let apart = (found.unwrap() - expected).abs();
-                assert!(apart <= 1e-12, "{shift}: {found:?}, not {expected}");
+                assert!(apart <= 1e-12, "{found:?}, not {expected}");
             }
         }
     }

@@ -61,7 +61,7 @@ pub fn lines(columns: &[Compared]) -> Vec<String> {
         });
         let numbers = column.numbers.iter();
         let numbers: Vec<String> = numbers
-            .map(|one| format!("{} {:.6}", one.name, one.value))
+            .map(|one| format!("{} {:.6}", one.name, one.value + 0.0))
             .collect();
         format!("  {:24} {verdict}{}", column.name, numbers.join("  "))
     }));

@@ -40,7 +40,8 @@ impl Fact {
             section: section.into(),
             subject: subject.into(),
             metric: metric.into(),
-            value: Value::Number(value),
+            // A sum of nothing is -0; a fact is 0.
+            value: Value::Number(value + 0.0),
             unit: unit.into(),
         }
     }
