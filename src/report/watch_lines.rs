@@ -28,8 +28,13 @@ type Weighed = (Weight, Line);
 #[must_use]
 pub fn verdict(facts: &[Fact]) -> String {
     let count = |metric: &str| number(facts, GATES, "", metric).unwrap_or(0.0) as u64;
+    let undecided = count("undecided");
     match (count("count"), count("failed"), count("warned")) {
         (0, ..) => String::new(),
+        (1, 0, 0) if undecided > 0 => ": its gate is undecided".to_owned(),
+        (all, 0, 0) if undecided > 0 => {
+            format!(": {undecided} of {} undecided", counted(all, "gate"))
+        }
         (1, 0, 0) => ": its gate passed".to_owned(),
         (1, 1, _) => ": its gate failed".to_owned(),
         (all, 0, 0) => format!(": all {all} gates passed"),
