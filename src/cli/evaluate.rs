@@ -6,7 +6,6 @@ use super::findings::{show, summary};
 use super::page::Page;
 use super::run_events::listener;
 use super::{scheduler, signal};
-use crate::report::arms;
 use crate::request::evaluation::Evaluation;
 use crate::run::ending::Failure;
 use crate::run::evaluate::evaluate;
@@ -22,13 +21,9 @@ pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<(), Failure> 
     let temporary = std::env::temp_dir().into();
     let events = listener(console);
     let found = evaluate(request, &temporary, &caller, &interrupt, &*events)?;
-    show(found.findings, console, |findings| {
+    show(found, console, |findings| {
         summary(findings, console)?;
         let mut page = Page::default();
-        let ranking = found.ranking.iter();
-        ranking
-            .flat_map(|ranking| arms::lines(&ranking.metric, &ranking.lines()))
-            .for_each(|line| page.line(line));
         for (label, path) in files {
             path.iter()
                 .for_each(|path| page.line(format!("{label} {}", path.display())));

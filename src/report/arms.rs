@@ -6,12 +6,17 @@
 //! it is, as far as its files say: `name`, `version`, `digest`, `registry_version`, …. With an
 //! empty subject: `metric`, `best`, `count`, and `first`, which the rest of the report is about.
 
-use super::facts::Fact;
+use super::facts::{Fact, find, number, of_section, text};
+use super::renderer::Detail;
+use crate::count::and_more;
 use crate::monitor::compare::Paired;
 use crate::monitor::interval::Estimate;
 
 /// The section.
 pub const SECTION: &str = "arms";
+
+/// The most arms of a summary.
+const ARMS_SHOWN: usize = 3;
 
 /// An arm in its place.
 #[derive(Clone, Debug)]
@@ -85,35 +90,49 @@ pub fn facts((metric, first): (&str, &str), arms: &[ArmLine<'_>]) -> Vec<Fact> {
     facts
 }
 
-/// The ranking for users, line by line.
+/// The ranking for users, line by line; nothing if the report holds none. A summary has the first
+/// arms alone.
 #[must_use]
-pub fn lines(metric: &str, arms: &[ArmLine<'_>]) -> Vec<String> {
-    let ends = |estimate: Estimate| {
-        let ends = estimate.interval;
-        ends.map_or_else(String::new, |(low, high)| format!(" [{low:.4}, {high:.4}]"))
+pub fn lines(facts: &[Fact], detail: Detail) -> Vec<String> {
+    let Some(metric) = text(facts, SECTION, "metric") else {
+        return Vec::new();
     };
-    let width = arms.iter().map(|arm| arm.name.chars().count()).max();
+    let own = of_section(facts, SECTION).filter(|fact| fact.metric == "rank");
+    let names: Vec<&str> = own.map(|fact| fact.subject.as_str()).collect();
+    let width = names.iter().map(|name| name.chars().count()).max();
     let width = width.unwrap_or(0).clamp(8, 40);
-    let line = |(index, arm): (usize, &ArmLine<'_>)| {
-        let against = arm.difference.map_or_else(String::new, |paired| {
-            let p = arm.p_adjusted.or(paired.p);
+    let line = |(index, name): (usize, &&str)| {
+        let of = |metric: &str| number(facts, SECTION, name, metric);
+        let ends = |metric: &str| {
+            let ends = of(&format!("{metric}_low")).zip(of(&format!("{metric}_high")));
+            ends.map_or_else(String::new, |(low, high)| format!(" [{low:.4}, {high:.4}]"))
+        };
+        let against = of("difference").map_or_else(String::new, |difference| {
+            let p = of("p_adjusted").or(of("p"));
             let p = p.map_or_else(String::new, |p| format!(", p {}", probability(p)));
-            let difference = paired.difference;
-            format!(" ({:+.4}{}{p})", difference.value, ends(difference))
+            format!(" ({difference:+.4}{}{p})", ends("difference"))
         });
+        let standing = find(facts, SECTION, name, "standing").and_then(Fact::as_text);
         format!(
-            "  {} {:width$} {:.4}{}  {}{against}",
+            "  {} {name:width$} {:.4}{}  {}{against}",
             index + 1,
-            arm.name,
-            arm.estimate.value,
-            ends(arm.estimate),
-            arm.standing
+            of(metric).unwrap_or(f64::NAN),
+            ends(metric),
+            standing.unwrap_or_default()
         )
+    };
+    let max = match detail {
+        Detail::Summary => ARMS_SHOWN,
+        Detail::Verbose | Detail::All => usize::MAX,
     };
     let mut lines = vec![format!(
         "arms by {metric}; differences from the best on shared rows, p corrected by Holm"
     )];
-    lines.extend(arms.iter().enumerate().map(line));
+    lines.extend(names.iter().enumerate().take(max).map(line));
+    if names.len() > max {
+        let more = and_more(names.len() - max, "arm");
+        lines.push(format!("  \u{2026}{more}"));
+    }
     lines
 }
 

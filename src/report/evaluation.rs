@@ -11,6 +11,9 @@ use crate::monitor::interval::Estimate;
 /// The section of metrics.
 pub const SECTION: &str = "evaluation";
 
+/// Counts among the metrics of a ranking.
+const GROUP_COUNTS: [&str; 2] = ["groups", "groups_without_relevance"];
+
 /// Facts of an evaluation: metrics with the ends of their 95 % intervals (`_low`, `_high`), counts
 /// of rows, and tables.
 #[must_use]
@@ -67,8 +70,14 @@ fn row_counts(evaluation: &Evaluation) -> impl Iterator<Item = (&'static str, u6
 }
 
 fn segment_facts(evaluation: &Evaluation, segment: &Segment) -> Vec<Fact> {
-    let number =
-        |metric: String, value: f64| Fact::number(SECTION, &segment.name, metric, value, "");
+    let number = |metric: String, value: f64| {
+        let unit = if GROUP_COUNTS.contains(&&*metric) {
+            "groups"
+        } else {
+            ""
+        };
+        Fact::number(SECTION, &segment.name, metric, value, unit)
+    };
     let mut facts = Vec::new();
     if segment.name != ALL {
         facts.push(Fact::count(

@@ -1,14 +1,19 @@
 //! An evaluation as lines to read, from its facts.
 //!
 //! Owns the layout: the metric that decides first, then metrics in two columns, calibration,
-//! deciles, segments and the confusion matrix. It must not know how metrics are computed.
+//! deciles, segments and the confusion matrix. Its short form is [`super::evaluation_summary`]'s.
+//! It must not know how metrics are computed.
 
 use super::evaluation::{SECTION, number_text};
 use super::facts::{Fact, number, of_section, text};
-use super::number as numbers;
+use super::renderer::Detail;
 use super::spark::bar;
-use super::width::shortened;
+use super::width::{shortened, shortened_to};
+use super::{evaluation_summary, number as numbers};
 use crate::count::{and_more, counted};
+
+/// The longest name of a segment that is shown whole: it has a value of each column of `--by`.
+pub(super) const SEGMENT_WIDTH: usize = 48;
 
 /// The most segments that are listed for users; the report has them all.
 const SEGMENTS_SHOWN: usize = 20;
@@ -21,6 +26,9 @@ const METRICS_SHOWN: usize = 40;
 
 /// The cells of a bar that stands for all rows of a decile.
 const BAR_CELLS: usize = 20;
+
+/// Units of counts, which are no metrics.
+const COUNTS: [&str; 2] = ["rows", "groups"];
 
 /// Metrics of which the first that is known decides.
 const HEADLINES: [&str; 4] = ["roc_auc", "accuracy", "mae", "ndcg"];
@@ -42,15 +50,20 @@ const NAMES: [(&str, &str); 13] = [
     ("map", "MAP"),
 ];
 
-/// What a report says of an evaluation; nothing if it holds none.
+/// What a report says of an evaluation, in a summary the few lines that matter; nothing if it holds
+/// none.
 #[must_use]
-pub fn lines(facts: &[Fact]) -> Vec<String> {
+pub fn lines(facts: &[Fact], detail: Detail) -> Vec<String> {
     if text(facts, SECTION, "task").is_none() {
         return Vec::new();
     }
     let names = metrics(facts, "");
     let first = HEADLINES.iter().find(|name| names.contains(name));
     let first = first.copied().or_else(|| names.first().copied());
+    if detail == Detail::Summary {
+        let body = evaluation_summary::lines(facts, &names, first);
+        return spaced(headline(facts, first), [body]);
+    }
     let blocks = [
         metric_lines(facts, &names, first),
         calibration(facts),
@@ -76,7 +89,8 @@ pub(super) fn spaced(first: String, blocks: impl IntoIterator<Item = Vec<String>
 /// The metrics of a subject in the report's order, without counts and the ends of intervals.
 fn metrics<'a>(facts: &'a [Fact], subject: &str) -> Vec<&'a str> {
     let own = || of_section(facts, SECTION).filter(move |fact| fact.subject == subject);
-    let names = own().filter(|fact| fact.as_number().is_some() && fact.unit != "rows");
+    let is_metric = |fact: &&Fact| fact.as_number().is_some() && !COUNTS.contains(&&*fact.unit);
+    let names = own().filter(is_metric);
     let names: Vec<&str> = names.map(|fact| fact.metric.as_str()).collect();
     let is_end = |name: &str| {
         let base = name.strip_suffix("_low").or(name.strip_suffix("_high"));
@@ -92,7 +106,12 @@ pub(super) fn label(metric: &str) -> String {
 }
 
 /// A value and half of its interval: the longer half.
-fn estimate(facts: &[Fact], section: &str, subject: &str, metric: &str) -> Option<String> {
+pub(super) fn estimate(
+    facts: &[Fact],
+    section: &str,
+    subject: &str,
+    metric: &str,
+) -> Option<String> {
     let of = |metric: &str| number(facts, section, subject, metric);
     let value = of(metric)?;
     let ends = of(&format!("{metric}_low")).zip(of(&format!("{metric}_high")));
@@ -124,14 +143,17 @@ fn headline(facts: &[Fact], first: Option<&str>) -> String {
         (None, Some("classes")) => {
             format!(", {}", counted(classes(facts).len(), "class"))
         }
-        (None, Some("ranking")) => ", ranked within groups".to_owned(),
+        (None, Some("ranking")) => {
+            let groups = of("groups").unwrap_or_default() as u64;
+            format!(", ranked within {}", counted(groups, "group"))
+        }
         _ => String::new(),
     };
     format!("{model}{best}  ({rows}{what})")
 }
 
 /// The other metrics in two columns, each from top to bottom.
-fn metric_lines(facts: &[Fact], names: &[&str], first: Option<&str>) -> Vec<String> {
+pub(super) fn metric_lines(facts: &[Fact], names: &[&str], first: Option<&str>) -> Vec<String> {
     let others = names.iter().filter(|name| Some(**name) != first);
     let cells: Vec<(String, String)> = others
         .filter_map(|name| Some((label(name), estimate(facts, SECTION, "", name)?)))
@@ -212,11 +234,16 @@ fn deciles(facts: &[Fact]) -> Vec<String> {
     lines.collect()
 }
 
-/// A line for each segment: its rows, the metric that decides, the share that is positive.
-fn segments(facts: &[Fact], first: Option<&str>) -> Vec<String> {
+/// The segments by their names.
+pub(super) fn segment_names(facts: &[Fact]) -> Vec<&str> {
     let named = of_section(facts, SECTION)
         .filter(|fact| fact.metric == "rows_evaluated" && !fact.subject.is_empty());
-    let names: Vec<&str> = named.map(|fact| fact.subject.as_str()).collect();
+    named.map(|fact| fact.subject.as_str()).collect()
+}
+
+/// A line for each segment: its rows, the metric that decides, the share that is positive.
+fn segments(facts: &[Fact], first: Option<&str>) -> Vec<String> {
+    let names = segment_names(facts);
     if names.is_empty() {
         return Vec::new();
     }
@@ -234,7 +261,7 @@ fn segments(facts: &[Fact], first: Option<&str>) -> Vec<String> {
         let best = first.and_then(|metric| estimate(facts, SECTION, name, metric));
         let positive = of("positive_rate").map_or(String::new(), numbers::percent);
         let best = best.unwrap_or_else(|| numbers::UNKNOWN.to_owned());
-        [shortened(shown), rows, best, positive]
+        [shortened_to(SEGMENT_WIDTH, shown), rows, best, positive]
     };
     let has_positive = number(facts, SECTION, "", "positive_rate").is_some();
     let head = [
@@ -267,7 +294,7 @@ fn segments(facts: &[Fact], first: Option<&str>) -> Vec<String> {
 }
 
 /// Actual and predicted class of a fact of the confusion matrix.
-fn classes_of(fact: &Fact) -> Option<(&str, &str)> {
+pub(super) fn classes_of(fact: &Fact) -> Option<(&str, &str)> {
     fact.metric
         .strip_prefix("actual=")?
         .split_once(",predicted=")
@@ -313,7 +340,8 @@ fn confusion(facts: &[Fact]) -> Vec<String> {
     lines
 }
 
-fn thresholds(facts: &[Fact]) -> Vec<String> {
+/// The best thresholds.
+pub(super) fn thresholds(facts: &[Fact]) -> Vec<String> {
     let of = |subject: &str, metric: &str| number(facts, "thresholds", subject, metric);
     let best = of("best_f1", "threshold").zip(of("best_f1", "f1"));
     let cheapest = of("lowest_cost", "threshold").zip(of("lowest_cost", "cost"));
@@ -335,10 +363,12 @@ fn thresholds(facts: &[Fact]) -> Vec<String> {
 }
 
 /// Rows and labels that are not in the metrics, and duplicates.
-fn note(facts: &[Fact]) -> Option<String> {
+pub(super) fn note(facts: &[Fact]) -> Option<String> {
     let counts = of_section(facts, SECTION).filter(|fact| {
-        let is_plain = ["rows_read", "rows_evaluated", "labels_read"];
-        fact.subject.is_empty() && fact.unit == "rows" && !is_plain.contains(&&*fact.metric)
+        let is_plain = ["rows_read", "rows_evaluated", "labels_read", "groups"];
+        fact.subject.is_empty()
+            && COUNTS.contains(&&*fact.unit)
+            && !is_plain.contains(&&*fact.metric)
     });
     let texts: Vec<String> = counts
         .filter_map(|fact| {
@@ -346,7 +376,7 @@ fn note(facts: &[Fact]) -> Option<String> {
             let (noun, rest) = fact
                 .metric
                 .split_once('_')
-                .filter(|(noun, _)| ["rows", "labels"].contains(noun))
+                .filter(|(noun, _)| ["rows", "labels", "groups"].contains(noun))
                 .map_or(("", fact.metric.as_str()), |(noun, rest)| (noun, rest));
             let count = numbers::count(count);
             let rest = rest.replace('_', " ");

@@ -17,6 +17,7 @@ pub mod drift_lines;
 pub mod estimates;
 pub mod evaluation;
 pub mod evaluation_lines;
+mod evaluation_summary;
 pub mod explanation;
 pub mod facts;
 pub mod gate_names;

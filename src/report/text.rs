@@ -11,7 +11,7 @@ use super::renderer::{Detail, Rendered, Renderer, Report};
 use super::run::ROWS_BEFORE;
 use super::summary::{lines, row_counts};
 use super::weight::{Line, line};
-use super::{attribution, comparison_lines, drift_lines, evaluation_lines, watch_lines};
+use super::{arms, attribution, comparison_lines, drift_lines, evaluation_lines, watch_lines};
 use crate::count::counted;
 use crate::error::Result;
 use crate::escape;
@@ -76,7 +76,8 @@ fn of_other_verbs(report: &Report<'_>) -> Option<Vec<String>> {
     if of_section(facts, "ledger").next().is_some() {
         return None;
     }
-    let mut lines = evaluation_lines::lines(facts);
+    let mut lines = evaluation_lines::lines(facts, report.detail);
+    lines.extend(arms::lines(facts, report.detail));
     lines.extend(drift_lines::lines(facts, report.detail));
     lines.extend(comparison_lines::lines(facts));
     lines.extend(attribution::lines(facts));

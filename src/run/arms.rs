@@ -9,7 +9,7 @@ use super::record;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::compare::{self, Decision, Paired};
-use crate::monitor::evaluate::{ALL, Evaluation, Question, Task, evaluate};
+use crate::monitor::evaluate::{ALL, Evaluation, Question, Task, evaluate, is_loss};
 use crate::monitor::interval::Estimate;
 use crate::package::Resolved;
 use crate::report::arms::ArmLine;
@@ -264,10 +264,6 @@ impl<'a> Known<'a> {
             model: model_texts(evaluation.origin.as_ref(), &arm.path),
         })
     }
-}
-
-fn is_loss(metric: &str) -> bool {
-    ["log_loss", "brier", "mae", "rmse"].contains(&metric)
 }
 
 /// An arm less the best, on the rows that both have.

@@ -32,15 +32,6 @@ use crate::storage::{Location, PendingFile};
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
 
-/// What an evaluation found.
-#[derive(Debug)]
-pub struct Evaluated {
-    /// Facts, and what gates say of them.
-    pub findings: Findings,
-    /// The models in their order, if there are several.
-    pub ranking: Option<Ranking>,
-}
-
 /// Evaluates predictions, and writes the report and the reference. Rows that do not fit into memory
 /// are put aside next to the report, or in `temporary`.
 ///
@@ -53,7 +44,7 @@ pub fn evaluate(
     caller: &Caller,
     interrupt: &Interrupt,
     events: &dyn Events,
-) -> Result<Evaluated> {
+) -> Result<Findings> {
     let request = checked(request)?;
     let own = planned(&request.gate)?;
     gate_names::check(&own, Verb::Evaluate)?;
@@ -79,8 +70,7 @@ pub fn evaluate(
         directory: &directory,
         run_bytes: DEFAULT_RUN_BYTES,
     };
-    let ranking = ranking(&request, &found, reading, interrupt)?;
-    if let Some(ranking) = &ranking {
+    if let Some(ranking) = ranking(&request, &found, reading, interrupt)? {
         let of = (ranking.metric.as_str(), ranking.first.as_str());
         facts.extend(report_arms::facts(of, &ranking.lines()));
     }
@@ -90,10 +80,7 @@ pub fn evaluate(
     }
     save_reference(&request, &found)?;
     let failure = judged.failure("");
-    Ok(Evaluated {
-        findings: Findings { facts, failure },
-        ranking,
-    })
+    Ok(Findings { facts, failure })
 }
 
 /// Writes the reference for estimates without labels, if it was asked for.

@@ -144,11 +144,13 @@ def one_night(run, work, night):
         expect(name in compared.stdout, f"{name} is not named", compared)
     before = night - DELAY
     if before >= 1 and (work / f"scored_{before:02}.parquet").exists():
-        labelled = run("evaluate", f"scored_{before:02}.parquet", "--label", "churned", "--labels",
-                       f"labels_{before:02}.csv", "--key", "customer_id", "--positive", "1",
-                       "--output", f"evaluation_{before:02}.pq")
-        has_area = "auc" in labelled.stdout.lower()
-        expect(labelled.returncode == 0 and has_area, "no AUC", labelled)
+        labelled = brief(night, run(
+            "evaluate", f"scored_{before:02}.parquet", "--label", "churned", "--labels",
+            f"labels_{before:02}.csv", "--key", "customer_id", "--positive", "1", "--by", "region",
+            "--output", f"evaluation_{before:02}.pq"))
+        expect(labelled.returncode == 0, "not evaluated", labelled)
+        for part in ["ROC AUC 0.", "region=", "rows without label"]:
+            expect(part in labelled.stdout, f"nothing of `{part}`", labelled)
 
 
 def withheld(run, work, night, scored, command):

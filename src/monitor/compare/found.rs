@@ -3,7 +3,7 @@
 //! Owns the counts of rows, the measures of every segment and the verdict. It must not know how
 //! they come about, or how they are shown.
 
-use crate::monitor::evaluate::Task;
+use crate::monitor::evaluate::{Task, is_loss};
 use crate::monitor::interval::Estimate;
 use crate::monitor::paired::DECILES;
 
@@ -85,7 +85,7 @@ impl Paired {
     /// Whether a higher value is better.
     #[must_use]
     pub fn is_score(&self) -> bool {
-        !["log_loss", "brier", "mae", "mse", "rmse"].contains(&self.name)
+        !is_loss(self.name)
     }
 }
 

@@ -13,6 +13,25 @@ use crate::table::origin::Origin;
 /// The name of the segment of all rows.
 pub const ALL: &str = "";
 
+/// Metrics of which a lower value is better.
+const LOSSES: [&str; 9] = [
+    "log_loss",
+    "brier",
+    "ece",
+    "mae",
+    "mse",
+    "rmse",
+    "median_absolute_error",
+    "mape",
+    "smape",
+];
+
+/// Whether a lower value of the metric is better.
+#[must_use]
+pub fn is_loss(metric: &str) -> bool {
+    LOSSES.contains(&metric)
+}
+
 /// What became of the rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
