@@ -125,6 +125,7 @@ def cases():
     )
     from sklearn.mixture import GaussianMixture
     from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+    import scipy.special
     from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
     from sklearn.multioutput import (
         ClassifierChain,
@@ -139,6 +140,7 @@ def cases():
         KNeighborsRegressor,
         LocalOutlierFactor,
         NearestCentroid,
+        RadiusNeighborsClassifier,
     )
     from sklearn.neural_network import MLPClassifier, MLPRegressor
     from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
@@ -290,6 +292,18 @@ def cases():
     )
     yield plain("ada_value", AdaBoostRegressor(n_estimators=8, random_state=0), "value")
     yield plain("forest_values", RandomForestRegressor(**small), "values")
+    # Boosting that starts from an estimator, which reads single precision as the trees do.
+    few = dict(n_estimators=5, random_state=0)
+    yield plain("start_two", GradientBoostingClassifier(init=tree(), **few), "texts")
+    yield plain("start_three", GradientBoostingClassifier(init=rf(), **few), "names")
+    most = DummyClassifier(strategy="most_frequent")
+    yield plain("start_most", GradientBoostingClassifier(init=most, loss="exponential", **few), "two")
+    yield plain("start_value", GradientBoostingRegressor(init=RandomForestRegressor(**small), **few), "value")
+    yield plain("start_single", GradientBoostingRegressor(init=scaled(Ridge()), **few), "value")
+    linear = BaggingClassifier(**{base: LinearSVC(random_state=0)}, n_estimators=3, max_features=2, random_state=0)
+    yield plain("calibrated_bagged", scaled(CalibratedClassifierCV(linear, cv=2)), "three")
+    pairs = OneVsOneClassifier(LinearSVC(random_state=0))
+    yield plain("calibrated_pairs", scaled(CalibratedClassifierCV(pairs, cv=2)), "three")
 
     # Calibration and thresholds.
     yield plain("calibrated_sigmoid", CalibratedClassifierCV(rf(), cv=3), "two")
@@ -361,6 +375,7 @@ def cases():
         ("min_max", MinMaxScaler()),
         ("power", PowerTransformer()),
         ("quantile", QuantileTransformer(n_quantiles=50)),
+        ("quantile_normal", QuantileTransformer(n_quantiles=50, output_distribution="normal")),
     ):
         yield plain(
             f"target_{name}",
@@ -453,6 +468,10 @@ def cases():
         if name != "weighted" or version >= (1, 2):
             last = KNeighborsRegressor(4, algorithm="brute", **options)
             yield plain(f"neighbours_{name}", scaled(last), "value")
+    # Two rows have no neighbours; one of the labels is none of the classes.
+    for name, kind, label in (("two", "texts", "no"), ("new", "three", -7), ("most", "names", "most_frequent")):
+        last = RadiusNeighborsClassifier(0.8, outlier_label=label, weights="distance")
+        yield plain(f"radius_{name}", scaled(last), kind)
     yield plain("centroid", scaled(NearestCentroid()), "names")
     yield plain("centroid_manhattan", scaled(NearestCentroid(metric="manhattan")), "names")
     for kernel in ("rbf", "linear", "poly", "sigmoid"):
@@ -515,6 +534,7 @@ def cases():
         ("variance", VarianceThreshold(0.5)),
         ("eliminated", RFE(LogisticRegression(), n_features_to_select=2)),
         ("from_linear", SelectFromModel(LogisticRegression())),
+        ("from_ada", SelectFromModel(AdaBoostClassifier(n_estimators=4, random_state=0))),
         ("from_forest", SelectFromModel(RandomForestClassifier(**small))),
         ("from_boosting", SelectFromModel(GradientBoostingClassifier(n_estimators=4, random_state=0), threshold="0.5*median")),
     ):
@@ -528,6 +548,16 @@ def cases():
             yield plain(f"spline_{beyond}", scaled(spline, Ridge()), "value")
         spline = SplineTransformer(n_knots=3, degree=2, knots="quantile", include_bias=False)
         yield plain("spline_quadratic", scaled(spline, Ridge()), "value")
+    for name in (
+        "sign tan arcsin arccos arctan sinh cosh arcsinh arctanh exp2 positive reciprocal floor ceil trunc "
+        "rint deg2rad rad2deg scipy.expit scipy.logit scipy.erf scipy.erfc scipy.ndtr"
+    ).split():
+        found = getattr(np, name) if "." not in name else getattr(scipy.special, name.split(".")[1])
+        steps = make_pipeline(MinMaxScaler((0.05, 0.95), clip=True), FunctionTransformer(found))
+        yield plain(f"function_{name.split('.')[-1]}", make_pipeline(steps, Ridge()), "value")
+    # Numbers that a step made are categories: others are an error.
+    bins = KBinsDiscretizer(4, encode="ordinal", strategy="uniform")
+    yield plain("bins_one_hot", make_pipeline(bins, OneHotEncoder(), Ridge()), "value")
     columns = NUMBERS + TEXTS
     if version >= (1, 3):
         from sklearn.preprocessing import TargetEncoder
@@ -560,6 +590,10 @@ def cases():
     yield ("mixed_voting", mixed(VotingClassifier(members(), voting="soft")), "two", columns, True)
     if version >= (1, 0):
         yield ("mixed_calibrated", CalibratedClassifierCV(mixed(rf()), cv=2), "texts", columns, True)
+    steps = [("num", MinMaxScaler(), NUMBERS), ("cat", OneHotEncoder(handle_unknown="ignore"), TEXTS)]
+    sparse = ColumnTransformer(steps, sparse_threshold=1.0)
+    last = KNeighborsRegressor(3)
+    yield ("sparse_neighbours", make_pipeline(sparse, last), "value", columns, False)
     yield ("mixed_stacking", mixed(StackingClassifier(members()[:2], cv=2)), "three", columns, True)
     yield plain("transform_scaler", StandardScaler(), "none", True)
     # A scaler stores its mean even where it doesn't subtract it.
@@ -594,7 +628,7 @@ def texts():
     from sklearn.naive_bayes import BernoulliNB, ComplementNB, MultinomialNB
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import OneHotEncoder, StandardScaler
-    from sklearn.svm import LinearSVC
+    from sklearn.svm import SVC, SVR, LinearSVC
 
     notes = ["note"]
     sgd = SGDClassifier(random_state=0)
@@ -613,6 +647,12 @@ def texts():
         ("tfidf_scaled", (TfidfVectorizer(), StandardScaler(with_mean=False), Ridge()), "value"),
         ("count_svd", (CountVectorizer(), TruncatedSVD(3, random_state=0), LogisticRegression()), "two"),
         ("count_forest", (CountVectorizer(), RandomForestClassifier(n_estimators=5, random_state=0)), "three"),
+        # Estimators that keep rows of training, which are sparse.
+        ("svc", (TfidfVectorizer(), SVC()), "three"),
+        ("svc_poly", (CountVectorizer(), SVC(kernel="poly", degree=2)), "texts"),
+        ("svr", (TfidfVectorizer(), SVR(kernel="linear")), "value"),
+        ("tokens_bounds", (CountVectorizer(token_pattern=r"\b[a-zA-Z]{2,}\b"), Ridge()), "value"),
+        ("tokens_group", (CountVectorizer(token_pattern=r"(\w+)'?[^\W\d]?"), Ridge()), "value"),
         ("hashing", (HashingVectorizer(n_features=64), LogisticRegression()), "two"),
         ("hashing_counts", (HashingVectorizer(n_features=32, alternate_sign=False, norm=None, binary=True), Ridge()), "value"),
     ):
@@ -743,9 +783,21 @@ def components(version, plain, scaled):
 def boosters(version, mixed, columns):
     """Estimators of other libraries, where they are installed."""
     from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.compose import ColumnTransformer
     from sklearn.ensemble import VotingClassifier
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MinMaxScaler, OneHotEncoder
 
     small = dict(n_estimators=6, max_depth=3, random_state=0)
+    # Many zeros: one in a sparse matrix is a missing value for XGBoost.
+    sparse = lambda last: make_pipeline(
+        ColumnTransformer(
+            [("num", MinMaxScaler(), NUMBERS), ("cat", OneHotEncoder(handle_unknown="ignore"), TEXTS)],
+            sparse_threshold=1.0,
+        ),
+        last,
+    )
     try:
         from xgboost import XGBClassifier, XGBRegressor
 
@@ -754,6 +806,8 @@ def boosters(version, mixed, columns):
         yield ("xgb_value", XGBRegressor(**small), "value", NUMBERS, True)
         yield ("xgb_missing", XGBRegressor(missing=-1.0, **small), "value", NUMBERS, False)
         yield ("xgb_booster", "xgb", "two", NUMBERS, True)
+        yield ("xgb_sparse", sparse(XGBClassifier(**small)), "three", columns, False)
+        yield ("xgb_notes", make_pipeline(TfidfVectorizer(), XGBClassifier(**small)), "two", ["note"], False)
         yield ("xgb_mixed", mixed(XGBClassifier(**small)), "three", columns, True)
         yield ("xgb_calibrated", CalibratedClassifierCV(XGBClassifier(**small), cv=2), "two", NUMBERS, True)
     except ImportError:
@@ -767,6 +821,7 @@ def boosters(version, mixed, columns):
         yield ("lgbm_three", LGBMClassifier(**small), "names", NUMBERS, True)
         yield ("lgbm_value", LGBMRegressor(**small), "value", NUMBERS, True)
         yield ("lgbm_booster", "lgbm", "value", NUMBERS, True)
+        yield ("lgbm_sparse", sparse(LGBMClassifier(**small)), "three", columns, False)
         yield ("lgbm_mixed", mixed(LGBMClassifier(**small)), "names", columns, True)
         # These ask for decisions first, which LightGBM's classifier has from 4.7 on.
         yield ("lgbm_calibrated", CalibratedClassifierCV(LGBMClassifier(**small), cv=2), "three", NUMBERS, True)
@@ -791,6 +846,7 @@ def boosters(version, mixed, columns):
         yield ("cat_three", CatBoostClassifier(**small), "three", NUMBERS, True)
         yield ("cat_value", CatBoostRegressor(**small), "value", NUMBERS, True)
         yield ("cat_features", CatBoostClassifier(cat_features=TEXTS, **small), "two", columns, False)
+        yield ("cat_sparse", sparse(CatBoostClassifier(**small)), "texts", columns, False)
         yield ("cat_mixed", mixed(CatBoostClassifier(**small)), "texts", columns, True)
     except ImportError:
         pass
@@ -970,6 +1026,9 @@ def dump(model, room):
 
 def keep_case(room, model, frame, truth, columns, version):
     saved = dump(model, room)
+    if not type(model).__module__.startswith("xgboost"):
+        # In a pipeline all numbers are doubles.
+        truth = truth.astype({name: float for name in truth if truth[name].dtype == np.float32})
     save(frame, room / "input.parquet")
     save(truth, room / "expected.parquet")
     module = type(model).__module__
@@ -979,6 +1038,8 @@ def keep_case(room, model, frame, truth, columns, version):
     named &= columns != ["note"] and "IsotonicRegression" not in str(model)
     arguments = [] if named else ["--features", ",".join(columns)]
     boosted = any(part in str(model).lower() for part in ("xgb", "xgboost"))
+    # scikit-learn computes where these start in single precision.
+    boosted |= room.name.startswith("start_single") or "_start_single" in room.name
     # Sums of large terms that nearly cancel, whose order is that of the library for matrices.
     summed = any(name in str(model) for name in ("KernelRidge", "KNNImputer", "GaussianProcess", "KernelPCA"))
     # Distances of rows near a centre, by products that cancel.
@@ -1059,6 +1120,24 @@ def score(folder, tallow):
 
 
 KEPT = (
+    "start_two",
+    "start_three",
+    "start_single",
+    "radius_new",
+    "radius_most",
+    "target_quantile_normal",
+    "calibrated_bagged",
+    "bins_one_hot",
+    "function_sign",
+    "function_ndtr",
+    "calibrated_pairs",
+    "step_from_ada",
+    "notes_svc",
+    "notes_svc_poly",
+    "sparse_neighbours",
+    "notes_tokens_bounds",
+    "xgb_sparse",
+    "xgb_notes",
     "voting_weights",
     "stacking_three",
     "bagging_features",

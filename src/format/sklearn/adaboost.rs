@@ -2,7 +2,7 @@
 //!
 //! Source: `sklearn/ensemble/_weight_boosting.py` of 0.24 to 1.9.
 
-use super::answer::answer;
+use super::answer::{answer, probabilities};
 use super::column::{Column, Step};
 use super::engine::Engine;
 use super::fitted::{Finished, Fitted};
@@ -13,7 +13,7 @@ use super::inputs::{Inputs, numbers};
 use super::labels::labels;
 use super::object::Object;
 use super::steps::members;
-use super::vote::probabilities;
+
 use crate::error::Result;
 use crate::forest::Target;
 use crate::outcome::{Link, Task};

@@ -1,16 +1,15 @@
 //! From a text to its terms: what scikit-learn's text vectorisers call the analyser.
 //!
-//! Owns lower case, accents, tokens, stop words and n-grams. Python's `\w` and `\s` are not those
-//! of Rust's expressions, so the known patterns are spelt in classes. Source: `_VectorizerMixin` in
+//! Owns lower case, accents, stop words and n-grams. Source: `_VectorizerMixin` in
 //! `sklearn/feature_extraction/text.py` of 0.24 to 1.9.
 
 use std::collections::HashSet;
 
-use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::canonical_combining_class;
 
 use super::object::{Object, reals};
+use super::pattern::Pattern;
 use crate::error::Result;
 use crate::format::python::record::Value;
 
@@ -33,8 +32,7 @@ enum Accents {
 enum Terms {
     /// Runs of tokens that a pattern finds, without stop words.
     Words {
-        pattern: Regex,
-        has_group: bool,
+        pattern: Pattern,
         stop_words: HashSet<String>,
     },
     /// Runs of characters; within words, with a space at either side.
@@ -113,15 +111,10 @@ impl Analysis {
         match &self.terms {
             Terms::Words {
                 pattern,
-                has_group,
                 stop_words,
             } => {
-                let found = pattern.captures_iter(&text).filter_map(|captures| {
-                    let group = captures.get(usize::from(*has_group));
-                    group.map_or(Some(""), |group| Some(group.as_str()))
-                });
-                let tokens: Vec<&str> =
-                    found.filter(|token| !stop_words.contains(*token)).collect();
+                let mut tokens = pattern.tokens(&text);
+                tokens.retain(|token| !stop_words.contains(*token));
                 self.runs_of_words(&tokens, take);
             }
             Terms::Characters {
@@ -207,44 +200,19 @@ fn single_spaces(text: &str) -> String {
     made
 }
 
-/// A character of a word for Python: letters and numbers of any script, and the underscore.
-const WORD: &str = r"[\p{L}\p{N}_]";
-
 fn words(object: &Object) -> Result<Terms> {
-    let pattern = object.text("token_pattern");
-    let pattern = pattern.strip_prefix("(?u)").unwrap_or(pattern);
-    let is_plain = || {
-        // Without classes whose meaning differs, and without what Rust's expressions do not have.
-        !pattern.is_empty() && !pattern.contains('\\') && !pattern.contains("(?")
-    };
-    let spelt = match pattern {
-        r"\b\w\w+\b" | r"\w\w+" | r"\b\w{2,}\b" | r"\w{2,}" => format!("{WORD}{{2,}}"),
-        r"\b\w+\b" | r"\w+" => format!("{WORD}+"),
-        r"\b\w\w\w+\b" | r"\w{3,}" | r"\b\w{3,}\b" => format!("{WORD}{{3,}}"),
-        r"\S+" => r"[^\s\x1c-\x1f]+".to_owned(),
-        r"\b[a-zA-Z]+\b" | r"\b[a-zA-Z]{2,}\b" | r"\b[a-zA-Z]{3,}\b" => {
-            return Err(unknown_pattern(object, pattern));
-        }
-        _ if is_plain() => pattern.to_owned(),
-        _ => return Err(unknown_pattern(object, pattern)),
-    };
-    let pattern = Regex::new(&spelt).map_err(|_| unknown_pattern(object, pattern))?;
-    let groups = pattern.captures_len() - 1;
-    if groups > 1 {
-        return Err(object.refuse("its `token_pattern` has several groups"));
-    }
+    let python = object.text("token_pattern");
+    let pattern = Pattern::new(python).ok_or_else(|| {
+        let shown: String = python.chars().take(60).collect();
+        object.refuse(&format!(
+            "the `token_pattern` `{shown}` has parts that are not known, several groups, or empty \
+             tokens"
+        ))
+    })?;
     Ok(Terms::Words {
         pattern,
-        has_group: groups == 1,
         stop_words: stop_words(object)?,
     })
-}
-
-fn unknown_pattern(object: &Object, pattern: &str) -> crate::error::Error {
-    let shown: String = pattern.chars().take(60).collect();
-    object.refuse(&format!(
-        "the `token_pattern` `{shown}` is not one of those that are known"
-    ))
 }
 
 fn stop_words(object: &Object) -> Result<HashSet<String>> {
@@ -285,8 +253,7 @@ mod tests {
 
     fn words(pattern: &str) -> Terms {
         Terms::Words {
-            pattern: Regex::new(pattern).unwrap(),
-            has_group: false,
+            pattern: Pattern::new(pattern).unwrap(),
             stop_words: HashSet::from(["the".to_owned()]),
         }
     }
@@ -294,7 +261,7 @@ mod tests {
     /// The expected terms are those of `CountVectorizer(...).build_analyzer()` of scikit-learn 1.9.
     #[test]
     fn terms_are_those_of_scikit_learn() {
-        let default = r"[\p{L}\p{N}_]{2,}";
+        let default = r"(?u)\b\w\w+\b";
         let kept = Accents::Kept;
         assert_eq!(
             terms(words(default), (1, 2), kept, "The Quick a fox_1 ran"),

@@ -151,6 +151,40 @@ impl Answer {
     }
 }
 
+/// The probabilities of a member, one column a class of the outer estimator, whose classes are
+/// numbered from 0 for the member.
+pub(super) fn probabilities(
+    member: &Object,
+    answer: &Answer,
+    class_count: usize,
+    inputs: &mut Inputs,
+) -> Result<Option<Vec<Column>>> {
+    let Some(columns) = answer.probabilities(inputs) else {
+        return Ok(None);
+    };
+    if columns.len() == class_count {
+        return Ok(Some(columns));
+    }
+    // It saw some of the classes only.
+    let labels = answer.labels().unwrap_or_default();
+    let at = |label: &Label| match label {
+        Label::Integer(class) => usize::try_from(*class)
+            .ok()
+            .filter(|class| *class < class_count),
+        Label::Text(_) => None,
+    };
+    let classes: Option<Vec<usize>> = labels.iter().map(at).collect();
+    let classes = classes
+        .filter(|classes| classes.len() == columns.len())
+        .ok_or_else(|| member.refuse("its classes are not those of the estimator around it"))?;
+    let formula = Formula::new("pipeline", class_count, 0, move |values, output| {
+        for (class, value) in classes.iter().zip(values) {
+            output[*class] = *value;
+        }
+    });
+    Ok(Some(inputs.push(columns, Engine::Formula(formula))))
+}
+
 /// The probabilities among listed columns.
 fn of_listed(shown: &[Shown], margins: &[Column]) -> Option<Vec<Column>> {
     let with = |test: &dyn Fn(&str) -> bool| -> Vec<Column> {

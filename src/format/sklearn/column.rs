@@ -38,6 +38,9 @@ pub(super) enum Step {
     Table(Arc<[f64]>, f64),
     /// The position of the value in a list; −1 where it is not in it.
     Find(Arc<[f64]>),
+    /// Numbers that are not in a list, which scikit-learn raises at, become NaN. The rows are
+    /// refused (see [`super::finite`]).
+    Known(Arc<[f64]>),
     /// A function of one number.
     Function(fn(f64) -> f64),
     /// A function of one number with numbers of its own.
@@ -114,6 +117,13 @@ impl Step {
                     found.map_or(UNSEEN, |found| found as f64)
                 }
             }),
+            Self::Known(known) => each(values, |value| {
+                if known.contains(&value) {
+                    value
+                } else {
+                    f64::NAN
+                }
+            }),
             Self::Function(function) => each(values, function),
             Self::Mapping(Mapping(function)) => each(values, |value| function(value)),
             Self::Mark(_) => {}
@@ -145,6 +155,8 @@ pub(super) struct Column {
     pub(super) may_miss: bool,
     /// What an imputer puts in the place of null, before an encoder reads the text.
     pub(super) filled: Option<CategoryValue>,
+    /// Whether scikit-learn holds it in a sparse matrix, in which zeros are not stored.
+    pub(super) is_sparse: bool,
 }
 
 impl Column {
@@ -155,6 +167,7 @@ impl Column {
             steps: Vec::new(),
             may_miss: true,
             filled: None,
+            is_sparse: false,
         }
     }
 
@@ -186,7 +199,7 @@ impl Column {
 
     /// Whether a step refuses numbers below a limit.
     pub(super) fn refuses(&self) -> bool {
-        let refuses = |step: &Step| matches!(step, Step::Refuse { .. });
+        let refuses = |step: &Step| matches!(step, Step::Refuse { .. } | Step::Known(_));
         self.steps.iter().any(refuses)
     }
 

@@ -5,7 +5,9 @@
 
 use super::answer::answer;
 use super::column::Column;
-use super::engine::Finish;
+use super::engine::{Engine, Finish};
+use super::formula::Formula;
+use super::grove::Grove;
 use super::inputs::{Inputs, numbers};
 use super::labels::labels;
 use super::linear::linear;
@@ -72,19 +74,34 @@ pub(super) fn decisions(
         | ("ensemble", "VotingClassifier" | "RandomForestClassifier" | "ExtraTreesClassifier")
         | ("multiclass", "OutputCodeClassifier") => Ok(None),
         ("multiclass", "OneVsRestClassifier") => rest(object, columns, inputs),
-        ("multiclass", "OneVsOneClassifier") | ("neighbors", "NearestCentroid") => {
+        ("neighbors", "NearestCentroid") => {
             Err(object.refuse("its decisions are not supported, only its classes are"))
         }
-        ("ensemble", "BaggingClassifier") => {
-            // It has decisions where its members have, whose mean is not translated.
-            let member = members(object, "estimators_")?.swap_remove(0);
-            match decisions(&member, columns, inputs) {
-                Ok(None) => Ok(None),
-                _ => Err(object.refuse("decisions of bagged members are not supported")),
-            }
+        ("multiclass", "OneVsOneClassifier") if labels(object)?.len() == 2 => {
+            Err(object.refuse("its decisions are not supported, only its classes are"))
         }
+        ("ensemble", "BaggingClassifier") => bagged(object, columns, inputs),
         _ => Ok(answer(object, columns, inputs)?.decisions()),
     }
+}
+
+/// The mean of the decisions of bagged members, if they have any.
+fn bagged(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<Option<Vec<Column>>> {
+    let grove = Grove::new(object, columns.len())?;
+    let mut all = Vec::new();
+    for (index, member) in grove.members.iter().enumerate() {
+        let Some(own) = decisions(member, &grove.columns(index, columns), inputs)? else {
+            return Ok(None);
+        };
+        all.extend(own);
+    }
+    let count = grove.members.len();
+    let width = all.len() / count;
+    if width == 0 || !all.len().is_multiple_of(count) {
+        return Err(object.refuse("its members have more or fewer decisions than one another"));
+    }
+    let mean = Formula::mean(vec![1.0; count], width);
+    Ok(Some(inputs.push(all, Engine::Formula(mean))))
 }
 
 /// The decisions of one against all others: those of each member, if they have any.

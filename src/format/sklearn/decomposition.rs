@@ -8,7 +8,7 @@ use super::engine::{Engine, Finish};
 use super::fitted::same_count;
 use super::formula::{Formula, dot};
 use super::inputs::Inputs;
-use super::object::{Matrix, Object, positions};
+use super::object::{Matrix, Object};
 use crate::error::Result;
 
 /// What is done around a product.
@@ -91,45 +91,6 @@ fn transposed(matrix: &Matrix) -> Matrix {
     }
 }
 
-/// The rows that are multiplied with, which random projections may hold in a sparse form (CSR).
-fn components(object: &Object) -> Result<Matrix> {
-    /// The most numbers of a sparse matrix that is laid out.
-    const LIMIT: usize = 1 << 26;
-    let name = "components_";
-    if object.arena.array(object.need(name)?).is_some() {
-        return object.matrix(name);
-    }
-    let sparse = object.attribute(name)?;
-    let broken = || sparse.refuse("it is not a sparse matrix by rows");
-    let part = |name: &str| positions(sparse.arena, sparse.need(name)?).ok_or_else(broken);
-    let (shape, starts, indices) = (part("_shape")?, part("indptr")?, part("indices")?);
-    let values = sparse.reals("data")?;
-    let [rows, columns] = shape[..] else {
-        return Err(broken());
-    };
-    let count = rows.checked_mul(columns).filter(|count| *count <= LIMIT);
-    let count = count.ok_or_else(|| sparse.refuse("it has more than 64 million numbers"))?;
-    let is_fitting = starts.len().checked_sub(1) == Some(rows)
-        && starts.is_sorted()
-        && starts.last().is_some_and(|last| *last <= values.len())
-        && values.len() == indices.len()
-        && indices.iter().all(|index| *index < columns);
-    if !is_fitting {
-        return Err(broken());
-    }
-    let mut dense = vec![0.0; count];
-    for (row, ends) in starts.windows(2).enumerate() {
-        for entry in ends[0]..ends[1] {
-            dense[row * columns + indices[entry]] += values[entry];
-        }
-    }
-    Ok(Matrix {
-        rows,
-        columns,
-        values: dense,
-    })
-}
-
 /// A transformer that multiplies.
 ///
 /// # Errors
@@ -167,7 +128,7 @@ pub(super) fn decomposed(
         | "GaussianRandomProjection"
         | "SparseRandomProjection"
         | "NeighborhoodComponentsAnalysis" => {
-            let components = components(object)?;
+            let components = object.matrix("components_")?;
             product(object, columns, inputs, components, Around::default())
         }
         "FastICA" => {

@@ -3,7 +3,11 @@
 //! Owns their tables, from fitted categories to numbers. Sources: the `transform` methods of
 //! scikit-learn 0.24 to 1.9.
 
+use std::sync::Arc;
+
 use super::column::{COLUMNS_LIMIT, Column, Step};
+use super::engine::Engine;
+use super::formula::Formula;
 use super::inputs::Inputs;
 use super::object::{Object, positions, reals};
 use super::steps::bounded;
@@ -122,12 +126,11 @@ pub(super) fn encoded(
             let known = known.ok_or_else(|| {
                 object.refuse("texts are encoded after a step that makes numbers")
             })?;
+            let known: Arc<[f64]> = known.into();
             if is_strict {
-                return Err(object.refuse(
-                    "numbers that another step made are encoded with `handle_unknown=\"error\"`",
-                ));
+                column = checked(column, &known, categories.has_missing, inputs);
             }
-            column.steps.push(Step::Find(known.into()));
+            column.steps.push(Step::Find(known));
         }
         if categories.has_missing {
             column
@@ -143,6 +146,22 @@ pub(super) fn encoded(
         made.extend(encoding(object, index, &categories, &column)?);
     }
     bounded(object, made)
+}
+
+/// A column of which other numbers than these are an error, as a missing one is unless it is a
+/// category.
+fn checked(column: Column, known: &Arc<[f64]>, has_missing: bool, inputs: &mut Inputs) -> Column {
+    let may_miss = column.may_miss && has_missing;
+    let column = column.then([Step::Known(Arc::clone(known))]);
+    let same = Formula::new("pipeline", 1, 0, |values, output| output[0] = values[0]);
+    if !has_missing {
+        inputs.reject_missing(std::slice::from_ref(&column));
+    }
+    let mut made = inputs.push_reading(vec![column], Engine::Formula(same), !has_missing);
+    Column {
+        may_miss,
+        ..made.swap_remove(0)
+    }
 }
 
 /// Whether two categories are the same value: 1 and 1.0 are.

@@ -243,6 +243,11 @@ fn composite(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result
         }
         ("ensemble", "AdaBoostClassifier") => adaboost::classifier(object, columns, inputs),
         ("ensemble", "AdaBoostRegressor") => adaboost::regressor(object, columns, inputs),
+        ("ensemble", "GradientBoostingClassifier" | "GradientBoostingRegressor")
+            if forests::starts_from_estimator(object) =>
+        {
+            forests::boosted_on(object, columns, inputs)
+        }
         ("ensemble", "IsolationForest") => outlier::isolation(object, columns, inputs),
         ("ensemble", "HistGradientBoostingClassifier" | "HistGradientBoostingRegressor") => {
             forests::histogram_boosted(object, columns, inputs)

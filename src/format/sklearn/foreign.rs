@@ -231,6 +231,10 @@ pub(super) fn finish(
         for missing in input.missing.iter().filter_map(|text| text.parse().ok()) {
             column.steps.push(Step::Replace(missing, f64::NAN));
         }
+        if library == Library::Xgboost && column.is_sparse {
+            // What a sparse matrix does not store is missing.
+            column.steps.push(Step::Replace(0.0, f64::NAN));
+        }
         made.push(column);
     }
     let TrainedModel::Numeric(model) = loaded.model else {

@@ -1,6 +1,7 @@
-//! `FunctionTransformer`: functions of numpy by their names.
+//! `FunctionTransformer`: functions of numpy and of `scipy.special` by their names.
 
 use super::column::{Column, Step};
+use super::formula::logistic;
 use super::object::Object;
 use crate::error::Result;
 use crate::format::python::record::{Arena, Id};
@@ -25,6 +26,30 @@ fn is_check(arena: &Arena, function: Id) -> bool {
     let arguments = arena.record(function).and_then(|record| record.arguments);
     let first = arguments.and_then(|arguments| arena.items(arguments)?.first().copied());
     is_partial && first.is_some_and(checks)
+}
+
+/// −1, 0 or 1; NaN stays.
+fn sign(value: f64) -> f64 {
+    if value == 0.0 || value.is_nan() {
+        value.abs()
+    } else {
+        value.signum()
+    }
+}
+
+/// The inverse of the logistic function.
+pub(super) fn log_odds(share: f64) -> f64 {
+    (share / (1.0 - share)).ln()
+}
+
+/// The share of a standard normal distribution below a value.
+pub(super) fn normal_share(value: f64) -> f64 {
+    let scaled = value * std::f64::consts::FRAC_1_SQRT_2;
+    if scaled.abs() < 1.0 {
+        0.5 + 0.5 * libm::erf(scaled)
+    } else {
+        0.5 * libm::erfc(-scaled)
+    }
 }
 
 /// A function of one number.
@@ -55,6 +80,11 @@ pub(super) fn named_function(
             "numpy",
             "numpy.core._multiarray_umath",
             "numpy._core._multiarray_umath",
+            "numpy.core.fromnumeric",
+            "numpy._core.fromnumeric",
+            "scipy.special",
+            "scipy.special._ufuncs",
+            "scipy.special._special_ufuncs",
         ]
         .contains(&module)
     };
@@ -85,13 +115,38 @@ pub(super) fn named_function(
         "negative" => |value| -value,
         "sin" => f64::sin,
         "cos" => f64::cos,
+        "tan" => f64::tan,
+        "arcsin" => f64::asin,
+        "arccos" => f64::acos,
+        "arctan" => f64::atan,
+        "sinh" => f64::sinh,
+        "cosh" => f64::cosh,
+        "arcsinh" => f64::asinh,
+        "arccosh" => f64::acosh,
+        "arctanh" => f64::atanh,
+        "exp2" => f64::exp2,
+        "exp10" => |value| 10.0_f64.powf(value),
+        "positive" => |value| value,
+        "reciprocal" => |value| 1.0 / value,
+        "sign" => sign,
+        "floor" => f64::floor,
+        "ceil" => f64::ceil,
+        "trunc" | "fix" => f64::trunc,
+        "rint" | "round" | "around" | "round_" => f64::round_ties_even,
+        "deg2rad" | "radians" => f64::to_radians,
+        "rad2deg" | "degrees" => f64::to_degrees,
+        "expit" => logistic,
+        "logit" => log_odds,
+        "erf" => libm::erf,
+        "erfc" => libm::erfc,
+        "ndtr" => normal_share,
         _ => {
             let shown = match name {
                 Some((module, name)) => format!("`{module}.{name}`"),
                 None => "a function of its own".into(),
             };
             return Err(object.refuse(&format!(
-                "the function {shown} is not one of numpy's that are known"
+                "the function {shown} is not one of numpy's or scipy's that are known"
             )));
         }
     };

@@ -3,6 +3,7 @@
 //! Owns which features each member reads and what its leaves hold. It must not know what an
 //! ensemble makes of the answers of its trees.
 
+use super::column::Column;
 use super::object::{Object, positions};
 use super::tree::{Leaf, of_estimator};
 use crate::error::{Error, Result};
@@ -96,6 +97,14 @@ impl<'a> Grove<'a> {
             features: Vec::new(),
             count,
         })
+    }
+
+    /// The columns that a member reads.
+    pub(super) fn columns(&self, index: usize, columns: &[Column]) -> Vec<Column> {
+        match self.features.get(index) {
+            Some(features) => features.iter().map(|one| columns[*one].clone()).collect(),
+            None => columns.to_vec(),
+        }
     }
 
     /// The outputs of members that are trees.

@@ -48,9 +48,29 @@ pub(super) fn of_tree(object: &Object, shares: bool) -> Result<Vec<f64>> {
     Ok(sums)
 }
 
+/// The mean of the trees' importances by their weights in `AdaBoost`.
+fn of_weighted(object: &Object) -> Result<Vec<f64>> {
+    let weights = object.reals("estimator_weights_")?;
+    let sum: f64 = weights.iter().sum();
+    let mut sums: Vec<f64> = Vec::new();
+    for (index, id) in object.list("estimators_")?.iter().enumerate() {
+        let member = object.part(&format!("estimators_[{index}]"), *id)?;
+        let weight = weights.get(index).copied().unwrap_or(0.0);
+        let own = of_tree(&member, true)?;
+        sums.resize(own.len(), 0.0);
+        let pairs = sums.iter_mut().zip(&own);
+        pairs.for_each(|(sum, one)| *sum += weight * one);
+    }
+    sums.iter_mut().for_each(|one| *one /= sum);
+    Ok(sums)
+}
+
 /// The mean of the trees' importances, as shares.
 pub(super) fn of_ensemble(object: &Object) -> Result<Vec<f64>> {
     let name = object.class().1;
+    if name.starts_with("AdaBoost") {
+        return of_weighted(object);
+    }
     let is_boosting = name.starts_with("GradientBoosting");
     let is_forest = name.starts_with("RandomForest") || name.starts_with("ExtraTrees");
     if !is_boosting && !is_forest {

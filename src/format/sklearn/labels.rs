@@ -4,7 +4,7 @@ use super::object::Object;
 use crate::error::Result;
 use crate::format::python::describe::texts;
 use crate::format::python::numpy::{Array, Elements, Kind, Number};
-use crate::format::python::record::Value;
+use crate::format::python::record::{Id, Value};
 use crate::outcome::{ABOVE_HALF, Label, Task};
 
 /// The labels of the classes.
@@ -27,33 +27,36 @@ pub(super) fn labels(object: &Object) -> Result<Vec<Label>> {
     labels_of(object, holder.array(name)?)
 }
 
+fn real(value: f64) -> Label {
+    if value.fract() == 0.0 && value.abs() < 1e15 {
+        Label::Integer(value as i64)
+    } else {
+        Label::Text(value.to_string())
+    }
+}
+
+fn boolean(value: bool) -> Label {
+    Label::Text(if value { "True" } else { "False" }.to_owned())
+}
+
+/// The label that a value is.
+pub(super) fn label_of(object: &Object, id: Id) -> Result<Label> {
+    match object.arena.get(id) {
+        Value::Integer(value) => Ok(Label::Integer(*value)),
+        Value::Float(value) => Ok(real(*value)),
+        Value::Boolean(value) => Ok(boolean(*value)),
+        _ => match object.arena.text(id) {
+            Some(text) => Ok(Label::Text(text.to_owned())),
+            None => Err(object.refuse("a class is of an unknown type")),
+        },
+    }
+}
+
 /// The labels in an array.
 pub(super) fn labels_of(object: &Object, array: &Array) -> Result<Vec<Label>> {
-    let real = |value: f64| {
-        if value.fract() == 0.0 && value.abs() < 1e15 {
-            Label::Integer(value as i64)
-        } else {
-            Label::Text(value.to_string())
-        }
-    };
-    let boolean = |value: bool| Label::Text(if value { "True" } else { "False" }.to_owned());
     if let Elements::Objects(list) = array.elements {
-        let label = |id: &_| match object.arena.get(*id) {
-            Value::Integer(value) => Ok(Label::Integer(*value)),
-            Value::Float(value) => Ok(real(*value)),
-            Value::Boolean(value) => Ok(boolean(*value)),
-            _ => match object.arena.text(*id) {
-                Some(text) => Ok(Label::Text(text.to_owned())),
-                None => Err(object.refuse("a class is of an unknown type")),
-            },
-        };
-        return object
-            .arena
-            .items(list)
-            .unwrap_or_default()
-            .iter()
-            .map(label)
-            .collect();
+        let items = object.arena.items(list).unwrap_or_default().iter();
+        return items.map(|id| label_of(object, *id)).collect();
     }
     if array.data_type.kind == Kind::Text {
         let texts = texts(object.arena, array).unwrap_or_default();

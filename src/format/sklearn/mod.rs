@@ -64,14 +64,18 @@ mod network;
 mod object;
 mod outlier;
 mod part;
+mod pattern;
 mod pipeline;
 mod propagation;
 #[cfg(test)]
 mod row_tests;
 mod scaling;
 mod selection;
+mod sparse_matrix;
+mod sparsity;
 mod steps;
 mod svm;
+mod svm_kernel;
 mod svm_notes;
 mod target;
 #[cfg(test)]

@@ -255,7 +255,11 @@ impl<'a> Outputs<'a> {
             let output = self.order.as_ref().map_or(index, |order| order[index]);
             let (one, next) = finish(self, index, output, &own, inputs)?;
             if self.order.is_some() {
-                read.extend(next);
+                let is_sparse = read.iter().any(|column| column.is_sparse);
+                read.extend(next.into_iter().map(|column| Column {
+                    is_sparse,
+                    ..column
+                }));
             }
             made[output] = Some(one);
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::engine::Engine;
 use super::fitted::{Fitted, same_count};
 use super::formula::{Formula, largest};
-use super::labels::labels;
+use super::labels::{label_of, labels};
 use super::metric::Metric;
 use super::object::Object;
 use crate::error::Result;
@@ -28,9 +28,6 @@ impl Points {
     /// # Errors
     /// A contract error for metrics that are not known; fails for shapes that do not fit.
     pub(super) fn new(object: &Object, count: usize) -> Result<Self> {
-        if object.arena.array(object.need("_fit_X")?).is_none() {
-            return Err(object.refuse("it was fitted on a sparse matrix, which is not supported"));
-        }
         let points = object.matrix("_fit_X")?;
         same_count(object, points.columns, count)?;
         if points.rows == 0 {
@@ -196,9 +193,14 @@ fn classifier(object: &Object, count: usize) -> Result<Fitted> {
     if classes.len() != neighbourhood.row_count() || classes.iter().any(|one| *one >= width) {
         return Err(object.refuse("its classes do not fit its rows"));
     }
-    if object.class().1.starts_with("Radius") && object.find("outlier_label").is_some() {
-        return Err(object.refuse("`outlier_label` is not supported"));
-    }
+    let mut shown = labels.clone();
+    let outlier = outlier(object)?.map(|label| {
+        let found = shown.iter().position(|one| *one == label);
+        found.unwrap_or_else(|| {
+            shown.push(label);
+            width
+        })
+    });
     let takes_missing = neighbourhood.takes_missing();
     let numbers = neighbourhood.number_count() + classes.len();
     let outputs = if width == 2 { 2 } else { width + 1 };
@@ -209,12 +211,16 @@ fn classifier(object: &Object, count: usize) -> Result<Fitted> {
             weights[classes[index]] += weight;
         }
         let sum: f64 = weights.iter().sum();
-        let class = if sum > 0.0 {
-            largest(&weights) as f64
-        } else {
-            f64::NAN
+        let class = match outlier {
+            _ if sum > 0.0 => largest(&weights) as f64,
+            Some(class) => class as f64,
+            None => f64::NAN,
         };
-        weights.iter_mut().for_each(|weight| *weight /= sum);
+        if sum > 0.0 || outlier.is_none() {
+            weights.iter_mut().for_each(|weight| *weight /= sum);
+        } else if class < width as f64 {
+            weights[class as usize] = 1.0;
+        }
         if width == 2 {
             output.copy_from_slice(&[weights[1], class]);
         } else {
@@ -228,21 +234,38 @@ fn classifier(object: &Object, count: usize) -> Result<Fitted> {
     });
     Ok(Fitted {
         takes_missing,
-        ..Fitted::plain(Engine::Formula(formula), with_label(labels))
+        ..Fitted::plain(Engine::Formula(formula), with_labels(&labels, shown))
     })
+}
+
+/// The label of rows without neighbours.
+fn outlier(object: &Object) -> Result<Option<Label>> {
+    if !object.class().1.starts_with("Radius") || object.find("outlier_label_").is_none() {
+        return Ok(None);
+    }
+    let list = object.list("outlier_label_")?;
+    let first = list
+        .first()
+        .ok_or_else(|| object.refuse("its `outlier_label_` is empty"))?;
+    label_of(object, *first).map(Some)
 }
 
 /// The label, then the probabilities of all classes, or that of the second of two.
 pub(super) fn with_label(labels: Vec<Label>) -> Task {
-    if labels.len() == 2 {
+    with_labels(&labels.clone(), labels)
+}
+
+/// The same, where more labels may be predicted than there are probabilities.
+fn with_labels(classes: &[Label], predicted: Vec<Label>) -> Task {
+    if classes.len() == 2 {
         return Task::Listed(vec![
             Shown::number("probability"),
-            Shown::label("prediction", labels),
+            Shown::label("prediction", predicted),
         ]);
     }
-    let names = labels.iter().map(|label| format!("probability_{label}"));
+    let names = classes.iter().map(|label| format!("probability_{label}"));
     let odds: Vec<Shown> = names.map(Shown::number).collect();
-    let mut shown = vec![Shown::label("prediction", labels)];
+    let mut shown = vec![Shown::label("prediction", predicted)];
     shown.extend(odds);
     Task::Listed(shown)
 }

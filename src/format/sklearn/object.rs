@@ -1,6 +1,7 @@
 //! An estimator's record with its path: attributes by type, errors by place.
 
 use super::label::Label;
+use super::sparse_matrix::SparseMatrix;
 use crate::error::{Error, Result};
 use crate::format::python::describe::{class_name, kind_of, texts};
 use crate::format::python::numpy::{Array, Elements};
@@ -172,9 +173,12 @@ impl<'a> Object<'a> {
         reals(self.arena, id).ok_or_else(|| self.broken(name, "an array of numbers"))
     }
 
-    /// A matrix; an array of one axis is one row.
+    /// A matrix; an array of one axis is one row. A sparse matrix is laid out.
     pub(super) fn matrix(&self, name: &str) -> Result<Matrix> {
         let id = self.need(name)?;
+        if self.is_sparse(name) {
+            return SparseMatrix::of(self, name)?.laid_out(self);
+        }
         let shape = self.arena.array(id).map_or(&[][..], |array| &array.shape);
         let (rows, columns) = match *shape {
             [columns] => (1, columns),
@@ -186,6 +190,12 @@ impl<'a> Object<'a> {
             columns,
             values: self.reals(name)?,
         })
+    }
+
+    /// Whether an attribute is a sparse matrix.
+    pub(super) fn is_sparse(&self, name: &str) -> bool {
+        let class = self.find(name).and_then(|id| self.arena.class(id));
+        class.is_some_and(|(module, _)| module.starts_with("scipy.sparse"))
     }
 
     /// The texts of an array.

@@ -191,10 +191,19 @@ fn thresholds_decide_between_two_classes_of_an_estimator_with_labels_of_its_own(
 
 /// A sparse matrix of two rows and three columns: 2 at (0, 2), 3 and −1 at (1, 0) and (1, 1).
 fn sparse(indices: &[f64], starts: &[f64]) -> Pickled {
-    let head = b"cscipy.sparse._csr\ncsr_matrix\n)\x81}(";
+    sparse_of(
+        b"cscipy.sparse._csr\ncsr_matrix\n)\x81}(",
+        &[2.0, 3.0, -1.0],
+        indices,
+        starts,
+    )
+}
+
+/// The same matrix in the form that `head` makes.
+fn sparse_of(head: &[u8], values: &[f64], indices: &[f64], starts: &[f64]) -> Pickled {
     let pairs = [
         ("_shape", row(&[2.0, 3.0])),
-        ("data", row(&[2.0, 3.0, -1.0])),
+        ("data", row(values)),
         ("indices", row(indices)),
         ("indptr", row(starts)),
     ];
@@ -211,13 +220,31 @@ fn projection(components: Pickled) -> Pickled {
 
 #[test]
 fn random_projections_read_their_sparse_components() {
-    let model = loaded(&projection(sparse(&[2.0, 0.0, 1.0], &[0.0, 1.0, 3.0])));
-    let mut columns = Columns::filled(1, 3, 0.0);
-    (0..3).for_each(|column| columns.column_mut(column)[0] = 10.0 + column as f64);
-    let numeric = model.model.as_numeric().unwrap();
-    let found = numeric.margins(&FeatureBlock::Double(columns)).unwrap();
-    // [10, 11, 12] · [[0, 0, 2], [3, −1, 0]]ᵀ
-    assert_eq!(found, Margins::Double(vec![24.0, 19.0]));
+    let by_columns = b"cscipy.sparse._csc\ncsc_array\n)\x81}(";
+    for components in [
+        sparse(&[2.0, 0.0, 1.0], &[0.0, 1.0, 3.0]),
+        // Those of a row may be in any order.
+        sparse_of(
+            b"cscipy.sparse.csr\ncsr_matrix\n)\x81}(",
+            &[2.0, -1.0, 3.0],
+            &[2.0, 1.0, 0.0],
+            &[0.0, 1.0, 3.0],
+        ),
+        sparse_of(
+            by_columns,
+            &[3.0, -1.0, 2.0],
+            &[1.0, 1.0, 0.0],
+            &[0.0, 1.0, 2.0, 3.0],
+        ),
+    ] {
+        let model = loaded(&projection(components));
+        let mut columns = Columns::filled(1, 3, 0.0);
+        (0..3).for_each(|column| columns.column_mut(column)[0] = 10.0 + column as f64);
+        let numeric = model.model.as_numeric().unwrap();
+        let found = numeric.margins(&FeatureBlock::Double(columns)).unwrap();
+        // [10, 11, 12] · [[0, 0, 2], [3, −1, 0]]ᵀ
+        assert_eq!(found, Margins::Double(vec![24.0, 19.0]));
+    }
     for (indices, starts) in [
         ([3.0, 0.0, 1.0], vec![0.0, 1.0, 3.0]),
         ([2.0, 0.0, 1.0], vec![0.0, 1.0, 4.0]),

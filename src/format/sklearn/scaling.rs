@@ -6,6 +6,7 @@ use super::affine::{scaled, unscaled};
 use super::column::{Column, Step};
 use super::components::at_least;
 use super::formula::{Formula, interpolated};
+use super::function::normal_share;
 use super::inputs::Inputs;
 use super::object::{Object, by_column, reals};
 use super::steps::bounded;
@@ -224,9 +225,7 @@ pub(super) fn inverse_normal(probability: f64) -> f64 {
 
 /// The columns that a `QuantileTransformer` would make these of.
 pub(super) fn quantile_inverse(object: &Object, columns: Vec<Column>) -> Result<Vec<Column>> {
-    if object.text("output_distribution") == "normal" {
-        return Err(object.refuse("the inverse of normal quantiles is not supported"));
-    }
+    let is_normal = object.text("output_distribution") == "normal";
     let quantiles = object.matrix("quantiles_")?;
     let references = object.reals("references_")?;
     if quantiles.columns != columns.len()
@@ -242,9 +241,19 @@ pub(super) fn quantile_inverse(object: &Object, columns: Vec<Column>) -> Result<
         let references = references.clone();
         column.then([Step::mapping(move |value| {
             if value.is_nan() {
-                value
+                return value;
+            }
+            let share = if is_normal {
+                normal_share(value)
             } else {
-                interpolated(value, &references, &own)
+                value
+            };
+            if is_normal && share - BOUNDS_THRESHOLD < 0.0 {
+                own[0]
+            } else if is_normal && share + BOUNDS_THRESHOLD > 1.0 {
+                own[own.len() - 1]
+            } else {
+                interpolated(share, &references, &own)
             }
         })])
     };

@@ -8,64 +8,20 @@ use std::sync::Arc;
 use super::column::Column;
 use super::coupling::{coupled, sigmoid};
 use super::engine::Engine;
-use super::fitted::{Finished, Fitted, same_count};
-use super::formula::{Formula, dot, largest, pairwise, squared_distance};
+use super::fitted::{Finished, Fitted};
+use super::formula::{Formula, dot, largest, pairwise};
 use super::inputs::{Inputs, numbers};
 use super::labels::labels;
 use super::object::{Matrix, Object};
+use super::svm_kernel::{Kernel, Vectors};
 use crate::error::Result;
 use crate::outcome::{Shown, Task};
-
-/// A kernel with its parameters.
-#[derive(Clone, Copy, Debug)]
-enum Kernel {
-    Linear,
-    Polynomial { gamma: f64, start: f64, degree: i32 },
-    Radial { gamma: f64 },
-    Sigmoid { gamma: f64, start: f64 },
-}
-
-impl Kernel {
-    fn of(object: &Object) -> Result<Self> {
-        let gamma = || object.real("_gamma");
-        let start = || object.real("coef0");
-        Ok(match object.text("kernel") {
-            "linear" => Self::Linear,
-            "poly" => Self::Polynomial {
-                gamma: gamma()?,
-                start: start()?,
-                degree: object.real("degree")? as i32,
-            },
-            "rbf" => Self::Radial { gamma: gamma()? },
-            "sigmoid" => Self::Sigmoid {
-                gamma: gamma()?,
-                start: start()?,
-            },
-            "precomputed" => return Err(object.refuse("precomputed kernels are not supported")),
-            _ => return Err(object.refuse("a kernel of its own is not supported")),
-        })
-    }
-
-    fn value(self, one: &[f64], other: &[f64]) -> f64 {
-        match self {
-            Self::Linear => dot(one, other),
-            Self::Polynomial {
-                gamma,
-                start,
-                degree,
-            } => (gamma * dot(one, other) + start).powi(degree),
-            Self::Radial { gamma } => (-gamma * squared_distance(one, other)).exp(),
-            Self::Sigmoid { gamma, start } => (gamma * dot(one, other) + start).tanh(),
-        }
-    }
-}
 
 /// A machine: its vectors and their coefficients.
 #[derive(Clone, Debug)]
 pub(super) struct Machine {
     kernel: Kernel,
-    vectors: Vec<f64>,
-    width: usize,
+    vectors: Vectors,
     /// One row for each class but one.
     pub(super) coefficients: Vec<f64>,
     pub(super) intercepts: Vec<f64>,
@@ -79,7 +35,7 @@ impl Machine {
     /// # Errors
     /// A contract error for kernels that are not known; fails for shapes that do not fit.
     pub(super) fn new(object: &Object, count: usize) -> Result<Self> {
-        let vectors = object.matrix("support_vectors_")?;
+        let vectors = Vectors::of(object, count)?;
         let Matrix {
             rows,
             values: coefficients,
@@ -95,17 +51,13 @@ impl Machine {
             .into_iter()
             .map(|one| one as usize)
             .collect();
-        if vectors.rows > 0 {
-            same_count(object, vectors.columns, count)?;
-        }
-        let is_fitting = columns == vectors.rows && rows > 0 && !intercepts.is_empty();
+        let is_fitting = columns == vectors.len() && rows > 0 && !intercepts.is_empty();
         if !is_fitting {
             return Err(object.refuse("its coefficients do not fit its vectors"));
         }
         Ok(Self {
             kernel: Kernel::of(object)?,
-            vectors: vectors.values,
-            width: count,
+            vectors,
             coefficients,
             intercepts,
             counts,
@@ -113,22 +65,17 @@ impl Machine {
     }
 
     fn numbers(&self) -> usize {
-        self.vectors.len() + self.coefficients.len()
+        self.vectors.number_count() + self.coefficients.len()
     }
 
     /// The number of vectors.
     pub(super) fn len(&self) -> usize {
-        self.vectors.len() / self.width.max(1)
+        self.vectors.len()
     }
 
     /// The kernel's name.
     pub(super) fn kernel_name(&self) -> &'static str {
-        match self.kernel {
-            Kernel::Linear => "linear",
-            Kernel::Polynomial { .. } => "polynomial",
-            Kernel::Radial { .. } => "rbf",
-            Kernel::Sigmoid { .. } => "sigmoid",
-        }
+        self.kernel.name()
     }
 
     /// The vectors of a class, and their coefficients in a row.
@@ -145,10 +92,7 @@ impl Machine {
 
     /// The kernel of a row and each vector.
     pub(super) fn kernels(&self, values: &[f64]) -> Vec<f64> {
-        let vectors = self.vectors.chunks_exact(self.width.max(1));
-        vectors
-            .map(|vector| self.kernel.value(values, vector))
-            .collect()
+        self.vectors.kernels(self.kernel, values)
     }
 
     /// The sum over all vectors, plus the intercept.

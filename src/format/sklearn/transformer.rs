@@ -15,7 +15,9 @@ use super::object::{Object, positions, real};
 use super::selection::selected;
 use super::steps::{bounded, steps};
 use super::words::{Weighing, Words};
-use super::{cluster, components, decomposition, embedding, expansion, kernel, scaling, topics};
+use super::{
+    cluster, components, decomposition, embedding, expansion, kernel, scaling, sparsity, topics,
+};
 use crate::error::Result;
 use crate::format::python::record::{Arena, Id, Value};
 
@@ -32,7 +34,11 @@ pub(super) fn transform(
     inputs: &mut Inputs,
 ) -> Result<Vec<Column>> {
     let around = inputs.enter(object);
-    let made = transformed(object, columns, inputs);
+    let was_sparse = columns.iter().any(|column| column.is_sparse);
+    let made = transformed(object, columns, inputs).map(|mut made| {
+        sparsity::mark(object, was_sparse, &mut made);
+        made
+    });
     match inputs.leave(around) {
         Some(label) if object.class() != ("pipeline", "Pipeline") => Ok(marked(made?, &label)),
         _ => made,

@@ -2,7 +2,7 @@
 //!
 //! Sources: `sklearn/ensemble/_voting.py`, `_stacking.py` and `_bagging.py` of 0.24 to 1.9.
 
-use super::answer::{Answer, answer};
+use super::answer::{answer, probabilities};
 use super::column::Column;
 use super::engine::Engine;
 use super::fitted::{Finished, Fitted, broken};
@@ -23,40 +23,6 @@ pub(super) fn shown_probabilities(mut columns: Vec<Column>, labels: Vec<Label>) 
         columns.drain(..columns.len().min(1));
     }
     (columns, Fitted::columns(task_of(labels)))
-}
-
-/// The probabilities of a member, one column a class of the outer estimator, whose classes are
-/// numbered from 0 for the member.
-pub(super) fn probabilities(
-    member: &Object,
-    answer: &Answer,
-    class_count: usize,
-    inputs: &mut Inputs,
-) -> Result<Option<Vec<Column>>> {
-    let Some(columns) = answer.probabilities(inputs) else {
-        return Ok(None);
-    };
-    if columns.len() == class_count {
-        return Ok(Some(columns));
-    }
-    // It saw some of the classes only.
-    let labels = answer.labels().unwrap_or_default();
-    let at = |label: &Label| match label {
-        Label::Integer(class) => usize::try_from(*class)
-            .ok()
-            .filter(|class| *class < class_count),
-        Label::Text(_) => None,
-    };
-    let classes: Option<Vec<usize>> = labels.iter().map(at).collect();
-    let classes = classes
-        .filter(|classes| classes.len() == columns.len())
-        .ok_or_else(|| member.refuse("its classes are not those of the estimator around it"))?;
-    let formula = Formula::new("pipeline", class_count, 0, move |values, output| {
-        for (class, value) in classes.iter().zip(values) {
-            output[*class] = *value;
-        }
-    });
-    Ok(Some(inputs.push(columns, Engine::Formula(formula))))
 }
 
 /// The weights of members that are not dropped; 1 each where there are none.
@@ -170,7 +136,10 @@ pub(super) fn stacking(
         }
     }
     if object.flag("passthrough") {
+        let is_sparse = columns.iter().any(|column| column.is_sparse);
         answers.extend(columns.iter().cloned());
+        let all = answers.iter_mut();
+        all.for_each(|column| column.is_sparse = is_sparse);
     }
     let last = object.attribute("final_estimator_")?;
     let (columns, fitted) = inputs.finish(&last, answers)?;
@@ -258,11 +227,7 @@ pub(super) fn bagging(
     let mut answers = Vec::new();
     let mut are_votes = false;
     for (index, member) in grove.members.iter().enumerate() {
-        let own: Vec<Column> = match grove.features.get(index) {
-            Some(features) => features.iter().map(|one| columns[*one].clone()).collect(),
-            None => columns.to_vec(),
-        };
-        let own = answer(member, &own, inputs)?;
+        let own = answer(member, &grove.columns(index, columns), inputs)?;
         if !is_classifier {
             answers.extend(own.predictions(inputs));
             continue;
