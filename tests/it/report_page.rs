@@ -169,6 +169,79 @@ fn reports_of_a_run_of_drift_and_of_an_evaluation_are_one_night() {
 }
 
 #[test]
+fn a_comparison_is_a_page_of_its_verdict_metrics_decisions_and_segments() {
+    let room = Room::new();
+    score(&room, "--output a.parquet");
+    score(&room, "--output b.parquet --trees 10");
+    let labels = data("demo/outcomes.csv").display().to_string();
+    let line = format!("a.parquet b.parquet --label churned --labels {labels} --key customer_id");
+    let shown = room
+        .tallow(&format!(
+            "compare {line} --by region --output comparison.pq"
+        ))
+        .ok()
+        .stdout;
+    let sentence = shown.lines().next().unwrap();
+    let words = text(&page(&room, "comparison.pq"));
+    for part in [
+        sentence,
+        "Comparison",
+        "ROC AUC 0.8144",
+        "delong",
+        "mcnemar",
+        "rank correlation 0.9",
+        "a: 0",
+        "b: 1",
+        "a churn",
+        "region=east",
+        "Differences of scores",
+        "Deciles of a in deciles of b",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    assert!(!words.contains("Other facts"), "{words}");
+    room.tallow(&format!(
+        "compare {line} --gate flip_rate<0.001 --output gated.pq"
+    ))
+    .fails(5);
+    let words = text(&page(&room, "gated.pq"));
+    assert!(words.contains("1 of 1 gate failed."), "{words}");
+    assert!(!words.contains("Published"), "{words}");
+}
+
+#[test]
+fn models_of_a_run_and_arms_of_an_evaluation_are_tables() {
+    let room = Room::new();
+    let candidate = data("demo/candidate.ubj").display().to_string();
+    room.file("broken.json", "{}");
+    score(
+        &room,
+        &format!("--output o.parquet --challenger next={candidate} --challenger broken.json"),
+    );
+    let words = text(&page(&room, "o.parquet"));
+    for part in [
+        "2 models next to the run's own model",
+        "champion",
+        "dropped out",
+        "rank correlation",
+        "1 dropped out",
+    ] {
+        let part = part.replace('\'', "&#39;");
+        assert!(words.contains(&part), "{part} in {words}");
+    }
+    let labels = data("demo/outcomes.csv").display().to_string();
+    room.tallow(&format!(
+        "evaluate o.parquet --arm next=o.parquet.challengers/next.pq --label churned --labels \
+         {labels} --key customer_id --output e.pq"
+    ))
+    .ok();
+    let words = text(&page(&room, "e.pq"));
+    for part in ["Ranking", "By ROC AUC", " best ", "Less the best"] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+}
+
+#[test]
 fn many_reports_are_a_history_with_control_limits() {
     let room = Room::new();
     let mut rows = "run_id,section,subject,metric,value,text,unit\n".to_owned();

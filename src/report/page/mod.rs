@@ -7,6 +7,7 @@
 pub mod block;
 pub mod calendar;
 mod card;
+pub mod comparison;
 pub mod curves;
 pub mod document;
 pub mod drift;
@@ -16,6 +17,7 @@ pub mod gates;
 pub mod history;
 pub mod inputs;
 mod markup;
+pub mod models;
 pub mod night;
 pub mod one_night;
 pub mod origin;

@@ -114,12 +114,13 @@ impl<'a> Indexed<'a> {
         match self.kind() {
             "evaluation" => "Evaluation",
             "drift" => "Drift",
+            "comparison" => "Comparison",
             _ => "Run",
         }
     }
 
     fn kind(&self) -> &'static str {
-        ["ledger", "evaluation", "drift"]
+        ["ledger", "evaluation", "drift", "comparison"]
             .into_iter()
             .find(|section| self.has(section))
             .unwrap_or("run")

@@ -5,7 +5,8 @@ use super::document::{Key, Options, Page, Step, safe};
 use super::night::Night;
 use super::verdict::verdict;
 use super::{
-    drift, estimates, evaluation, gates, inputs, origin, performance, rows, scores, wording,
+    comparison, drift, estimates, evaluation, gates, inputs, models, origin, performance, rows,
+    scores, wording,
 };
 use crate::count::counted;
 use crate::report::number;
@@ -51,7 +52,10 @@ pub(super) fn sections(night: &Night, options: Options) -> Vec<Section> {
         gates::rules(night),
         inputs::section(night, options),
         estimates::section(night),
+        comparison::section(night),
+        models::ranking(night),
         evaluation::section(night),
+        models::section(night),
         performance::section(night),
         origin::others(night),
         Some(origin::section(night, options)),

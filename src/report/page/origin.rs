@@ -9,7 +9,7 @@ use crate::report::facts::Value;
 use crate::report::number;
 
 /// Sections that the page shows elsewhere.
-const SHOWN: [&str; 18] = [
+const SHOWN: [&str; 24] = [
     "run",
     "ledger",
     "files",
@@ -28,6 +28,12 @@ const SHOWN: [&str; 18] = [
     "reliability",
     "gains",
     "thresholds",
+    "comparison",
+    "decisions",
+    "differences",
+    "deciles",
+    "models",
+    "arms",
 ];
 
 /// The most rows of a table of other facts.

@@ -129,7 +129,7 @@ fn numbers(night: &Night, report: &Indexed, name: &str, facts: &[&Fact]) -> Vec<
 }
 
 /// (low, high, count) of a histogram.
-type Bins = Vec<(f64, f64, f64)>;
+pub(super) type Bins = Vec<(f64, f64, f64)>;
 
 fn bins(facts: &[&Fact]) -> Bins {
     let mut bins: std::collections::BTreeMap<&str, [f64; 3]> = std::collections::BTreeMap::new();
@@ -156,7 +156,8 @@ fn bins(facts: &[&Fact]) -> Bins {
         .collect()
 }
 
-fn histogram(name: &str, bins: &Bins) -> Svg {
+/// A histogram of so many rows in each bin.
+pub(super) fn histogram(name: &str, bins: &Bins) -> Svg {
     let total: f64 = bins.iter().map(|bin| bin.2).sum();
     let shares: Vec<f64> = bins.iter().map(|bin| bin.2 / total.max(1.0)).collect();
     let full = shares.iter().copied().fold(0.0, f64::max);
@@ -187,7 +188,8 @@ fn histogram(name: &str, bins: &Bins) -> Svg {
     chart.finish()
 }
 
-fn values(bins: &Bins) -> Table {
+/// The bins of a histogram, folded away.
+pub(super) fn values(bins: &Bins) -> Table {
     let total: f64 = bins.iter().map(|bin| bin.2).sum();
     let mut table = Table::new("Bins", &[("Bin", ""), ("Rows", "r"), ("Share", "r")]);
     "Values as a table".clone_into(&mut table.fold);

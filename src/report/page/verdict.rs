@@ -66,6 +66,7 @@ fn sentence(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> 
             "The same command goes on where it stopped.".to_owned(),
         ),
         "failed" => ("The run failed.".to_owned(), String::new()),
+        "gates_failed" if !failed.is_empty() => (format!("{of_gates}."), causes(&failed)),
         _ if !failed.is_empty() => (
             format!("Published with failed gates: {of_gates}."),
             causes(&failed),
@@ -149,6 +150,9 @@ fn calm(night: &Night, gates: &[Gate], columns: &[Column]) -> String {
                 listed(&drifted, CAUSES, ", ", "")
             ),
         });
+    }
+    if let (Some(sentence), true) = (night.text("comparison", "sentence"), parts.is_empty()) {
+        parts.push(format!("{sentence}."));
     }
     if let (Some(report), true) = (night.with("evaluation"), parts.is_empty())
         && let Some((name, value)) = main_metric(report)
