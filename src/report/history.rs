@@ -18,6 +18,10 @@ pub struct RecordedRun {
     pub status: String,
     /// The model: name, with the version if it has one.
     pub model: String,
+    /// The version of a registry's model that it was: `churn:7`.
+    pub registered: Option<String>,
+    /// The last entry of the registry's log then.
+    pub log_head: Option<String>,
     /// The model's digest.
     pub model_digest: String,
     /// Rows of the input, where that is known.
@@ -45,11 +49,26 @@ impl RecordedRun {
             actor: String::new(),
             status: text("run", "status"),
             model: model_text(&text("model", "name"), report.text("model", "version")),
+            registered: report.text("model", "registry_model").and_then(|model| {
+                let number = report.number("model", "", "registry_version");
+                let text = || report.text("model", "registry_version").map(str::to_owned);
+                let version = number.map(|number| number.to_string()).or_else(text)?;
+                Some(format!("{model}:{version}"))
+            }),
+            log_head: report.text("model", "log_head").map(str::to_owned),
             model_digest: text("model", "digest"),
             rows,
             output: text("run", "output"),
             run_id: report.run_id.clone(),
             tool_version: text("run", "tool_version"),
+        }
+    }
+
+    /// The model, with the version of the registry if it came from one: `churn 1.0 (churn:7)`.
+    fn model_name(&self) -> String {
+        match &self.registered {
+            Some(registered) => format!("{} ({registered})", self.model),
+            None => self.model.clone(),
         }
     }
 
@@ -64,7 +83,7 @@ impl RecordedRun {
             self.time.clone(),
             shown(&self.actor),
             shown(&self.status),
-            shown(&self.model),
+            shown(&self.model_name()),
             rows,
             shown(&self.output),
         ]

@@ -7,6 +7,7 @@ use super::record;
 use crate::error::{Error, Result};
 use crate::output::manifest::Manifest;
 use crate::output::names;
+use crate::package::Resolved;
 use crate::report::history::{RecordedRun, model_text};
 use crate::report::stored::StoredReport;
 use crate::storage::{Location, find};
@@ -59,6 +60,7 @@ fn of_reports(reports: &[StoredReport], file: &Location) -> Vec<RecordedRun> {
 
 /// The run that finished a data set; its report, which may hold earlier ones, adds those.
 fn of_manifest(manifest: &Manifest, path: &Location) -> Vec<RecordedRun> {
+    let registered = manifest.identity.model_version.as_ref();
     let finished = RecordedRun {
         time: manifest.finished_at.clone(),
         actor: manifest.actor.clone(),
@@ -67,6 +69,8 @@ fn of_manifest(manifest: &Manifest, path: &Location) -> Vec<RecordedRun> {
             manifest.model.get("name").map_or("", String::as_str),
             manifest.model.get("version").map(String::as_str),
         ),
+        registered: registered.map(Resolved::name),
+        log_head: registered.map(|resolved| resolved.log_head.clone()),
         model_digest: manifest.identity.model_digest.clone(),
         rows: Some(manifest.ledger.rows_in),
         output: path.display().to_string(),
