@@ -5,12 +5,13 @@ use serde_json::Value as Json;
 use super::console::Console;
 use super::page::Page;
 use super::registry_args::RegistryArgs;
+use super::user;
 use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::registry::command;
 
 pub(super) fn run(args: RegistryArgs, console: &Console) -> Result<()> {
-    let shown = command::run(&args.try_into()?)?;
+    let shown = command::run(&args.try_into()?, &user::local())?;
     if console.is_json() {
         console.json(&Json::Object(shown.object))?;
     } else {

@@ -15,7 +15,7 @@ use super::{Registry, Resolved};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result, shell_word};
 use crate::storage::{
-    Location, TEMPORARY_PREFIX, absolute, create_below, create_unsynced_below, files_below,
+    Location, TEMPORARY_PREFIX, absolute, create_below, create_unsynced_below, files_below, find,
     make_directory, open_below, read_below, replace_below,
 };
 
@@ -138,13 +138,14 @@ fn cached_record(cache: &Location, digits: &str, registry: Option<&Registry>) ->
 /// # Errors
 /// [`crate::error::Kind::Trust`] if the log was cut short or rewritten since.
 pub fn check_head(state: &Location, registry: &Registry, log: &Log, model: &str) -> Result<()> {
-    let Some(head) = log.head() else {
-        return Ok(());
-    };
     let id = hexadecimal(&Sha256::digest(registry.id()));
     let name = format!("heads/{id}/{model}");
-    make_directory(state)?;
-    let seen = match open_below(state, &name)? {
+    let stored = if find(state)?.is_some() {
+        open_below(state, &name)?
+    } else {
+        None
+    };
+    let seen = match stored {
         Some(file) => {
             let text = String::from_utf8_lossy(&file.whole(HEAD_BYTES_LIMIT)?)
                 .trim()
@@ -162,7 +163,11 @@ pub fn check_head(state: &Location, registry: &Registry, log: &Log, model: &str)
         log.check_contains(seen)
             .map_err(|error| error.hint(forget))?;
     }
+    let Some(head) = log.head() else {
+        return Ok(());
+    };
     let text = format!("{head}\n");
+    make_directory(state)?;
     match seen {
         Some(seen) if seen.seq >= head.seq => Ok(()),
         Some(_) => replace_below(state, &name, &mut text.as_bytes()),

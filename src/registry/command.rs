@@ -5,14 +5,16 @@
 use indicatif::HumanBytes;
 use serde_json::{Map, Value as Json, json};
 
+use super::cache::check_head;
 use super::listing::{head_text, list, log, show};
 use super::log::{Author, Head, Moved};
+use super::model::Local;
 use super::name::{Reference, Selector};
 use super::promotion::{CheckedGates, Promotion};
 use super::push::Push;
 use super::{Registry, verify};
 use crate::count::counted;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::format::ImportOptions;
 use crate::package::open::open;
 use crate::request::registry::{RegistryCommand, RegistryRequest};
@@ -43,11 +45,12 @@ impl Shown {
     }
 }
 
-/// Does what is asked.
+/// Does what is asked. A log that was cut short or rewritten since this machine saw it last is not
+/// added to.
 ///
 /// # Errors
-/// As the registry's own operations.
-pub fn run(request: &RegistryRequest) -> Result<Shown> {
+/// As the registry's own operations; [`Kind::Trust`] for such a log.
+pub fn run(request: &RegistryRequest, local: &Local) -> Result<Shown> {
     let author = |reason: &Option<String>, expected: &Option<u64>| Author {
         actor: request.actor.clone(),
         reason: reason.clone(),
@@ -56,12 +59,16 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
         comparison: None,
     };
     let registry = || Registry::open(&request.registry);
+    let state = &local.state;
     match &request.command {
         RegistryCommand::Push {
             package,
             name,
             reason,
-        } => push(request, package, name.as_deref(), &author(reason, &None)),
+        } => {
+            let author = author(reason, &None);
+            push(request, state, (package, name.as_deref()), &author)
+        }
         RegistryCommand::List => list(&registry()?),
         RegistryCommand::Show { model } => show(&registry()?, model),
         RegistryCommand::Promote {
@@ -76,6 +83,7 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
         } => {
             let to = Reference::expect(version)?;
             let registry = registry()?;
+            check_seen(state, &registry, &to.model)?;
             let promotion = Promotion {
                 evaluation: evaluation.as_ref(),
                 comparison: comparison.as_ref(),
@@ -90,6 +98,7 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
                 ..author(reason, expect)
             };
             let moved = registry.promote(&to, alias, &author)?;
+            check_seen(state, &registry, &to.model)?;
             Ok(promoted(moved_alias(&to.model, alias, &moved), &checked))
         }
         RegistryCommand::Rollback {
@@ -98,21 +107,44 @@ pub fn run(request: &RegistryRequest) -> Result<Shown> {
             reason,
         } => {
             let (model, name) = alias_of(alias)?;
-            let moved = registry()?.rollback(&model, &name, &author(reason, expect))?;
+            let registry = registry()?;
+            check_seen(state, &registry, &model)?;
+            let moved = registry.rollback(&model, &name, &author(reason, expect))?;
+            check_seen(state, &registry, &model)?;
             Ok(moved_alias(&model, &name, &moved))
         }
-        RegistryCommand::Log { model } => log(&registry()?, model),
+        RegistryCommand::Log { model } => {
+            let registry = registry()?;
+            check_seen(state, &registry, model)?;
+            log(&registry, model)
+        }
         RegistryCommand::Verify { model, heads } => {
             let heads: Vec<Head> = heads
                 .iter()
                 .map(|head| Head::parse(head))
                 .collect::<Result<_>>()?;
-            Ok(verified(registry()?.verify(model.as_deref(), &heads)?))
+            let registry = registry()?;
+            let mut found = registry.verify(model.as_deref(), &heads)?;
+            let models = found.heads.iter();
+            let seen = models.filter_map(|(model, _)| check_seen(state, &registry, model).err());
+            let seen: Vec<Error> = seen.collect();
+            found.errors.extend(seen);
+            Ok(verified(found))
         }
         RegistryCommand::Gc {
             older_than_seconds,
             dry_run,
         } => gc(&registry()?, *older_than_seconds, *dry_run),
+    }
+}
+
+/// Compares the log of a model with the last head that this machine saw, and keeps its present one.
+/// A directory of heads that cannot be read or written is not an error.
+fn check_seen(state: &Location, registry: &Registry, model: &str) -> Result<()> {
+    let log = registry.log(model)?;
+    match check_head(state, registry, &log, model) {
+        Err(error) if error.kind() == Kind::Trust => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -129,8 +161,8 @@ fn alias_of(text: &str) -> Result<(String, String)> {
 /// A model that cannot be opened is not pushed.
 fn push(
     request: &RegistryRequest,
-    package: &Location,
-    name: Option<&str>,
+    state: &Location,
+    (package, name): (&Location, Option<&str>),
     author: &Author,
 ) -> Result<Shown> {
     let opened = read_unchanged(|| open(package, &ImportOptions::default()))?;
@@ -143,12 +175,14 @@ fn push(
         }
     })?;
     let registry = Registry::open_or_create(&request.registry)?;
+    check_seen(state, &registry, model)?;
     let push = Push {
         path: package,
         model,
         label: opened.version.clone(),
     };
     let pushed = registry.push(&push, author)?;
+    check_seen(state, &registry, model)?;
     let reference = format!("{model}:{}", pushed.version);
     let (count, bytes) = pushed.size;
     let line = if pushed.is_new {

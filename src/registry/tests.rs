@@ -450,6 +450,13 @@ fn a_log_that_is_rewritten_from_some_entry_on_has_another_head() {
         error.message(),
         "the log of `churn` was cut short or rewritten: it had 2 entries and has 1"
     );
+    std::fs::remove_file(room.registry_path().join(file_name("churn", 1))).unwrap();
+    let log = registry.log("churn").unwrap();
+    let error = cache::check_head(&Location::from(&state), &registry, &log, "churn").unwrap_err();
+    assert_eq!(
+        error.message(),
+        "the log of `churn` was cut short or rewritten: it had 2 entries and has 0"
+    );
 }
 
 #[test]

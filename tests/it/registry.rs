@@ -60,6 +60,17 @@ fn an_alias_is_scored_promoted_and_rolled_back() {
         model["log_head"].as_str().unwrap().starts_with("3:"),
         "{model}"
     );
+    // In the list of runs too: of a file by its report, of a data set by its manifest.
+    score("churn@champion", "first/").ok();
+    let runs = tallow(&room, "log first.parquet first --format json")
+        .ok()
+        .json();
+    for run in runs["runs"].as_array().unwrap() {
+        assert_eq!(run["registered"], "churn:1", "{runs}");
+        assert_eq!(run["log_head"], model["log_head"], "{runs}");
+    }
+    let shown = tallow(&room, "log first.parquet first").ok().stdout;
+    assert_eq!(shown.matches(" (churn:1)  ").count(), 2, "{shown}");
     tallow(
         &room,
         "score --quiet --model good.json in-0.parquet --output path.parquet",
@@ -234,6 +245,38 @@ fn names_and_times_that_lead_nowhere_say_what_to_type() {
     assert!(run.stderr.contains("no registry was given"), "{run}");
     let run = room.tallow("registry list").fails(2);
     assert!(run.stderr.contains("no registry was given"), "{run}");
+}
+
+#[test]
+fn a_log_that_was_cut_short_is_refused_by_every_verb_without_its_head() {
+    let room = registered();
+    tallow(&room, "registry promote churn:2 champion").ok();
+    let log = room.path("models/models/churn/log");
+    let mut entries: Vec<_> = std::fs::read_dir(&log).unwrap().collect();
+    entries.sort_by_key(|entry| entry.as_ref().unwrap().path());
+    std::fs::remove_file(entries.last().unwrap().as_ref().unwrap().path()).unwrap();
+    for line in [
+        "registry verify",
+        "registry log churn",
+        "registry promote churn:2 champion",
+        "registry rollback churn@champion",
+        "registry push good.json --name churn",
+        "score --model churn@champion in-0.parquet --output x.parquet",
+    ] {
+        let run = tallow(&room, line).fails(6);
+        assert!(
+            run.stderr.contains("was cut short or rewritten"),
+            "{line}: {run}"
+        );
+    }
+    // Who never saw the registry cannot know; the log of another machine is added to.
+    let run = room
+        .command()
+        .env("HOME", room.path("other"))
+        .args(["registry", "log", "churn", "--registry", "models"])
+        .output()
+        .unwrap();
+    assert!(run.status.success());
 }
 
 /// A package in the room, signed by the kept key.
