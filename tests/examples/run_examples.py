@@ -213,7 +213,7 @@ def registry_log(room, environment):
 
 def makefile():
     """Releases two models and one that a gate keeps back; then a good and a bad night."""
-    if not has("xgboost", "pandas", "pyarrow"):
+    if not has("xgboost", "sklearn", "pandas", "pyarrow"):
         return
     room, environment = release_room("make")
     make = lambda *more: run(
@@ -237,7 +237,7 @@ def makefile():
 
 def workflow():
     """The steps of the GitHub workflow, as a runner would run them."""
-    if not has("xgboost", "pandas", "pyarrow", "yaml"):
+    if not has("xgboost", "sklearn", "pandas", "pyarrow", "yaml"):
         return
     import yaml
 
@@ -255,7 +255,7 @@ def workflow():
 
 def life_cycle_dag():
     """Two days in Airflow, and a third on which too many decisions flip."""
-    if not has("airflow", "xgboost", "pandas", "pyarrow"):
+    if not has("airflow", "xgboost", "sklearn", "pandas", "pyarrow"):
         return
     room, environment = release_room("life_cycle")
     home = room / "airflow"

@@ -59,6 +59,41 @@ fn measures_are_those_of_scipy_statsmodels_and_scikit_learn() {
 }
 
 #[test]
+fn intervals_of_the_bootstrap_are_near_those_of_scipy() {
+    for (name, flags) in CASES {
+        let Ok(text) = std::fs::read(case(name, "bootstrap.json")) else {
+            assert_eq!(name, "classes");
+            continue;
+        };
+        let found = Room::new()
+            .tallow(&format!("{} --format json", line(name, flags)))
+            .ok()
+            .json();
+        let expected: serde_json::Map<String, Json> = serde_json::from_slice(&text).unwrap();
+        let ends = |ends: &serde_json::Map<String, Json>, metric: &str| {
+            ["low", "high"].map(|end| ends[&format!("{metric}_{end}")].as_f64().unwrap())
+        };
+        let metrics = expected.keys().filter_map(|name| name.strip_suffix("_low"));
+        let metrics: Vec<&str> = metrics.collect();
+        assert!(!metrics.is_empty(), "{name}: {metrics:?}");
+        for metric in metrics {
+            let (own, theirs) = (
+                ends(found["comparison"].as_object().unwrap(), metric),
+                ends(&expected, metric),
+            );
+            // An end is known to 2 % of the width with as many replicates; that of KS is of bins.
+            let tolerance = 0.1 * (theirs[1] - theirs[0]);
+            for (own, theirs) in own.iter().zip(theirs) {
+                assert!(
+                    (own - theirs).abs() <= tolerance,
+                    "{name} {metric}: {own}, expected {theirs}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn order_files_and_memory_change_no_measure() {
     let reversed = |batch: &RecordBatch| {
         let rows = batch.num_rows() as u32;

@@ -96,10 +96,12 @@ fn scored(room: &Room, model: &str) -> Vec<Shown> {
         .run([&score[..], &["--output", "scores.parquet"]].concat())
         .ok();
     let checked = room.run([&["check"], &score[1..]].concat());
+    let scanned = room.run([&["check", "--scan"], &score[1..]].concat());
     vec![
         ("score into a data set", dataset.to_string()),
         ("score into a file", file.to_string()),
         ("check", checked.to_string()),
+        ("check --scan", scanned.to_string()),
     ]
 }
 
@@ -122,7 +124,15 @@ fn followed(room: &Room) -> impl IntoIterator<Item = Shown> {
         "report scores/_tallow/report.pq --output pages.html",
         "inspect scores",
         "inspect scores --format json",
+        "retry scores -v",
+        "evaluate scores.parquet --labels labels.csv --label churned --key customer_id \
+         --save-reference reference.json -v",
+        "drift before.csv rows.csv --output drift.pq -v",
+        "drift before.csv rows.csv --format json",
+        "report drift.pq --output drift.html",
+        "report compare.pq --output compare.html",
     ];
+    std::fs::copy(data("demo/customers.csv"), room.path("before.csv")).unwrap();
     lines.map(|line| (line, room.tallow(line).to_string()))
 }
 
@@ -193,6 +203,7 @@ fn look_at_files(room: &Room) {
     for path in files(&room.path("")) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let is_of_rows = name == "rows.csv"
+            || name == "before.csv"
             || name == "labels.csv"
             || name.contains("rejected")
             || path.to_string_lossy().contains("/rejected/")
@@ -205,8 +216,14 @@ fn look_at_files(room: &Room) {
         let found = found_in(room, &path);
         assert!(found.is_empty(), "`{}` holds {found:?}", path.display());
     }
-    assert!(looked_at >= 14, "{looked_at} files were looked at");
-    for page in ["page.html", "pages.html", "watched.html"] {
+    assert!(looked_at >= 18, "{looked_at} files were looked at");
+    for page in [
+        "page.html",
+        "pages.html",
+        "watched.html",
+        "drift.html",
+        "compare.html",
+    ] {
         assert!(room.path(page).exists(), "{page}");
     }
 }
