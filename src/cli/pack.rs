@@ -25,6 +25,7 @@ pub(super) fn run(args: PackArgs, console: &Console) -> Result<()> {
             "golden_rows": packed.golden.as_ref().map(|golden| golden.row_count),
             "original_difference": packed.golden.as_ref().and_then(|one| one.original_difference),
             "baseline_rows": packed.baseline_rows,
+            "reference_rows": packed.reference_rows,
             "signed": packed.is_signed,
         }));
     }

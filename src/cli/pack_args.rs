@@ -49,6 +49,14 @@ pub struct PackArgs {
     /// OUTPUT is the output column that they belong to [default: `probability`, or the first].
     #[arg(long, value_name = "COLUMN[=OUTPUT]")]
     pub original: Option<String>,
+    /// How well the model did on labelled rows: a file of `evaluate --save-reference`
+    ///
+    /// `tallow score` then estimates how well it does before labels come, as with `--reference`.
+    #[arg(long, value_name = "FILE")]
+    pub reference: Option<PathBuf>,
+    /// A condition on the rows to be scored, as `score --rule` has it; may be repeated
+    #[arg(long = "rule", value_name = "RULE", allow_hyphen_values = true)]
+    pub rules: Vec<String>,
     /// A condition for `tallow registry promote`, such as `roc_auc >= 0.75`; may be repeated
     #[arg(long = "gate", value_name = "EXPRESSION")]
     pub gates: Vec<String>,
@@ -88,6 +96,8 @@ impl From<PackArgs> for Pack {
             golden,
             golden_rows,
             original,
+            reference,
+            rules,
             gates,
             card,
             sign_key,
@@ -105,6 +115,8 @@ impl From<PackArgs> for Pack {
             golden: locations(golden),
             golden_rows,
             original,
+            reference: reference.map(Location::from),
+            rules,
             gates,
             card: card.map(Location::from),
             sign_key: sign_key.map(Location::from),

@@ -28,6 +28,9 @@ pub(super) fn page(packed: &Packed, output: &str, next: &str) -> Page {
     if let Some(rows) = packed.baseline_rows {
         page.fact("baseline", counted(rows, "row"));
     }
+    if let Some(rows) = packed.reference_rows {
+        page.fact("reference", counted(rows, "labelled row"));
+    }
     if packed.is_signed {
         page.fact("signature", "model.sig");
     }

@@ -40,7 +40,8 @@ pub struct QualityArgs {
     ///
     /// The report gets `estimated_roc_auc`, `estimated_f1` and others, each with a band that holds
     /// what labels will show in 95 % of cases, if scores still mean what they meant in the
-    /// reference: inputs may drift, their relation to the label may not.
+    /// reference: inputs may drift, their relation to the label may not. By default the package's;
+    /// `none` for no estimate.
     #[arg(long, value_name = "FILE", help_heading = "Quality")]
     pub reference: Option<PathBuf>,
     /// Column of the loss that your own loss model expects of each row

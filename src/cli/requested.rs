@@ -133,6 +133,7 @@ impl From<QualityArgs> for Quality {
             rule_examples,
             reference: reference.map(Location::from),
             loss_column,
+            reference_digest: None,
             is_off: false,
         }
     }

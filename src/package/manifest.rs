@@ -52,6 +52,8 @@ pub struct Manifest {
     pub golden: Option<Golden>,
     /// What the training data was like.
     pub baseline: Option<Baseline>,
+    /// How well the model did on labelled rows.
+    pub reference: Option<ReferenceEntry>,
     /// Conditions on the rows that the model scores.
     #[serde(default)]
     pub rules: Vec<RuleEntry>,
@@ -157,6 +159,14 @@ pub enum GateLevel {
 pub struct Baseline {
     /// A profile of it, from the package's directory.
     pub profile: Location,
+}
+
+/// How well the model did on labelled rows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceEntry {
+    /// A file of `tallow evaluate --save-reference`, from the package's directory.
+    pub performance: Location,
 }
 
 /// How columns meet the inputs of an ONNX graph.

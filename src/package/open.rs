@@ -70,6 +70,8 @@ pub struct OpenedModel {
 pub struct PackageMonitoring {
     /// The baseline profile.
     pub baseline: Option<Location>,
+    /// The reference performance.
+    pub reference: Option<Location>,
     /// Conditions on runs and evaluations.
     pub gates: Vec<GateEntry>,
     /// When a column has drifted.
@@ -81,10 +83,15 @@ pub struct PackageMonitoring {
 impl PackageMonitoring {
     fn of(directory: &Location, manifest: &Manifest) -> Result<Self> {
         let profile = manifest.baseline.as_ref().map(|baseline| &baseline.profile);
-        let is_inside = |path: &&Location| path.leads_down();
-        if let Some(outside) = profile.filter(|path| !is_inside(path)) {
-            let error = Error::trust("the baseline profile lies outside the package");
-            return Err(error.at_path(outside));
+        let reference = manifest.reference.as_ref().map(|entry| &entry.performance);
+        for (what, path) in [
+            ("baseline profile", profile),
+            ("reference performance", reference),
+        ] {
+            if let Some(outside) = path.filter(|path| !path.leads_down()) {
+                let error = Error::trust(format!("the {what} lies outside the package"));
+                return Err(error.at_path(outside));
+            }
         }
         let owners = manifest.inputs.iter().filter_map(|entry| {
             let owner = entry.owner.as_ref()?;
@@ -92,6 +99,7 @@ impl PackageMonitoring {
         });
         Ok(Self {
             baseline: profile.map(|path| directory.join(path)),
+            reference: reference.map(|path| directory.join(path)),
             gates: manifest.gates.clone(),
             drift: manifest.drift,
             owners: owners.collect(),
@@ -344,6 +352,7 @@ fn provided(path: &Location, manifest: &Manifest) -> Result<Vec<(String, String)
     let rules: Vec<&str> = manifest.rules.iter().map(RuleEntry::name).collect();
     let golden = manifest.golden.as_ref();
     let baseline = manifest.baseline.as_ref();
+    let reference = manifest.reference.as_ref();
     let facts = [
         (
             "golden",
@@ -352,6 +361,10 @@ fn provided(path: &Location, manifest: &Manifest) -> Result<Vec<(String, String)
         (
             "baseline",
             baseline.map(|baseline| baseline.profile.display().to_string()),
+        ),
+        (
+            "reference",
+            reference.map(|reference| reference.performance.display().to_string()),
         ),
         ("rules", (!rules.is_empty()).then(|| rules.join(", "))),
         ("gates", (!gates.is_empty()).then(|| gates.join(", "))),

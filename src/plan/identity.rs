@@ -15,6 +15,9 @@ use crate::storage::{SharedFile, check_unchanged};
 use crate::table::dataset_file::DatasetFile;
 use crate::table::keyring::Keyring;
 
+/// The digest of the reference that a run's scores are compared with.
+pub const REFERENCE: &str = "--reference";
+
 /// The options that show in a run's rows, by the names of their flags; threads, batches and memory
 /// do not.
 ///

@@ -19,7 +19,7 @@ pub mod monitoring;
 mod name;
 mod needs;
 pub mod options;
-mod quality;
+pub mod quality;
 pub mod reading;
 pub mod replay;
 pub mod signed;
@@ -234,6 +234,8 @@ impl Plan {
         let mut opened = vouched
             .as_ref()
             .map_or_else(open, |vouched| vouched.guard(open))?;
+        let watched = [&opened.monitoring.baseline, &opened.monitoring.reference];
+        signed::refuse_unsigned(vouched.as_ref(), watched.into_iter().flatten())?;
         signed::refuse_revoked(args, &opened)?;
         check_virtual_ensembles(&opened, outcome.virtual_ensembles)?;
         if !binding.rows_axis.is_empty() && opened.loaded.model.family() != "graph" {
@@ -352,10 +354,13 @@ impl Plan {
         };
         let read_schema = dataset.as_read(&requested);
         let batch_schema = widened(&selection, &read_schema);
-        let (reference, digest) = quality::reference(requested_quality)?.unzip();
-        if let Some(digest) = digest {
-            configuration.insert("--reference".to_owned(), digest.into());
-        }
+        // That of the package is of its own model's rows alone.
+        let of_package = opened.monitoring.reference.as_ref();
+        let of_package = of_package.filter(|_| split.is_none());
+        let (reference, digest) = quality::reference(requested_quality, of_package)?.unzip();
+        configuration.remove(identity::REFERENCE);
+        let digest = digest.or_else(|| requested_quality.reference_digest.clone());
+        configuration.extend(digest.map(|digest| (identity::REFERENCE.to_owned(), digest.into())));
         let name = Name::new(&configuration, &opened);
         let run_id = name.run_id(&dataset)?;
         let mut identity = opened.identity();

@@ -20,7 +20,7 @@ use crate::pipeline::arm::Arms;
 use crate::pipeline::observer::Observer;
 use crate::pipeline::rule::Rules;
 use crate::request::work::Quality;
-use crate::storage::read;
+use crate::storage::{Location, read};
 
 /// The rules of a package and of the flags.
 ///
@@ -60,20 +60,41 @@ pub(super) fn observers(
     Ok(observers)
 }
 
-/// What labelled rows of the model showed, and the digest of the file that says so.
+/// What labelled rows of the model showed, and the digest of the file that says so: the file that
+/// is named, or `of_package`; none for the name `none`.
 ///
 /// # Errors
 /// Fails if the file cannot be read or is another.
-pub(super) fn reference(quality: &Quality) -> Result<Option<(Reference, String)>> {
-    let Some(path) = quality.reference.as_ref().filter(|_| !quality.is_off) else {
+pub(super) fn reference(
+    quality: &Quality,
+    of_package: Option<&Location>,
+) -> Result<Option<(Reference, String)>> {
+    let path = match &quality.reference {
+        _ if quality.is_off => None,
+        Some(path) => Some(path).filter(|path| path.as_os_str() != "none"),
+        None => of_package,
+    };
+    let Some(path) = path else {
         return Ok(None);
     };
-    let bytes = read(path, MAX_BYTES)?;
-    let reference = Reference::parse(&bytes).map_err(|error| error.at_path(path))?;
-    Ok(Some((reference, hexadecimal(&Sha256::digest(&bytes)))))
+    read_reference(path).map(Some)
 }
 
-fn rule(text: &str) -> Result<RuleEntry> {
+/// A reference, and the digest of its file.
+///
+/// # Errors
+/// Fails if the file cannot be read or is another.
+pub fn read_reference(path: &Location) -> Result<(Reference, String)> {
+    let bytes = read(path, MAX_BYTES)?;
+    let reference = Reference::parse(&bytes).map_err(|error| error.at_path(path))?;
+    Ok((reference, hexadecimal(&Sha256::digest(&bytes))))
+}
+
+/// The rule that the text of a flag states.
+///
+/// # Errors
+/// A usage error for a text that is not a rule.
+pub fn rule(text: &str) -> Result<RuleEntry> {
     let (mut expression, mut mostly, mut on_fail) = (text.trim(), 1.0, OnFail::default());
     // From the end: an expression may hold a semicolon in a text.
     while let Some((rest, option)) = expression.rsplit_once(';') {

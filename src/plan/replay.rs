@@ -10,6 +10,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::Plan;
 use super::agreement::difference;
+use super::signed;
 use crate::error::{Error, Result};
 use crate::package::GoldenRows;
 use crate::package::open::golden_rows;
@@ -48,6 +49,8 @@ pub fn replay(args: &Work) -> Result<Option<Replay>> {
     let Some(golden) = golden_rows(&args.model)? else {
         return Ok(None);
     };
+    let (vouched, _) = signed::verified(args)?;
+    signed::refuse_unsigned(vouched.as_ref(), [&golden.rows, &golden.expected])?;
     let found = scored(&golden, args).map_err(|error| {
         let message = "the package's golden rows cannot be scored";
         Error::new(error.kind(), message)

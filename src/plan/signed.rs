@@ -25,6 +25,9 @@ use crate::timestamp;
 /// The most bytes of a data set's manifest.
 const MANIFEST_BYTES_LIMIT: u64 = 1 << 30;
 
+/// The most bytes of a file of a package besides its model.
+const PACKAGE_FILE_LIMIT: u64 = 1 << 30;
+
 /// Where the signature of a model lies by default.
 ///
 /// # Errors
@@ -213,6 +216,22 @@ pub(super) fn verified(args: &Work) -> Result<Vouching> {
         ("signed_digest".to_owned(), verified.digest),
     ];
     Ok((Some(Vouched::new(&args.model, verified.files)?), facts))
+}
+
+/// Refuses files of a package that its signature does not vouch for, though a run reads them: a
+/// signer chooses which files are ignored, and others are by default (`.git…`).
+///
+/// # Errors
+/// A trust error for a file that is not signed, or changed since its signature was verified.
+pub(super) fn refuse_unsigned<'a>(
+    vouched: Option<&Vouched>,
+    files: impl IntoIterator<Item = &'a Location>,
+) -> Result<()> {
+    let Some(vouched) = vouched else {
+        return Ok(());
+    };
+    let mut files = files.into_iter();
+    files.try_for_each(|path| vouched.guard(|| read(path, PACKAGE_FILE_LIMIT).map(drop)))
 }
 
 /// Refuses a model whose digest, or that of its version in a registry, was revoked.

@@ -29,6 +29,10 @@ pub struct Pack {
     /// The column of the golden rows that holds the original library's answers, as
     /// `COLUMN[=OUTPUT]`
     pub original: Option<String>,
+    /// How well the model did on labelled rows
+    pub reference: Option<Location>,
+    /// Rules for the rows that the model scores
+    pub rules: Vec<String>,
     /// Gates that an evaluation must pass before the model is promoted
     pub gates: Vec<String>,
     /// A model card whose text is kept

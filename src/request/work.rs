@@ -91,6 +91,9 @@ pub struct Quality {
     /// The column of what a loss model expects of each row
     #[serde(skip_serializing_if = "Option::is_none")]
     pub loss_column: Option<String>,
+    /// The digest of the reference of a recorded run, which is not read again
+    #[serde(skip)]
+    pub reference_digest: Option<String>,
     /// Whether no rule is applied, not even the package's: to rows that are not the user's data
     #[serde(skip)]
     pub is_off: bool,

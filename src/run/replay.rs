@@ -26,7 +26,7 @@ use crate::output::checkpoint::sha256_of;
 use crate::output::identity::RunIdentity;
 use crate::output::manifest::Manifest;
 use crate::output::table_writer::WrittenFile;
-use crate::plan::identity;
+use crate::plan::identity::{self, REFERENCE};
 use crate::request::Request;
 use crate::request::keys::Keys;
 use crate::request::monitoring::Monitoring;
@@ -300,6 +300,11 @@ pub(super) fn recorded_request(
         .work
         .resolved
         .clone_from(&manifest.identity.model_version);
+    // What rows are compared with changes none of them, but is part of the run's name.
+    let digest = manifest.identity.configuration.get(REFERENCE);
+    let quality = &mut request.work.quality;
+    quality.reference = Some("none".into());
+    quality.reference_digest = digest.and_then(Json::as_str).map(str::to_owned);
     // Files that came to a directory or a pattern later were not inputs then.
     let recorded = manifest.identity.inputs.iter().map(|input| &input.path);
     let is_partition = |path: &Location| {

@@ -15,7 +15,7 @@ use crate::request::keys::Keys;
 use crate::request::monitoring::Monitoring;
 use crate::request::output::{Limits, Output};
 use crate::request::signature::TrustRequest;
-use crate::request::work::Work;
+use crate::request::work::{Quality, Work};
 use crate::request::{Request, VERSION};
 use crate::storage::{Location, find};
 use crate::table::location::anchored_at;
@@ -40,13 +40,10 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Re
             Error::failed("the directory where the data set was made is gone").at_path(base);
         return Err(error.hint("the inputs are needed again: their paths begin there"));
     }
-    let report = made.output.report.map(|report| {
-        if report.as_os_str() == "none" {
-            report
-        } else {
-            base.join(report)
-        }
-    });
+    let report = made
+        .output
+        .report
+        .map(|report| anchored(base, report, "none"));
     let is_kept =
         |report: &Location| report.as_os_str() == "none" || is_report_of(report, manifest);
     Ok(Request {
@@ -60,6 +57,14 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Re
                 .map(|registry| base.join(registry)),
             trust: anchored_trust(base, &made.work.trust),
             inputs,
+            quality: Quality {
+                reference: made
+                    .work
+                    .quality
+                    .reference
+                    .map(|path| anchored(base, path, "none")),
+                ..made.work.quality
+            },
             challengers: split_of(&made.work.challengers, base),
             resources: retry.resources.clone(),
             ..made.work
@@ -146,18 +151,20 @@ fn split_of(made: &Challengers, base: &Location) -> Challengers {
 
 /// What is watched, with paths that begin at `base`.
 fn anchored_monitoring(base: &Location, made: Monitoring) -> Monitoring {
-    let anchored = |path: Location, word: &str| {
-        if path.as_os_str() == word {
-            path
-        } else {
-            base.join(path)
-        }
-    };
     Monitoring {
         history: made.history.map(|path| base.join(path)),
-        profile: made.profile.map(|path| anchored(path, "auto")),
-        baseline: made.baseline.map(|path| anchored(path, "none")),
+        profile: made.profile.map(|path| anchored(base, path, "auto")),
+        baseline: made.baseline.map(|path| anchored(base, path, "none")),
         ..made
+    }
+}
+
+/// A path that begins at `base`, if it is not the word that stands for one.
+fn anchored(base: &Location, path: Location, word: &str) -> Location {
+    if path.as_os_str() == word {
+        path
+    } else {
+        base.join(path)
     }
 }
 

@@ -280,6 +280,219 @@ fn answers_of_the_original_library_are_compared_and_kept() {
     assert!(!room.listing().iter().any(|name| name.starts_with(".tmp-")));
 }
 
+/// The demo's customers scored, with what their labels showed in `reference.json`.
+fn with_reference(room: &Room) {
+    let [model, rows, labels] = ["churn", "customers.parquet", "outcomes.csv"]
+        .map(|name| data("demo").join(name).display().to_string());
+    room.tallow(&format!(
+        "score -qq --model {model} {rows} --output p.parquet"
+    ))
+    .ok();
+    room.tallow(&format!(
+        "evaluate p.parquet --label churned --labels {labels} --key customer_id \
+         --save-reference reference.json"
+    ))
+    .ok();
+}
+
+#[test]
+fn a_package_estimates_its_performance_by_its_own_reference() {
+    let room = Room::new();
+    with_reference(&room);
+    let rows = data("demo/customers.parquet");
+    let packed = pack_demo(&room, "churn", "--reference reference.json").ok();
+    assert!(packed.stdout.contains("reference "), "{packed}");
+    let card = std::fs::read_to_string(room.path("churn/README.md")).unwrap();
+    let analyses = card.split("## Quantitative analyses").nth(1).unwrap();
+    assert!(analyses.contains("| roc_auc | 0."), "{card}");
+    let score = |model: &str, more: &str| {
+        let line = format!(
+            "score -q --model {model} {} --output q.parquet --overwrite --format json {more}",
+            rows.display()
+        );
+        room.tallow(&line).ok().json()
+    };
+    let found = score("churn", "");
+    assert!(found["estimates"]["estimated_roc_auc"].is_number());
+    let named = score("churn", "--reference reference.json");
+    let plain = data("demo/churn").display().to_string();
+    let raw = score(&plain, "--reference reference.json");
+    assert_eq!(found["estimates"], named["estimates"]);
+    assert_eq!(found["estimates"], raw["estimates"]);
+    assert!(score("churn", "--reference none")["estimates"].is_null());
+    assert!(score(&plain, "")["estimates"].is_null());
+    // Rows that other models answer say nothing of this one.
+    let split = format!("--challenger b={plain} --split b=50% --split-by customer_id");
+    assert!(score("churn", &split)["estimates"].is_null());
+    let inspected = room.tallow("inspect churn").ok().stdout;
+    assert!(inspected.contains("reference.json"), "{inspected}");
+    // Packed again, it is kept; what a gate reads of it is there.
+    room.tallow("pack churn --output churn --overwrite --gate estimated_roc_auc>0.99")
+        .ok();
+    let tripped = room
+        .tallow(&format!(
+            "score -q --model churn {} --output r.parquet",
+            rows.display()
+        ))
+        .fails(5);
+    assert!(tripped.stderr.contains("estimated_roc_auc"), "{tripped}");
+    // The file is signed like the others.
+    let key = data("signatures/prime256v1");
+    let (key, public) = (
+        format!("{}.key", key.display()),
+        format!("{}.pub", key.display()),
+    );
+    room.tallow(&format!("sign churn --key {key} --overwrite"))
+        .ok();
+    let reference = std::fs::read_to_string(room.path("churn/reference.json")).unwrap();
+    room.file("churn/reference.json", format!("{reference} "));
+    let line = format!(
+        "score -q --model churn {} --output s.parquet --require-signature {public}",
+        rows.display()
+    );
+    room.tallow(&line).fails(6);
+}
+
+#[test]
+fn a_reference_of_other_scores_is_not_packed() {
+    let room = Room::new();
+    with_reference(&room);
+    let reference = std::fs::read_to_string(room.path("reference.json")).unwrap();
+    room.file(
+        "other.json",
+        reference.replace("\"score\":\"probability\"", "\"score\":\"chance\""),
+    );
+    for (name, part) in [("other.json", "chance"), ("p.parquet", "not a reference")] {
+        let error = pack_demo(&room, "churn", &format!("--reference {name}")).fails(3);
+        assert!(error.stderr.contains(part), "{error}");
+        assert!(error.stderr.contains(name), "{error}");
+    }
+    pack_demo(&room, "churn", "--reference reference.json").ok();
+    std::fs::remove_file(room.path("churn/reference.json")).unwrap();
+    let error = room.tallow("pack churn --output again").fails(3);
+    assert!(
+        error
+            .stderr
+            .contains("the reference performance of the manifest is missing"),
+        "{error}"
+    );
+    let manifest = std::fs::read_to_string(room.path("churn/tallow.toml")).unwrap();
+    room.file(
+        "churn/tallow.toml",
+        manifest.replace("\"reference.json\"", "\"../reference.json\""),
+    );
+    let error = room.tallow("inspect churn").fails(6);
+    assert!(
+        error
+            .stderr
+            .contains("the reference performance lies outside the package"),
+        "{error}"
+    );
+}
+
+#[test]
+fn every_file_that_is_read_of_a_package_must_be_signed() {
+    let room = Room::new();
+    with_reference(&room);
+    let rows = data("demo/customers.parquet");
+    let key = data("signatures/prime256v1");
+    let (key, public) = (
+        format!("{}.key", key.display()),
+        format!("{}.pub", key.display()),
+    );
+    let manifest = room.path("churn/tallow.toml");
+    let score = |verb: &str| {
+        room.tallow(&format!(
+            "{verb} --model churn {} --require-signature {public}",
+            rows.display()
+        ))
+    };
+    // No signature covers files of these names.
+    for hidden in [".github", ".gitignore"] {
+        for name in [
+            "baseline.parquet",
+            "reference.json",
+            "golden_rows.parquet",
+            "golden_expected.parquet",
+            "model.ubj",
+        ] {
+            pack_demo(&room, "churn", "--overwrite --reference reference.json").ok();
+            let unsigned = if hidden == ".github" {
+                format!("{hidden}/{name}")
+            } else {
+                hidden.to_owned()
+            };
+            std::fs::create_dir_all(room.path("churn").join(&unsigned).parent().unwrap()).unwrap();
+            std::fs::rename(
+                room.path("churn").join(name),
+                room.path("churn").join(&unsigned),
+            )
+            .unwrap();
+            let text = std::fs::read_to_string(&manifest).unwrap();
+            let listed = format!("= \"{name}\"");
+            assert!(text.contains(&listed), "{name}: {text}");
+            let text = text.replace(&listed, &format!("= \"{unsigned}\""));
+            std::fs::write(&manifest, text).unwrap();
+            room.tallow(&format!("sign churn --key {key} --overwrite"))
+                .ok();
+            let refused = score("check").fails(6);
+            assert!(
+                refused.stderr.contains("is not signed"),
+                "{name}: {refused}"
+            );
+            if !name.starts_with("golden") {
+                let refused = score("score -q --output p2.parquet").fails(6);
+                assert!(refused.stderr.contains(&unsigned), "{name}: {refused}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rules_are_packed_and_applied() {
+    let room = Room::new();
+    let (model, rows) = (data("demo/churn"), data("demo/customers.parquet"));
+    let pack = |more: &[&str]| {
+        let mut line = vec![
+            "pack",
+            model.to_str().unwrap(),
+            "--output",
+            "churn",
+            "--overwrite",
+        ];
+        line.extend(more);
+        room.run(line)
+    };
+    pack(&[
+        "--rule",
+        "grown: age >= 30; mostly=50%; on-fail=reject",
+        "--rule",
+        "age < 200",
+    ])
+    .ok();
+    let manifest = std::fs::read_to_string(room.path("churn/tallow.toml")).unwrap();
+    for part in [
+        "name = \"grown\"",
+        "mostly = 0.5",
+        "on_fail = \"reject\"",
+        "\"age < 200\"",
+    ] {
+        assert!(manifest.contains(part), "{part}: {manifest}");
+    }
+    let line = format!(
+        "score -q --model churn {} --output p.parquet --format json",
+        rows.display()
+    );
+    let found = room.tallow(&line).ok().json();
+    assert!(
+        found["quality"]["grown"]["compliance"].as_f64().unwrap() < 1.0,
+        "{found}"
+    );
+    assert!(found["quality"]["age < 200"].is_object(), "{found}");
+    let error = pack(&["--rule", "grown:"]).fails(2);
+    assert!(error.stderr.contains("has no expression"), "{error}");
+}
+
 #[test]
 fn what_cannot_be_packed_explains_what_to_type() {
     let room = Room::new();

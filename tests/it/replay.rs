@@ -48,6 +48,27 @@ fn a_run_gives_the_same_bytes_again_from_any_directory_and_leaves_nothing() {
 }
 
 #[test]
+fn a_run_with_a_reference_is_replayed_explained_and_corrected_from_any_directory() {
+    let room = Room::new();
+    scored(&room);
+    let labels = data("demo/outcomes.csv").display().to_string();
+    let evaluate = format!(
+        "evaluate scores --label churned --labels {labels} --key customer_id \
+         --save-reference reference.json"
+    );
+    room.tallow(&evaluate).ok();
+    let line = "score -qq --model churn customers.csv --output known/ --reference reference.json";
+    room.tallow(line).ok();
+    let known = room.path("known").display().to_string();
+    let other = Room::new();
+    other.run(["retry", &known]).ok();
+    // What rows are compared with changes none of them.
+    std::fs::remove_file(room.path("reference.json")).unwrap();
+    other.run(["replay", &known]).ok();
+    other.run(["explain", &known, "--row", "1"]).ok();
+}
+
+#[test]
 fn files_that_were_edited_or_removed_are_named() {
     let room = Room::new();
     scored(&room);

@@ -2,7 +2,7 @@
 //!
 //! Owns which files of a package are kept. It must not know what is in them.
 
-use super::{BASELINE, MANIFEST_BYTES_LIMIT, Packing, golden};
+use super::{BASELINE, MANIFEST_BYTES_LIMIT, Packing, REFERENCE, golden};
 use crate::error::{Error, Result};
 use crate::package::MANIFEST_NAME;
 use crate::package::card::CARD_NAME;
@@ -83,7 +83,13 @@ fn is_kept(name: &Location) -> bool {
 
 /// Whether packing makes a file of this name.
 fn is_made(name: &Location) -> bool {
-    let made = [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME, BASELINE];
+    let made = [
+        MANIFEST_NAME,
+        CARD_NAME,
+        SIGNATURE_NAME,
+        BASELINE,
+        REFERENCE,
+    ];
     let mut made = made.into_iter().chain(golden::NAMES);
     made.any(|own| *name == *own)
 }

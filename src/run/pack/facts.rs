@@ -9,6 +9,7 @@ use super::golden::{Golden, TOLERANCE};
 use crate::contract::reads::wants;
 use crate::contract::{Policy, type_name};
 use crate::count::{and_more, counted};
+use crate::monitor::estimate::reference::Reference;
 use crate::monitor::profile::Profile;
 use crate::outcome::Task;
 use crate::package::card::CardFacts;
@@ -22,6 +23,7 @@ pub(super) fn of(
     opened: &OpenedModel,
     golden: Option<&Golden>,
     baseline: Option<&Profile>,
+    reference: Option<&Reference>,
 ) -> CardFacts {
     let mut sections = vec![
         ("details", details(opened)),
@@ -30,6 +32,7 @@ pub(super) fn of(
     ];
     sections.extend(golden.map(|golden| ("evaluation", golden_rows(golden))));
     sections.extend(baseline.map(|profile| ("training", training(profile))));
+    sections.extend(reference.map(|reference| ("analyses", performance(reference))));
     sections.retain(|(_, text)| !text.is_empty());
     CardFacts {
         name: opened.name.clone(),
@@ -209,6 +212,20 @@ fn training(profile: &Profile) -> String {
         "{} were profiled:\n\n{}",
         counted(row_count(profile), "row"),
         table(["column", "holds", "missing"], &rows)
+    )
+}
+
+/// What labelled rows showed.
+fn performance(reference: &Reference) -> String {
+    let rows: Vec<[String; 2]> = reference
+        .metrics
+        .iter()
+        .map(|(metric, value)| [metric.clone(), format!("{value:.4}")])
+        .collect();
+    format!(
+        "On {} with labels:\n\n{}",
+        counted(reference.rows, "row"),
+        table(["metric", "value"], &rows)
     )
 }
 

@@ -9,6 +9,7 @@ mod facts;
 mod features;
 mod golden;
 mod sample;
+mod watched;
 
 use std::io::Write;
 
@@ -18,7 +19,7 @@ use self::golden::{Golden, golden};
 use crate::error::{Error, Result, shell_word};
 use crate::format::ImportOptions;
 use crate::interrupt::Interrupt;
-use crate::monitor::gate::Gate;
+use crate::monitor::estimate::reference::Reference;
 use crate::monitor::profile::Profile;
 use crate::monitor::profile_table::table as profile_table;
 use crate::output::table_writer::write_table;
@@ -39,6 +40,9 @@ use crate::storage::{
 
 /// The name of the baseline profile in a package.
 const BASELINE: &str = "baseline.parquet";
+
+/// The name of the reference performance in a package.
+const REFERENCE: &str = "reference.json";
 
 /// The most bytes of a model card.
 const CARD_BYTES_LIMIT: u64 = 16 << 20;
@@ -61,6 +65,8 @@ pub struct Packed {
     pub golden: Option<Golden>,
     /// The rows of the baseline, if there is one.
     pub baseline_rows: Option<u64>,
+    /// The labelled rows behind the reference performance, if there is one.
+    pub reference_rows: Option<u64>,
     /// Whether it is signed.
     pub is_signed: bool,
 }
@@ -100,13 +106,15 @@ fn in_directory(
     packing.copy(opened)?;
     packing.name(opened);
     packing.learn(opened)?;
+    packing.rules()?;
     packing.gates()?;
+    packing.reference()?;
     packing.write_manifest()?;
     let golden = packing.golden(interrupt)?;
     let baseline = packing.baseline(interrupt)?;
     packing.digests()?;
     packing.write_manifest()?;
-    packing.card(golden.as_ref(), baseline.as_ref())?;
+    let reference = packing.card(golden.as_ref(), baseline.as_ref())?;
     packing.sign()?;
     let opened = packing.check()?;
     let file_count = files_below(directory, "")?.len();
@@ -117,6 +125,7 @@ fn in_directory(
         file_count,
         golden,
         baseline_rows: baseline.map(|profile| facts::row_count(&profile)),
+        reference_rows: reference.map(|reference| reference.rows),
         is_signed: request.sign_key.is_some(),
     })
 }
@@ -166,24 +175,6 @@ impl Packing<'_> {
         if let Some(version) = version {
             self.manifest.set("version", version);
         }
-    }
-
-    /// Lists the gates, in place of earlier ones.
-    fn gates(&mut self) -> Result<()> {
-        let gates = &self.request.gates;
-        if gates.is_empty() {
-            return Ok(());
-        }
-        let entries = gates.iter().map(|text| {
-            let gate = Gate::parse(text)?;
-            Ok(Table::from_iter([(
-                "expression".to_owned(),
-                gate.to_string().into(),
-            )]))
-        });
-        let entries = entries.collect::<Result<Vec<_>>>()?;
-        self.manifest.set_list("gates", entries);
-        Ok(())
     }
 
     fn write_manifest(&self) -> Result<()> {
@@ -255,11 +246,18 @@ impl Packing<'_> {
         Ok(())
     }
 
-    fn card(&self, golden: Option<&Golden>, baseline: Option<&Profile>) -> Result<()> {
+    /// Writes the card, and returns the package's reference performance, which it shows.
+    fn card(
+        &self,
+        golden: Option<&Golden>,
+        baseline: Option<&Profile>,
+    ) -> Result<Option<Reference>> {
         let opened = open(self.directory, &ImportOptions::default())?;
-        let facts = facts::of(&opened, golden, baseline);
+        let reference = self.checked_reference(&opened)?;
+        let facts = facts::of(&opened, golden, baseline, reference.as_ref());
         let text = card(&facts, self.earlier_card()?.as_deref());
-        self.write(CARD_NAME, text.as_bytes())
+        self.write(CARD_NAME, text.as_bytes())?;
+        Ok(reference)
     }
 
     /// The card whose text is kept: the one that was named, that of the package which is replaced,
@@ -315,15 +313,18 @@ impl Packing<'_> {
         if let Some(baseline) = Manifest::parse(&manifest)?.baseline
             && find(self.directory.join(&baseline.profile))?.is_none()
         {
-            return Err(
-                Error::contract("the baseline profile of the manifest is missing")
-                    .at_path(self.request.model.join(baseline.profile))
-                    .hint("make it again with `--data`"),
-            );
+            return Err(missing("baseline profile", "--data")
+                .at_path(self.request.model.join(baseline.profile)));
         }
         replay(&self.work(&[]))?;
         open(self.directory, &ImportOptions::default())
     }
+}
+
+/// The error of a file that the manifest names and the model's directory does not have.
+fn missing(what: &str, flag: &str) -> Error {
+    Error::contract(format!("the {what} of the manifest is missing"))
+        .hint(format!("make it again with `{flag}`"))
 }
 
 /// A command for the user to type next.

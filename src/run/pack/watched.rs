@@ -1,0 +1,95 @@
+//! What the runs of a package watch: rules, gates and the reference performance.
+//!
+//! Owns how flags become sections of the manifest. It must not know how a run applies them.
+
+use std::sync::Arc;
+
+use toml::Table;
+
+use super::{Packing, REFERENCE, missing};
+use crate::error::Result;
+use crate::monitor::estimate::observer::PerformanceObserver;
+use crate::monitor::estimate::reference::Reference;
+use crate::monitor::gate::Gate;
+use crate::package::manifest::RuleEntry;
+use crate::package::open::OpenedModel;
+use crate::plan::quality::{read_reference, rule};
+use crate::storage::find;
+
+impl Packing<'_> {
+    /// Lists the gates, in place of earlier ones.
+    pub(super) fn gates(&mut self) -> Result<()> {
+        let gates = &self.request.gates;
+        if gates.is_empty() {
+            return Ok(());
+        }
+        let entries = gates.iter().map(|text| {
+            let gate = Gate::parse(text)?;
+            Ok(Table::from_iter([(
+                "expression".to_owned(),
+                gate.to_string().into(),
+            )]))
+        });
+        let entries = entries.collect::<Result<Vec<_>>>()?;
+        self.manifest.set_list("gates", entries);
+        Ok(())
+    }
+
+    /// Lists the rules, in place of earlier ones.
+    pub(super) fn rules(&mut self) -> Result<()> {
+        let rules = &self.request.rules;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let entries = rules.iter().map(|text| {
+            let RuleEntry {
+                name,
+                expression,
+                mostly,
+                on_fail,
+            } = rule(text)?;
+            let name = name.map(|name| ("name".to_owned(), name.into()));
+            let others = [
+                ("expression".to_owned(), expression.into()),
+                ("mostly".to_owned(), mostly.into()),
+                ("on_fail".to_owned(), on_fail.name().into()),
+            ];
+            Ok(name.into_iter().chain(others).collect::<Table>())
+        });
+        let entries = entries.collect::<Result<Vec<_>>>()?;
+        self.manifest.set_list("rules", entries);
+        Ok(())
+    }
+
+    /// Copies how well the model did on labelled rows.
+    pub(super) fn reference(&mut self) -> Result<()> {
+        let Some(path) = &self.request.reference else {
+            return Ok(());
+        };
+        let (reference, _) = read_reference(path)?;
+        self.write(REFERENCE, &reference.to_bytes()?)?;
+        let entries = Table::from_iter([("performance".to_owned(), REFERENCE.into())]);
+        self.manifest.set_section("reference", entries);
+        Ok(())
+    }
+
+    /// The reference performance of the package; it must be of its model's scores.
+    pub(super) fn checked_reference(&self, opened: &OpenedModel) -> Result<Option<Reference>> {
+        let Some(path) = &opened.monitoring.reference else {
+            return Ok(None);
+        };
+        let named = self.request.reference.as_ref();
+        if find(path)?.is_none() {
+            let name = path.file_name().unwrap_or_default();
+            return Err(missing("reference performance", "--reference")
+                .at_path(self.request.model.join(name)));
+        }
+        let (reference, _) = read_reference(path)?;
+        let loaded = &opened.loaded;
+        let (margins, precision) = (loaded.model.margin_count(), loaded.model.precision());
+        let fields = loaded.outcome.fields(margins, precision, false);
+        PerformanceObserver::new(Arc::new(reference.clone()), &fields)
+            .map_err(|error| error.at_path(named.unwrap_or(path)))?;
+        Ok(Some(reference))
+    }
+}
