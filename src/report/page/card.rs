@@ -64,7 +64,7 @@ fn pieces(text: &str) -> Vec<Piece> {
         if level > 0 {
             end_paragraph(&mut paragraph, &mut pieces);
             pieces.push(Piece::Heading(level, plain(line[level..].trim())));
-        } else if line.is_empty() || line.starts_with(['-', '*']) {
+        } else if line.is_empty() || ["- ", "* "].iter().any(|mark| line.starts_with(mark)) {
             end_paragraph(&mut paragraph, &mut pieces);
             paragraph.push_str(line);
         } else {
@@ -145,7 +145,8 @@ mod tests {
     #[test]
     fn tables_are_tables_and_headings_without_text_are_left_out() {
         let card = "# churn\n\n## Details\n\n| fact | value |\n|:--|--:|\n| `a\\|b` | 7 |\n| c |\n\
-                    after\n\n## Factors\n\n## Use\n\n### Who\n- one\n- **two**\nmore\n## Data\n";
+                    after\n**that**.\n\n## Factors\n\n## Use\n\n### Who\n- one\n- **two**\nmore\n\
+                    ## Data\n";
         let section = section(card).unwrap();
         let shown: Vec<String> = section
             .blocks
@@ -171,7 +172,7 @@ mod tests {
                 "h churn",
                 "h Details",
                 "fact/value a|b/7 c",
-                "after",
+                "after that.",
                 "h Use",
                 "h Who",
                 "- one",
