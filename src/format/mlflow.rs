@@ -327,6 +327,18 @@ fn none_read(flavours: &[(String, Yaml)]) -> Error {
         );
         return Error::trust(message).hint(hint);
     }
+    let loader = |(_, options): &(String, Yaml)| {
+        let module = options.get("loader_module").and_then(Yaml::text)?;
+        // Those of MLflow load what another flavour describes.
+        (!module.starts_with("mlflow.")).then(|| module.to_owned())
+    };
+    if let Some(module) = flavours.iter().find_map(loader) {
+        let message = format!(
+            "refusing an MLflow model of the flavours {}: its loader `{module}` is code",
+            names.join(", "),
+        );
+        return Error::trust(message).hint(hint);
+    }
     Error::contract(format!(
         "the MLflow model has the flavours {}, and tallow reads {}",
         names.join(", "),
@@ -430,6 +442,14 @@ mod tests {
         assert_eq!(program.data, Location::from("data/model.pt2"));
         let code = b"flavors:\n  python_function:\n    python_model: python_model.pkl\n";
         assert_eq!(Mlflow::parse(code).unwrap_err().kind(), Kind::Trust);
+        let loader = b"flavors:\n  python_function:\n    loader_module: own.loader\n";
+        let error = Mlflow::parse(loader).unwrap_err();
+        assert_eq!(error.kind(), Kind::Trust);
+        assert!(
+            error
+                .to_string()
+                .contains("its loader `own.loader` is code")
+        );
         assert_eq!(
             Mlflow::parse(b"flavors:\n  spark:\n    model_data: sparkml\n")
                 .unwrap_err()
