@@ -7,7 +7,7 @@ use super::drift::SECTION;
 use super::facts::{self, Fact, of_section};
 use super::renderer::Detail;
 use super::width::shortened;
-use super::{number, overlay, spark};
+use super::{number, overlay, spark, watch_lines};
 use crate::count::{and_more, counted, listed};
 use crate::monitor::overlay::Overlay;
 
@@ -16,6 +16,10 @@ const COLUMNS_SHOWN: usize = 20;
 
 /// The most lines of a summary, so that one that states where the report is makes ten.
 const SUMMARY_LINES: usize = 9;
+
+/// The fewest lines of columns, whatever gates say below: the heading, the worst or how many there
+/// are, and those that are ok.
+const TABLE_LINES: usize = 4;
 
 /// The most columns of a summary that could not be compared and are named.
 const OTHERS_NAMED: usize = 3;
@@ -94,7 +98,10 @@ pub fn lines(facts: &[Fact], detail: Detail) -> Vec<String> {
     let mut lines = vec![headline(&compared), String::new()];
     let others = uncompared(&others, detail);
     let max = match detail {
-        Detail::Summary => SUMMARY_LINES - lines.len() - others.len(),
+        Detail::Summary => {
+            let taken = lines.len() + others.len() + watch_lines::lines_after(facts);
+            SUMMARY_LINES.saturating_sub(taken).max(TABLE_LINES)
+        }
         Detail::Verbose | Detail::All => usize::MAX,
     };
     lines.extend(table(&compared, max));
@@ -324,6 +331,10 @@ mod tests {
                 .collect();
             let [summary, all] = [Detail::Summary, Detail::All].map(|detail| lines(&facts, detail));
             assert!(summary.len() <= SUMMARY_LINES, "{summary:#?}");
+            // A failed gate is named below, in two lines at most.
+            let gate = Fact::text("gates", "js(*) < 0.1", "state", "fail");
+            let failed = lines(&[&facts[..], &[gate]].concat(), Detail::Summary);
+            assert!(failed.len() + 2 <= SUMMARY_LINES, "{failed:#?}");
             assert!(summary.len() <= all.len());
             assert!(all.len() >= 2 * drifted.min(COLUMNS_SHOWN) + others);
             if drifted > 0 {
