@@ -6,6 +6,7 @@ usage: hostile.py          (writes beside itself; xgboost 3.2.0, pyarrow 25.0.1;
 
 import copy, io, json, pathlib, pickle, zipfile, zlib
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq, xgboost as xgb
+from onnx import TensorProto, helper
 
 here = pathlib.Path(__file__).parent
 rng = np.random.default_rng(1)
@@ -103,6 +104,33 @@ booster.save_model(here / "good.ubj")
 (here / "truncated.onnx").write_bytes(
     (here.parent / "golden/onnx_logistic_nameless/model.onnx").read_bytes()[:400]
 )
+# Two classes of one name: they would be one column.
+number = [TensorProto.FLOAT, ["n", 1]]
+nodes = [
+    helper.make_node("Concat", ["a", "b"], ["x"], axis=1),
+    helper.make_node(
+        "LinearClassifier",
+        ["x"],
+        ["label", "probabilities"],
+        domain="ai.onnx.ml",
+        coefficients=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
+        intercepts=[0.0, 0.0, 0.0],
+        classlabels_strings=["low", "low", "high"],
+        post_transform="SOFTMAX",
+    ),
+]
+graph = helper.make_graph(
+    nodes,
+    "classes",
+    [helper.make_tensor_value_info(name, *number) for name in "ab"],
+    [
+        helper.make_tensor_value_info("label", TensorProto.STRING, ["n"]),
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3]),
+    ],
+)
+operators = [helper.make_opsetid("", 15), helper.make_opsetid("ai.onnx.ml", 3)]
+model = helper.make_model(graph, opset_imports=operators)
+(here / "classes_of_one_name.onnx").write_bytes(model.SerializeToString())
 (here / "truncated.ubj").write_bytes((here / "good.ubj").read_bytes()[:900])
 (here / "good.ubj").unlink()
 

@@ -143,8 +143,14 @@ pub(super) fn output_schema(
                 .at_column(field.name());
         return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
     }
-    let names = passthrough.iter().chain(outcome.iter().map(Field::name));
-    if let Some(name) = first_duplicate(names.map(String::as_str)) {
+    if let Some(name) = first_duplicate(outcome.iter().map(|field| field.name().as_str())) {
+        let error = Error::contract("the model adds two columns of this name").at_column(name);
+        return Err(error.hint(
+            "its classes or outputs share a name: list others as `labels` under `[outputs]` in \
+             `tallow.toml`",
+        ));
+    }
+    if let Some(name) = first_duplicate(passthrough.iter().map(String::as_str)) {
         return Err(
             Error::contract("the output would have two columns of this name")
                 .at_column(name)

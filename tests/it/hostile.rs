@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use crate::harness::{Room, data, table};
 
 /// (model, its exit code, the first line of the message).
-const MODELS: [(&str, i32, &str); 24] = [
+const MODELS: [(&str, i32, &str); 25] = [
     (
         "absurd_count.json",
         1,
@@ -45,6 +45,11 @@ const MODELS: [(&str, i32, &str); 24] = [
         6,
         "trust error: the file would call `os.system` when Python loads it; tallow has called \
          nothing (`os_system.pkl`)",
+    ),
+    (
+        "classes_of_one_name.onnx",
+        3,
+        "contract error: the model adds two columns of this name (column `probability_low`)",
     ),
     (
         "empty.model",
