@@ -39,7 +39,8 @@ pub(super) fn page(
         let value = Value::try_from(value).map_err(|error| internal(&error))?;
         if arg.get_help_heading() != heading {
             heading = arg.get_help_heading();
-            let _ = write!(text, "\n# {}\n", heading.unwrap_or_default());
+            let line = heading.map_or_else(String::new, |heading| format!("# {heading}\n"));
+            let _ = write!(text, "\n{line}");
         }
         let _ = writeln!(text, "{key} = {}", shown(&value));
     }

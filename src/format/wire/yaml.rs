@@ -80,7 +80,9 @@ impl Yaml {
 }
 
 fn refused(number: usize, what: &str) -> Error {
-    Error::contract(format!("cannot read the YAML: {what}")).at_node(format!("line {number}"))
+    Error::contract(format!("cannot read the YAML: {what}"))
+        .at_node(format!("line {number}"))
+        .hint("write it as MLflow does: plain maps, lists and values")
 }
 
 #[derive(Clone, Copy)]
