@@ -7,18 +7,16 @@
 use serde_json::{Map, Value as Json};
 
 use crate::error::{Error, Result};
-use crate::output::checkpoint::PartRecord;
 use crate::output::manifest::Manifest;
 use crate::output::names;
 use crate::output::table_writer::WrittenFile;
 use crate::package::Resolved;
-use crate::pipeline::part::PartAccount;
 use crate::request::challenger::{Challengers, name_of, split_name};
 use crate::storage::Location;
 use crate::table::origin::{MODEL_DIGEST, RUN_ID};
 use crate::table::parquet::footer_value;
 
-use super::record::of_report;
+use super::record::{of_report, only_part};
 
 /// The key, in a footer, of the name of the challenger that wrote the file.
 pub(super) const CHALLENGER: &str = "tallow.challenger";
@@ -84,21 +82,7 @@ pub(super) fn of_file(path: &Location) -> Result<Option<(Manifest, Location)>> {
     manifest.request = alone(request, &model, path, resolved.as_ref()).into();
     manifest.identity.model_digest = footer_value(path, MODEL_DIGEST).unwrap_or_default();
     manifest.identity.model_version = resolved;
-    manifest.parts = vec![part_of(path)];
+    // The digest of the file is recorded nowhere.
+    manifest.parts = vec![only_part(path, WrittenFile::default())];
     Ok(Some((manifest, output)))
-}
-
-/// The only part, whose digest is recorded nowhere.
-fn part_of(path: &Location) -> PartRecord {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    PartRecord {
-        account: PartAccount::default(),
-        files: vec![WrittenFile {
-            path: name.into_owned(),
-            ..WrittenFile::default()
-        }],
-        rejected: None,
-        corrections: None,
-        observed: None,
-    }
 }

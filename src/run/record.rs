@@ -50,22 +50,24 @@ pub(super) fn of_file(run: &Run<'_>, written: &WrittenFile, facts: &[Fact]) -> R
     manifest.ledger.rows_in = rows_in as u64;
     manifest.baseline_digest = plan.monitor.baseline_digest();
     let path = Location::from(&written.path);
-    manifest.parts = vec![PartRecord {
+    manifest.parts = vec![only_part(&path, written.clone())];
+    serde_json::to_string(&manifest)
+        .map_err(|error| Error::internal("a record that has no form as JSON").because(error))
+}
+
+/// The part of a run into a single file, which is named by its last name.
+pub(super) fn only_part(path: &Location, written: WrittenFile) -> PartRecord {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    PartRecord {
         account: PartAccount::default(),
         files: vec![WrittenFile {
-            path: path
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-            ..written.clone()
+            path: name.into_owned(),
+            ..written
         }],
         rejected: None,
         corrections: None,
         observed: None,
-    }];
-    serde_json::to_string(&manifest)
-        .map_err(|error| Error::internal("a record that has no form as JSON").because(error))
+    }
 }
 
 /// What the footer of a report records of its run; none if it records nothing.

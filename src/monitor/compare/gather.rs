@@ -11,7 +11,7 @@ use super::pair::Pair;
 use super::question::Question;
 use crate::error::Result;
 use crate::monitor::evaluate::Task;
-use crate::monitor::evaluate::gather::{Actual, NO_CLASS, Prediction, order_bytes};
+use crate::monitor::evaluate::gather::{Actual, NO_CLASS, Prediction, largest, order_bytes};
 use crate::monitor::interval::Mean;
 use crate::monitor::paired::PairedScores;
 use crate::storage::Location;
@@ -210,16 +210,7 @@ pub(super) fn decision(task: Task, threshold: Option<f64>, prediction: &Predicti
                 CALLED_NEGATIVE
             }
         }
-        Task::Classes => {
-            let better = |best: usize, index: usize| {
-                if scores[index] > scores[best] {
-                    index
-                } else {
-                    best
-                }
-            };
-            (1..scores.len()).fold(0, better) as u32
-        }
+        Task::Classes => largest(scores),
         Task::Regression | Task::Ranking => NO_CLASS,
     }
 }

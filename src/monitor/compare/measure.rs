@@ -30,7 +30,17 @@ pub(super) struct Whole<'a> {
     pub(super) positive: Option<u32>,
 }
 
-impl Whole<'_> {
+impl<'a> Whole<'a> {
+    /// The task, its classes, and the positive one by its name.
+    pub(super) fn new(task: Task, classes: &'a [String], positive: Option<&String>) -> Self {
+        let positive = positive.and_then(|name| classes.iter().position(|class| class == name));
+        Self {
+            task,
+            classes,
+            positive: positive.map(|index| index as u32),
+        }
+    }
+
     /// Whether a decision is the positive class.
     pub(super) fn is_called(&self, decision: u32) -> bool {
         decision == CALLED_POSITIVE || Some(decision) == self.positive

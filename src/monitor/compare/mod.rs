@@ -289,12 +289,7 @@ fn finish(
         Task::Binary => positive(None, classes).ok(),
         _ => None,
     };
-    let number = |name: &String| classes.iter().position(|class| class == name);
-    let whole = Whole {
-        task,
-        classes,
-        positive: positive.as_ref().and_then(number).map(|at| at as u32),
-    };
+    let whole = Whole::new(task, classes, positive.as_ref());
     let moved = gather
         .moved()
         .into_iter()

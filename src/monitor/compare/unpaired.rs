@@ -71,12 +71,7 @@ pub fn compare_unpaired(
         Task::Binary => positive(question.positive.as_deref(), classes).ok(),
         _ => None,
     };
-    let number = |name: &String| classes.iter().position(|class| class == name);
-    let whole = Whole {
-        task,
-        classes,
-        positive: positive.as_ref().and_then(number).map(|at| at as u32),
-    };
+    let whole = Whole::new(task, classes, positive.as_ref());
     let [first, second] = scores;
     let sorted = [first.finish()?, second.finish()?];
     let psi = match task {

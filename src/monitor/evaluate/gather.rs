@@ -195,7 +195,7 @@ impl Sums {
 }
 
 /// The first of the largest scores.
-fn largest(scores: &[f64]) -> u32 {
+pub(in crate::monitor) fn largest(scores: &[f64]) -> u32 {
     let better = |best: usize, index: usize| {
         if scores[index] > scores[best] {
             index
