@@ -133,28 +133,17 @@ fn cached_record(cache: &Location, digits: &str, registry: Option<&Registry>) ->
     Ok(record)
 }
 
-/// Checks a log against the last head of it that was seen, and keeps its present one.
+/// Checks the log of a model against the last head of it that was seen, and keeps its present one.
 ///
 /// # Errors
+/// Those of [`Registry::log`]; fails if the heads cannot be read or written;
 /// [`crate::error::Kind::Trust`] if the log was cut short or rewritten since.
-pub fn check_head(state: &Location, registry: &Registry, log: &Log, model: &str) -> Result<()> {
+pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result<Log> {
     let id = hexadecimal(&Sha256::digest(registry.id()));
     let name = format!("heads/{id}/{model}");
-    let stored = if find(state)?.is_some() {
-        open_below(state, &name)?
-    } else {
-        None
-    };
-    let seen = match stored {
-        Some(file) => {
-            let text = String::from_utf8_lossy(&file.whole(HEAD_BYTES_LIMIT)?)
-                .trim()
-                .to_owned();
-            // A head that cannot be read is as good as none.
-            Head::parse(&text).ok()
-        }
-        None => None,
-    };
+    // Before the log: another process may add an entry at any time, and keep its head.
+    let seen = seen_head(state, &name)?;
+    let log = registry.log(model)?;
     if let Some(seen) = &seen {
         let forget = format!(
             "restore the registry from a backup; if it is meant to be so: rm {}",
@@ -163,16 +152,25 @@ pub fn check_head(state: &Location, registry: &Registry, log: &Log, model: &str)
         log.check_contains(seen)
             .map_err(|error| error.hint(forget))?;
     }
-    let Some(head) = log.head() else {
-        return Ok(());
-    };
-    let text = format!("{head}\n");
-    make_directory(state)?;
-    match seen {
-        Some(seen) if seen.seq >= head.seq => Ok(()),
-        Some(_) => replace_below(state, &name, &mut text.as_bytes()),
-        None => create_below(state, &name, &mut text.as_bytes()).map(|_| ()),
+    if let Some(head) = log.head()
+        && seen.is_none_or(|seen| seen.seq < head.seq)
+    {
+        make_directory(state)?;
+        replace_below(state, &name, &mut format!("{head}\n").as_bytes())?;
     }
+    Ok(log)
+}
+
+/// The last head of a log that this machine saw. A file that holds none is as good as no file.
+fn seen_head(state: &Location, name: &str) -> Result<Option<Head>> {
+    if find(state)?.is_none() {
+        return Ok(None);
+    }
+    let Some(file) = open_below(state, name)? else {
+        return Ok(None);
+    };
+    let bytes = file.whole(HEAD_BYTES_LIMIT)?;
+    Ok(Head::parse(String::from_utf8_lossy(&bytes).trim()).ok())
 }
 
 /// Keeps which digest a version has: it never changes, so the registry need not be asked again.

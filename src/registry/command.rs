@@ -5,7 +5,7 @@
 use indicatif::HumanBytes;
 use serde_json::{Map, Value as Json, json};
 
-use super::cache::check_head;
+use super::cache::checked_log;
 use super::listing::{head_text, list, log, show};
 use super::log::{Author, Head, Moved};
 use super::model::Local;
@@ -141,8 +141,7 @@ pub fn run(request: &RegistryRequest, local: &Local) -> Result<Shown> {
 /// Compares the log of a model with the last head that this machine saw, and keeps its present one.
 /// A directory of heads that cannot be read or written is not an error.
 fn check_seen(state: &Location, registry: &Registry, model: &str) -> Result<()> {
-    let log = registry.log(model)?;
-    match check_head(state, registry, &log, model) {
+    match checked_log(state, registry, model) {
         Err(error) if error.kind() == Kind::Trust => Err(error),
         _ => Ok(()),
     }

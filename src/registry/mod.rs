@@ -192,7 +192,10 @@ impl Registry {
     /// # Errors
     /// As [`Registry::log`]; fails if the log is empty.
     pub fn existing_log(&self, model: &str) -> Result<Log> {
-        let log = self.log(model)?;
+        self.not_empty(self.log(model)?, model)
+    }
+
+    fn not_empty(&self, log: Log, model: &str) -> Result<Log> {
         if log.entries().is_empty() {
             let names = self.models()?;
             let error = Error::failed(format!("the registry has no model `{model}`"));
@@ -212,7 +215,20 @@ impl Registry {
     /// # Errors
     /// As [`Registry::existing_log`]; fails if there is no such version or alias.
     pub fn resolve(&self, reference: &Reference, as_of: Option<u64>) -> Result<Resolved> {
-        let log = self.existing_log(&reference.model)?;
+        self.resolve_in(self.log(&reference.model)?, reference, as_of)
+    }
+
+    /// As [`Registry::resolve`], in a log of the model that was read already.
+    ///
+    /// # Errors
+    /// As [`Registry::resolve`].
+    pub fn resolve_in(
+        &self,
+        log: Log,
+        reference: &Reference,
+        as_of: Option<u64>,
+    ) -> Result<Resolved> {
+        let log = self.not_empty(log, &reference.model)?;
         let history = History::of(&log, as_of);
         let version = history.select(reference)?;
         Ok(Resolved {

@@ -3,7 +3,7 @@
 //! Owns when a model is a name and when a path, and that a run which goes on keeps its version. It
 //! must not know what is done with the model.
 
-use super::cache::{check_head, fetch, remember, remembered};
+use super::cache::{checked_log, fetch, remember, remembered};
 use super::name::Reference;
 use super::{Registry, Resolved};
 use crate::error::{Error, Result};
@@ -101,9 +101,8 @@ pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result
         let directory = work.registry.clone().unwrap_or_default();
         match Registry::open(&directory) {
             Ok(registry) => {
-                let log = registry.existing_log(&reference.model)?;
-                check_head(&local.state, &registry, &log, &reference.model)?;
-                let resolved = registry.resolve(&reference, as_of)?;
+                let log = checked_log(&local.state, &registry, &reference.model)?;
+                let resolved = registry.resolve_in(log, &reference, as_of)?;
                 remember(&local.state, &directory, &resolved)?;
                 resolved
             }

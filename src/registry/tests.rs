@@ -429,8 +429,7 @@ fn a_log_that_is_rewritten_from_some_entry_on_has_another_head() {
         push(&registry, &room.package(name)).unwrap();
     }
     let state = room.root.join("state");
-    let log = registry.log("churn").unwrap();
-    cache::check_head(&Location::from(&state), &registry, &log, "churn").unwrap();
+    let log = cache::checked_log(&Location::from(&state), &registry, "churn").unwrap();
     let (head, mut last) = (log.head().unwrap(), log.entries()[1].clone());
     last.actor = "mallory@host".into();
     let path = room.registry_path().join(file_name("churn", 2));
@@ -441,18 +440,16 @@ fn a_log_that_is_rewritten_from_some_entry_on_has_another_head() {
         log.check_contains(&head).unwrap_err().message(),
         "the log of `churn` was cut short or rewritten: its entry 2 was another one"
     );
-    let error = cache::check_head(&Location::from(&state), &registry, &log, "churn").unwrap_err();
+    let error = cache::checked_log(&Location::from(&state), &registry, "churn").unwrap_err();
     assert_eq!(error.kind(), Kind::Trust);
     std::fs::remove_file(&path).unwrap();
-    let log = registry.log("churn").unwrap();
-    let error = cache::check_head(&Location::from(&state), &registry, &log, "churn").unwrap_err();
+    let error = cache::checked_log(&Location::from(&state), &registry, "churn").unwrap_err();
     assert_eq!(
         error.message(),
         "the log of `churn` was cut short or rewritten: it had 2 entries and has 1"
     );
     std::fs::remove_file(room.registry_path().join(file_name("churn", 1))).unwrap();
-    let log = registry.log("churn").unwrap();
-    let error = cache::check_head(&Location::from(&state), &registry, &log, "churn").unwrap_err();
+    let error = cache::checked_log(&Location::from(&state), &registry, "churn").unwrap_err();
     assert_eq!(
         error.message(),
         "the log of `churn` was cut short or rewritten: it had 2 entries and has 0"
