@@ -271,9 +271,7 @@ pub(super) fn bound(
     let import_options = import_options(&own.binding, &own.outcome, &own.text)?;
     let (vouched, signed) = signed::verified(&own)?;
     let open = || read_unchanged(|| open(&own.model, &import_options));
-    let mut opened = vouched
-        .as_ref()
-        .map_or_else(open, |vouched| vouched.guard(open))?;
+    let mut opened = signed::guarded(vouched.as_ref(), open)?;
     signed::refuse_revoked(&own, &opened)?;
     let reads_texts = text::reads_texts(&opened.loaded.contract);
     if !reads_texts {

@@ -107,6 +107,8 @@ pub struct Plan {
     pub target: Option<Target>,
     /// What is too strange about the input.
     pub guards: Guards,
+    /// The file with what labelled rows of the model showed, which the estimates begin from.
+    pub reference: Option<Location>,
     /// What is watched.
     pub monitor: Monitor,
     /// How many rows may be rejected.
@@ -231,11 +233,9 @@ impl Plan {
         let import_options = import_options(binding, outcome, text)?;
         let (vouched, signed) = signed::verified(args)?;
         let open = || read_unchanged(|| open(model, &import_options));
-        let mut opened = vouched
-            .as_ref()
-            .map_or_else(open, |vouched| vouched.guard(open))?;
+        let mut opened = signed::guarded(vouched.as_ref(), open)?;
         let watched = [&opened.monitoring.baseline, &opened.monitoring.reference];
-        signed::refuse_unsigned(vouched.as_ref(), watched.into_iter().flatten())?;
+        let _pins = signed::pinned(vouched.as_ref(), watched.into_iter().flatten())?;
         signed::refuse_revoked(args, &opened)?;
         check_virtual_ensembles(&opened, outcome.virtual_ensembles)?;
         if !binding.rows_axis.is_empty() && opened.loaded.model.family() != "graph" {
@@ -357,7 +357,12 @@ impl Plan {
         // That of the package is of its own model's rows alone.
         let of_package = opened.monitoring.reference.as_ref();
         let of_package = of_package.filter(|_| split.is_none());
-        let (reference, digest) = quality::reference(requested_quality, of_package)?.unzip();
+        let reference_path = quality::reference(requested_quality, of_package).cloned();
+        let (reference, digest) = reference_path
+            .as_ref()
+            .map(quality::read_reference)
+            .transpose()?
+            .unzip();
         configuration.remove(identity::REFERENCE);
         let digest = digest.or_else(|| requested_quality.reference_digest.clone());
         configuration.extend(digest.map(|digest| (identity::REFERENCE.to_owned(), digest.into())));
@@ -473,6 +478,7 @@ impl Plan {
         Ok(Self {
             job,
             monitor,
+            reference: reference_path,
             run_id,
             name,
             model: identity,

@@ -375,9 +375,7 @@ pub fn package_gates(work: &Work) -> Result<Vec<PlannedGate>> {
         ..ImportOptions::default()
     };
     let open = || open(&work.model, &options);
-    let opened = vouched
-        .as_ref()
-        .map_or_else(open, |vouched| vouched.guard(open))?;
+    let opened = signed::guarded(vouched.as_ref(), open)?;
     signed::refuse_revoked(work, &opened)?;
     let gates = opened.monitoring.gates.iter();
     gates.map(PlannedGate::of_package).collect()

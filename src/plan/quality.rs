@@ -60,24 +60,17 @@ pub(super) fn observers(
     Ok(observers)
 }
 
-/// What labelled rows of the model showed, and the digest of the file that says so: the file that
-/// is named, or `of_package`; none for the name `none`.
-///
-/// # Errors
-/// Fails if the file cannot be read or is another.
-pub(super) fn reference(
-    quality: &Quality,
-    of_package: Option<&Location>,
-) -> Result<Option<(Reference, String)>> {
-    let path = match &quality.reference {
+/// The file with what labelled rows of the model showed: the one that is named, or `of_package`;
+/// none for the name `none`.
+pub(super) fn reference<'a>(
+    quality: &'a Quality,
+    of_package: Option<&'a Location>,
+) -> Option<&'a Location> {
+    match &quality.reference {
         _ if quality.is_off => None,
         Some(path) => Some(path).filter(|path| path.as_os_str() != "none"),
         None => of_package,
-    };
-    let Some(path) = path else {
-        return Ok(None);
-    };
-    read_reference(path).map(Some)
+    }
 }
 
 /// A reference, and the digest of its file.

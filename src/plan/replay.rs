@@ -46,11 +46,12 @@ pub struct Replay {
 /// A contract error that names the first column and row that differ; whatever ends the run of the
 /// rows.
 pub fn replay(args: &Work) -> Result<Option<Replay>> {
-    let Some(golden) = golden_rows(&args.model)? else {
+    let (vouched, _) = signed::verified(args)?;
+    let golden = signed::guarded(vouched.as_ref(), || golden_rows(&args.model))?;
+    let Some(golden) = golden else {
         return Ok(None);
     };
-    let (vouched, _) = signed::verified(args)?;
-    signed::refuse_unsigned(vouched.as_ref(), [&golden.rows, &golden.expected])?;
+    let _pins = signed::pinned(vouched.as_ref(), [&golden.rows, &golden.expected])?;
     let found = scored(&golden, args).map_err(|error| {
         let message = "the package's golden rows cannot be scored";
         Error::new(error.kind(), message)
@@ -203,4 +204,51 @@ fn read(path: &Location) -> Result<RecordBatch> {
             .because(error)
             .at_path(path)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::storage::Vouched;
+
+    #[test]
+    fn pinned_tables_are_read_as_they_were_verified() {
+        let directory = tempfile::tempdir().unwrap();
+        let csv: String = (0..5_000).map(|row| format!("{row},{row}.5\n")).collect();
+        std::fs::write(directory.path().join("rows.csv"), format!("a,b\n{csv}")).unwrap();
+        let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/data/demo/customers.parquet");
+        std::fs::copy(demo, directory.path().join("rows.parquet")).unwrap();
+        let names = ["rows.csv", "rows.parquet"];
+        let paths = names.map(|name| Location::from(directory.path().join(name)));
+        let bytes = names.map(|name| std::fs::read(directory.path().join(name)).unwrap());
+        let digests = bytes.iter().map(|bytes| Sha256::digest(bytes).into());
+        let files: BTreeMap<Location, [u8; 32]> =
+            names.map(Location::from).into_iter().zip(digests).collect();
+        let vouched = Vouched::new(directory.path(), files).unwrap();
+        let before = [read(&paths[0]).unwrap(), read(&paths[1]).unwrap()];
+        let pins = signed::pinned(Some(&vouched), &paths).unwrap();
+        for (name, bytes) in names.iter().zip(&bytes) {
+            // As long as before, so that only what is in it has changed.
+            let path = directory.path().join(name);
+            let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+            std::fs::write(&path, vec![b'x'; bytes.len()]).unwrap();
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            file.set_modified(modified).unwrap();
+            let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, private).unwrap();
+        }
+        for (path, before) in paths.iter().zip(&before) {
+            assert_eq!(read(path).unwrap(), *before);
+        }
+        drop(pins);
+        for (path, before) in paths.iter().zip(&before) {
+            assert_ne!(read(path).ok().as_ref(), Some(before));
+        }
+        let error = signed::pinned(Some(&vouched), &paths).unwrap_err();
+        assert!(error.message().contains("it changed meanwhile"), "{error}");
+    }
 }

@@ -19,7 +19,7 @@ use crate::package::signature::verify::{Verified, verify};
 use crate::process::seconds_now;
 use crate::request::signature::{Sign, TrustRequest, Verify};
 use crate::request::work::Work;
-use crate::storage::{Location, PendingFile, Vouched, find, metadata, read};
+use crate::storage::{Location, PendingFile, Pins, Vouched, find, metadata, read};
 use crate::timestamp;
 
 /// The most bytes of a data set's manifest.
@@ -218,20 +218,30 @@ pub(super) fn verified(args: &Work) -> Result<Vouching> {
     Ok((Some(Vouched::new(&args.model, verified.files)?), facts))
 }
 
-/// Refuses files of a package that its signature does not vouch for, though a run reads them: a
-/// signer chooses which files are ignored, and others are by default (`.git…`).
+/// Does `work`, which opens a model, reading only what its signature vouches for.
+///
+/// # Errors
+/// As `work`; a trust error for a file that is not signed, or changed since it was verified.
+pub(super) fn guarded<T>(vouched: Option<&Vouched>, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    match vouched {
+        Some(vouched) => vouched.guard(work),
+        None => work(),
+    }
+}
+
+/// Pins the files of a package that a run reads as tables, later than its model. A signer chooses
+/// which files are ignored, and others are by default (`.git…`): those are refused.
 ///
 /// # Errors
 /// A trust error for a file that is not signed, or changed since its signature was verified.
-pub(super) fn refuse_unsigned<'a>(
+pub(super) fn pinned<'a>(
     vouched: Option<&Vouched>,
     files: impl IntoIterator<Item = &'a Location>,
-) -> Result<()> {
-    let Some(vouched) = vouched else {
-        return Ok(());
-    };
-    let mut files = files.into_iter();
-    files.try_for_each(|path| vouched.guard(|| read(path, PACKAGE_FILE_LIMIT).map(drop)))
+) -> Result<Pins> {
+    vouched.map_or_else(
+        || Ok(Pins::default()),
+        |vouched| vouched.pin(files, PACKAGE_FILE_LIMIT),
+    )
 }
 
 /// Refuses a model whose digest, or that of its version in a registry, was revoked.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::identity::{Identity, changed};
 use super::read_at::ReadAt;
-use super::{Location, find, io_error, vouched, watch};
+use super::{Location, find, io_error, pinned, vouched, watch};
 use crate::error::{Error, Result};
 
 /// The bytes that are enough to recognise any format.
@@ -60,7 +60,10 @@ impl SharedFile {
     /// Fails if it is missing, a directory, a pipe or a device, or may not be read.
     pub fn open(location: impl Into<Location>) -> Result<Self> {
         let location = location.into();
-        location.store().open(&location)
+        match pinned::find(&location) {
+            Some(file) => Ok(file),
+            None => location.store().open(&location),
+        }
     }
 
     /// A file that a store has opened.

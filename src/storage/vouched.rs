@@ -1,7 +1,7 @@
 //! Files of a directory of which only known bytes may be read: those that a signature vouches for.
 //!
-//! Owns the list for a thread. What is read whole is compared as it was read, so no other bytes
-//! reach a parser. It must not know who vouches.
+//! Owns the list for a thread. What is read whole is compared as it was read, and what is read in
+//! pieces is pinned before, so no other bytes reach a parser. It must not know who vouches.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,6 +9,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::file::SharedFile;
+use super::pinned::Pins;
 use super::{Location, canonical};
 use crate::error::{Error, Result};
 
@@ -44,6 +46,30 @@ impl Vouched {
         let result = work();
         VOUCHED.replace(outer);
         result
+    }
+
+    /// Keeps the bytes of files that are read in pieces, or on other threads: as long as the pins
+    /// live, this process reads no other bytes under these names. A file may be at most
+    /// `limit_bytes` long.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Trust`] for files and bytes that are not vouched for; fails if one
+    /// cannot be read.
+    pub fn pin<'a>(
+        &self,
+        files: impl IntoIterator<Item = &'a Location>,
+        limit_bytes: u64,
+    ) -> Result<Pins> {
+        let mut pins = Pins::default();
+        self.guard(|| {
+            for location in files {
+                let file = SharedFile::open(location)?;
+                let bytes = file.whole(limit_bytes)?;
+                check_bytes(location.local_path(), &bytes)?;
+                pins.add(&file, bytes);
+            }
+            Ok(pins)
+        })
     }
 
     fn digest_of(&self, path: &Path) -> Result<Option<&[u8; 32]>> {
