@@ -108,6 +108,9 @@ pub(super) fn page(found: &Found) -> Page {
     if let Some(baseline) = &monitor.baseline {
         page.line(format!("  baseline {}", baseline.path.display()));
     }
+    if let Some(reference) = &plan.reference {
+        page.line(format!("  reference {}", reference.display()));
+    }
     if !monitor.gates.is_empty() {
         page.line("gates, judged after the last row and before publication");
     }
@@ -258,6 +261,7 @@ pub(super) fn object(found: &Found) -> Json {
             }))).collect::<Map<_, _>>()
         }),
         "baseline": plan.monitor.baseline.as_ref().map(|one| one.path.text()),
+        "reference": plan.reference.as_ref().map(Location::text),
         "gates": plan.monitor.gates.iter().map(|planned| json!({
             "expression": planned.gate.to_string(),
             "metric": planned.gate.metric(),

@@ -26,6 +26,7 @@ use crate::output::checkpoint::sha256_of;
 use crate::output::identity::RunIdentity;
 use crate::output::manifest::Manifest;
 use crate::output::table_writer::WrittenFile;
+use crate::package::Resolved;
 use crate::plan::identity::{self, REFERENCE};
 use crate::request::Request;
 use crate::request::keys::Keys;
@@ -96,6 +97,9 @@ pub struct Replayed {
     pub run_id: String,
     /// The rows of the input.
     pub row_count: u64,
+    /// Facts about the model, as the manifest records them: its version and the head of the
+    /// registry's log among them.
+    pub model: BTreeMap<String, String>,
     /// The files, by path.
     pub files: BTreeMap<String, Verdict>,
 }
@@ -133,6 +137,7 @@ impl Replayed {
             "status": if self.is_same() { "same" } else { "failed" },
             "run_id": self.run_id,
             "rows": self.row_count,
+            "model": self.model,
             "files": files,
         });
         object.as_object().cloned().unwrap_or_default()
@@ -246,6 +251,14 @@ pub fn replay(
         interrupt,
     };
     Ok(replayed.files(&manifest, &made.manifest)?)
+}
+
+/// What the manifest records of the model, its version in a registry included.
+fn model_facts(manifest: &Manifest) -> BTreeMap<String, String> {
+    let registered = manifest.identity.model_version.iter();
+    let mut facts = manifest.model.clone();
+    facts.extend(registered.flat_map(Resolved::facts));
+    facts
 }
 
 /// Passes on how far the rows are, and no more: nothing is published.
@@ -397,6 +410,7 @@ impl Comparing<'_> {
         Ok(Replayed {
             run_id: manifest.run_id.clone(),
             row_count: manifest.ledger.rows_in,
+            model: model_facts(manifest),
             files,
         })
     }

@@ -551,6 +551,8 @@ fn metrics_lineage_and_evaluations_say_which_version_and_log() {
         .ok()
         .json();
     assert_eq!(report["model"]["log_head"], head.as_str(), "{report}");
+    let replayed = tallow(&room, "replay scores.parquet --format json").ok();
+    assert_eq!(replayed.json()["model"]["log_head"], head.as_str());
     let evaluate = format!(
         "evaluate scores.parquet --labels {} --key customer_id --label churned \
          --output evaluation.pq --format json",
