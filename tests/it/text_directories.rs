@@ -153,6 +153,23 @@ fn a_module_before_pooling_is_named_and_not_taken_for_late_interaction() {
 }
 
 #[test]
+fn vectors_that_are_said_to_be_of_a_cross_encoder_are_refused() {
+    let room = room("bert_mean");
+    set(
+        &room,
+        "config_sentence_transformers.json",
+        &json!({"model_type": "CrossEncoder"}),
+    );
+    for flags in ["", "--task embedding"] {
+        refused(
+            score(&room, flags),
+            3,
+            &["says that it is a cross-encoder", "correct `model_type`"],
+        );
+    }
+}
+
+#[test]
 fn a_module_without_its_settings_is_a_download_that_broke_off() {
     let room = room("bert_mean");
     let modules = read(&room, "modules.json");

@@ -21,6 +21,13 @@ pub(super) fn task(parts: &Parts, options: &TextOptions) -> Result<TextTask> {
         .iter()
         .flatten()
         .any(|module| module.kind == "Pooling");
+    if pools && parts.sentence_settings.text("model_type") == Some("CrossEncoder") {
+        let error = Error::contract(
+            "the model says that it is a cross-encoder, and its modules make vectors of texts",
+        )
+        .at_node("config_sentence_transformers.json");
+        return Err(error.hint("save it again, or correct `model_type`"));
+    }
     if let Some(task) = options.task {
         return check_head(architecture, task).map(|()| task);
     }
