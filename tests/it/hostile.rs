@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use crate::harness::{Room, data, table};
 
 /// (model, its exit code, the first line of the message).
-const MODELS: [(&str, i32, &str); 25] = [
+const MODELS: [(&str, i32, &str); 26] = [
     (
         "absurd_count.json",
         1,
@@ -34,6 +34,13 @@ const MODELS: [(&str, i32, &str); 25] = [
         "bomb.joblib",
         3,
         "contract error: the file is not a model that tallow knows (`bomb.joblib`)",
+    ),
+    (
+        "boosting_on_bayes.joblib",
+        3,
+        "contract error: `sklearn.ensemble.GradientBoostingClassifier`: scikit-learn before 1.3 adds the trees of one \
+         row to another row of the same call where `init` is naive Bayes or \
+         `QuadraticDiscriminantAnalysis` (`boosting_on_bayes.joblib`)",
     ),
     (
         "cut.pkl",

@@ -13,7 +13,7 @@ use super::pipeline::Columnar;
 use super::steps::{inner, is_skipped, steps};
 use super::transformer::transform;
 use super::{
-    adaboost, bayes, calibration, centroid, class_outputs, cluster, compose, decision,
+    adaboost, bayes, boosting, calibration, centroid, class_outputs, cluster, compose, decision,
     discriminant, dummy, foreign, forests, kernel, multiple, neighbors, network, outlier,
     propagation, svm, target, textual, vote,
 };
@@ -99,6 +99,13 @@ fn columns_read(
     options: &ImportOptions,
 ) -> Result<(Option<Vec<String>>, Option<usize>)> {
     let names = first.texts("feature_names_in_");
+    if names.is_none() {
+        // LightGBM before 4.0 keeps them in its booster alone.
+        let (names, count) = foreign::columns(first)?;
+        if count.is_some() {
+            return Ok((names, count));
+        }
+    }
     let (package, name) = first.class();
     if package == "feature_extraction" && name != "TfidfTransformer" || package == "isotonic" {
         // A vectoriser reads one column of texts.
@@ -128,7 +135,7 @@ fn columns_read(
     if let Some(member) = member(first)? {
         return columns_read(&self::first(&member)?, options);
     }
-    foreign::columns(first)
+    Ok((names, None))
 }
 
 /// A fitted estimator in an estimator, all of whose columns it reads.
@@ -244,9 +251,9 @@ fn composite(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result
         ("ensemble", "AdaBoostClassifier") => adaboost::classifier(object, columns, inputs),
         ("ensemble", "AdaBoostRegressor") => adaboost::regressor(object, columns, inputs),
         ("ensemble", "GradientBoostingClassifier" | "GradientBoostingRegressor")
-            if forests::starts_from_estimator(object) =>
+            if boosting::starts_from_estimator(object) =>
         {
-            forests::boosted_on(object, columns, inputs)
+            boosting::boosted_on(object, columns, inputs)
         }
         ("ensemble", "IsolationForest") => outlier::isolation(object, columns, inputs),
         ("ensemble", "HistGradientBoostingClassifier" | "HistGradientBoostingRegressor") => {
@@ -371,7 +378,7 @@ fn estimator(object: &Object, count: usize) -> Result<Fitted> {
             | "ExtraTreesRegressor",
         ) => forests::averaged(object, count),
         ("ensemble", "GradientBoostingClassifier" | "GradientBoostingRegressor") => {
-            forests::boosted(object, count)
+            boosting::boosted(object, count)
         }
         ("naive_bayes", _) => bayes::fitted(object, count),
         ("neural_network", "MLPClassifier" | "MLPRegressor") => network::fitted(object, count),

@@ -7,6 +7,15 @@ use super::formula::{dot, squared_distance};
 use super::object::{Object, real, reals};
 use crate::error::Result;
 
+/// What Bray and Curtis divide the sum of the differences by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BrayCurtis {
+    /// The sizes of the sums, as in SciPy: brute force up to scikit-learn 1.0.
+    OfSums,
+    /// The sizes of both rows: scikit-learn's own metrics.
+    OfSizes,
+}
+
 /// A metric with its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Metric {
@@ -26,7 +35,7 @@ pub(super) enum Metric {
     Cosine,
     Correlation,
     Canberra,
-    BrayCurtis,
+    BrayCurtis(BrayCurtis),
     Hamming,
 }
 
@@ -60,7 +69,14 @@ impl Metric {
             "cosine" => Self::Cosine,
             "correlation" => Self::Correlation,
             "canberra" => Self::Canberra,
-            "braycurtis" => Self::BrayCurtis,
+            "braycurtis" => {
+                let is_own = object.is_since(1, 1) || object.text("_fit_method") == "ball_tree";
+                Self::BrayCurtis(if is_own {
+                    BrayCurtis::OfSizes
+                } else {
+                    BrayCurtis::OfSums
+                })
+            }
             "hamming" => Self::Hamming,
             "seuclidean" => Self::Standardised(numbers("V", count)?),
             "mahalanobis" => Self::Mahalanobis(numbers("VI", count.saturating_mul(count))?),
@@ -141,9 +157,17 @@ impl Metric {
                 });
                 shares.sum()
             }
-            Self::BrayCurtis => {
-                let sums: f64 = pairs().map(|(one, other)| (one + other).abs()).sum();
-                differences().sum::<f64>() / sums
+            Self::BrayCurtis(divisor) => {
+                let size = |(one, other): (&f64, &f64)| match divisor {
+                    BrayCurtis::OfSums => (one + other).abs(),
+                    BrayCurtis::OfSizes => one.abs() + other.abs(),
+                };
+                let sizes: f64 = pairs().map(size).sum();
+                if sizes == 0.0 && *divisor == BrayCurtis::OfSizes {
+                    0.0
+                } else {
+                    differences().sum::<f64>() / sizes
+                }
             }
             Self::Hamming => {
                 let apart = pairs().filter(|(one, other)| one != other).count();

@@ -24,6 +24,7 @@ mod affine;
 mod analysis;
 mod answer;
 mod bayes;
+mod boosting;
 mod calibration;
 mod centroid;
 mod class_outputs;

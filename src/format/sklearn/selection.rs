@@ -5,7 +5,7 @@
 use super::column::Column;
 use super::fitted::same_count;
 use super::object::Object;
-use super::steps::{inner, is_skipped, steps};
+use super::steps::bare;
 use crate::error::Result;
 
 /// The columns that a selector keeps.
@@ -129,20 +129,6 @@ fn generic(object: &Object, count: usize) -> Result<Vec<bool>> {
         }
         mode => Err(object.refuse(&format!("the mode `{mode}` is not supported"))),
     }
-}
-
-/// The estimator itself, without what is around it.
-fn bare<'a>(object: &Object<'a>) -> Result<Object<'a>> {
-    if let Some(inner) = inner(object)? {
-        return bare(&inner);
-    }
-    if object.class() == ("pipeline", "Pipeline") {
-        let steps = steps(object, "steps")?;
-        if let Some(last) = steps.iter().rev().find(|step| !is_skipped(step)) {
-            return bare(last);
-        }
-    }
-    Ok(object.clone())
 }
 
 /// How much each column counts for an estimator.

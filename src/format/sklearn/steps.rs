@@ -39,6 +39,23 @@ pub(super) fn inner<'a>(object: &Object<'a>) -> Result<Option<Object<'a>>> {
     })
 }
 
+/// The estimator itself, without the searches and pipelines around it.
+///
+/// # Errors
+/// Fails for broken parts.
+pub(super) fn bare<'a>(object: &Object<'a>) -> Result<Object<'a>> {
+    if let Some(inner) = inner(object)? {
+        return bare(&inner);
+    }
+    if object.class() == ("pipeline", "Pipeline") {
+        let steps = steps(object, "steps")?;
+        if let Some(last) = steps.iter().rev().find(|step| !is_skipped(step)) {
+            return bare(last);
+        }
+    }
+    Ok(object.clone())
+}
+
 /// Whether a step of a pipeline passes its columns on as they are.
 pub(super) fn is_skipped(step: &Object) -> bool {
     match step.arena.get(step.id) {
