@@ -218,8 +218,9 @@ mod tests {
     #[test]
     fn pinned_tables_are_read_as_they_were_verified() {
         let directory = tempfile::tempdir().unwrap();
-        let csv: String = (0..5_000).map(|row| format!("{row},{row}.5\n")).collect();
-        std::fs::write(directory.path().join("rows.csv"), format!("a,b\n{csv}")).unwrap();
+        let csv: Vec<String> = (0..5_000).map(|row| format!("{row},{row}.5\n")).collect();
+        let csv = format!("a,b\n{}", csv.concat());
+        std::fs::write(directory.path().join("rows.csv"), csv).unwrap();
         let demo = concat!(env!("CARGO_MANIFEST_DIR"), "/data/demo/customers.parquet");
         std::fs::copy(demo, directory.path().join("rows.parquet")).unwrap();
         let names = ["rows.csv", "rows.parquet"];

@@ -61,7 +61,7 @@ impl SharedFile {
     pub fn open(location: impl Into<Location>) -> Result<Self> {
         let location = location.into();
         match pinned::find(&location) {
-            Some(file) => Ok(file),
+            Some((file, identity)) => Ok(Self::new(file, location, identity)),
             None => location.store().open(&location),
         }
     }

@@ -1,18 +1,25 @@
-//! Files whose bytes are kept in memory for a while: whoever opens one of their names meanwhile, on
+//! Files whose bytes are kept in memory for a while: what opens one of their names meanwhile, on
 //! any thread, reads the bytes that were verified.
 //!
-//! Owns the list for the process. It must not know who verified them.
+//! Owns the list for the process. It must not know what verified them.
 
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::file::SharedFile;
+use super::identity::Identity;
+use super::location::Location;
 use super::read_at::ReadAt;
-use super::{Location, absolute};
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
-static FILES: Mutex<Vec<(Location, SharedFile)>> = Mutex::new(Vec::new());
+static FILES: Mutex<Vec<Pinned>> = Mutex::new(Vec::new());
+
+#[derive(Debug)]
+struct Pinned {
+    name: Location,
+    file: Arc<InMemory>,
+    identity: Identity,
+}
 
 /// Names that lead to bytes in memory, until this is dropped.
 #[derive(Debug, Default)]
@@ -20,14 +27,13 @@ pub struct Pins(Vec<Location>);
 
 impl Pins {
     /// Pins one more file, of which these are all the bytes.
-    pub(super) fn add(&mut self, file: &SharedFile, bytes: Vec<u8>) {
-        let name = absolute(file.path().clone());
-        let pinned = SharedFile::new(
-            Arc::new(InMemory(bytes)),
-            file.path().clone(),
-            file.identity(),
-        );
-        files().push((name.clone(), pinned));
+    pub(super) fn add(&mut self, name: &Location, identity: Identity, bytes: Vec<u8>) {
+        let name = name.tidied();
+        files().push(Pinned {
+            name: name.clone(),
+            file: Arc::new(InMemory(bytes)),
+            identity,
+        });
         COUNT.fetch_add(1, Ordering::Release);
         self.0.push(name);
     }
@@ -37,7 +43,7 @@ impl Drop for Pins {
     fn drop(&mut self) {
         let mut files = files();
         for name in &self.0 {
-            if let Some(index) = files.iter().position(|(pinned, _)| pinned == name) {
+            if let Some(index) = files.iter().position(|pinned| pinned.name == *name) {
                 files.remove(index);
                 COUNT.fetch_sub(1, Ordering::Release);
             }
@@ -45,19 +51,19 @@ impl Drop for Pins {
     }
 }
 
-fn files() -> MutexGuard<'static, Vec<(Location, SharedFile)>> {
+fn files() -> MutexGuard<'static, Vec<Pinned>> {
     FILES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The file that is pinned under a name.
-pub(super) fn find(location: &Location) -> Option<SharedFile> {
+/// The file that is pinned under a name, and which one it was.
+pub(super) fn find(location: &Location) -> Option<(Arc<dyn ReadAt>, Identity)> {
     if COUNT.load(Ordering::Acquire) == 0 {
         return None;
     }
-    let name = absolute(location.clone());
+    let name = location.tidied();
     let files = files();
-    let found = files.iter().find(|(pinned, _)| *pinned == name);
-    found.map(|(_, file)| file.clone())
+    let found = files.iter().find(|pinned| pinned.name == name)?;
+    Some((found.file.clone(), found.identity))
 }
 
 /// A file's bytes.
@@ -92,6 +98,7 @@ impl ReadAt for InMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::SharedFile;
 
     #[test]
     fn a_pinned_file_stays_as_it_was_on_every_thread_until_it_is_let_go() {
@@ -101,7 +108,7 @@ mod tests {
         let file = SharedFile::open(&path).unwrap();
         let bytes = file.whole(100).unwrap();
         let mut pins = Pins::default();
-        pins.add(&file, bytes);
+        pins.add(file.path(), file.identity(), bytes);
         std::fs::remove_file(&path).unwrap();
         let read = || {
             let file = SharedFile::open(&path)?;

@@ -9,9 +9,8 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::file::SharedFile;
 use super::pinned::Pins;
-use super::{Location, canonical};
+use super::{Location, SharedFile, canonical};
 use crate::error::{Error, Result};
 
 /// A directory, or a file, and the SHA-256 of each file that may be read.
@@ -66,7 +65,7 @@ impl Vouched {
                 let file = SharedFile::open(location)?;
                 let bytes = file.whole(limit_bytes)?;
                 check_bytes(location.local_path(), &bytes)?;
-                pins.add(&file, bytes);
+                pins.add(location, file.identity(), bytes);
             }
             Ok(pins)
         })

@@ -38,9 +38,9 @@ const MODELS: [(&str, i32, &str); 26] = [
     (
         "boosting_on_bayes.joblib",
         3,
-        "contract error: `sklearn.ensemble.GradientBoostingClassifier`: scikit-learn before 1.3 adds the trees of one \
-         row to another row of the same call where `init` is naive Bayes or \
-         `QuadraticDiscriminantAnalysis` (`boosting_on_bayes.joblib`)",
+        "contract error: `sklearn.ensemble.GradientBoostingClassifier`: scikit-learn before \
+         1.3 adds the trees of one row to another row of the same call where `init` is naive \
+         Bayes or `QuadraticDiscriminantAnalysis` (`boosting_on_bayes.joblib`)",
     ),
     (
         "cut.pkl",

@@ -10,7 +10,7 @@ use crate::error::Result;
 /// What Bray and Curtis divide the sum of the differences by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BrayCurtis {
-    /// The sizes of the sums, as in SciPy: brute force up to scikit-learn 1.0.
+    /// The sizes of the sums, as in `SciPy`: brute force up to scikit-learn 1.0.
     OfSums,
     /// The sizes of both rows: scikit-learn's own metrics.
     OfSizes,

@@ -68,6 +68,7 @@ mod part;
 mod pattern;
 mod pipeline;
 mod propagation;
+mod read_columns;
 #[cfg(test)]
 mod row_tests;
 mod scaling;
