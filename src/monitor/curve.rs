@@ -68,6 +68,7 @@ pub struct Curve {
     cheapest: Option<(f64, AtThreshold)>,
     best_f1: Option<(f64, AtThreshold)>,
     groups: Vec<[u64; 2]>,
+    largest: Option<f64>,
 }
 
 /// What a walk found; metrics that need both classes are none without them.
@@ -87,7 +88,8 @@ pub struct CurveMetrics {
     pub gains: Vec<Gain>,
     /// What the thresholds that were asked for do.
     pub sweep: Vec<AtThreshold>,
-    /// The threshold of the lowest cost; the highest of several.
+    /// The threshold of the lowest cost; the highest of several. The next number above the largest
+    /// score, if calling no row positive costs less than any score does.
     pub cheapest: Option<AtThreshold>,
     /// The threshold of the highest F1; the highest of several.
     pub best_f1: Option<AtThreshold>,
@@ -134,6 +136,7 @@ impl Curve {
             cheapest: None,
             best_f1: None,
             groups: Vec::new(),
+            largest: None,
         }
     }
 
@@ -141,6 +144,7 @@ impl Curve {
     pub fn step(&mut self, score: f64, positives: u64, negatives: u64) {
         self.sweep_up_to(score);
         self.decide(score);
+        self.largest = Some(score);
         self.position(positives, negatives);
         self.gain(score, positives, negatives);
         self.group(positives, negatives);
@@ -162,6 +166,7 @@ impl Curve {
     #[must_use]
     pub fn finish(mut self) -> CurveMetrics {
         self.sweep_up_to(f64::INFINITY);
+        self.decide_on_none();
         let variance = self.variance();
         let area = self.area();
         let of_area = |value: f64, scale: f64, range| {
@@ -219,6 +224,23 @@ impl Curve {
         }
         if self.best_f1.is_none_or(|(highest, _)| f1 >= highest) {
             self.best_f1 = Some((f1, at));
+        }
+    }
+
+    /// Tries to call no row positive, once all scores have come. No number is above an infinite
+    /// score.
+    fn decide_on_none(&mut self) {
+        let Some(above) = self
+            .largest
+            .map(f64::next_up)
+            .filter(|above| above.is_finite())
+        else {
+            return;
+        };
+        let at = self.at(above);
+        let cost = at.cost(self.positives, self.costs);
+        if self.cheapest.is_none_or(|(lowest, _)| cost < lowest) {
+            self.cheapest = Some((cost, at));
         }
     }
 
@@ -450,6 +472,36 @@ mod tests {
         );
         assert_eq!(found.best_f1.unwrap().threshold, 0.4);
         assert_eq!(found.cheapest.unwrap().threshold, 0.9);
+    }
+
+    #[test]
+    fn the_lowest_cost_may_be_to_call_no_row_positive_or_all() {
+        let cheapest = |rows: &[(f64, bool)], false_positive: f64, false_negative: f64| {
+            let costs = Costs {
+                false_positive,
+                false_negative,
+            };
+            let groups = rows_by_score(rows);
+            let sum = |which: usize| groups.iter().map(|(_, counts)| counts[which]).sum();
+            let mut curve = Curve::new(sum(0), sum(1), &[], costs);
+            groups
+                .iter()
+                .for_each(|(score, counts)| curve.step(*score, counts[0], counts[1]));
+            let at = curve.finish().cheapest.unwrap();
+            (at.threshold, at.cost(sum(0), costs))
+        };
+        let rows = [(0.9, false), (0.8, true), (0.3, false), (0.2, false)];
+        assert_eq!(cheapest(&rows, 10.0, 1.0), (0.9_f64.next_up(), 1.0));
+        assert_eq!(cheapest(&rows, 1.0, 10.0), (0.8, 1.0));
+        assert_eq!(
+            cheapest(&[(0.2, true), (0.9, false)], 1.0, 10.0),
+            (0.2, 1.0)
+        );
+        // A score wins over none of the same cost.
+        assert_eq!(cheapest(&[(0.5, true), (0.5, false)], 1.0, 1.0), (0.5, 1.0));
+        // Every threshold calls an infinite score positive.
+        let rows = [(f64::INFINITY, false), (0.5, true)];
+        assert_eq!(cheapest(&rows, 9.0, 1.0), (0.5, 9.0));
     }
 
     #[test]

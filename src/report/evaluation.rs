@@ -11,6 +11,9 @@ use crate::monitor::interval::Estimate;
 /// The section of metrics.
 pub const SECTION: &str = "evaluation";
 
+/// The section of what thresholds do.
+pub const THRESHOLDS: &str = "thresholds";
+
 /// Counts among the metrics of a ranking.
 const GROUP_COUNTS: [&str; 2] = ["groups", "groups_without_relevance"];
 
@@ -160,7 +163,12 @@ fn curve_facts(evaluation: &Evaluation, segment: &Segment) -> Vec<Fact> {
         return Vec::new();
     };
     let positives = positives(segment);
-    let mut facts = Vec::new();
+    let costs = evaluation.costs;
+    let cost = |metric: &str, cost: f64| Fact::number(THRESHOLDS, "", metric, cost, "");
+    let mut facts = vec![
+        cost("false_positive_cost", costs.false_positive),
+        cost("false_negative_cost", costs.false_negative),
+    ];
     for (index, gain) in gains(&curve.gains, segment.rows, positives)
         .into_iter()
         .enumerate()
@@ -185,15 +193,14 @@ fn curve_facts(evaluation: &Evaluation, segment: &Segment) -> Vec<Fact> {
         .iter()
         .map(|at| (format!("{:.2}", at.threshold), *at));
     for (subject, at) in swept.chain(best) {
-        facts.extend(threshold_facts(&subject, at, positives, evaluation.costs));
+        facts.extend(threshold_facts(&subject, at, positives, costs));
     }
     facts
 }
 
 fn threshold_facts(subject: &str, at: AtThreshold, positives: u64, costs: Costs) -> Vec<Fact> {
-    let count =
-        |metric: &str, count: u64| Fact::count("thresholds", subject, metric, count, "rows");
-    let number = |metric: &str, value: f64| Fact::number("thresholds", subject, metric, value, "");
+    let count = |metric: &str, count: u64| Fact::count(THRESHOLDS, subject, metric, count, "rows");
+    let number = |metric: &str, value: f64| Fact::number(THRESHOLDS, subject, metric, value, "");
     let called = at.true_positives + at.false_positives;
     let mut facts = vec![
         number("threshold", at.threshold),

@@ -4,7 +4,7 @@
 //! deciles, segments and the confusion matrix. Its short form is [`super::evaluation_summary`]'s.
 //! It must not know how metrics are computed.
 
-use super::evaluation::{SECTION, number_text};
+use super::evaluation::{SECTION, THRESHOLDS, number_text};
 use super::facts::{Fact, number, of_section, text};
 use super::renderer::Detail;
 use super::spark::bar;
@@ -342,24 +342,31 @@ fn confusion(facts: &[Fact]) -> Vec<String> {
 
 /// The best thresholds.
 pub(super) fn thresholds(facts: &[Fact]) -> Vec<String> {
-    let of = |subject: &str, metric: &str| number(facts, "thresholds", subject, metric);
+    let of = |subject: &str, metric: &str| number(facts, THRESHOLDS, subject, metric);
     let best = of("best_f1", "threshold").zip(of("best_f1", "f1"));
-    let cheapest = of("lowest_cost", "threshold").zip(of("lowest_cost", "cost"));
+    let cheapest = of("lowest_cost", "cost").zip(at_lowest_cost(facts));
     let texts = [
         best.map(|(at, f1)| format!("highest F1 {f1:.4} at {}", numbers::share(at, 4))),
-        cheapest.map(|(at, cost)| {
-            format!(
-                "lowest cost {} at {}",
-                numbers::count(cost),
-                numbers::share(at, 4)
-            )
-        }),
+        cheapest.map(|(cost, at)| format!("lowest cost {} {at}", numbers::count(cost))),
     ];
     let texts: Vec<String> = texts.into_iter().flatten().collect();
     if texts.is_empty() {
         return Vec::new();
     }
     vec![format!("  threshold    {}", texts.join(", "))]
+}
+
+/// Where the cost is lowest: at a score, or where no row or every one is called positive.
+fn at_lowest_cost(facts: &[Fact]) -> Option<String> {
+    let of = |metric: &str| number(facts, THRESHOLDS, "lowest_cost", metric);
+    let called = of("true_positives")? + of("false_positives")?;
+    Some(if called == 0.0 {
+        "with no row called positive".to_owned()
+    } else if number(facts, SECTION, "", "rows_evaluated") == Some(called) {
+        "with every row called positive".to_owned()
+    } else {
+        format!("at {}", numbers::share(of("threshold")?, 4))
+    })
 }
 
 /// Rows and labels that are not in the metrics, and duplicates.

@@ -173,6 +173,10 @@ fn requests_that_do_not_fit_are_refused_with_what_to_type() {
         "p.csv --label prediction --positive 2",
         "p.csv --label prediction --cost-fp -1",
         "p.csv --label prediction --threshold nan",
+        "p.csv --label prediction --task regression --cost-fp 5",
+        "p.csv --label prediction --task regression --positive 1",
+        "text.csv --label y --cost-fn 5",
+        "p.csv --label prediction --group region --threshold 0.5",
         "p.csv --label prediction --output p.csv",
         "p.csv --label prediction --output p.csv --overwrite",
         "p.csv --label prediction --output p.json",
@@ -189,6 +193,38 @@ fn requests_that_do_not_fit_are_refused_with_what_to_type() {
     })
     .collect();
     insta::assert_snapshot!("refused_evaluations", refusals.join("\n"));
+}
+
+#[test]
+fn the_lowest_cost_is_the_lowest_of_all_decisions() {
+    let room = Room::new();
+    room.file("rows.csv", "probability,y\n0.9,0\n0.8,1\n0.3,0\n0.2,0\n");
+    let line = "evaluate rows.csv --label y --cost-fp 10 --cost-fn 1";
+    let found = room.tallow(&format!("{line} --format json")).ok().json();
+    let lowest = &found["thresholds"]["lowest_cost"];
+    assert_eq!(lowest["cost"], 1.0, "{lowest}");
+    assert_eq!(lowest["threshold"], 0.9_f64.next_up(), "{lowest}");
+    assert_eq!(found["thresholds"]["false_positive_cost"], 10.0);
+    let shown = room.tallow(&format!("{line} -v --output e.pq")).ok().stdout;
+    let expected = "lowest cost 1 with no row called positive";
+    assert!(shown.contains(expected), "{shown}");
+    let every = "evaluate rows.csv --label y --cost-fp 0 -v";
+    let shown = room.tallow(every).ok().stdout;
+    assert!(shown.contains("lowest cost 0 at 0.8"), "{shown}");
+    room.tallow("report e.pq --output page.html").ok();
+    let page = std::fs::read_to_string(room.path("page.html")).unwrap();
+    for part in [
+        "Lowest 1; a false positive costs 10, a false negative 1",
+        "no row is called positive",
+        "above 0.9",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    // The threshold does what it stands for.
+    let threshold = lowest["threshold"].as_f64().unwrap();
+    let line = format!("evaluate rows.csv --label y --threshold {threshold} --format json");
+    let found = room.tallow(&line).ok().json();
+    assert_eq!(found["confusion"]["actual=1,predicted=1"], 0, "{found}");
 }
 
 #[test]

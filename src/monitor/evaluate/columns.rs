@@ -113,6 +113,7 @@ impl Columns {
     /// A contract error for a column that is missing.
     pub(in crate::monitor) fn of_predictions(request: &Question, table: &Dataset) -> Result<Self> {
         let task = task_of(request, table);
+        request.refuse_ignored(task)?;
         let schema = table.schema();
         let mut picked = Picked {
             table,

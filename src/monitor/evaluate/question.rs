@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Error, Result};
 use crate::storage::Location;
 
 /// Predictions, labels and what is made of them.
@@ -53,4 +54,31 @@ pub enum Task {
     Regression,
     /// Scores that order the rows of a group
     Ranking,
+}
+
+impl Question {
+    /// Refuses what only predictions of two classes have, where this is another task.
+    ///
+    /// # Errors
+    /// A usage error that names the flag.
+    pub(super) fn refuse_ignored(&self, task: Task) -> Result<()> {
+        let flags = [
+            ("--positive", self.positive.is_some()),
+            ("--threshold", self.threshold.is_some()),
+            ("--cost-fp", self.cost_fp.is_some()),
+            ("--cost-fn", self.cost_fn.is_some()),
+        ];
+        let ignored = flags.iter().find(|(_, is_given)| *is_given);
+        let kind = match task {
+            Task::Binary => return Ok(()),
+            Task::Classes => "several classes",
+            Task::Regression => "a regression",
+            Task::Ranking => "a ranking",
+        };
+        ignored.map_or(Ok(()), |(flag, _)| {
+            let message = format!("`{flag}` is for two classes, and the predictions are of {kind}");
+            Err(Error::usage(message)
+                .hint("drop the flag, or name the scores of a class with `--score COLUMN`"))
+        })
+    }
 }

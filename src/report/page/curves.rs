@@ -8,28 +8,46 @@ use crate::report::number;
 
 /// A square chart from 0 to 1 on both sides.
 fn square(label: &str, x: &str, is_percent: bool) -> Chart {
-    let mut chart = Chart::new(220, label);
-    let text = |quarter: u32| match (quarter, is_percent) {
+    let y: Vec<(f64, String)> = (0..=4)
+        .map(|quarter| (100.0 - at(quarter), quarter_text(quarter, is_percent)))
+        .collect();
+    square_of(label, x, is_percent, &y)
+}
+
+/// Where a quarter is, in percent.
+fn at(quarter: u32) -> f64 {
+    25.0 * f64::from(quarter)
+}
+
+fn quarter_text(quarter: u32, is_percent: bool) -> String {
+    match (quarter, is_percent) {
         (0, _) => "0".to_owned(),
         (quarter, true) => format!("{}%", 25 * quarter),
         (4, false) => "1".to_owned(),
         (2, false) => "0.5".to_owned(),
         (quarter, false) => format!("0.{}", 25 * quarter),
-    };
-    let at = |quarter: u32| 25.0 * f64::from(quarter);
-    let y: Vec<(f64, String)> = (0..=4)
-        .map(|quarter| (100.0 - at(quarter), text(quarter)))
-        .collect();
+    }
+}
+
+/// A square chart from 0 to 1 from left to right, with these ticks from top to bottom.
+pub(super) fn square_of(
+    label: &str,
+    x: &str,
+    is_percent: bool,
+    y_ticks: &[(f64, String)],
+) -> Chart {
+    let mut chart = Chart::new(220, label);
     let x_ticks: Vec<(f64, String)> = (0..=4)
-        .map(|quarter| (at(quarter), text(quarter)))
+        .map(|quarter| (at(quarter), quarter_text(quarter, is_percent)))
         .collect();
-    chart.y_ticks(&y);
+    chart.y_ticks(y_ticks);
     chart.x_ticks(&x_ticks);
     chart.text("", [50.0, 100.0], [0, 36], "middle", x);
     chart
 }
 
-const BOX: f64 = 1000.0;
+/// The side of the box that lines are drawn in.
+pub(super) const BOX: f64 = 1000.0;
 
 fn in_box(points: &[[f64; 2]]) -> String {
     line(points.iter().map(|[x, y]| [BOX * x, BOX * (1.0 - y)]))

@@ -4,7 +4,7 @@ use super::block::{Block, Cell, Head, Section, State, Table, on_page};
 use super::curves::{calibration, gains, roc};
 use super::night::{Indexed, Night};
 use super::svg::{Chart, Svg};
-use super::wording;
+use super::{costs, wording};
 use crate::count::counted;
 use crate::report::number;
 
@@ -47,11 +47,16 @@ pub fn section(night: &Night) -> Option<Section> {
         }
     }
     let mut blocks = Vec::new();
-    let charts: Vec<Block> = [roc(report), calibration(report), gains(report)]
-        .into_iter()
-        .flatten()
-        .map(Block::Figure)
-        .collect();
+    let charts: Vec<Block> = [
+        roc(report),
+        calibration(report),
+        gains(report),
+        costs::figure(report),
+    ]
+    .into_iter()
+    .flatten()
+    .map(Block::Figure)
+    .collect();
     if !charts.is_empty() {
         blocks.push(Block::Grid("grid", charts));
     }
@@ -61,6 +66,7 @@ pub fn section(night: &Night) -> Option<Section> {
         if pair.len() > 1 { "two sp" } else { "sp" },
         pair,
     ));
+    blocks.extend(costs::table(report).map(|table| Block::Grid("sp", vec![Block::Table(table)])));
     blocks.extend(segments(report));
     let main = main_metric(report);
     Some(Section {

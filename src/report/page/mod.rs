@@ -8,6 +8,7 @@ pub mod block;
 pub mod calendar;
 mod card;
 pub mod comparison;
+mod costs;
 pub mod curves;
 pub mod document;
 pub mod drift;
