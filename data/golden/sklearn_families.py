@@ -1036,6 +1036,8 @@ def keep_case(room, model, frame, truth, columns, version):
     # Dummies do not say how many columns they read, from 1.0 to 1.4.
     named &= since() >= (1, 5) or not module.startswith("sklearn.dummy")
     named &= columns != ["note"] and "IsotonicRegression" not in str(model)
+    # Up to 1.2 these fit LightGBM on an array, and have no names themselves.
+    named &= since() >= (1, 3) or room.name.split("@")[0] not in ("lgbm_blanks_rest", "lgbm_calibrated", "lgbm_codes")
     arguments = [] if named else ["--features", ",".join(frame)]
     boosted = any(part in str(model).lower() for part in ("xgb", "xgboost"))
     # scikit-learn computes where these start in single precision.
