@@ -8,6 +8,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::bins::{Binned, FrozenBins};
+use super::known::{KnownCategories, KnownCounts};
 use super::moments::{Moments, Scale};
 use super::profile::{ColumnProfile, Kind, Profile};
 use super::reading::{InputReader, Reading, Reals, Scratch};
@@ -17,7 +18,7 @@ use crate::feature::Precision;
 use crate::kernel::tally::Extremes;
 use crate::pipeline::observer::{EncodedBlock, Observer, Partial, ScoredPortion};
 use crate::statistics::bytes::{Reader, Writer};
-use crate::statistics::categories::{Categories, MAX_CATEGORIES};
+use crate::statistics::categories::{BUCKETS, Categories, MAX_CATEGORIES};
 use crate::statistics::distribution::Distribution;
 use crate::statistics::quantile_sketch::MAX_BUCKETS;
 
@@ -28,7 +29,9 @@ pub enum Counting {
     Bins(Box<FrozenBins>, Scale),
     /// Numbers that the baseline has no bins for.
     Numbers(Scale),
-    /// Categories.
+    /// Categories of a baseline that counts every one of its own.
+    Known(KnownCategories),
+    /// Other categories.
     Categories,
     /// Only whether there is a value.
     Presence,
@@ -96,16 +99,19 @@ impl BaselineObserver {
                 Scale::new(known.numbers.mean(), known.numbers.standard_deviation())
             });
             let bins = || precisions.bins(&known?.numbers);
+            let categories = || {
+                let known = known.filter(|_| kind == Some(Kind::Categories));
+                let known = known.and_then(|known| KnownCategories::of(&known.categories));
+                known.map_or(Counting::Categories, Counting::Known)
+            };
             match (reader.reading, kind) {
                 (Reading::Presence, _) => Counting::Presence,
                 (Reading::Numbers | Reading::Codes, Some(Kind::Numbers)) => bins()
                     .map_or(Counting::Numbers(scale), |bins| {
                         Counting::Bins(Box::new(bins), scale)
                     }),
-                (Reading::Texts | Reading::Codes, _) => Counting::Categories,
-                (Reading::Numbers, Some(Kind::Categories)) if reader.may_be_texts() => {
-                    Counting::Categories
-                }
+                (Reading::Texts | Reading::Codes, _) => categories(),
+                (Reading::Numbers, Some(Kind::Categories)) if reader.may_be_texts() => categories(),
                 (Reading::Numbers, _) => Counting::Numbers(scale),
             }
         };
@@ -139,7 +145,8 @@ impl BaselineObserver {
     pub fn byte_counts(&self) -> (u64, u64) {
         let bins = |column: &Counted| match &column.counting {
             Counting::Bins(bins, _) => (bins.byte_count(), (bins.len() + 1) * size_of::<u64>()),
-            Counting::Categories => (0, MAX_CATEGORIES * CATEGORY_BYTES),
+            Counting::Known(known) => (known.byte_count(), known.len() * size_of::<u64>()),
+            Counting::Categories => (0, MAX_CATEGORIES * CATEGORY_BYTES + BUCKETS * 8),
             Counting::Numbers(_) | Counting::Presence => (0, 0),
         };
         self.columns.iter().map(bins).fold((0, 0), |sum, one| {
@@ -158,6 +165,7 @@ impl BaselineObserver {
                     bins: Vec::new(),
                     moments: Moments::default(),
                 },
+                Counting::Known(known) => Values::Known(known.no_counts()),
                 Counting::Categories => Values::Categories(Categories::default()),
                 Counting::Presence => Values::Presence,
             },
@@ -183,7 +191,7 @@ impl Observer for Arc<BaselineObserver> {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn empty(&self) -> Box<dyn Partial> {
@@ -234,6 +242,8 @@ pub enum Values {
         /// The finite ones.
         moments: Moments,
     },
+    /// Categories of the baseline, and all others.
+    Known(KnownCounts),
     /// Categories.
     Categories(Categories),
     /// Nothing.
@@ -279,6 +289,14 @@ impl ColumnCounts {
                     Reals::Double(values) => self.observe_reals(values, column, block)?,
                 }
             }
+            (Counting::Known(known), Values::Known(counts)) => {
+                let found = reader.categories(block, index)?;
+                self.rows += found.rows;
+                self.missing += found.missing;
+                for (text, count) in &found.texts {
+                    known.add(counts, text, *count);
+                }
+            }
             (Counting::Categories, Values::Categories(categories)) => {
                 let found = reader.categories(block, index)?;
                 self.rows += found.rows;
@@ -319,7 +337,7 @@ impl ColumnCounts {
                     moments.add_within(values, scale, &extremes);
                 }
                 Counting::Numbers(scale) => moments.add_within(values, scale, &extremes),
-                Counting::Categories | Counting::Presence => {}
+                Counting::Known(_) | Counting::Categories | Counting::Presence => {}
             }
         }
         self.observe_range(values, &extremes);
@@ -387,6 +405,7 @@ impl ColumnCounts {
                     .for_each(|(own, other)| *own += other);
                 moments.merge(other_moments);
             }
+            (Values::Known(own), Values::Known(other)) => own.merge(other),
             (Values::Categories(own), Values::Categories(other)) => own.merge(other),
             (Values::Presence, Values::Presence) => {}
             _ => return Err(Error::internal("counts of other inputs")),
@@ -408,6 +427,10 @@ impl ColumnCounts {
             Values::Numbers { bins, moments } => {
                 bins.iter().for_each(|count| writer.integer(*count));
                 moments.write(writer);
+            }
+            Values::Known(KnownCounts { counts, unseen }) => {
+                counts.iter().for_each(|count| writer.integer(*count));
+                writer.integer(*unseen);
             }
             Values::Categories(categories) => categories.write(writer),
             Values::Presence => {}
@@ -435,6 +458,12 @@ impl ColumnCounts {
                     *count = reader.count()?;
                 }
                 *moments = Moments::read(reader)?;
+            }
+            Values::Known(KnownCounts { counts, unseen }) => {
+                for count in counts.iter_mut() {
+                    *count = reader.count()?;
+                }
+                *unseen = reader.count()?;
             }
             Values::Categories(categories) => *categories = Categories::read(reader)?,
             Values::Presence => {}

@@ -4,13 +4,20 @@
 //! drawn. It must not know verdicts or facts.
 
 use super::against::{ColumnCounts, Counted, Counting, Values};
-use super::drift::Drift;
+use super::drift::{Drift, Verdict};
+use super::known::{KnownCategories, KnownCounts};
 use super::overlay::Overlay;
 use super::profile::{ColumnProfile, Kind};
 use super::scores::Statistic;
 use crate::statistics::categories::Categories;
 use crate::statistics::distribution::Distribution;
 use crate::statistics::quantile_sketch::SharedRange;
+
+/// By how much the share of rows without a value may change.
+const MAX_MISSING_CHANGE: f64 = 0.1;
+
+/// Standard errors within which such a change is chance.
+const MISSING_ERRORS: f64 = 3.0;
 
 /// A column of both sides.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +26,8 @@ pub struct ColumnComparison {
     pub name: String,
     /// The shares of rows without a value, of the baseline and now.
     pub missing_rates: [Option<f64>; 2],
+    /// All rows, of the baseline and now.
+    pub row_counts: [u64; 2],
     /// The means of numbers, of the baseline and now.
     pub means: [Option<f64>; 2],
     /// The distances.
@@ -39,6 +48,7 @@ impl ColumnComparison {
             _ => return None,
         };
         compared.missing_rates[1] = current.missing_rate();
+        compared.row_counts[1] = current.rows;
         Some(compared)
     }
 
@@ -66,9 +76,13 @@ impl ColumnComparison {
             (_, Values::Categories(categories), Kind::Categories) => {
                 Self::of_categories(baseline, categories)
             }
+            (Counting::Known(known), Values::Known(counts), Kind::Categories) => {
+                Self::of_known(baseline, known, counts)
+            }
             _ => return None,
         };
         compared.missing_rates[1] = counts.missing_rate();
+        compared.row_counts[1] = counts.rows;
         Some(compared)
     }
 
@@ -80,6 +94,7 @@ impl ColumnComparison {
                 let mut compared = Self::of_numbers(baseline, numbers);
                 let without = numbers.null_count() + numbers.nan_count();
                 compared.missing_rates[1] = share(without, numbers.count());
+                compared.row_counts[1] = numbers.count();
                 Some(compared)
             }
             (Statistic::Label(labels, _), Kind::Categories) => {
@@ -114,6 +129,7 @@ impl ColumnComparison {
         Self {
             name: baseline.name.clone(),
             missing_rates: [baseline.missing_rate(), None],
+            row_counts: [baseline.rows, rows[1]],
             means: [baseline.numbers.mean(), None],
             drift: Drift::of_shared(shared, rows, baseline.numbers.standard_deviation()),
             overlay: Overlay::of_numbers(&baseline.numbers, shared),
@@ -124,13 +140,77 @@ impl ColumnComparison {
         Self {
             name: baseline.name.clone(),
             missing_rates: [baseline.missing_rate(), None],
+            row_counts: [baseline.rows, current.total()],
             means: [None; 2],
             drift: Drift::of_categories(&baseline.categories, current),
             overlay: Overlay::of_categories(&baseline.categories, current),
+        }
+    }
+
+    fn of_known(baseline: &ColumnProfile, known: &KnownCategories, counts: &KnownCounts) -> Self {
+        let categories = &baseline.categories;
+        let rows = [categories.total(), counts.total()];
+        Self {
+            name: baseline.name.clone(),
+            missing_rates: [baseline.missing_rate(), None],
+            row_counts: [baseline.rows, counts.total()],
+            means: [None; 2],
+            drift: Drift::of_sides(&known.side_by_side(counts), rows),
+            overlay: Overlay::of_known(categories, known, counts),
+        }
+    }
+
+    /// The verdict on the column, of which distances alone say `distances`: without a row nothing
+    /// is known, and a column whose values went missing has drifted, too.
+    #[must_use]
+    pub fn verdict(&self, distances: Verdict) -> Verdict {
+        let [n, m] = self.row_counts.map(|count| count as f64);
+        if self.row_counts.contains(&0) {
+            return Verdict::Undecided;
+        }
+        let [Some(before), Some(now)] = self.missing_rates else {
+            return distances;
+        };
+        let change = (now - before).abs();
+        let pooled = (before * n + now * m) / (n + m);
+        let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
+        if change >= MAX_MISSING_CHANGE && change > MISSING_ERRORS * error {
+            Verdict::Drift
+        } else {
+            distances
         }
     }
 }
 
 fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_column_whose_values_went_missing_has_drifted_and_one_without_rows_is_undecided() {
+        let column = |rows: u64, missing: u64| {
+            let mut column = ColumnProfile::new("x".to_owned(), Kind::Categories);
+            column.observe_category("a", rows - missing);
+            (column.rows, column.missing) = (rows, missing);
+            column
+        };
+        let verdict = |[n, before]: [u64; 2], [m, now]: [u64; 2]| {
+            let compared =
+                ColumnComparison::of_profiles(&column(n, before), &column(m, now)).unwrap();
+            compared.verdict(Verdict::Ok)
+        };
+        let usual = [10_000, 500];
+        assert_eq!(verdict(usual, [2_000, 100]), Verdict::Ok);
+        assert_eq!(verdict(usual, [2_000, 290]), Verdict::Ok);
+        assert_eq!(verdict(usual, [2_000, 310]), Verdict::Drift);
+        assert_eq!(verdict(usual, [2_000, 2_000]), Verdict::Drift);
+        assert_eq!(verdict([10_000, 10_000], usual), Verdict::Drift);
+        assert_eq!(verdict(usual, [10, 2]), Verdict::Ok, "chance");
+        assert_eq!(verdict(usual, [0, 0]), Verdict::Undecided);
+        assert_eq!(verdict([0, 0], usual), Verdict::Undecided);
+    }
 }

@@ -11,8 +11,11 @@ pub const WINDOW: usize = 30;
 /// Fewer nights than this give no limits.
 pub const MIN_NIGHTS: usize = 14;
 
-/// Standard deviations from the median to a limit.
-const WIDTH: f64 = 4.0;
+/// Standard deviations from the median to a limit, if median and deviation were known.
+pub const DEVIATIONS: f64 = 4.0;
+
+/// How much wider limits are, as both are estimated: divided by the number of nights.
+const WIDENING: f64 = 7.0;
 
 /// Makes the median absolute deviation of a normal distribution its standard deviation.
 const MAD_TO_SIGMA: f64 = 1.4826;
@@ -21,7 +24,7 @@ const MAD_TO_SIGMA: f64 = 1.4826;
 const WEIGHT: f64 = 0.2;
 
 /// Standard deviations of the moving average to its limit.
-const EWMA_WIDTH: f64 = 3.0;
+pub const EWMA_DEVIATIONS: f64 = 3.0;
 
 /// The most standard deviations by which one value moves the average.
 const MAX_STEP: f64 = 4.0;
@@ -60,9 +63,18 @@ impl Side {
     }
 }
 
+/// Standard deviations from the median to a limit that so many nights taught: many facts are
+/// followed, and of 14 normal nights one in 100 is followed by one beyond 4 deviations.
+#[must_use]
+pub fn deviations(nights: usize) -> f64 {
+    DEVIATIONS * (1.0 + WIDENING / nights as f64)
+}
+
 /// The range of the nights before one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Control {
+    /// How many they are.
+    pub nights: usize,
     /// The median.
     pub median: f64,
     /// The scaled median absolute deviation.
@@ -75,13 +87,13 @@ impl Control {
     /// The lower limit.
     #[must_use]
     pub fn low(&self) -> f64 {
-        self.median - WIDTH * self.sigma
+        self.median - deviations(self.nights) * self.sigma
     }
 
     /// The upper limit.
     #[must_use]
     pub fn high(&self) -> f64 {
-        self.median + WIDTH * self.sigma
+        self.median + deviations(self.nights) * self.sigma
     }
 
     /// Whether a value lies beyond a limit on the side that is trouble.
@@ -93,7 +105,9 @@ impl Control {
     /// Whether the moving average has left its own, narrower limits: a small change that lasts.
     #[must_use]
     pub fn is_shifted(&self, side: Side) -> bool {
-        let width = EWMA_WIDTH * self.sigma * (WEIGHT / (2.0 - WEIGHT)).sqrt();
+        // The median of `n` normal values has the variance π / 2n.
+        let of_median = std::f64::consts::FRAC_PI_2 / self.nights as f64;
+        let width = EWMA_DEVIATIONS * self.sigma * (WEIGHT / (2.0 - WEIGHT) + of_median).sqrt();
         beyond(
             self.average,
             [self.median - width, self.median + width],
@@ -132,6 +146,7 @@ pub fn control(observations: &[Observation]) -> Vec<Option<Control>> {
                 average = WEIGHT * step + (1.0 - WEIGHT) * average;
             }
             Control {
+                nights: window.len(),
                 median,
                 sigma,
                 average: median + average * sigma,
@@ -184,7 +199,8 @@ mod tests {
         assert_eq!(last.median, 7.5);
         assert!((last.sigma - 5.1891).abs() < 1e-4);
         assert!(last.is_outside(100.0, Side::Both) && !last.is_outside(100.0, Side::Low));
-        assert!(!last.is_outside(28.2, Side::High) && last.is_outside(28.3, Side::High));
+        // 7.5 + 4 · 1.5 · 5.1891
+        assert!(!last.is_outside(38.6, Side::High) && last.is_outside(38.7, Side::High));
     }
 
     #[test]
@@ -207,14 +223,14 @@ mod tests {
     fn a_small_change_that_lasts_moves_the_average_out_of_its_limits() {
         let noise = [0.0, 1.0, -1.0, 2.0, -2.0];
         let steady = (0..20).map(|night| noise[night % 5]);
-        let shifted = (0..8).map(|night| 3.0 + noise[night % 5] / 2.0);
+        let shifted = (0..8).map(|night| 4.0 + noise[night % 5] / 2.0);
         let all = nights(steady.chain(shifted));
         let controls = control(&all);
         assert!(!controls[19].unwrap().is_shifted(Side::Both));
         let last = controls[27].unwrap();
         assert!(last.is_shifted(Side::High) && !last.is_shifted(Side::Low));
         assert!(
-            !last.is_outside(3.0, Side::High),
+            !last.is_outside(4.0, Side::High),
             "no single night is outside"
         );
     }

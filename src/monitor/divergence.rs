@@ -40,6 +40,16 @@ pub fn jensen_shannon(baseline: &[u64], current: &[u64]) -> Option<f64> {
     )
 }
 
+/// The Jensen–Shannon distance, squared, that two samples of one distribution have on average: its
+/// likelihood ratio is a chi-square of as many degrees of freedom as there are bins, less one
+/// (I. Grosse et al., *Analysis of symbolic sequences using the Jensen–Shannon divergence*, 2002).
+#[must_use]
+pub fn expected_divergence(bin_count: usize, [n, m]: [u64; 2]) -> f64 {
+    let degrees = bin_count.saturating_sub(1) as f64;
+    let apart = 1.0 / n as f64 + 1.0 / m as f64;
+    degrees * apart / (8.0 * std::f64::consts::LN_2)
+}
+
 /// The population stability index, with half a row added to every bin.
 #[must_use]
 pub fn psi(baseline: &[u64], current: &[u64]) -> Option<f64> {

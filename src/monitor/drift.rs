@@ -4,9 +4,9 @@
 //! so distances that are defined on bins are exact, and the others have a bracket that holds the
 //! exact number. It must not know where profiles come from or how facts are shown.
 
-use super::divergence::{chi_square, jensen_shannon, psi};
+use super::divergence::{chi_square, expected_divergence, jensen_shannon, psi};
 use super::kolmogorov::two_sample;
-use crate::statistics::categories::Categories;
+use crate::statistics::categories::{Categories, SideBySide};
 use crate::statistics::distribution::Distribution;
 use crate::statistics::quantile_sketch::SharedRange;
 
@@ -18,6 +18,10 @@ const PSI_BINS: usize = 10;
 
 /// From so many rows on, a probability says nothing that the distance does not.
 pub const MAX_ROWS_OF_TESTS: u64 = 10_000;
+
+/// From so many rows on, categories have drifted only if their test gives less: thousands of them
+/// differ in two samples of one distribution, too.
+const MAX_P_OF_MANY: f64 = 0.01;
 
 /// The share of false alarms among alarms that tests may give.
 pub const FALSE_DISCOVERY_RATE: f64 = 0.05;
@@ -74,15 +78,20 @@ impl Verdict {
 pub struct Drift {
     /// The Jensen–Shannon distance, base 2; new values and categories are bins of their own.
     pub js: Option<f64>,
+    /// What it is at most, where not every category is counted; `js` is the least then.
+    pub js_high: Option<f64>,
+    /// The Jensen–Shannon distance that samples of one distribution have on average.
+    pub js_noise: Option<f64>,
     /// The population stability index over the baseline's bins or categories.
     pub psi: Option<f64>,
     /// What holds the Kolmogorov–Smirnov distance.
     pub ks: Option<Bracket>,
     /// What holds the Wasserstein distance, in standard deviations of the baseline.
     pub wasserstein: Option<Bracket>,
-    /// The share of the current rows in categories that the baseline does not have; none where the
-    /// baseline has too many to know.
+    /// The share of the current rows in categories that the baseline does not have.
     pub unseen_rate: Option<f64>,
+    /// What it is at most, where not every category is counted; `unseen_rate` is the least then.
+    pub unseen_rate_high: Option<f64>,
     /// The probability of the chi-square test of categories.
     pub chi_square_p: Option<f64>,
     /// The probability of the test that decides with few rows.
@@ -122,6 +131,7 @@ impl Drift {
         let [few_left, few_right] = in_bins(shared, rows[0], PSI_BINS, false);
         Self {
             js: jensen_shannon(&left, &right),
+            js_noise: Some(expected_divergence(left.len(), rows).sqrt()),
             psi: psi(&few_left, &few_right),
             ks: Some(ks),
             wasserstein: in_deviations(wasserstein(shared, rows)),
@@ -136,36 +146,34 @@ impl Drift {
     /// Between two columns of categories.
     #[must_use]
     pub fn of_categories(baseline: &Categories, current: &Categories) -> Self {
-        let (mut shared, rest) = baseline.side_by_side(current);
-        let is_known = baseline.is_exact() && current.is_exact();
-        if rest != [0, 0] {
-            shared.push(rest);
-        }
-        let side = |which: usize| {
-            shared
-                .iter()
-                .map(|counts| counts[which])
-                .collect::<Vec<u64>>()
-        };
-        let known: Vec<[u64; 2]> = shared
-            .iter()
-            .copied()
-            .filter(|counts| counts[0] > 0)
-            .collect();
-        let known_side = |which: usize| {
-            known
-                .iter()
-                .map(|counts| counts[which])
-                .collect::<Vec<u64>>()
-        };
-        let (left, right) = (side(0), side(1));
         let rows = [baseline.total(), current.total()];
-        let unseen = rows[1] - known_side(1).iter().sum::<u64>();
+        Self::of_sides(&baseline.side_by_side(current), rows)
+    }
+
+    /// Between two columns of categories, whose counts lie side by side; `rows` are those of all.
+    ///
+    /// A bucket of categories that are not counted one by one has the least distance if both sides
+    /// have the same in it, and the largest if they share none.
+    #[must_use]
+    pub fn of_sides(sides: &SideBySide, rows: [u64; 2]) -> Self {
+        let all = || sides.shared.iter().chain(&sides.rest);
+        let side = |which: usize| all().map(|counts| counts[which]).collect::<Vec<u64>>();
+        let known = all().filter(|counts| counts[0] > 0);
+        let (known_left, known_right): (Vec<u64>, Vec<u64>) =
+            known.map(|counts| (counts[0], counts[1])).unzip();
+        let (left, right) = (side(0), side(1));
+        let js = jensen_shannon(&left, &right);
+        let unseen = sides.unseen();
+        let rate = |unseen: u64| (rows[1] > 0).then(|| unseen as f64 / rows[1] as f64);
         let p = chi_square(&left, &right).map(|(_, p)| p);
+        let noise = expected_divergence(left.len(), rows).sqrt();
         Self {
-            js: jensen_shannon(&left, &right),
-            psi: psi(&known_side(0), &known_side(1)),
-            unseen_rate: (is_known && rows[1] > 0).then(|| unseen as f64 / rows[1] as f64),
+            js,
+            js_high: js.and_then(|js| most(sides, rows, js)),
+            js_noise: js.map(|_| noise),
+            psi: psi(&known_left, &known_right),
+            unseen_rate: rate(unseen[0]),
+            unseen_rate_high: rate(unseen[1]).filter(|_| unseen[1] > unseen[0]),
             chi_square_p: p,
             p: p.filter(|_| rows.iter().max() < Some(&MAX_ROWS_OF_TESTS)),
             rows,
@@ -177,14 +185,44 @@ impl Drift {
     #[must_use]
     pub fn verdict(&self, limits: Limits) -> Verdict {
         let is_above = |distance: Option<f64>, limit: f64| distance.is_some_and(|one| one >= limit);
-        if is_above(self.js, limits.js) || is_above(self.ks.map(|ks| ks.low), limits.ks) {
+        let differs = self.p.is_some() || self.chi_square_p.is_none_or(|p| p <= MAX_P_OF_MANY);
+        let has_drifted = differs && is_above(self.beyond_chance(self.js), limits.js);
+        if has_drifted || is_above(self.ks.map(|ks| ks.low), limits.ks) {
             Verdict::Drift
-        } else if is_above(self.ks.map(|ks| ks.high), limits.ks) {
+        } else if is_above(self.ks.map(|ks| ks.high), limits.ks)
+            || is_above(self.beyond_chance(self.js_high), limits.js)
+        {
             Verdict::Undecided
         } else {
             Verdict::Ok
         }
     }
+
+    /// A distance without what samples of one distribution have on average. Of few rows, a test
+    /// says whether it is chance.
+    fn beyond_chance(&self, js: Option<f64>) -> Option<f64> {
+        let noise = self.js_noise.filter(|_| self.p.is_none()).unwrap_or(0.0);
+        js.map(|js| (js * js - noise * noise).max(0.0).sqrt())
+    }
+}
+
+/// The largest distance, if no bucket's categories are shared; none if the least is exact.
+fn most(sides: &SideBySide, [n, m]: [u64; 2], least: f64) -> Option<f64> {
+    let open = || {
+        sides
+            .rest
+            .iter()
+            .filter(|[one, other]| *one > 0 && *other > 0)
+    };
+    let term = |[one, other]: &[u64; 2]| {
+        let (p, q) = (*one as f64 / n as f64, *other as f64 / m as f64);
+        let middle = f64::midpoint(p, q);
+        let part = |p: f64| p * libm::log2(p / middle);
+        // Half a row's share is apart on either side, instead of what is counted now.
+        f64::midpoint(p - part(p), q - part(q))
+    };
+    let more: f64 = open().map(term).sum();
+    (open().next().is_some()).then(|| (least * least + more).sqrt().min(1.0))
 }
 
 /// The verdicts on all columns of a table: with few rows, an alarm needs a probability that is
@@ -230,7 +268,9 @@ pub fn drifted_share_high(columns: &[Drift], verdicts: &[Verdict]) -> Option<f64
 }
 
 fn share_of(columns: &[Drift], verdicts: &[Verdict], counted: &[Verdict]) -> Option<f64> {
-    let known = columns.iter().filter(|column| column.js.is_some()).count();
+    let is_known =
+        |(column, verdict): &(&Drift, &Verdict)| column.js.is_some() || **verdict == Verdict::Drift;
+    let known = columns.iter().zip(verdicts).filter(is_known).count();
     let found = verdicts
         .iter()
         .filter(|verdict| counted.contains(verdict))
@@ -371,7 +411,8 @@ mod tests {
         );
         let many: Vec<u64> = vec![1; 10_000];
         let found = Drift::of_categories(&counted(&many), &counted(&many));
-        assert_eq!((found.js, found.unseen_rate), (Some(0.0), None));
+        assert_eq!((found.js, found.unseen_rate), (Some(0.0), Some(0.0)));
+        assert!(found.js_high > Some(0.8) && found.unseen_rate_high > Some(0.7));
     }
 
     #[test]
@@ -426,6 +467,112 @@ mod tests {
             verdicts(&alone, Limits::default()),
             [Verdict::Ok, Verdict::Ok]
         );
+    }
+
+    /// Rows of pseudo-random categories among `count`.
+    fn sampled(seed: u64, count: u64, rows: u64) -> Categories {
+        let mut categories = Categories::default();
+        for row in 0..rows {
+            let value = crate::statistics::hash::of_number((seed << 32 | row) as f64);
+            categories.add(&(value as u64 % count).to_string(), 1);
+        }
+        categories
+    }
+
+    #[test]
+    fn categories_beyond_the_cap_are_seen_to_come_and_go() {
+        let limits = Limits::default();
+        let few = counted(&[1000, 1000, 1000]);
+        let mut ids = Categories::default();
+        (0..300_000).for_each(|row| ids.add(&format!("id-{row}"), 1));
+        let found = Drift::of_categories(&few, &ids);
+        assert!(
+            found.js > Some(0.99) && found.unseen_rate > Some(0.99),
+            "{found:?}"
+        );
+        assert_eq!(found.verdict(limits), Verdict::Drift);
+        // One that had half of the rows is gone, among many that come once.
+        let with_big = |big: u64, first: u64| {
+            let mut categories = Categories::default();
+            categories.add("big", big);
+            (0..100_000).for_each(|row| categories.add(&format!("{}", first + row), 1));
+            categories
+        };
+        let found = Drift::of_categories(&with_big(100_000, 0), &with_big(0, 1 << 20));
+        assert!(found.js > Some(0.4), "{found:?}");
+        assert_eq!(found.verdict(limits), Verdict::Drift);
+        // New ids instead of old ones: what they share is not known.
+        let found = Drift::of_categories(&with_big(0, 0), &with_big(0, 1 << 20));
+        assert!(found.js_high > Some(0.99) && found.unseen_rate_high > Some(0.99));
+        assert_eq!(found.verdict(limits), Verdict::Undecided, "{found:?}");
+        let found = Drift::of_categories(&with_big(0, 0), &with_big(0, 0));
+        assert_eq!((found.js, found.unseen_rate), (Some(0.0), Some(0.0)));
+        assert_eq!(found.verdict(limits), Verdict::Undecided, "{found:?}");
+    }
+
+    #[test]
+    fn samples_of_one_distribution_of_many_categories_have_not_drifted() {
+        let limits = Limits::default();
+        let found = Drift::of_categories(&sampled(1, 2000, 20_000), &sampled(2, 2000, 20_000));
+        assert!(found.js > Some(limits.js) && found.p.is_none(), "{found:?}");
+        let noise = found.js_noise.unwrap();
+        assert!((found.js.unwrap() / noise - 1.0).abs() < 0.1, "{found:?}");
+        assert_eq!(found.verdict(limits), Verdict::Ok);
+        // A fifth of the rows is in 20 of the 2,000 categories now.
+        let mut moved = sampled(3, 2000, 16_000);
+        moved.merge(&sampled(4, 20, 4_000));
+        let found = Drift::of_categories(&sampled(1, 2000, 20_000), &moved);
+        assert_eq!(found.verdict(limits), Verdict::Drift, "{found:?}");
+        // The same of numbers, where the distance is small anyway.
+        let numbers = |seed: u64| {
+            let values = (0..20_000_u64).map(|row| {
+                crate::statistics::hash::of_number((seed << 32 | row) as f64) as u64 as f64
+            });
+            of(&values.collect::<Vec<f64>>())
+        };
+        let found = Drift::of_numbers(&numbers(1), &numbers(2));
+        let ratio = found.js.unwrap() / found.js_noise.unwrap();
+        assert!((0.5..1.6).contains(&ratio), "{found:?}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn brackets_of_many_categories_hold_the_exact_distances(
+            seed in 0u64..1000,
+            counts in (1u64..9000, 1u64..9000),
+            rows in (1u64..12_000, 1u64..12_000),
+        ) {
+            let texts = |seed: u64, count: u64, rows: u64| {
+                let value = move |row: u64| {
+                    crate::statistics::hash::of_number((seed << 32 | row) as f64) as u64 % count
+                };
+                (0..rows).map(value)
+            };
+            let sides = [(seed, counts.0, rows.0), (seed + 1, counts.1, rows.1)];
+            let mut tables = [Categories::default(), Categories::default()];
+            let mut exact = [vec![0; 9000], vec![0; 9000]];
+            for (side, (seed, count, rows)) in sides.into_iter().enumerate() {
+                for value in texts(seed, count, rows) {
+                    tables[side].add(&value.to_string(), 1);
+                    exact[side][value as usize] += 1;
+                }
+            }
+            let found = Drift::of_categories(&tables[0], &tables[1]);
+            let js = jensen_shannon(&exact[0], &exact[1]).unwrap();
+            let low = found.js.unwrap();
+            let high = found.js_high.unwrap_or(low);
+            prop_assert!(low <= js + 1e-9 && js <= high + 1e-9, "{} {:?}", js, found);
+            let unseen: u64 = exact[0]
+                .iter()
+                .zip(&exact[1])
+                .map(|(known, now)| if *known == 0 { *now } else { 0 })
+                .sum();
+            let unseen = unseen as f64 / rows.1 as f64;
+            let low = found.unseen_rate.unwrap();
+            let high = found.unseen_rate_high.unwrap_or(low);
+            prop_assert!(low <= unseen && unseen <= high, "{} {:?}", unseen, found);
+        }
     }
 
     proptest! {

@@ -34,6 +34,7 @@ pub mod history;
 pub mod interval;
 pub mod isotonic;
 pub mod judgement;
+pub mod known;
 pub mod kolmogorov;
 #[cfg(test)]
 mod laws;

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 
+use super::known::{KnownCategories, KnownCounts};
 use super::profile::{ColumnProfile, Kind};
 use crate::statistics::categories::Categories;
 use crate::statistics::distribution::Distribution;
@@ -93,7 +94,25 @@ impl Overlay {
     /// Categories of both sides, those of `baseline` by name.
     #[must_use]
     pub fn of_categories(baseline: &Categories, current: &Categories) -> Option<Self> {
-        of_categories(baseline, current)
+        // The current texts may be hidden, their hashes are not.
+        let now: HashMap<u128, u64> = current
+            .iter()
+            .map(|(hash, _, count)| (hash, count))
+            .collect();
+        let [new, _] = baseline.side_by_side(current).unseen();
+        let rows = |hash| now.get(&hash).copied().unwrap_or(0);
+        of_categories(baseline, rows, [current.total(), new])
+    }
+
+    /// Categories of `baseline` by name, and what was counted of them.
+    #[must_use]
+    pub fn of_known(
+        baseline: &Categories,
+        known: &KnownCategories,
+        counts: &KnownCounts,
+    ) -> Option<Self> {
+        let rows = |hash| known.rows(counts, hash);
+        of_categories(baseline, rows, [counts.total(), counts.unseen])
     }
 }
 
@@ -153,7 +172,13 @@ fn of_numbers(baseline: &Distribution, shared: &[SharedRange]) -> Option<Overlay
     })
 }
 
-fn of_categories(baseline: &Categories, current: &Categories) -> Option<Overlay> {
+/// `now` gives the current rows of a category by its hash; `current` and `new` are those of all,
+/// and of categories that the baseline does not have.
+fn of_categories(
+    baseline: &Categories,
+    now: impl Fn(u128) -> u64,
+    [current, new]: [u64; 2],
+) -> Option<Overlay> {
     let total = baseline.total();
     if total == 0 {
         return None;
@@ -164,14 +189,9 @@ fn of_categories(baseline: &Categories, current: &Categories) -> Option<Overlay>
         .into_iter()
         .filter(|(_, count)| is_named(*count))
         .collect();
-    // The current texts may be hidden, their hashes are not.
-    let now: HashMap<u128, u64> = current
-        .iter()
-        .map(|(hash, _, count)| (hash, count))
-        .collect();
     let now: HashMap<&str, u64> = baseline
         .iter()
-        .filter_map(|(hash, text, _)| Some((text, *now.get(&hash)?)))
+        .map(|(hash, text, _)| (text, now(hash)))
         .collect();
     let named: Vec<(String, Counts)> = named
         .into_iter()
@@ -180,15 +200,8 @@ fn of_categories(baseline: &Categories, current: &Categories) -> Option<Overlay>
             (text.to_owned(), [count, current])
         })
         .collect();
-    let new = if baseline.is_exact() {
-        let (shared, _) = baseline.side_by_side(current);
-        let new = shared.iter().filter(|counts| counts[0] == 0);
-        new.map(|counts| counts[1]).sum()
-    } else {
-        0
-    };
     let sum = |side: usize| named.iter().map(|(_, counts)| counts[side]).sum::<u64>();
-    let rest = current.total().saturating_sub(sum(1) + new);
+    let rest = current.saturating_sub(sum(1) + new);
     let other = [total.saturating_sub(sum(0)), rest];
     Some(Overlay::Categories { named, other, new })
 }

@@ -82,6 +82,9 @@ const FOLLOWED: [(&str, &[(&str, Side)]); 5] = [
     ),
 ];
 
+/// Distances of section `drift` that alarm only if they are more than chance.
+const DISTANCES: [&str; 2] = ["js", "psi"];
+
 /// Runs whose facts are learnt from: those that were published without complaint.
 const GOOD: [&str; 1] = ["done"];
 
@@ -213,15 +216,26 @@ impl History {
                 continue;
             }
             if let Some(control) = Control::new(&known, value) {
-                facts.extend(control_facts(&own, value, &control, side));
+                let is_chance = fact.section == super::drift::SECTION
+                    && DISTANCES.contains(&fact.metric.as_str())
+                    && super::drift::is_chance(today, &fact.subject);
+                facts.extend(control_facts(&own, value, &control, side, is_chance));
             }
         }
         facts
     }
 }
 
-fn control_facts(name: &str, value: f64, control: &Control, side: Side) -> Vec<Fact> {
-    let verdict = if control.is_beyond(side) {
+fn control_facts(
+    name: &str,
+    value: f64,
+    control: &Control,
+    side: Side,
+    is_chance: bool,
+) -> Vec<Fact> {
+    let verdict = if is_chance {
+        "ok"
+    } else if control.is_beyond(side) {
         "beyond"
     } else if control.has_shifted(side) {
         "shift"
@@ -229,6 +243,12 @@ fn control_facts(name: &str, value: f64, control: &Control, side: Side) -> Vec<F
         "ok"
     };
     let [low, high] = control.limits();
+    // What only grows worse is never below 0.
+    let low = if side == Side::High {
+        low.max(0.0)
+    } else {
+        low
+    };
     let [ewma_low, ewma_high] = control.ewma_limits;
     let numbers = [
         ("zscore", side.distance(control.zscore)),
@@ -269,7 +289,7 @@ mod tests {
             let side = side(section, metric).unwrap();
             for (today, expected) in [(0.0, less), (0.5, more)] {
                 let control = Control::new(&known, today).unwrap();
-                let facts = control_facts("name", today, &control, side);
+                let facts = control_facts("name", today, &control, side, false);
                 let verdict = facts[0].as_text().unwrap();
                 assert_eq!(verdict, expected, "{metric} {today}");
                 let distance = super::super::facts::number(&facts, SECTION, "name", "zscore");

@@ -16,6 +16,30 @@ pub const SECTION: &str = "drift";
 /// The most columns whose histograms are in the report: those that changed most.
 const HISTOGRAMS: usize = 60;
 
+/// A distance below this tells nothing apart, whatever earlier nights had.
+const MIN_DISTANCE: f64 = 0.01;
+
+/// A distance may be so many times what samples of one distribution have on average: with 19
+/// degrees of freedom one sample of 700 is beyond.
+const CHANCE: f64 = 1.5;
+
+/// Whether the distance of a column is one that samples of one distribution have.
+#[must_use]
+pub fn is_chance(facts: &[Fact], column: &str) -> bool {
+    let own = |metric: &str| super::facts::number(facts, SECTION, column, metric);
+    let noise = own("js_noise").unwrap_or(0.0);
+    own("js").is_some_and(|js| js < (CHANCE * noise).max(MIN_DISTANCE))
+}
+
+/// How much a column changed: its distance, or by how much the share of missing values did; `fact`
+/// gives the column's numbers.
+#[must_use]
+pub fn severity(fact: impl Fn(&str) -> Option<f64>) -> f64 {
+    let missing = fact("baseline_missing_rate").zip(fact("missing_rate"));
+    let missing = missing.map(|(before, now)| (now - before).abs());
+    fact("js").unwrap_or(-1.0).max(missing.unwrap_or(-1.0))
+}
+
 /// A column of both tables, compared.
 #[derive(Debug)]
 struct Compared {
@@ -68,6 +92,10 @@ impl Comparison {
         let drifts: Vec<Drift> = columns.iter().map(|one| one.drift).collect();
         let limits: Vec<Limits> = columns.iter().map(|one| limits(&one.name)).collect();
         let verdicts = verdicts_within(&drifts, &limits);
+        let of_columns = columns.iter().zip(verdicts);
+        let verdicts: Vec<Verdict> = of_columns
+            .map(|(column, distances)| column.verdict(distances))
+            .collect();
         let columns = columns.into_iter().zip(&verdicts).zip(&limits);
         Self {
             shares: [
@@ -102,10 +130,17 @@ impl Comparison {
             let found = self.columns.iter().filter(|one| one.verdict == verdict);
             found.count() as u64
         };
+        let without = |reason: &str| {
+            let found = self.others.iter().filter(|(_, own)| *own == reason);
+            found.count() as u64
+        };
         let counts = [
             ("columns", self.columns.len() as u64),
             ("drifted", with(Verdict::Drift)),
             ("undecided", with(Verdict::Undecided)),
+            ("missing_columns", without("missing")),
+            ("new_columns", without("new")),
+            ("other_kind_columns", without("other_kind")),
         ]
         .map(|(metric, count)| Fact::count(SECTION, "", metric, count, "columns"));
         let columns = self.columns.iter().flat_map(Compared::facts);
@@ -143,16 +178,20 @@ impl Compared {
         let ColumnComparison {
             name,
             missing_rates: [baseline_missing_rate, missing_rate],
+            row_counts: _,
             means: [baseline_mean, mean],
             drift,
             overlay: _,
         } = &self.column;
         let Drift {
             js,
+            js_high,
+            js_noise,
             psi,
             ks,
             wasserstein,
             unseen_rate,
+            unseen_rate_high,
             chi_square_p,
             p,
             rows,
@@ -165,6 +204,8 @@ impl Compared {
         let middle = wasserstein.map(|bracket| f64::midpoint(bracket.low, bracket.high));
         let numbers = [
             ("js", js),
+            ("js_high", js_high),
+            ("js_noise", js_noise),
             ("psi", psi),
             ("ks_low", ks_low),
             ("ks_high", ks_high),
@@ -174,6 +215,7 @@ impl Compared {
             ("missing_rate", *missing_rate),
             ("baseline_missing_rate", *baseline_missing_rate),
             ("unseen_rate", unseen_rate),
+            ("unseen_rate_high", unseen_rate_high),
             ("chi_square_p", chi_square_p),
             ("p", p),
             ("mean", *mean),

@@ -3,7 +3,7 @@
 //!
 //! Owns the layout. It must not know how distances are computed.
 
-use super::drift::SECTION;
+use super::drift::{self, SECTION};
 use super::facts::{self, Fact, of_section};
 use super::renderer::Detail;
 use super::width::shortened;
@@ -79,7 +79,7 @@ fn by_severity(columns: &mut [Column<'_>]) {
     columns.sort_by(|left, right| {
         let severity = |one: &Column<'_>| {
             let is_drifted = one.verdict == "drift";
-            (is_drifted, one.number("js").unwrap_or(-1.0))
+            (is_drifted, drift::severity(|metric| one.number(metric)))
         };
         let (left, right) = (severity(left), severity(right));
         right.0.cmp(&left.0).then(right.1.total_cmp(&left.1))
@@ -95,7 +95,7 @@ pub fn lines(facts: &[Fact], detail: Detail) -> Vec<String> {
     let (mut compared, others): (Vec<Column<'_>>, Vec<Column<'_>>) =
         columns(facts).into_iter().partition(Column::is_compared);
     by_severity(&mut compared);
-    let mut lines = vec![headline(&compared), String::new()];
+    let mut lines = vec![headline(&compared, &others), String::new()];
     let others = uncompared(&others, detail);
     let max = match detail {
         Detail::Summary => {
@@ -122,8 +122,11 @@ fn uncompared(columns: &[Column<'_>], detail: Detail) -> Vec<String> {
     vec![format!("  {}", listed(named, OTHERS_NAMED, ", ", "column"))]
 }
 
-fn headline(columns: &[Column<'_>]) -> String {
-    let count = |verdict: &str| columns.iter().filter(|one| one.verdict == verdict).count();
+fn headline(columns: &[Column<'_>], others: &[Column<'_>]) -> String {
+    let of = |columns: &[Column<'_>], verdict: &str| {
+        columns.iter().filter(|one| one.verdict == verdict).count()
+    };
+    let count = |verdict: &str| of(columns, verdict);
     let rows = |metric: &str| {
         let all = columns.iter().filter_map(|one| one.number(metric));
         number::count(all.fold(0.0, f64::max))
@@ -132,8 +135,12 @@ fn headline(columns: &[Column<'_>]) -> String {
         0 => String::new(),
         some => format!(", {some} undecided"),
     };
+    let missing = match of(others, "missing") {
+        0 => String::new(),
+        some => format!(", {some} missing"),
+    };
     format!(
-        "drift: {} of {} drifted{undecided}  ({} rows against {})",
+        "drift: {} of {} drifted{undecided}{missing}  ({} rows against {})",
         count("drift"),
         counted(columns.len(), "column"),
         rows("rows"),
@@ -143,6 +150,8 @@ fn headline(columns: &[Column<'_>]) -> String {
 
 /// A line or two for each column that is shown, then how many are not: at most `max` lines.
 fn table(columns: &[Column<'_>], max: usize) -> Vec<String> {
+    let is_open = |one: &Column<'_>| one.number("js_high").is_some() && one.verdict != "ok";
+    let js_width = if columns.iter().any(is_open) { 14 } else { 5 };
     // Columns that are ok are listed where they take no line from others.
     let bad = columns.iter().filter(|one| one.verdict != "ok").count();
     let is_few = columns.len() <= FEW_COLUMNS && bad + columns.len() < max;
@@ -166,12 +175,12 @@ fn table(columns: &[Column<'_>], max: usize) -> Vec<String> {
     let mut lines = Vec::new();
     if !shown.is_empty() {
         lines.push(format!(
-            "  {:width$}  {:9}  {:CELLS$}  {:>5}  {:>14}  KS",
+            "  {:width$}  {:9}  {:CELLS$}  {:>js_width$}  {:>14}  KS",
             "column", "verdict", "today over baseline", "JS", "missing"
         ));
     }
     lines.extend(shown.iter().flat_map(|one| {
-        let mut lines = column_lines(one, width);
+        let mut lines = column_lines(one, [width, js_width]);
         lines.truncate(1 + spare);
         spare -= lines.len() - 1;
         lines
@@ -206,7 +215,8 @@ fn calm_lines(calm: &[&Column<'_>], has_others: bool) -> Vec<String> {
     if let Some(first) = chance.first() {
         let js = first.number("js").map_or(String::new(), share);
         lines.push(format!(
-            "  {} of them by chance: with so few rows, JS {js} ({}) is not unusual",
+            "  {} of them by chance: for so few rows or so many categories, JS {js} ({}) is not \
+             unusual",
             chance.len(),
             first.name
         ));
@@ -215,9 +225,12 @@ fn calm_lines(calm: &[&Column<'_>], has_others: bool) -> Vec<String> {
 }
 
 /// The distances, and of a column that is not ok the histogram of the baseline below.
-fn column_lines(column: &Column<'_>, width: usize) -> Vec<String> {
+fn column_lines(column: &Column<'_>, [width, js_width]: [usize; 2]) -> Vec<String> {
     let share = |value: f64| number::share(value, 3);
-    let js = column.number("js").map_or("-".to_owned(), share);
+    let js = match (column.number("js"), column.number("js_high")) {
+        (Some(low), Some(high)) => format!("{} to {}", share(low), share(high)),
+        (js, _) => js.map_or("-".to_owned(), share),
+    };
     let ks = column.number("ks_low").zip(column.number("ks_high"));
     let ks = ks.map_or("-".to_owned(), |(low, high)| {
         let (low, high) = (share(low), share(high));
@@ -237,14 +250,24 @@ fn column_lines(column: &Column<'_>, width: usize) -> Vec<String> {
         }
         (_, now) => now.map_or("-".to_owned(), number::percent),
     };
-    let unseen = column.number("unseen_rate").filter(|rate| *rate > 0.0);
-    let unseen = unseen.map_or(String::new(), |rate| {
-        format!("new categories in {} of rows", number::percent(rate))
-    });
+    let unseen = (
+        column.number("unseen_rate"),
+        column.number("unseen_rate_high"),
+    );
+    let unseen = match unseen {
+        (Some(low), Some(high)) => {
+            let (low, high) = (number::percent(low), number::percent(high));
+            format!("new categories in {low} to {high} of rows")
+        }
+        (Some(rate), None) if rate > 0.0 => {
+            format!("new categories in {} of rows", number::percent(rate))
+        }
+        _ => String::new(),
+    };
     let [before, now] = histograms(column);
     let (name, verdict) = (shortened(column.name), column.verdict);
     let mut lines = vec![format!(
-        "  {name:width$}  {verdict:9}  {now:CELLS$}  {js:>5}  {missing:>14}  {ks}"
+        "  {name:width$}  {verdict:9}  {now:CELLS$}  {js:>js_width$}  {missing:>14}  {ks}"
     )];
     let second = format!("{before:CELLS$}  {unseen}");
     if verdict != "ok" && !second.trim().is_empty() {
@@ -301,7 +324,8 @@ mod tests {
             last(&with_id, 2),
             [
                 "  10 are ok, largest JS 0.080 (f8)",
-                "  1 of them by chance: with so few rows, JS 0.702 (id) is not unusual",
+                "  1 of them by chance: for so few rows or so many categories, JS 0.702 (id) is \
+                 not unusual",
             ]
         );
         let with_drift = [&with_id[..], &column("age", "drift", 0.4)].concat();

@@ -132,8 +132,10 @@ const OF_SIDES: [&str; 7] = [
 ];
 
 /// Numbers of drift.
-const OF_DRIFT: [&str; 24] = [
+const OF_DRIFT: [&str; 30] = [
     "js",
+    "js_high",
+    "js_noise",
     "psi",
     "ks",
     "ks_low",
@@ -144,6 +146,7 @@ const OF_DRIFT: [&str; 24] = [
     "missing_rate",
     "baseline_missing_rate",
     "unseen_rate",
+    "unseen_rate_high",
     "chi_square_p",
     "p",
     "mean",
@@ -157,6 +160,9 @@ const OF_DRIFT: [&str; 24] = [
     "columns",
     "drifted",
     "undecided",
+    "missing_columns",
+    "new_columns",
+    "other_kind_columns",
 ];
 
 /// A verb whose gates are checked.

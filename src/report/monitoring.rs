@@ -24,12 +24,14 @@
 //! | metric | meaning |
 //! |---|---|
 //! | `verdict` | text: `ok`, `drift`, `undecided`; or `missing`, `new`, `other_kind` |
-//! | `js` | Jensen–Shannon distance, base 2 |
+//! | `js` | Jensen–Shannon distance, base 2; the least, where not every category is counted |
+//! | `js_high` | the most, then |
+//! | `js_noise` | what samples of one distribution have on average |
 //! | `psi` | population stability index over 10 deciles of the baseline, or its categories |
 //! | `ks_low`, `ks_high` | the Kolmogorov–Smirnov distance lies between them |
 //! | `wasserstein`, `…_low`, `…_high` | over the baseline's standard deviation |
 //! | `missing_rate`, `baseline_missing_rate` | shares of rows without a value |
-//! | `unseen_rate`, `chi_square_p` | of categories |
+//! | `unseen_rate`, `…_high`, `chi_square_p` | of categories |
 //! | `p` | what decides below 10,000 rows |
 //! | `mean`, `baseline_mean` | of the finite numbers |
 //! | `rows`, `baseline_rows` | rows with a value |
@@ -38,7 +40,8 @@
 //! | `owner` | text: whom the manifest names for the column |
 //!
 //! With an empty subject: `drifted_share`, `drifted_share_high` (undecided columns counted as
-//! drifted), `columns`, `drifted`, `undecided`, and the text `baseline` (the profile's path).
+//! drifted), `columns`, `drifted`, `undecided`, `missing_columns`, `new_columns`,
+//! `other_kind_columns`, and the text `baseline` (the profile's path).
 //!
 //! Section `gates` is [`super::gates`]'s.
 //!
@@ -81,8 +84,10 @@ pub const INPUT_METRICS: [&str; 9] = [
 ];
 
 /// The metrics of section `drift`, of a column; `ks` stands for `ks_low` and `ks_high`.
-pub const DRIFT_METRICS: [&str; 19] = [
+pub const DRIFT_METRICS: [&str; 25] = [
     "js",
+    "js_high",
+    "js_noise",
     "psi",
     "ks",
     "ks_low",
@@ -92,6 +97,7 @@ pub const DRIFT_METRICS: [&str; 19] = [
     "wasserstein_high",
     "baseline_missing_rate",
     "unseen_rate",
+    "unseen_rate_high",
     "chi_square_p",
     "p",
     "baseline_mean",
@@ -101,6 +107,9 @@ pub const DRIFT_METRICS: [&str; 19] = [
     "drifted_share_high",
     "drifted",
     "undecided",
+    "missing_columns",
+    "new_columns",
+    "other_kind_columns",
 ];
 
 /// The least limit of the Jensen–Shannon distance that is learnt: below it nothing is told apart.
@@ -221,7 +230,9 @@ pub fn offers(
             .collect();
         for metric in DRIFT_METRICS.into_iter().chain(["missing_rate", "mean"]) {
             let whole = [String::new()];
-            let is_whole = metric.starts_with("drifted") || metric == "undecided";
+            let is_whole = metric.starts_with("drifted")
+                || metric.ends_with("_columns")
+                || metric == "undecided";
             let subjects = if is_whole { &whole[..] } else { &compared };
             offers.push(Offer::new(super::drift::SECTION, metric, subjects));
         }

@@ -4,7 +4,7 @@
 //! were found.
 
 use super::control;
-use super::drift::SECTION;
+use super::drift::{SECTION, severity};
 use super::facts::{Fact, find, number, of_section, text};
 use super::gates::GATES;
 use super::quality;
@@ -121,6 +121,7 @@ struct Column<'a> {
     name: &'a str,
     verdict: &'a str,
     js: f64,
+    severity: f64,
 }
 
 fn drift(facts: &[Fact], max: usize) -> Vec<Weighed> {
@@ -130,6 +131,7 @@ fn drift(facts: &[Fact], max: usize) -> Vec<Weighed> {
             name: &fact.subject,
             verdict: fact.as_text().unwrap_or_default(),
             js: number(facts, SECTION, &fact.subject, "js").unwrap_or(-1.0),
+            severity: severity(|metric| number(facts, SECTION, &fact.subject, metric)),
         })
         .collect();
     if columns.is_empty() {
@@ -144,7 +146,7 @@ fn drift(facts: &[Fact], max: usize) -> Vec<Weighed> {
     columns.sort_by(|left, right| {
         rank(left.verdict)
             .cmp(&rank(right.verdict))
-            .then(right.js.total_cmp(&left.js))
+            .then(right.severity.total_cmp(&left.severity))
             .then(left.name.cmp(right.name))
     });
     let with = |verdict: &str| columns.iter().filter(|one| one.verdict == verdict).count();
@@ -197,11 +199,16 @@ fn more(count: usize, max: usize, noun: &str) -> Option<Weighed> {
 }
 
 fn column_text(facts: &[Fact], column: &Column<'_>) -> String {
-    let Column { name, verdict, js } = column;
+    let Column {
+        name, verdict, js, ..
+    } = column;
     let own = |metric: &str| number(facts, SECTION, name, metric);
     let mut parts = vec![format!("`{name}`: {}", verdict.replace('_', " "))];
     if *js >= 0.0 {
-        parts.push(format!("JS {js:.3}"));
+        parts.push(match own("js_high") {
+            Some(high) => format!("JS {js:.3} to {high:.3}"),
+            None => format!("JS {js:.3}"),
+        });
     }
     if let (Some(low), Some(high)) = (own("ks_low"), own("ks_high")) {
         let is_point = format!("{low:.3}") == format!("{high:.3}");
@@ -219,8 +226,16 @@ fn column_text(facts: &[Fact], column: &Column<'_>) -> String {
     {
         parts.push(format!("missing {} -> {}", percent(before), percent(now)));
     }
-    if let Some(unseen) = own("unseen_rate").filter(|rate| *rate > 0.0) {
-        parts.push(format!("new categories in {} of rows", percent(unseen)));
+    match (own("unseen_rate"), own("unseen_rate_high")) {
+        (Some(low), Some(high)) => parts.push(format!(
+            "new categories in {} to {} of rows",
+            percent(low),
+            percent(high)
+        )),
+        (Some(rate), None) if rate > 0.0 => {
+            parts.push(format!("new categories in {} of rows", percent(rate)));
+        }
+        _ => {}
     }
     if let Some(owner) = find(facts, SECTION, name, "owner").and_then(Fact::as_text) {
         parts.push(format!("owner {owner}"));

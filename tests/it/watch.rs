@@ -389,7 +389,7 @@ fn a_gate_that_no_run_can_decide_is_a_usage_error_before_the_first_row() {
         "  baseline base.pq\n",
         "before publication\n  js(a)<0.1  reads js(a) in drift\n",
         "  ledger       rows_in scored rejected filtered\n",
-        "  drift        js(…) psi(…) ks(…)",
+        "  drift        js(…) js_high(…) js_noise(…) psi(…) ks(…)",
     ] {
         assert!(check.stdout.contains(line), "{line}: {check}");
     }

@@ -142,11 +142,27 @@ fn chart(column: &Column) -> Option<Block> {
     }
 }
 
+/// The share of rows in new categories, or what it is at least and at most; none for none.
+fn unseen(column: &Column) -> Option<String> {
+    let [low, high] = ["unseen_rate", "unseen_rate_high"].map(|metric| column.number(metric));
+    match (low?, high) {
+        (low, Some(high)) => {
+            let [low, high] = [low, high].map(number::percent);
+            Some(format!("{low}\u{2013}{high}"))
+        }
+        (rate, None) => (rate > 0.0).then(|| number::percent(rate)),
+    }
+}
+
 /// What happened to a column, in a sentence or two.
 fn caption(column: &Column) -> String {
     let mut parts = Vec::new();
     if let Some(js) = column.number("js") {
-        parts.push(format!("JS {}", number::share(js, 3)));
+        let high = column.number("js_high");
+        let high = high.map_or(String::new(), |high| {
+            format!(" to {}", number::share(high, 3))
+        });
+        parts.push(format!("JS {}{high}", number::share(js, 3)));
     }
     if let Some((before, now)) = means(column) {
         parts.push(format!("mean {before} \u{2192} {now}"));
@@ -157,11 +173,8 @@ fn caption(column: &Column) -> String {
         let [before, now] = [before, now].map(number::percent);
         parts.push(format!("missing {before} \u{2192} {now}"));
     }
-    if let Some(rate) = column.number("unseen_rate").filter(|rate| *rate > 0.0) {
-        parts.push(format!(
-            "new categories in {} of rows",
-            number::percent(rate)
-        ));
+    if let Some(rates) = unseen(column) {
+        parts.push(format!("new categories in {rates} of rows"));
     }
     if let Some(owner) = column.text("owner") {
         parts.push(format!("owner {owner}"));
@@ -244,7 +257,13 @@ fn row(column: &Column) -> Vec<Cell> {
         let label = format!("{}: today over the baseline", column.name);
         Cell::chart("spark", overlaid::small(&overlay, is_drifted, &label))
     });
-    let js = distance("js");
+    let js = match (column.number("js"), column.number("js_high")) {
+        (Some(low), Some(high)) => {
+            let [low, high] = [low, high].map(|end| number::share(end, 3));
+            Cell::number(format!("{low}\u{2013}{high}"))
+        }
+        _ => distance("js"),
+    };
     let js = if column.word == "drift" {
         js.marked(column.state)
     } else {
@@ -264,10 +283,11 @@ fn row(column: &Column) -> Vec<Cell> {
         (_, Some(now)) => Cell::number(number::percent(now)),
         _ => unknown(),
     };
-    let unseen = match column.number("unseen_rate") {
-        Some(rate) if rate > 0.0 => Cell::number(number::percent(rate)).with_class("hotw"),
-        Some(_) => Cell::number("0"),
-        None => unknown(),
+    let unseen = match (unseen(column), column.number("unseen_rate")) {
+        (Some(rates), Some(rate)) if rate > 0.0 => Cell::number(rates).with_class("hotw"),
+        (Some(rates), _) => Cell::number(rates),
+        (None, Some(_)) => Cell::number("0"),
+        (None, None) => unknown(),
     };
     let ks = match (column.number("ks_low"), column.number("ks_high")) {
         (Some(low), Some(high)) => {

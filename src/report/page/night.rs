@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use super::block::State;
 use crate::monitor::overlay::Overlay;
+use crate::report::drift::severity;
 use crate::report::facts::{Fact, Value};
 use crate::report::gates::GATES;
 use crate::report::number;
@@ -211,7 +212,7 @@ impl<'a> Night<'a> {
             .filter_map(|(name, facts)| Column::of(name, facts, &gates))
             .collect();
         columns.sort_by(|left, right| {
-            let key = |one: &Column| one.number("js").unwrap_or(-1.0);
+            let key = |one: &Column| severity(|metric| one.number(metric));
             let order = left.state.cmp(&right.state);
             order
                 .then(key(right).total_cmp(&key(left)))
@@ -344,10 +345,17 @@ pub struct Column<'a> {
     pub word: &'a str,
     /// Whether it changed against the baseline, gates apart.
     pub has_changed: bool,
+    is_compared: bool,
     facts: Vec<&'a Fact>,
 }
 
 impl<'a> Column<'a> {
+    /// Whether both sides have it, of one kind.
+    #[must_use]
+    pub const fn is_compared(&self) -> bool {
+        self.is_compared
+    }
+
     fn of(name: &'a str, facts: &[&'a Fact], gates: &[Gate<'a>]) -> Option<Self> {
         let mut all = facts.iter();
         let verdict = all.find(|fact| fact.metric == "verdict")?;
@@ -366,6 +374,7 @@ impl<'a> Column<'a> {
             _ => State::Ok,
         };
         let has_changed = matches!(word.as_str(), "drift" | "missing" | "other_kind");
+        let is_compared = !matches!(word.as_str(), "missing" | "new" | "other_kind");
         let is_missing = own.iter().all(|gate| gate.metric == "missing_rate");
         let word = match word.as_str() {
             "ok" if gate.is_some() && is_missing => "missing",
@@ -379,6 +388,7 @@ impl<'a> Column<'a> {
             state,
             word,
             has_changed,
+            is_compared,
             facts: facts.to_vec(),
         })
     }

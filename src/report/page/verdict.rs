@@ -5,6 +5,7 @@
 
 use super::block::State;
 use super::evaluation::main_metric;
+use super::gates::rule_state;
 use super::night::{Column, Gate, Night};
 use super::wording;
 use crate::count::{counted, listed};
@@ -126,12 +127,14 @@ fn calm(night: &Night, gates: &[Gate], columns: &[Column]) -> String {
         .iter()
         .filter(|gate| gate.state == State::Undecided)
         .count();
-    let drifted: Vec<&str> = columns
+    let (compared, others): (Vec<&Column>, Vec<&Column>) =
+        columns.iter().partition(|column| column.is_compared());
+    let drifted: Vec<&str> = compared
         .iter()
         .filter(|column| column.state < State::Undecided)
         .map(|column| column.name)
         .collect();
-    let compared = columns.len();
+    let compared = compared.len();
     let mut parts = Vec::new();
     if !gates.is_empty() {
         parts.push(match (gates.len(), undecided) {
@@ -139,6 +142,13 @@ fn calm(night: &Night, gates: &[Gate], columns: &[Column]) -> String {
             (all, 0) => format!("All {all} gates passed."),
             (all, open) => format!("{} of {all} gates passed, {open} undecided.", all - open),
         });
+    }
+    parts.extend(broken_rules(night));
+    let gone: Vec<&Column> = others.into_iter().filter(|one| one.has_changed).collect();
+    if !gone.is_empty() {
+        let names = listed(gone.iter().map(|one| one.name), CAUSES, ", ", "column");
+        let verb = if gone.len() == 1 { "is" } else { "are" };
+        parts.push(format!("{names} {verb} missing or of another type."));
     }
     if compared > 0 {
         let count = drifted.len();
@@ -188,6 +198,21 @@ fn calm(night: &Night, gates: &[Gate], columns: &[Column]) -> String {
     } else {
         parts.join(" ")
     }
+}
+
+/// The rules that do not hold, in a sentence.
+fn broken_rules(night: &Night) -> Option<String> {
+    let report = night.with("quality")?;
+    let names = report.subjects("quality");
+    let broken: Vec<&str> = names
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| rule_state(report, name) < State::Undecided)
+        .collect();
+    let noun = if broken.len() == 1 { "rule" } else { "rules" };
+    let verb = if broken.len() == 1 { "does" } else { "do" };
+    let names = listed(broken.iter().copied(), CAUSES, ", ", "rule");
+    (!broken.is_empty()).then(|| format!("The {noun} {names} {verb} not hold."))
 }
 
 /// What to do: for columns that changed, rows that were rejected, outputs that were withheld.
