@@ -56,15 +56,17 @@ use super::control::{self, History};
 use super::drift::Comparison;
 use super::facts::Fact;
 use super::gates::Judged;
+use crate::background;
 use crate::feature::verdict::{Coercions, Reason};
 use crate::monitor::against::{
     BaselineObserver, ColumnCounts, Counted, Counting, InputCounts, Values,
 };
 use crate::monitor::comparison::ColumnComparison;
 use crate::monitor::drift::Limits;
-use crate::monitor::profile::{Kind, Profile};
+use crate::monitor::profile::{ColumnProfile, Kind, Profile};
 use crate::monitor::scores::ScoreStatistics;
 use crate::pipeline::observer::Partials;
+use crate::statistics::quantile_sketch::MAX_BUCKETS;
 use crate::storage::Location;
 
 /// The section of the model's inputs.
@@ -265,6 +267,18 @@ fn is_number(data_type: &DataType) -> bool {
     }
 }
 
+/// An input, its counts, and what the baseline has of it.
+type Watching<'a> = (&'a Counted, &'a ColumnCounts, Option<&'a ColumnProfile>);
+
+/// The comparison of each input, on two threads; none where there is nothing to compare.
+fn compared_columns(known: &[Watching<'_>]) -> Vec<Option<ColumnComparison>> {
+    let compare = |(column, counts, known): &Watching<'_>| {
+        ColumnComparison::of_counts((*known)?, column, counts)
+    };
+    background::each(known, |_| MAX_BUCKETS, compare)
+        .unwrap_or_else(|_| known.iter().map(compare).collect())
+}
+
 /// What a run watched, and when it is alarmed.
 #[derive(Clone, Copy, Debug)]
 pub struct Watched<'a> {
@@ -296,17 +310,18 @@ impl Watched<'_> {
         let Some((baseline, path)) = self.baseline else {
             return facts;
         };
+        let known: Vec<_> = columns()
+            .map(|(column, counts)| (column, counts, baseline.column(&column.reader.column)))
+            .collect();
         let (mut compared, mut others) = (Vec::new(), Vec::new());
-        for (column, counts) in columns() {
+        for ((column, _, known), found) in known.iter().zip(compared_columns(&known)) {
             let name = &column.reader.column;
-            match baseline.column(name) {
-                None => others.push((name.clone(), "new")),
-                Some(known) => match ColumnComparison::of_counts(known, column, counts) {
-                    Some(one) => compared.push(one),
-                    // Of such columns nothing but missing values is ever known.
-                    None if known.kind() == Kind::Other => {}
-                    None => others.push((name.clone(), "other_kind")),
-                },
+            match (known, found) {
+                (None, _) => others.push((name.clone(), "new")),
+                (_, Some(one)) => compared.push(one),
+                // Of such columns nothing but missing values is ever known.
+                (Some(known), None) if known.kind() == Kind::Other => {}
+                (Some(_), None) => others.push((name.clone(), "other_kind")),
             }
         }
         if let Some(scores) = seen.get::<ScoreStatistics>() {
