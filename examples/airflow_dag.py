@@ -1,7 +1,7 @@
 """How do I score as a step in Airflow?
 
-Airflow 3; for Airflow 2.4 and newer `from airflow import DAG` instead of `airflow.sdk`. `--format
-json` prints one JSON object as the last line, which BashOperator pushes as the task's XCom when the
+Airflow 3; for Airflow 2.4 and newer `from airflow import DAG` instead of `airflow.sdk`, and
+`AirflowFailException` from `airflow.exceptions`. `--format json` prints one JSON object as the last line, which BashOperator pushes as the task's XCom when the
 task succeeds; on failure it is in the task's log. `--skip-code 99` and `skip_on_exit_code=99` skip
 the task where there is nothing new. `--on-unseen reject` leaves bad rows out and counts them; more
 than 1% fail the task. The output is a data set: a retry goes on after the last finished part.
@@ -16,10 +16,10 @@ fails the day of every output that was withheld.
 import json
 from datetime import datetime
 
-from airflow.exceptions import AirflowFailException
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.python import BranchPythonOperator, PythonOperator
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException
 
 COMMAND = """
 code=0

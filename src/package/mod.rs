@@ -8,6 +8,7 @@ mod apply;
 mod artefact;
 pub mod card;
 mod directory;
+mod identity;
 pub mod input;
 mod lone_model;
 pub mod manifest;

@@ -6,9 +6,10 @@
 
 use sha2::{Digest, Sha256};
 
+pub use super::identity::Identity;
 use super::lone_model::{missing_model, only_model_in};
 use super::reading::{self, Found, ModelFolder, SIDECARS, read_file};
-use crate::digest::{hexadecimal, sidecar};
+use crate::digest::{from_hexadecimal, hexadecimal, sidecar};
 use crate::error::{Error, Result};
 use crate::format::mlflow::MLMODEL;
 use crate::format::{
@@ -50,6 +51,8 @@ pub struct OpenedModel {
     /// SHA-256 of the file, and of files alongside it that hold parts of it; of a package, of its
     /// manifest and files.
     pub digest: String,
+    /// SHA-256 of the model's own file or directory, the same in and out of a package.
+    pub file_digest: String,
     /// Columns that the manifest derives.
     pub derived: Vec<Derived>,
     /// Conditions on rows that the manifest states.
@@ -107,77 +110,6 @@ impl PackageMonitoring {
     }
 }
 
-/// Which model it is: what reports, outputs and users are reported of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Its name: the manifest's, else the file's.
-    pub name: String,
-    /// Its version, where the manifest says so.
-    pub version: Option<String>,
-    /// `sha256:` and the digest of the file; of a package, of its manifest and files.
-    pub digest: String,
-    /// The file or directory that was opened.
-    pub path: Location,
-    /// The format's name, such as `xgboost`.
-    pub format: String,
-    /// The version of the library or format that wrote it, where the file says so.
-    pub format_version: Option<String>,
-    /// The family's name: `forest`, `linear`, `network`, …
-    pub family: &'static str,
-    /// What else the format shows, in the order in which it should be shown.
-    pub further: Vec<(String, String)>,
-}
-
-impl Identity {
-    /// What else the format shows under this name.
-    #[must_use]
-    pub fn detail(&self, name: &str) -> Option<&str> {
-        self.further
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    /// The value of a fact as a number, where it is a plain one that the format shows, such as a
-    /// count; names and versions stay texts.
-    #[must_use]
-    pub fn number(&self, name: &str) -> Option<f64> {
-        const LONGEST: usize = 15;
-        let value = self.detail(name).filter(|value| value.len() <= LONGEST)?;
-        let digits = value.strip_prefix('-').unwrap_or(value);
-        let parts: Vec<&str> = digits.split('.').collect();
-        let is_plain = parts.len() <= 2
-            && parts
-                .iter()
-                .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-        let is_identifier = ["mlflow_model_uuid", "mlflow_run"].contains(&name)
-            || digits.len() > 1 && digits.starts_with('0') && parts.len() == 1;
-        if is_plain && !is_identifier {
-            value.parse().ok()
-        } else {
-            None
-        }
-    }
-
-    /// (name, value) of all that is known, in the order of the report.
-    #[must_use]
-    pub fn named(&self) -> Vec<(String, String)> {
-        let own = [
-            ("name", Some(self.name.clone())),
-            ("version", self.version.clone()),
-            ("digest", Some(self.digest.clone())),
-            ("path", Some(self.path.display().to_string())),
-            ("format", Some(self.format.clone())),
-            ("format_version", self.format_version.clone()),
-            ("family", Some(self.family.to_owned())),
-        ];
-        let own = own
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
-        own.chain(self.further.iter().cloned()).collect()
-    }
-}
-
 impl OpenedModel {
     /// A directory that an importer took.
     fn imported(imported: Imported, path: &Location) -> Self {
@@ -202,6 +134,7 @@ impl OpenedModel {
             path: path.to_owned(),
             name: stem(path),
             version: None,
+            file_digest: digest.clone(),
             digest,
             derived: Vec::new(),
             rules: Vec::new(),
@@ -236,6 +169,7 @@ impl OpenedModel {
             name: self.name.clone(),
             version: self.version.clone(),
             digest: format!("sha256:{}", self.digest),
+            file_digest: format!("sha256:{}", self.file_digest),
             path: self.path.clone(),
             format,
             format_version,
@@ -317,6 +251,7 @@ fn open_package(path: &Location, options: &ImportOptions) -> Result<OpenedModel>
         .iter()
         .for_each(|artefact| digest.update(&artefact.sha256));
     let digest = with_parts(digest, &loaded.description);
+    let file_digest = file_digest(&package.artefacts, &loaded.description);
     let derived = package
         .derived()
         .iter()
@@ -337,8 +272,21 @@ fn open_package(path: &Location, options: &ImportOptions) -> Result<OpenedModel>
         provided: provided(path, &package.manifest)?,
         monitoring: PackageMonitoring::of(path, &package.manifest)?,
         artefacts: package.artefacts,
+        file_digest,
         ..OpenedModel::of(loaded, path, hexadecimal(&digest.finalize()))
     })
+}
+
+/// The digest that the model of a package has when it is opened without one.
+fn file_digest(artefacts: &[CheckedArtefact], description: &Description) -> String {
+    let own = artefacts.first().map_or("", |own| own.sha256.as_str());
+    match from_hexadecimal(own).filter(|_| !description.sidecars.is_empty()) {
+        Some(bytes) => {
+            let digest = Sha256::new().chain_update(bytes);
+            hexadecimal(&with_parts(digest, description).finalize())
+        }
+        None => own.to_owned(),
+    }
 }
 
 /// What a package has besides its model.

@@ -10,17 +10,21 @@ use super::options::tree_selection;
 use super::target::Target;
 use crate::contract::binding::{BindingOptions, BoundInput};
 use crate::contract::{InputKind, NativeElement, NativeType, NumberRange, Policy, Width};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
 use crate::feature::token_use::NamedBy;
 use crate::package::open::OpenedModel;
 use crate::report::cost::Price;
+use crate::report::stored::{REPORT_ENDING, StoredReport};
 use crate::request::monitoring::{Monitoring, OnGate};
 use crate::request::output::{Limits, OnBudget, Output, Telemetry};
 use crate::request::rows::Rows;
 use crate::request::work::{Binding, Prediction, Work};
+use crate::storage::{Location, find};
 use crate::table::cast::{is_number, is_text};
 use crate::table::dataset::Dataset;
+use crate::table::location::resolve_present;
 
 /// Families whose models consist of trees.
 const OF_TREES: [&str; 1] = ["forest"];
@@ -195,6 +199,7 @@ pub(super) fn of_monitoring(request: &Monitoring, monitor: &Monitor) -> Vec<Erro
                 .hint(format!("add `{add}`, or leave `{flag}` out"))
         })
         .collect();
+    warnings.extend(request.history.as_ref().and_then(unread_history));
     let is_first = monitor
         .history
         .as_ref()
@@ -207,6 +212,26 @@ pub(super) fn of_monitoring(request: &Monitoring, monitor: &Monitor) -> Vec<Erro
         );
     }
     warnings
+}
+
+/// The warning that reports in the directory of `--history` are passed over, because they cannot be
+/// read: they would be missing from the limits.
+fn unread_history(path: &Location) -> Option<Error> {
+    find(path).ok()?.filter(|found| found.is_directory)?;
+    let is_unread = |file: &Location| {
+        file.to_string_lossy().ends_with(REPORT_ENDING) && !StoredReport::is_at(file)
+    };
+    let mut unread = resolve_present(path).ok()?.into_iter().filter(is_unread);
+    let first = unread.next()?;
+    let count = counted(unread.count() + 1, "report");
+    let warning = Error::failed(format!(
+        "`--history` passes over {count} that cannot be read"
+    ));
+    Some(
+        warning
+            .at_path(first)
+            .hint("remove what was cut short, or copy it again"),
+    )
 }
 
 /// Warns that examples of failing rows are asked for where no rule is.

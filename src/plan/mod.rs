@@ -357,12 +357,9 @@ impl Plan {
         // That of the package is of its own model's rows alone.
         let of_package = opened.monitoring.reference.as_ref();
         let of_package = of_package.filter(|_| split.is_none());
-        let reference_path = quality::reference(requested_quality, of_package).cloned();
-        let (reference, digest) = reference_path
-            .as_ref()
-            .map(quality::read_reference)
-            .transpose()?
-            .unzip();
+        let named = quality::reference(requested_quality, of_package);
+        let (known, digest, other_model) = quality::of_model(named, &opened.identity())?;
+        let (reference, reference_path) = known.unzip();
         configuration.remove(identity::REFERENCE);
         let digest = digest.or_else(|| requested_quality.reference_digest.clone());
         configuration.extend(digest.map(|digest| (identity::REFERENCE.to_owned(), digest.into())));
@@ -389,6 +386,7 @@ impl Plan {
         let scoring = Scoring::new(Arc::new(opened.loaded), encoder, &batch_schema, outcome.raw)?
             .with_offsets(binding_options.offset.len());
         let monitor = Monitor::new(monitoring, &package, &scoring, &mask, *show_values)?;
+        warnings.extend(monitor.without_estimates(other_model)?);
         let (observers, watch_bytes) = monitor.observers(&scoring, &mask);
         let table = widened(&selection, &requested);
         let arm = Arm {

@@ -178,6 +178,25 @@ impl Monitor {
         Ok(monitor)
     }
 
+    /// The warning that there are no estimates, because the reference is `of_another_model`.
+    ///
+    /// # Errors
+    /// That error itself if a gate reads estimates.
+    pub fn without_estimates(&self, of_another_model: Option<Error>) -> Result<Option<Error>> {
+        let Some(error) = of_another_model else {
+            return Ok(None);
+        };
+        let reads_estimates = |gate: &&Gate| {
+            let name = gate.metric().strip_prefix(facts::ESTIMATED);
+            name.is_some_and(|name| !name.starts_with("loss"))
+        };
+        let gates = self.unresolved.iter().map(|(planned, _)| &planned.gate);
+        match gates.clone().find(reads_estimates) {
+            Some(gate) => Err(error.adding(&format!(", and the gate `{gate}` reads an estimate"))),
+            None => Ok(Some(error.adding(", so there are no estimates"))),
+        }
+    }
+
     /// What watches the rows pass, and what it takes.
     #[must_use]
     pub fn observers(
@@ -401,7 +420,7 @@ fn offers(job: &Job, monitor: &Monitor, known: &[crate::report::Fact]) -> Vec<Of
     if job.observers.iter().any(|one| is_estimating(&**one)) {
         offers.push(Offer {
             section: "estimates",
-            metric: "estimated_".to_owned(),
+            metric: facts::ESTIMATED.to_owned(),
             subjects: vec![String::new()],
         });
     }

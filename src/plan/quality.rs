@@ -16,6 +16,7 @@ use crate::monitor::estimate::reference::{MAX_BYTES, Reference};
 use crate::monitor::quality::QualityObserver;
 use crate::monitor::scores::ScoreObserver;
 use crate::package::manifest::{OnFail, RuleEntry};
+use crate::package::open::Identity;
 use crate::pipeline::arm::Arms;
 use crate::pipeline::observer::Observer;
 use crate::pipeline::rule::Rules;
@@ -71,6 +72,42 @@ pub(super) fn reference<'a>(
         Some(path) => Some(path).filter(|path| path.as_os_str() != "none"),
         None => of_package,
     }
+}
+
+/// Refuses a reference of another model than the one that scores.
+///
+/// # Errors
+/// A contract error that names the model of the reference.
+pub fn check_model(reference: &Reference, model: &Identity) -> Result<()> {
+    let other = reference.model.as_ref();
+    match other.filter(|_| !reference.is_of([&model.digest, &model.file_digest])) {
+        None => Ok(()),
+        Some(other) => Err(
+            Error::contract(format!("the reference is of another model, {other}")).hint(
+                "score rows whose labels are known with this model, then `tallow evaluate \
+             --save-reference FILE`",
+            ),
+        ),
+    }
+}
+
+/// The reference at a path, if it is of the model; the digest of its file; the error of one that is
+/// of another model.
+type OfModel = (Option<(Reference, Location)>, Option<String>, Option<Error>);
+
+/// Reads the reference at a path, and drops one of another model.
+///
+/// # Errors
+/// Fails if the file cannot be read or is another.
+pub(super) fn of_model(path: Option<&Location>, model: &Identity) -> Result<OfModel> {
+    let Some(path) = path else {
+        return Ok((None, None, None));
+    };
+    let (reference, digest) = read_reference(path)?;
+    Ok(match check_model(&reference, model) {
+        Ok(()) => (Some((reference, path.clone())), Some(digest), None),
+        Err(error) => (None, Some(digest), Some(error.at_path(path))),
+    })
 }
 
 /// A reference, and the digest of its file.

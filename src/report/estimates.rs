@@ -3,16 +3,20 @@
 //! Section `estimates`, with an empty subject: `estimated_<metric>` with the ends of its band
 //! (`…_low`, `…_high`), `reference_<metric>` (what the labels of the reference showed), `rows`,
 //! `rows_without_score`, `reference_rows` and the text `assumption`. Of a loss model
-//! `estimated_loss`, `…_low`, `…_high`, `rows_with_loss` and `rows_without_loss`.
+//! `estimated_loss`, `…_low`, `…_high`, `rows_with_loss`, `rows_without_loss` and the text
+//! `loss_assumption`.
 
 use super::facts::Fact;
-use crate::monitor::estimate::ASSUMPTION;
 use crate::monitor::estimate::loss::LossCounts;
 use crate::monitor::estimate::observer::{Estimates, PerformanceCounts};
+use crate::monitor::estimate::{ASSUMPTION, LOSS_ASSUMPTION};
 use crate::pipeline::Outcomes;
 
 /// The section of estimates without labels.
 pub const SECTION: &str = "estimates";
+
+/// The texts of what estimates from scores, and that of a loss model, rest on.
+pub const ASSUMPTIONS: [&str; 2] = ["assumption", "loss_assumption"];
 
 /// The facts of the section.
 #[must_use]
@@ -34,6 +38,7 @@ pub fn facts(outcomes: &Outcomes) -> Vec<Fact> {
             *missing,
             "rows",
         ));
+        facts.push(Fact::text(SECTION, "", ASSUMPTIONS[1], LOSS_ASSUMPTION));
         if let Some(estimate) = mean.estimate((f64::MIN, f64::MAX)) {
             facts.push(number("estimated_loss", estimate.value));
             if let Some((low, high)) = estimate.interval {
@@ -62,7 +67,7 @@ fn of_classes(outcomes: &Outcomes) -> Vec<Fact> {
     let mut facts = vec![
         Fact::count(SECTION, "", "rows", rows, "rows"),
         Fact::count(SECTION, "", "rows_without_score", without_score, "rows"),
-        Fact::text(SECTION, "", "assumption", ASSUMPTION),
+        Fact::text(SECTION, "", ASSUMPTIONS[0], ASSUMPTION),
     ];
     for (name, estimate) in metrics {
         facts.push(number(format!("estimated_{name}"), estimate.value));

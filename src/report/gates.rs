@@ -37,6 +37,9 @@ use crate::table::spelling::did_you_mean;
 /// The section of gates.
 pub const GATES: &str = "gates";
 
+/// The metric, and the field of the JSON object, of what the scheduler should do.
+pub const ON_TRIP: &str = "on_trip";
+
 /// The status of work that is done and of which a gate failed.
 const GATES_FAILED: &str = Status::GatesFailed.name();
 
@@ -275,7 +278,7 @@ fn gate_facts(one: &Judgement) -> Vec<Fact> {
     facts.push(Fact::count(GATES, &name, "tripped", tripped, "subjects"));
     let is_tripped = [State::Fail, State::Warn].contains(&one.state);
     if let Some(what) = one.planned.on_trip.as_ref().filter(|_| is_tripped) {
-        facts.push(text("on_trip", what));
+        facts.push(text(ON_TRIP, what));
     }
     facts
 }

@@ -72,6 +72,9 @@ use crate::storage::Location;
 /// The section of the model's inputs.
 pub const INPUTS: &str = "inputs";
 
+/// How the facts of estimates begin.
+pub const ESTIMATED: &str = "estimated_";
+
 /// The metrics of section `inputs`.
 pub const INPUT_METRICS: [&str; 9] = [
     "count",

@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 use crate::storage::Location;
 use crate::table::dataset::Dataset;
 
+/// How the name of a report ends that a run leaves next to its output.
+pub const REPORT_ENDING: &str = ".report.pq";
+
 /// The facts of one run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredReport {

@@ -5,12 +5,13 @@
 
 use indicatif::{HumanBytes, HumanCount};
 
+use super::estimates::{ASSUMPTIONS, SECTION};
 use super::facts::{Fact, Value, number, of_section, text};
 use super::renderer::{Detail, Report};
 use super::score_lines::{four_digits, scores};
 use super::value_lines::values;
 use super::weight::{Line, Weight, fit, line};
-use super::{models, watch_lines};
+use super::{control, models, watch_lines};
 use crate::count::counted;
 use crate::format::rounds::ROUNDS_USED;
 use crate::graph::table::{ROW_BY_ROW, RUNS_AS};
@@ -33,6 +34,11 @@ pub(super) fn lines(report: &Report<'_>) -> Vec<Line> {
     lines.add(Weight::Change, rejected);
     let estimated = estimates(facts).map(|text| line("estimated", &text));
     lines.add(Weight::Note, estimated);
+    if detail != Detail::Summary {
+        let texts = ASSUMPTIONS.iter();
+        let texts = texts.filter_map(|metric| text(facts, SECTION, metric));
+        lines.add(Weight::Note, texts.map(|text| line("if", text)));
+    }
     for (index, one) in scores(facts, detail).into_iter().enumerate() {
         let weight = match index {
             0 => Weight::Score,
@@ -61,7 +67,9 @@ pub(super) fn lines(report: &Report<'_>) -> Vec<Line> {
     let ignored = ignored_text(&ignored.collect::<Vec<_>>());
     lines.add(Weight::Note, ignored.map(|text| line("ignored", &text)));
     let max = match detail {
-        Detail::Summary => MAX_LINES - watch_lines::lines_after(facts),
+        Detail::Summary => MAX_LINES
+            .saturating_sub(watch_lines::lines_after(facts) + lines_before(facts))
+            .max(1),
         Detail::Verbose | Detail::All => usize::MAX,
     };
     let page = report.text("report").map_or_else(
@@ -69,6 +77,14 @@ pub(super) fn lines(report: &Report<'_>) -> Vec<Line> {
         |path| format!("tallow inspect {path}"),
     );
     fit(lines.0, max, &page)
+}
+
+/// How many lines come before a summary: the warning of the first night, which has no history.
+fn lines_before(facts: &[Fact]) -> usize {
+    match number(facts, control::SECTION, "", "reports") {
+        Some(0.0) => 2,
+        _ => 0,
+    }
 }
 
 /// How many files in directories were not read because of their endings, and the first of them;
@@ -190,7 +206,7 @@ fn rejection(fact: &Fact) -> Option<Line> {
 
 /// What labels are expected to show, in a few words.
 fn estimates(facts: &[Fact]) -> Option<String> {
-    let number = |metric: &str| number(facts, "estimates", "", metric);
+    let number = |metric: &str| number(facts, SECTION, "", metric);
     let text = |name: &str| {
         let value = number(&format!("estimated_{name}"))?;
         let band = [

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::drift::SECTION;
 use super::facts::{Fact, find, number, of_section};
-use super::gates::GATES;
+use super::gates::{GATES, ON_TRIP};
 use super::monitoring::INPUTS;
 use super::quality;
 use crate::monitor::quality::Verdict;
@@ -173,7 +173,7 @@ pub fn prometheus(labels: &str, facts: &[Fact], escape: impl Fn(&str) -> String)
         metric(name, help, &samples);
     }
     let mut actions: Vec<&str> = of_section(facts, GATES)
-        .filter(|fact| fact.metric == "on_trip")
+        .filter(|fact| fact.metric == ON_TRIP)
         .filter_map(Fact::as_text)
         .collect();
     actions.sort_unstable();

@@ -37,7 +37,7 @@ use crate::plan::target::Target;
 use crate::report::models::Model;
 use crate::storage::{Location, Lock, find, find_below, make_directory, remove, remove_below};
 use crate::table::hive::Partitioning;
-use crate::table::origin::{MODEL_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
+use crate::table::origin::{MODEL_DIGEST, MODEL_FILE_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
 use crate::table::output_format::OutputFormat;
 use crate::table::parquet::footer_value;
 
@@ -297,6 +297,9 @@ impl Arm<'_> {
             let version = model.version.iter();
             pairs.extend(version.map(|text| (MODEL_VERSION.to_owned(), text.clone())));
             pairs.push((MODEL_DIGEST.to_owned(), model.digest.clone()));
+            if model.file_digest != model.digest {
+                pairs.push((MODEL_FILE_DIGEST.to_owned(), model.file_digest.clone()));
+            }
         }
         pairs
     }

@@ -16,6 +16,7 @@ use crate::output::report;
 use crate::pipeline::Outcomes;
 use crate::pipeline::part::RowCounts;
 use crate::process;
+use crate::report::gates::ON_TRIP;
 use crate::report::run::{RunContext, Status, facts};
 use crate::report::stored::StoredReport;
 use crate::report::{Fact, json};
@@ -180,7 +181,7 @@ impl Run<'_> {
         if let Some(found) = self.found.get() {
             let on_trip = found.judged.on_trip();
             if !on_trip.is_empty() {
-                object.insert("on_trip".into(), on_trip.into());
+                object.insert(ON_TRIP.into(), on_trip.into());
             }
         }
         object.insert("run_id".into(), self.plan.run_id.clone().into());

@@ -78,6 +78,9 @@ pub trait Events: Sync {
         Ok(())
     }
 
+    /// The gates were judged again over what an earlier run found.
+    fn judged(&self, _facts: &[Fact]) {}
+
     /// The run did what there was to do.
     ///
     /// # Errors
@@ -186,6 +189,12 @@ impl Events for Audience<'_> {
     fn delivered(&self, account: &Account<'_>) -> Result<()> {
         self.each(|listener| listener.delivered(account));
         Ok(())
+    }
+
+    fn judged(&self, facts: &[Fact]) {
+        self.listeners
+            .iter()
+            .for_each(|listener| listener.judged(facts));
     }
 }
 

@@ -134,6 +134,11 @@ impl Events for MetricsFile {
         Ok(())
     }
 
+    fn judged(&self, facts: &[Fact]) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.facts = facts.to_vec();
+    }
+
     fn finished(&self, ending: &RunResult) -> Result<()> {
         self.publish(&End {
             code: ending.code,

@@ -69,7 +69,7 @@ use crate::process;
 use crate::report::monitoring::Found;
 use crate::request::Request;
 use crate::storage::{Location, Lock};
-use crate::table::origin::{MODEL_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
+use crate::table::origin::{MODEL_DIGEST, MODEL_FILE_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
 use crate::table::output_format::OutputFormat;
 
 /// A run with its plan.
@@ -285,14 +285,17 @@ impl<'a> Run<'a> {
             name,
             version,
             digest,
+            file_digest,
             ..
         } = &self.plan.model;
+        let file_digest = Some(file_digest.as_str()).filter(|own| own != digest);
         let pairs = [
             (RUN_ID, Some(self.plan.run_id.as_str())),
             ("tallow.version", Some(env!("CARGO_PKG_VERSION"))),
             (MODEL_NAME, Some(name.as_str())),
             (MODEL_VERSION, version.as_deref()),
             (MODEL_DIGEST, Some(digest.as_str())),
+            (MODEL_FILE_DIGEST, file_digest),
         ];
         pairs
             .into_iter()

@@ -7,7 +7,7 @@ use crate::output::names;
 use crate::package::card;
 use crate::report::page::document::Options;
 use crate::report::page::page;
-use crate::report::stored::StoredReport;
+use crate::report::stored::{REPORT_ENDING, StoredReport};
 use crate::request::report_page::ReportPage;
 use crate::storage::{Location, PendingFile, find};
 use crate::table::location::resolve_present;
@@ -85,6 +85,14 @@ fn report_files(path: &Location) -> Result<Vec<Location>> {
         return Ok(vec![file]);
     }
     if is_dataset {
+        let files = resolve_present(path)?;
+        let is_report = |file: &Location| {
+            file.to_string_lossy().ends_with(REPORT_ENDING) || StoredReport::is_at(file)
+        };
+        let files: Vec<Location> = files.into_iter().filter(is_report).collect();
+        if !files.is_empty() {
+            return Ok(files);
+        }
         let error = Error::failed("there is no report in the directory").at_path(path);
         return Err(error.hint(format!(
             "name reports with a pattern: `'{}/*.report.pq'`",

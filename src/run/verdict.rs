@@ -17,7 +17,7 @@ use crate::pipeline::Outcomes;
 use crate::pipeline::budget::Budget;
 use crate::pipeline::part::RowCounts;
 use crate::report::facts::{find, text};
-use crate::report::gates::{GATES, Judged};
+use crate::report::gates::{GATES, Judged, ON_TRIP};
 use crate::report::stored::StoredReport;
 use crate::report::{Fact, drift, json};
 use crate::storage::Location;
@@ -38,7 +38,10 @@ impl Run<'_> {
         let output = self.target.path.display().to_string();
         self.audience
             .noted(&format!("nothing to {doing} `{output}`: {because}"));
-        self.judge_earlier(&output, budget)?;
+        let judged = self.judge_earlier(&output, budget)?;
+        let on_trip = judged.iter().flat_map(Judged::on_trip);
+        let on_trip: Vec<Json> = on_trip.map(Json::from).collect();
+        let on_trip = (!on_trip.is_empty()).then(|| (ON_TRIP, Json::from(on_trip)));
         let code = self.plan.skip_code.unwrap_or(0);
         let object: [(&str, Json); 4] = [
             ("status", "nothing_to_do".into()),
@@ -48,16 +51,17 @@ impl Run<'_> {
         ];
         Ok(RunResult {
             object: object
-                .map(|(name, value)| (name.to_owned(), value))
                 .into_iter()
+                .chain(on_trip)
+                .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
             code,
             was_idle: true,
         })
     }
 
-    /// Judges what an earlier run published.
-    fn judge_earlier(&self, output: &str, budget: &Budget) -> Result<(), Failure> {
+    /// Judges what an earlier run published: what the gates say, if there are any.
+    fn judge_earlier(&self, output: &str, budget: &Budget) -> Result<Option<Judged>, Failure> {
         let manifest = if self.target.is_dataset() {
             Manifest::find(&self.target.path)?
         } else {
@@ -93,7 +97,7 @@ impl Run<'_> {
         }
         if self.plan.monitor.gates.is_empty() {
             self.warn_of_baseline(other_baseline);
-            return Ok(());
+            return Ok(None);
         }
         let facts = facts.filter(|_| other_baseline.is_none());
         let of_report = facts.and_then(|facts| self.judged_before(&facts));
@@ -107,15 +111,22 @@ impl Run<'_> {
         };
         let warnings = judged.warnings().into_iter();
         warnings.for_each(|warning| self.audience.warn_at_end(warning));
+        let facts = judged.facts();
+        self.audience.judged(&facts);
         let Some(error) = judged.failure(", and an earlier run published the output") else {
-            return Ok(());
+            return Ok(Some(judged));
         };
         let error = error.at_path(&self.target.path);
         let error = match self.owners_of_failed(&judged) {
             Some(owners) => error.hint(owners),
             None => error,
         };
-        Err(self.failed_before("gates_failed", output, &judged.facts(), error))
+        let mut failure = self.failed_before("gates_failed", output, &facts, error);
+        let on_trip = judged.on_trip();
+        if !on_trip.is_empty() {
+            failure.object.insert(ON_TRIP.to_owned(), on_trip.into());
+        }
+        Err(failure)
     }
 
     fn failed_before(&self, status: &str, output: &str, facts: &[Fact], error: Error) -> Failure {

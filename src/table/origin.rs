@@ -19,6 +19,9 @@ pub const MODEL_VERSION: &str = "tallow.model_version";
 /// The key of the model's digest.
 pub const MODEL_DIGEST: &str = "tallow.model_digest";
 
+/// The key of the digest of the model's own file, where the model's digest is that of a package.
+pub const MODEL_FILE_DIGEST: &str = "tallow.model_file_digest";
+
 /// The model that made predictions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
@@ -28,6 +31,8 @@ pub struct Origin {
     pub version: Option<String>,
     /// Its digest: `sha256:…`.
     pub digest: String,
+    /// That of its own file, the same in and out of a package.
+    pub file_digest: String,
 }
 
 impl Origin {
@@ -54,9 +59,11 @@ pub fn origin(table: &Dataset) -> Option<Origin> {
 }
 
 fn of_file(path: &Location) -> Option<Origin> {
+    let digest = footer_value(path, MODEL_DIGEST)?;
     Some(Origin {
         name: footer_value(path, MODEL_NAME)?,
         version: footer_value(path, MODEL_VERSION),
-        digest: footer_value(path, MODEL_DIGEST)?,
+        file_digest: footer_value(path, MODEL_FILE_DIGEST).unwrap_or_else(|| digest.clone()),
+        digest,
     })
 }

@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::golden::{cases, read};
 use crate::harness::{Room, Run, data};
 use crate::mlflow::{SIGNATURE, mlmodel};
@@ -351,6 +353,87 @@ fn a_package_estimates_its_performance_by_its_own_reference() {
         rows.display()
     );
     room.tallow(&line).fails(6);
+}
+
+#[test]
+fn a_reference_of_another_model_is_left_out_with_a_warning() {
+    let room = Room::new();
+    with_reference(&room);
+    let rows = data("demo/customers.parquet");
+    let reference = std::fs::read_to_string(room.path("reference.json")).unwrap();
+    let digest = reference.split("\"digest\":\"sha256:").nth(1).unwrap();
+    let digest = &digest[..64];
+    let model = std::fs::read(data("demo/churn/model.ubj")).unwrap();
+    let own = tallow::digest::hexadecimal(&Sha256::digest(&model));
+    assert_eq!(digest, own, "the digest of the model's own file");
+    let named = "\"model\":{\"name\":\"churn\"";
+    assert!(reference.contains(named), "{reference}");
+    room.file("other.json", reference.replace(digest, &"0".repeat(64)));
+    let start = reference.find("\"model\":").unwrap();
+    let end = start + reference[start..].find("},").unwrap() + 2;
+    let older = format!("{}{}", &reference[..start], &reference[end..]);
+    room.file(
+        "older.json",
+        older.replace("\"version\":2", "\"version\":1"),
+    );
+    let churn = data("demo/churn").display().to_string();
+    let raw = data("demo/churn/model.ubj").display().to_string();
+    let score = |model: &str, more: &str| {
+        room.tallow(&format!(
+            "score --model {model} {} --output q.parquet --overwrite --format json {more}",
+            rows.display()
+        ))
+    };
+    let known = score(&churn, "--reference reference.json").ok().json();
+    let known = &known["estimates"];
+    assert!(known["estimated_roc_auc"].is_number());
+    for more in ["--reference older.json", "--reference reference.json"] {
+        let run = score(&raw, &format!("{more} --on-unseen null")).ok();
+        assert_eq!(
+            run.json()["estimates"]["reference_rows"],
+            known["reference_rows"]
+        );
+        assert!(!run.stderr.contains("another model"), "{run}");
+    }
+    let other = score(&churn, "--reference other.json").ok();
+    assert!(other.json()["estimates"].is_null(), "{other}");
+    for part in [
+        "the reference is of another model, `churn`",
+        "so there are no estimates (`other.json`)",
+        "tallow evaluate --save-reference FILE",
+    ] {
+        assert!(other.stderr.contains(part), "{part} in {other}");
+    }
+    let gated = score(
+        &churn,
+        "--reference other.json --gate estimated_roc_auc>0.5",
+    )
+    .fails(3);
+    let part = "and the gate `estimated_roc_auc>0.5` reads an estimate";
+    assert!(gated.stderr.contains(part), "{gated}");
+    let checked = room
+        .tallow(&format!(
+            "check --model {churn} {} --reference other.json",
+            rows.display()
+        ))
+        .ok();
+    assert!(checked.stderr.contains("of another model"), "{checked}");
+    assert!(!checked.stdout.contains("reference "), "{checked}");
+    let packed = pack_demo(&room, "churn", "--reference other.json").fails(3);
+    assert!(packed.stderr.contains("of another model"), "{packed}");
+    // What is packed stays, and is of the model wherever that lies.
+    pack_demo(&room, "churn", "--reference reference.json").ok();
+    let found = score("churn", "").ok().json();
+    assert_eq!(&found["estimates"], known);
+    let labels = data("demo/outcomes.csv");
+    room.tallow(&format!(
+        "evaluate q.parquet --label churned --labels {} --key customer_id --save-reference \
+         of_package.json",
+        labels.display()
+    ))
+    .ok();
+    let again = std::fs::read_to_string(room.path("of_package.json")).unwrap();
+    assert!(again.contains(digest), "{again}");
 }
 
 #[test]

@@ -181,14 +181,31 @@ fn a_comparison_is_a_page_of_its_verdict_metrics_decisions_and_segments() {
         ))
         .ok()
         .stdout;
-    let sentence = shown.lines().next().unwrap();
-    let words = text(&page(&room, "comparison.pq"));
+    let sentence = shown.lines().next().unwrap().replace(" -0", " \u{2212}0");
+    let sentence = sentence.replace("(-0", "(\u{2212}0");
+    let shown = page(&room, "comparison.pq");
+    let words = text(&shown);
+    let body = shown.split("</style>").nth(1).unwrap();
+    assert_eq!(body.matches(&sentence).count(), 1, "{words}");
+    let hyphens = Regex::new(r"[ (]-[0-9]").unwrap();
+    assert!(!hyphens.is_match(&words), "{:?}", hyphens.find(&words));
+    for raw in ["psi", "delong", "mcnemar", "Version"] {
+        assert!(
+            !words.split(' ').any(|word| word == raw),
+            "{raw} in {words}"
+        );
+    }
+    assert!(
+        Regex::new(r"agreement \d\d\.\d%").unwrap().is_match(&words),
+        "{words}"
+    );
     for part in [
-        sentence,
+        sentence.as_str(),
         "Comparison",
         "ROC AUC 0.8144",
-        "delong",
-        "mcnemar",
+        "DeLong",
+        "McNemar",
+        "PSI",
         "rank correlation 0.9",
         "a: 0",
         "b: 1",
@@ -200,6 +217,14 @@ fn a_comparison_is_a_page_of_its_verdict_metrics_decisions_and_segments() {
         assert!(words.contains(part), "{part} in {words}");
     }
     assert!(!words.contains("Other facts"), "{words}");
+    room.tallow("compare a.parquet b.parquet --attribute --output attributed.pq")
+        .ok();
+    let words = text(&page(&room, "attributed.pq"));
+    assert_eq!(words.matches("due to the model").count(), 1, "{words}");
+    assert!(
+        !words.contains("change by") && !words.contains("Other facts"),
+        "{words}"
+    );
     room.tallow(&format!(
         "compare {line} --gate flip_rate<0.001 --output gated.pq"
     ))
@@ -298,6 +323,7 @@ fn many_reports_are_a_history_with_control_limits() {
         "js(age) is outside the usual range.",
         "js(age) 0.400 outside usual up to",
         "failed, 1",
+        "Run State Rows in",
         "2026-11-21 02:00:00Z withheld",
         "Ask the owner of the data: age changed since the baseline.",
         "Drift of the last run",
@@ -305,6 +331,98 @@ fn many_reports_are_a_history_with_control_limits() {
         assert!(words.contains(part), "{part} in {words}");
     }
     assert!(shown.contains("class=\"vl\"") && shown.contains("class=\"fb\""));
+    assert!(
+        !shown.contains("class=\"pt\""),
+        "a series without gaps has no dots"
+    );
+}
+
+#[test]
+fn a_night_between_two_without_a_value_is_a_dot() {
+    let room = Room::new();
+    let mut rows = "run_id,section,subject,metric,value,text,unit\n".to_owned();
+    for night in 0..9 {
+        let started_at = format!("2026-11-{:02}T02:00:00Z", night + 1);
+        rows += &format!("n{night},run,,status,,done,\nn{night},run,,started_at,,{started_at},\n");
+        rows += &format!("n{night},ledger,,rows_in,{},,\n", 1000 + night % 2);
+        if night % 4 == 0 {
+            rows += &format!("n{night},evaluation,,roc_auc,0.{},,\n", 80 + night);
+        }
+    }
+    room.file("history.csv", &rows);
+    let shown = page(&room, "history.csv");
+    let dots = Regex::new("class=\"pt\" d=\"(M1 [0-9]+h0)(M9 [0-9]+h0)(M17 [0-9]+h0)\"").unwrap();
+    assert!(dots.is_match(&shown), "{shown}");
+}
+
+#[test]
+fn facts_outside_their_limits_are_listed_and_the_others_counted() {
+    let room = Room::new();
+    let mut rows = "run_id,section,subject,metric,value,text,unit\n".to_owned();
+    rows += "n,run,,status,,done,\nn,ledger,,rows_in,10,,\nn,history,,reports,30,,\n";
+    for (name, zscore, verdict) in [
+        ("mean(probability)", -5.0, "beyond"),
+        ("js(age)", 9.5, "beyond"),
+        ("rows_in", 0.2, "ok"),
+        ("rejected", 0.0, "ok"),
+        ("missing_rate(age)", 2.0, "shift"),
+    ] {
+        for (metric, value) in [
+            ("zscore", zscore),
+            ("value", 0.25),
+            ("limit_low", 0.1),
+            ("limit_high", 0.2),
+            ("nights", 30.0),
+            ("adwin", f64::from(u8::from(verdict == "shift"))),
+        ] {
+            rows += &format!("n,history,{name},{metric},{value},,\n");
+        }
+        rows += &format!("n,history,{name},verdict,,{verdict},\n");
+    }
+    room.file("night.csv", &rows);
+    let words = text(&page(&room, "night.csv"));
+    let order = ["js(age)", "mean(probability)", "missing_rate(age)"];
+    let section = words.split("Limits: median").nth(1).unwrap();
+    let found: Vec<usize> = order.map(|name| section.find(name).unwrap()).into();
+    assert!(found.is_sorted(), "{section}");
+    for part in [
+        "of up to 30 runs before.",
+        "0.100 to 0.200",
+        "lasting change: ADWIN",
+        "2 more facts are within their limits.",
+    ] {
+        assert!(words.contains(part), "{part} in {words}");
+    }
+    assert!(
+        !words.contains("Other facts") && !section.contains("rejected"),
+        "{words}"
+    );
+}
+
+#[test]
+fn a_directory_of_reports_is_a_history() {
+    let room = Room::new();
+    std::fs::create_dir(room.path("h")).unwrap();
+    score(&room, "--output a.parquet --report h/a.report.pq");
+    score(&room, "--output b.parquet --report h/b.report.pq");
+    std::fs::copy(room.path("a.parquet"), room.path("h/scores.parquet")).unwrap();
+    let shown = page(&room, "h");
+    assert!(text(&shown).contains("2 runs"), "{}", text(&shown));
+    assert_eq!(page(&room, "h/*.report.pq"), shown);
+    // One that was cut short is no silent gap.
+    let whole = std::fs::read(room.path("h/a.report.pq")).unwrap();
+    std::fs::write(room.path("h/a.report.pq"), &whole[..whole.len() / 2]).unwrap();
+    let refused = room.tallow("report h --output cut.html").fails(1);
+    assert!(refused.stderr.contains("h/a.report.pq"), "{refused}");
+}
+
+#[test]
+fn predicted_labels_are_bars_and_no_number_line() {
+    let room = Room::new();
+    score(&room, "--output o.parquet");
+    let words = text(&page(&room, "o.report.pq"));
+    assert!(words.contains("Label Rows Share 0 prediction"), "{words}");
+    assert!(!words.contains("Histogram of prediction"), "{words}");
 }
 
 #[test]
@@ -421,5 +539,5 @@ fn a_year_of_reports_is_a_page_of_less_than_150_kib() {
         room.file(&format!("year/{night:03}.csv"), text);
     }
     let shown = page(&room, "year/*.csv");
-    assert!(shown.len() < 150 << 10, "{} bytes", shown.len());
+    assert!(shown.len() < 130 << 10, "{} bytes", shown.len());
 }

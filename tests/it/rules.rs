@@ -364,6 +364,21 @@ fn the_mean_of_a_loss_model_is_reported_of_scored_rows_alone() {
     let base = ["--output", "out.parquet", "--loss-column", "b"];
     let object = score(&room, &base).ok().json();
     let number = |object: &Json, name: &str| object["estimates"][name].as_f64().unwrap();
+    let assumption = object["estimates"]["loss_assumption"].as_str().unwrap();
+    assert!(
+        assumption.starts_with("the loss model holds"),
+        "{assumption}"
+    );
+    assert!(object["estimates"]["assumption"].is_null());
+    let shown = room.tallow("inspect out.report.pq").ok().stdout;
+    assert!(shown.contains(assumption), "{shown}");
+    room.tallow("report out.report.pq --output page.html").ok();
+    let page = std::fs::read_to_string(room.path("page.html")).unwrap();
+    let lead = format!("Over 12 rows. Assumption: {assumption}.");
+    assert!(
+        page.contains(&lead) && !page.contains("calibrated"),
+        "{page}"
+    );
     // Ten rows of 0.5 and two of 7.5.
     let loss = number(&object, "estimated_loss");
     assert!((loss - 20.0 / 12.0).abs() < 1e-12, "{loss}");

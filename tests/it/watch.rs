@@ -478,6 +478,7 @@ fn gates_of_a_package_are_judged_and_passed_on() {
     ] {
         assert!(metrics.contains(line), "{metrics}");
     }
+    what_a_scheduler_should_do_comes_again(&room);
     let lineage = std::fs::read_to_string(room.path("l.jsonl")).unwrap();
     assert!(lineage.contains("dataQualityAssertions") && lineage.contains("dataQualityMetrics"));
     for (assertion, succeeds, column) in [
@@ -499,6 +500,36 @@ fn gates_of_a_package_are_judged_and_passed_on() {
     );
     room.tallow("score --model pack shifted.parquet --output free.parquet --baseline none")
         .ok();
+}
+
+/// A run that finds its output made already passes on what its gates name, as the first one did.
+fn what_a_scheduler_should_do_comes_again(room: &Room) {
+    let path = room.path("pack/tallow.toml");
+    let manifest = std::fs::read_to_string(&path).unwrap();
+    let action = "on_trip = \"retrain\"";
+    assert!(manifest.contains(action));
+    for (level, code) in [("fail", 5), ("warn", 0)] {
+        let level_text = format!("{action}\nlevel = \"{level}\"");
+        std::fs::write(&path, manifest.replace(action, &level_text)).unwrap();
+        for output in [format!("{level}.parquet"), format!("{level}/")] {
+            let line = format!(
+                "score --model pack shifted.parquet --output {output} --format json \
+                 --on-gate publish --metrics-file again.prom"
+            );
+            for pass in ["first", "second"] {
+                let run = room.tallow(&line);
+                assert_eq!(run.code, code, "{pass} {line}: {run}");
+                assert_eq!(run.json()["on_trip"][0], "retrain", "{pass}: {run}");
+                let metrics = std::fs::read_to_string(room.path("again.prom")).unwrap();
+                let found = metrics
+                    .lines()
+                    .find(|line| line.starts_with("tallow_on_trip{"));
+                let found = found.unwrap_or_else(|| panic!("{pass} {line}: {metrics}"));
+                assert!(found.ends_with("action=\"retrain\"} 1"), "{found}");
+            }
+        }
+    }
+    std::fs::write(&path, manifest).unwrap();
 }
 
 #[test]
@@ -526,12 +557,15 @@ fn nights_are_compared_with_earlier_nights() {
         room.file("night.csv", text);
         let line = format!(
             "score --model good.json night.csv --output n{night:02}.parquet --baseline base.pq \
-             --history reports --gate zscore(rows_in)<=4 --report reports/n{night:02}.report.pq"
+             --rule a>=0 --loss-column b --history reports --gate zscore(rows_in)<=4 \
+             --report reports/n{night:02}.report.pq"
         );
         if night == 0 {
             std::fs::create_dir(room.path("reports")).unwrap();
         }
         let run = room.tallow(&line).ok();
+        let count = run.stderr.lines().filter(|line| !line.is_empty()).count();
+        assert!(count <= 10, "night {night}: {run}");
         let is_learning = run.stderr.contains("cannot be decided");
         assert_eq!(is_learning, night < 14, "night {night}: {run}");
     }
@@ -548,6 +582,14 @@ fn nights_are_compared_with_earlier_nights() {
         "{few}"
     );
     assert!(few.stderr.contains("  history      `"), "{few}");
+    let cut = room.path("reports/n03.report.pq");
+    let whole = std::fs::read(&cut).unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    let warned = room
+        .tallow("score --model good.json few.csv --output cut.parquet --history reports")
+        .ok();
+    let text = "`--history` passes over 1 report that cannot be read (`reports/n03.report.pq`)";
+    assert!(warned.stderr.contains(text), "{warned}");
     room.tallow("score --model good.json few.csv --output x.parquet --gate zscore(rows_in)<=4")
         .fails(2);
 }

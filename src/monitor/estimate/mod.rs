@@ -9,6 +9,10 @@ pub mod loss;
 pub mod observer;
 pub mod reference;
 
-/// What every estimate rests on.
+/// What the estimate of a loss model rests on.
+pub const LOSS_ASSUMPTION: &str = "the loss model holds: rows are like those that it learnt from, \
+                                   and their relation to the label has not changed";
+
+/// What every estimate from scores rests on.
 pub const ASSUMPTION: &str = "scores mean what they meant in the reference: inputs may drift, \
                               their relation to the label may not";

@@ -5,21 +5,29 @@
 //! scores come from.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::bins::Bin;
 use crate::error::{Error, Result};
 use crate::monitor::isotonic::{Isotonic, IsotonicFit};
+use crate::table::origin::Origin;
 
 /// The version of what is written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
+
+/// The oldest version that is read: it does not say of which model it is.
+const OLDEST_VERSION: u32 = 1;
 
 /// What a file of this form begins with.
 const KIND: &str = "tallow reference";
 
 /// The most bins of a class. With fewer distinct scores each has one of its own.
 pub const MAX_BINS: usize = 4096;
+
+/// The first characters of a digest that users see.
+const DIGEST_SHOWN: usize = 19;
 
 /// The largest file that is read.
 pub const MAX_BYTES: u64 = 256 << 20;
@@ -30,6 +38,9 @@ pub const MAX_BYTES: u64 = 256 << 20;
 pub struct Reference {
     kind: String,
     version: u32,
+    /// The model that gave the scores, where their files said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ReferenceModel>,
     /// The rows.
     pub rows: u64,
     /// The column of predicted labels; none: the score decides.
@@ -40,6 +51,43 @@ pub struct Reference {
     pub classes: Vec<ReferenceClass>,
     /// What the labels showed, by the names of metrics.
     pub metrics: BTreeMap<String, f64>,
+}
+
+/// The model that the scores of a reference are of.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReferenceModel {
+    /// Its name.
+    pub name: String,
+    /// Its version, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// `sha256:` and the digest of its own file, the same in and out of a package.
+    pub digest: String,
+}
+
+impl ReferenceModel {
+    /// The model that made predictions.
+    #[must_use]
+    pub fn of(origin: &Origin) -> Self {
+        Self {
+            name: origin.name.clone(),
+            version: origin.version.clone(),
+            digest: origin.file_digest.clone(),
+        }
+    }
+}
+
+impl fmt::Display for ReferenceModel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "`{}`", self.name)?;
+        if let Some(version) = &self.version {
+            write!(formatter, " of version {version}")?;
+        }
+        // As much of a digest as tells models apart.
+        let digest: String = self.digest.chars().take(DIGEST_SHOWN).collect();
+        write!(formatter, " ({digest}\u{2026})")
+    }
 }
 
 /// What is known of one class.
@@ -63,6 +111,7 @@ impl Reference {
         Self {
             kind: KIND.to_owned(),
             version: VERSION,
+            model: None,
             rows,
             prediction: None,
             threshold: None,
@@ -87,9 +136,9 @@ impl Reference {
         if reference.kind != KIND {
             return Err(wrong());
         }
-        if reference.version != VERSION {
+        if !(OLDEST_VERSION..=VERSION).contains(&reference.version) {
             return Err(Error::contract(format!(
-                "the reference is of version {}, and this tallow reads version {VERSION}",
+                "the reference is of version {}, and this tallow reads versions up to {VERSION}",
                 reference.version
             ))
             .hint("write it again with `tallow evaluate --save-reference`"));
@@ -104,6 +153,14 @@ impl Reference {
                 .hint("write it again with `tallow evaluate --save-reference`"));
         }
         Ok(reference)
+    }
+
+    /// Whether it is of the model with one of these digests; one that does not say of which model
+    /// it is may be of any.
+    #[must_use]
+    pub fn is_of(&self, digests: [&str; 2]) -> bool {
+        let own = self.model.as_ref().map(|model| model.digest.as_str());
+        own.is_none_or(|own| digests.contains(&own))
     }
 
     /// The bytes of a file.
@@ -244,9 +301,25 @@ mod tests {
         let bytes = reference.to_bytes().unwrap();
         assert_eq!(Reference::parse(&bytes).unwrap(), reference);
         let text = String::from_utf8(bytes).unwrap();
+        let older = text.replace("\"version\":2", "\"version\":1");
+        let older = Reference::parse(older.as_bytes()).unwrap();
+        assert!(older.model.is_none() && older.is_of(["sha256:a", "sha256:b"]));
+        let origin = Origin {
+            name: "churn".into(),
+            version: Some("3".into()),
+            digest: "sha256:b".into(),
+            file_digest: format!("sha256:{}", "a1".repeat(32)),
+        };
+        reference.model = Some(ReferenceModel::of(&origin));
+        let again = Reference::parse(&reference.to_bytes().unwrap()).unwrap();
+        assert_eq!(again, reference);
+        assert!(again.is_of(["sha256:b", &origin.file_digest]));
+        assert!(!again.is_of(["sha256:b", "sha256:c"]));
+        let shown = again.model.unwrap().to_string();
+        assert_eq!(shown, "`churn` of version 3 (sha256:a1a1a1a1a1a1\u{2026})");
         for (from, to, part) in [
             ("tallow reference", "other", "not a reference"),
-            ("\"version\":1", "\"version\":2", "version 2"),
+            ("\"version\":2", "\"version\":3", "version 3"),
             ("0.9", "0.2", "damaged"),
             ("{", "[", "not a reference"),
         ] {

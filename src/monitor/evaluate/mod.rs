@@ -23,6 +23,7 @@ use self::label::Labels;
 pub use self::question::{Question, Task};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
+use crate::monitor::estimate::reference::ReferenceModel;
 use crate::storage::Location;
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
@@ -77,5 +78,8 @@ pub fn evaluate(
     Columns::refuse_nothing(&counts, &predictions)?;
     let mut found = walk::walk(request, &columns, &labels, gather, counts, interrupt)?;
     found.origin = origin(&predictions);
+    if let Some(reference) = &mut found.reference {
+        reference.model = found.origin.as_ref().map(ReferenceModel::of);
+    }
     Ok(found)
 }

@@ -300,11 +300,43 @@ pub fn html(text: &str) -> String {
     safe
 }
 
+/// A sentence whose numbers have the minus sign of print.
+#[must_use]
+pub fn with_minus(sentence: &str) -> String {
+    let mut letters = sentence.chars().peekable();
+    let (mut text, mut before) = (String::with_capacity(sentence.len()), ' ');
+    while let Some(letter) = letters.next() {
+        let is_sign = letter == '-'
+            && matches!(before, ' ' | '(')
+            && letters.peek().is_some_and(char::is_ascii_digit);
+        text.push(if is_sign { '\u{2212}' } else { letter });
+        before = letter;
+    }
+    text
+}
+
 /// A number with the minus sign of print.
 #[must_use]
 pub fn on_page(number: &str) -> String {
     match number.strip_prefix('-') {
         Some(size) => format!("\u{2212}{size}"),
         None => number.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signs_of_numbers_are_minus_signs_and_hyphens_stay() {
+        let shown = with_minus("ROC AUC -0.0026 (-0.0072 to +0.0020), 2026-11-28, log-odds - 1");
+        assert_eq!(shown.matches('\u{2212}').count(), 2, "{shown}");
+        let back = shown.replace('\u{2212}', "-");
+        assert_eq!(
+            back,
+            "ROC AUC -0.0026 (-0.0072 to +0.0020), 2026-11-28, log-odds - 1"
+        );
+        assert!(shown.contains("\u{2212}0.0026 (\u{2212}0.0072"), "{shown}");
     }
 }

@@ -134,7 +134,9 @@ pub(super) fn strip(calendar: &Calendar, slots: &[(String, Slot)]) -> String {
     for (night, version) in calendar.versions.iter().skip(1) {
         let x = calendar.at(*night) - 50.0 / slots.len() as f64;
         chart.vertical("vl", x, 6);
-        chart.text("k", [x, 0.0], [5, 4], "start", version);
+        // A long name is on the side that has room for it.
+        let (dx, anchor) = if x > 50.0 { (-5, "end") } else { (5, "start") };
+        chart.text("k", [x, 0.0], [dx, 4], anchor, version);
     }
     let ticks: BTreeSet<usize> = [0, slots.len() / 2, slots.len() - 1].into();
     let ticks: Vec<(f64, String)> = ticks

@@ -3,9 +3,10 @@
 //!
 //! Owns the layout. It must not know how measures are computed.
 
-use super::block::{Block, Cell, Figure, Head, Section, State, Table, on_page};
+use super::block::{Block, Cell, Figure, Head, Section, State, Table, on_page, with_minus};
 use super::night::{Indexed, Night};
 use super::scores::{histogram, values};
+use super::verdict::verdict;
 use super::wording;
 use crate::count::{counted, listed};
 use crate::report::attribution;
@@ -47,8 +48,14 @@ const MEASURES: [&str; 9] = [
 pub fn section(night: &Night) -> Option<Section> {
     let report = night.with(SECTION)?;
     let sentence = report.text(SECTION, "", "sentence")?;
-    let mut lead = format!("{sentence}.");
-    lead.push_str(" Differences are b less a; intervals are 95%.");
+    // The head of the page says it, unless gates or drift come first.
+    let is_said = verdict(night).text.contains(sentence);
+    let mut lead = if is_said {
+        String::new()
+    } else {
+        format!("{}. ", with_minus(sentence))
+    };
+    lead.push_str("Differences are b less a; intervals are 95%.");
     let left_out = LEFT_OUT.iter().flat_map(|metric| {
         SIDES.into_iter().filter_map(move |side| {
             let count = report.number(SECTION, "", &format!("{metric}_{side}"))?;
@@ -73,20 +80,12 @@ pub fn section(night: &Night) -> Option<Section> {
     blocks.extend(differences(report));
     blocks.extend(deciles(report).map(Block::Table));
     blocks.extend(segments(report));
-    let facts = &report.report.facts;
-    blocks.extend(
-        attribution::lines(facts)
-            .into_iter()
-            .find(|line| !line.is_empty())
-            .map(|line| Block::Note(line.replace('`', ""))),
-    );
-    let verdict = report.text(SECTION, "", "verdict");
+    blocks.extend(attributed(report));
+    let found = report.text(SECTION, "", "verdict");
     Some(Section {
         id: "comparison",
         title: "Comparison".to_owned(),
-        note: verdict.map_or_else(String::new, |verdict| {
-            format!("b: {}", wording::words(verdict))
-        }),
+        note: found.map_or_else(String::new, |found| format!("b: {}", wording::words(found))),
         state: State::Ok,
         lead,
         blocks,
@@ -100,11 +99,15 @@ fn measures(report: &Indexed) -> Table {
         let value = report.number(SECTION, "", metric)?;
         let text = if metric.starts_with("rows") || *metric == "flips" {
             number::count(value)
+        } else if *metric == "agreement" {
+            number::percent(value)
         } else {
             on_page(&wording::value(metric, value))
         };
-        let words = wording::words(metric);
-        Some(vec![Cell::head(words), Cell::number(text)])
+        Some(vec![
+            Cell::head(wording::metric_name(metric)),
+            Cell::number(text),
+        ])
     });
     table.rows = rows.collect();
     table
@@ -112,19 +115,24 @@ fn measures(report: &Indexed) -> Table {
 
 /// The models that made the tables, where that is known.
 fn models(report: &Indexed) -> Option<Table> {
-    let mut table = Table::new("Models", &[("Table", ""), ("Model", ""), ("Version", "")]);
+    let mut table = Table::new("Models", &[("Table", ""), ("Model", "")]);
+    let version = |side: &str| {
+        let registered = report.text(MODELS, side, "registry_version");
+        registered.or_else(|| report.text(MODELS, side, "version"))
+    };
+    let has_versions = SIDES.iter().any(|side| version(side).is_some());
+    let head = Head::new("Version", "");
+    table.heads.extend(has_versions.then_some(head));
     let rows = SIDES.into_iter().filter_map(|side| {
         let text = |metric: &str| report.text(MODELS, side, metric);
         let name = text("registry_model").or_else(|| text("name"))?;
-        let version = text("registry_version").or_else(|| text("version"));
         let digest = text("digest").unwrap_or_default();
         let digest = digest.strip_prefix("sha256:").unwrap_or(digest);
         let digest: String = digest.chars().take(8).collect();
-        Some(vec![
-            Cell::head(side),
-            Cell::text(name).noted(digest),
-            Cell::text(version.unwrap_or_default()),
-        ])
+        let mut row = vec![Cell::head(side), Cell::text(name).noted(digest)];
+        let version = version(side).unwrap_or(number::UNKNOWN);
+        row.extend(has_versions.then(|| Cell::text(version)));
+        Some(row)
     });
     table.rows = rows.collect();
     (!table.rows.is_empty()).then_some(table)
@@ -197,6 +205,7 @@ fn metric_names<'a>(report: &Indexed<'a>, subject: &str) -> Vec<&'a str> {
 fn difference(report: &Indexed, subject: &str, metric: &str) -> Cell {
     let of = |end: &str| report.number(SECTION, subject, &format!("{metric}_difference{end}"));
     let text = of("").map_or_else(|| number::UNKNOWN.to_owned(), number::metric);
+    let text = on_page(&text);
     let ends = of("_low").zip(of("_high"));
     let ends = ends.map(|(low, high)| {
         let [low, high] = [low, high].map(|end| on_page(&number::metric(end)));
@@ -228,11 +237,46 @@ fn metrics(report: &Indexed) -> Option<Table> {
             second,
             difference(report, "", name),
             Cell::number(p).with_class("opt"),
-            Cell::text(wording::words(test.unwrap_or_default())).with_class("opt"),
+            Cell::text(test.map_or_else(String::new, wording::test_name)).with_class("opt"),
         ]
     });
     table.rows = rows.collect();
     (!table.rows.is_empty()).then_some(table)
+}
+
+/// How much of the change of the mean is due to the data, and how much to the model.
+fn attributed(report: &Indexed) -> Vec<Block> {
+    let of = |metric: &str| report.number(attribution::SECTION, "", metric);
+    let Some(column) = report.text(attribution::SECTION, "", "column") else {
+        return Vec::new();
+    };
+    let mut table = Table::new(
+        "Cause of the change",
+        &[("", ""), ("Value", "r"), ("Share", "r")],
+    );
+    let rows = [
+        ("inputs and model of a", "mean_a", ""),
+        ("inputs of a, model of b", "mean_data_a_model_b", ""),
+        ("inputs of b, model of a", "mean_data_b_model_a", ""),
+        ("inputs and model of b", "mean_b", ""),
+        ("change", "change", ""),
+        ("due to the data", "change_by_data", "share_of_data"),
+        ("due to the model", "change_by_model", "share_of_model"),
+    ];
+    let rows = rows.into_iter().filter_map(|(name, metric, share)| {
+        let value = on_page(&number::metric(of(metric)?));
+        let share = of(share).map_or_else(String::new, |share| on_page(&number::percent(share)));
+        Some(vec![
+            Cell::head(name),
+            Cell::number(value),
+            Cell::number(share),
+        ])
+    });
+    table.rows = rows.collect();
+    vec![
+        Block::Heading(format!("Mean {column}: data or model")),
+        Block::Table(table),
+    ]
 }
 
 /// The distribution of what `b` says less what `a` says.

@@ -3,6 +3,7 @@
 use super::block::{Block, Cell, Section, Table};
 use super::night::Night;
 use super::wording;
+use crate::report::estimates::ASSUMPTIONS;
 use crate::report::number;
 
 /// The section in reports.
@@ -53,17 +54,18 @@ pub fn section(night: &Night) -> Option<Section> {
     if table.rows.is_empty() {
         return None;
     }
-    let rows = number("rows").map_or(String::new(), |rows| {
-        format!("Over {} rows. ", number::count(rows))
-    });
-    let assumption = report.text(SECTION, "", "assumption").unwrap_or(
-        "The estimates hold only while the model is as well calibrated as on its reference.",
-    );
+    let rows = number("rows").or_else(|| number("rows_with_loss"));
+    let rows = rows.map(|rows| format!("Over {} rows.", number::count(rows)));
+    let assumptions = ASSUMPTIONS
+        .into_iter()
+        .filter_map(|metric| report.text(SECTION, "", metric))
+        .map(|text| format!("Assumption: {text}."));
+    let lead: Vec<String> = rows.into_iter().chain(assumptions).collect();
     Some(Section {
         id: "estimates",
         title: "Estimates without labels".to_owned(),
         note,
-        lead: format!("{rows}Assumption: {assumption}"),
+        lead: lead.join(" "),
         blocks: vec![Block::Table(table)],
         ..Section::default()
     })

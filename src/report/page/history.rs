@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::block::{Block, Section, State, Trend};
+use super::block::{Block, Section, State, Trend, with_minus};
 use super::calendar::{Slot, calendar, slots, strip};
 use super::document::{Key, Options, Page, Step, safe};
 use super::night::Night;
@@ -155,7 +155,7 @@ pub(super) fn page(nights: &[Night], options: Options) -> Page {
         name: safe(&name),
         detail: safe(&detail),
         trouble: safe(&trouble),
-        verdict: safe(&text),
+        verdict: safe(&with_minus(&text)),
         next: last_verdict
             .next
             .iter()

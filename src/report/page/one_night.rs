@@ -1,12 +1,12 @@
 //! The page of one night: its sentence, its numbers and its sections.
 
-use super::block::{Section, State};
+use super::block::{Section, State, with_minus};
 use super::document::{Key, Options, Page, Step, safe};
 use super::night::Night;
 use super::verdict::verdict;
 use super::{
-    comparison, drift, estimates, evaluation, gates, inputs, models, origin, performance, rows,
-    scores, wording,
+    comparison, drift, earlier, estimates, evaluation, gates, inputs, models, origin, performance,
+    rows, scores, wording,
 };
 use crate::count::counted;
 use crate::report::number;
@@ -28,7 +28,7 @@ pub(super) fn page(night: &Night, options: Options) -> Page {
         detail: safe(&detail(night)),
         keys: keys(night),
         trouble: safe(&verdict.trouble),
-        verdict: safe(&verdict.text),
+        verdict: safe(&with_minus(&verdict.text)),
         next: verdict
             .next
             .iter()
@@ -48,6 +48,7 @@ pub(super) fn sections(night: &Night, options: Options) -> Vec<Section> {
         gates::section(night),
         rows::section(night, options),
         drift::section(night, options),
+        earlier::section(night),
         scores::section(night),
         gates::rules(night),
         inputs::section(night, options),

@@ -9,7 +9,7 @@ use crate::report::facts::Value;
 use crate::report::number;
 
 /// Sections that the page shows elsewhere.
-const SHOWN: [&str; 24] = [
+const SHOWN: [&str; 26] = [
     "run",
     "ledger",
     "files",
@@ -34,6 +34,8 @@ const SHOWN: [&str; 24] = [
     "deciles",
     "models",
     "arms",
+    "attribution",
+    "history",
 ];
 
 /// The most rows of a table of other facts.

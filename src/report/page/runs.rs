@@ -103,7 +103,8 @@ pub(super) fn section(nights: &[Night], states: &[State]) -> Section {
         let version = night
             .version()
             .unwrap_or_else(|| number::UNKNOWN.to_owned());
-        row.push(Cell::text(version).with_class("r mono"));
+        let version = version.strip_prefix("digest ").unwrap_or(&version);
+        row.push(Cell::text(version).with_class("r mono nw"));
         table.rows.push(row);
     }
     table.class = "runs";

@@ -24,10 +24,17 @@ pub fn section(night: &Night) -> Option<Section> {
         .collect();
     let hidden = columns.len().saturating_sub(COLUMNS);
     columns.truncate(COLUMNS);
+    let is_probability = |name: &str| name.starts_with("probability");
+    let has_probabilities = columns.iter().any(|(name, _)| is_probability(name));
     let mut blocks = Vec::new();
     for (name, facts) in &columns {
         let is_of_numbers = report.number("scores", name, "null_count").is_some();
-        if is_of_numbers {
+        let predicted = (has_probabilities && !is_probability(name))
+            .then(|| labels_in_bins(&bins(facts)))
+            .flatten();
+        if let Some(predicted) = predicted {
+            blocks.push(label_table(name, predicted));
+        } else if is_of_numbers {
             blocks.push(Block::Grid("two", numbers(night, report, name, facts)));
         } else {
             blocks.extend(labels(name, facts));
@@ -209,14 +216,31 @@ pub(super) fn values(bins: &Bins) -> Table {
 
 /// How often each label is predicted.
 fn labels(name: &str, facts: &[&Fact]) -> Option<Block> {
-    let mut labels: Vec<(&str, f64)> = facts
+    let labels: Vec<(String, f64)> = facts
         .iter()
-        .filter_map(|fact| Some((fact.metric.strip_prefix("count_")?, fact.as_number()?)))
+        .filter_map(|fact| {
+            let label = fact.metric.strip_prefix("count_")?;
+            Some((label.to_owned(), fact.as_number()?))
+        })
         .collect();
-    if labels.is_empty() {
-        return None;
-    }
-    labels.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(right.0)));
+    (!labels.is_empty()).then(|| label_table(name, labels))
+}
+
+/// The labels that a histogram is of, with their rows: every bin that has rows holds one integer.
+fn labels_in_bins(bins: &Bins) -> Option<Vec<(String, f64)>> {
+    let last = bins.len().checked_sub(1)?;
+    let label = |index: usize, (low, high, rows): (f64, f64, f64)| {
+        let first = low.ceil();
+        let is_within = |value: f64| value < high || index == last && value <= high;
+        (is_within(first) && !is_within(first + 1.0)).then(|| (first.to_string(), rows))
+    };
+    let counted = bins.iter().enumerate().filter(|(_, bin)| bin.2 > 0.0);
+    counted.map(|(index, bin)| label(index, *bin)).collect()
+}
+
+/// How often each label is predicted, as bars.
+fn label_table(name: &str, mut labels: Vec<(String, f64)>) -> Block {
+    labels.sort_by(|left, right| right.1.total_cmp(&left.1).then(left.0.cmp(&right.0)));
     let total: f64 = labels.iter().map(|label| label.1).sum();
     let full = labels.iter().map(|label| label.1).fold(1.0, f64::max);
     let mut table = Table::new(
@@ -230,12 +254,31 @@ fn labels(name: &str, facts: &[&Fact]) -> Option<Block> {
             let mut chart = Chart::new(10, "");
             chart.rect("q", 0.0, 100.0 * count / full, 0.0, 100.0);
             vec![
-                Cell::head(*label).noted(name),
+                Cell::head(label).noted(name),
                 Cell::chart("mid", chart.finish()),
                 Cell::number(number::count(*count)),
                 Cell::number(number::percent(count / total.max(1.0))),
             ]
         })
         .collect();
-    Some(Block::Table(table))
+    Block::Table(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_of_one_integer_each_are_labels_and_others_are_not() {
+        let binary = [(0.0, 0.5, 70.0), (0.5, 0.9, 0.0), (0.9, 1.0, 30.0)];
+        let expected = [("0".to_owned(), 70.0), ("1".to_owned(), 30.0)];
+        assert_eq!(labels_in_bins(&binary.to_vec()).unwrap(), expected);
+        for other in [
+            vec![(0.0, 2.0, 70.0), (2.0, 4.0, 1.0)],
+            vec![(0.1, 0.5, 70.0), (0.5, 1.0, 30.0)],
+            vec![],
+        ] {
+            assert_eq!(labels_in_bins(&other), None, "{other:?}");
+        }
+    }
 }

@@ -3,7 +3,8 @@
 //! Owns how a series is drawn. It must not know which facts there are.
 
 use super::block::{State, Trend, on_page};
-use super::svg::{Chart, line};
+use super::grid::{dots, line, verticals};
+use super::svg::Chart;
 use super::wording;
 use crate::monitor::control::{Control, Observation, Side, control};
 
@@ -12,6 +13,9 @@ const HEIGHT: u32 = 72;
 
 /// The most points of a line of limits.
 const LIMIT_POINTS: usize = 70;
+
+/// The height of the grid that lines are drawn on; each night is two wide.
+const GRID_HEIGHT: f64 = 240.0;
 
 /// How far beyond the usual range the chart reaches, in widths of the range.
 const MARGIN: f64 = 1.5;
@@ -200,6 +204,7 @@ impl Controlled {
         let (from, to) = self.range();
         let y = |value: f64| 100.0 * (to - value) / (to - from);
         let inside = |value: f64| y(value).clamp(0.0, 100.0);
+        let drawn = |value: f64| GRID_HEIGHT * inside(value) / 100.0;
         let mut chart = Chart::new(HEIGHT, label);
         let nights = 0..calendar.labels.len();
         // Lines break where nights have no value or no limits.
@@ -208,7 +213,7 @@ impl Controlled {
             let is_drawn = |night: &usize| night.is_multiple_of(step) || night + 1 == nights.len();
             for night in nights.clone().filter(is_drawn) {
                 match (has(night), runs.last_mut()) {
-                    (Some(value), Some(run)) => run.push([calendar.at(night), inside(value)]),
+                    (Some(value), Some(run)) => run.push([2.0 * night as f64 + 1.0, drawn(value)]),
                     (None, Some(run)) if !run.is_empty() => runs.push(Vec::new()),
                     _ => {}
                 }
@@ -216,7 +221,8 @@ impl Controlled {
             runs
         };
         let lines = |has: &dyn Fn(usize) -> Option<f64>, step: usize| {
-            runs(has, step).into_iter().map(line).collect::<String>()
+            let runs = runs(has, step).into_iter().filter(|run| run.len() > 1);
+            runs.map(line).collect::<String>()
         };
         // Limits move slowly: over many nights a point of them every few nights is enough.
         let step = nights.len().div_ceil(LIMIT_POINTS).max(1);
@@ -229,10 +235,15 @@ impl Controlled {
                 line(high.into_iter().chain(low)) + "Z"
             })
             .collect();
+        let failed = nights.clone().filter(|night| calendar.failed[*night]);
+        let failed = failed.map(|night| 2.0 * night as f64 + 1.0);
+        let alone = runs(&|night| self.value(night), 1).into_iter();
+        let alone = alone.filter(|run| run.len() == 1).flatten();
         chart.stretched(
-            [100.0, 100.0],
+            [2.0 * nights.len() as f64, GRID_HEIGHT],
             &[
                 ("fb", bands),
+                ("tl", verticals(failed, GRID_HEIGHT)),
                 (
                     "md",
                     lines(&|night| Some(self.controls[night]?.median), step),
@@ -242,11 +253,10 @@ impl Controlled {
                     lines(&|night| Some(self.controls[night]?.average), step),
                 ),
                 ("ln", lines(&|night| self.value(night), 1)),
+                // A night between two without a value is a dot: a line needs two.
+                ("pt", dots(alone)),
             ],
         );
-        for night in nights.clone().filter(|night| calendar.failed[*night]) {
-            chart.vertical("tl", calendar.at(night), 0);
-        }
         for (night, _) in calendar.versions.iter().skip(1) {
             chart.vertical(
                 "vl",

@@ -57,9 +57,21 @@ pub fn metric_name(metric: &str) -> String {
         "smape" => "sMAPE",
         "ndcg" => "NDCG",
         "map" => "MAP",
+        "psi" => "PSI",
+        "js" => "JS",
         _ => return metric.replace('_', " "),
     };
     known.to_owned()
+}
+
+/// A statistical test with its usual name.
+#[must_use]
+pub fn test_name(test: &str) -> String {
+    match test {
+        "delong" => "DeLong".to_owned(),
+        "mcnemar" => "McNemar".to_owned(),
+        other => words(other),
+    }
 }
 
 /// A reason or a kind of values in words.

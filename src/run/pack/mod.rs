@@ -24,7 +24,7 @@ use crate::monitor::profile::Profile;
 use crate::monitor::profile_table::table as profile_table;
 use crate::output::table_writer::write_table;
 use crate::package::card::{CARD_NAME, card};
-use crate::package::open::{OpenedModel, open};
+use crate::package::open::{Identity, OpenedModel, open};
 use crate::package::written::WrittenManifest;
 use crate::package::{MANIFEST_NAME, Manifest};
 use crate::plan::replay::replay;
@@ -114,7 +114,7 @@ fn in_directory(
     let baseline = packing.baseline(interrupt)?;
     packing.digests()?;
     packing.write_manifest()?;
-    let reference = packing.card(golden.as_ref(), baseline.as_ref())?;
+    let reference = packing.card(&opened.identity(), golden.as_ref(), baseline.as_ref())?;
     packing.sign()?;
     let opened = packing.check()?;
     let file_count = files_below(directory, "")?.len();
@@ -249,11 +249,12 @@ impl Packing<'_> {
     /// Writes the card, and returns the package's reference performance, which it shows.
     fn card(
         &self,
+        packed: &Identity,
         golden: Option<&Golden>,
         baseline: Option<&Profile>,
     ) -> Result<Option<Reference>> {
         let opened = open(self.directory, &ImportOptions::default())?;
-        let reference = self.checked_reference(&opened)?;
+        let reference = self.checked_reference(packed, &opened)?;
         let facts = facts::of(&opened, golden, baseline, reference.as_ref());
         let text = card(&facts, self.earlier_card()?.as_deref());
         self.write(CARD_NAME, text.as_bytes())?;

@@ -12,8 +12,8 @@ use crate::monitor::estimate::observer::PerformanceObserver;
 use crate::monitor::estimate::reference::Reference;
 use crate::monitor::gate::Gate;
 use crate::package::manifest::RuleEntry;
-use crate::package::open::OpenedModel;
-use crate::plan::quality::{read_reference, rule};
+use crate::package::open::{Identity, OpenedModel};
+use crate::plan::quality::{check_model, read_reference, rule};
 use crate::storage::find;
 
 impl Packing<'_> {
@@ -73,8 +73,13 @@ impl Packing<'_> {
         Ok(())
     }
 
-    /// The reference performance of the package; it must be of its model's scores.
-    pub(super) fn checked_reference(&self, opened: &OpenedModel) -> Result<Option<Reference>> {
+    /// The reference performance of the package, which must be of the scores of its model: that
+    /// which was packed. From now on it is of the model's own file.
+    pub(super) fn checked_reference(
+        &self,
+        packed: &Identity,
+        opened: &OpenedModel,
+    ) -> Result<Option<Reference>> {
         let Some(path) = &opened.monitoring.reference else {
             return Ok(None);
         };
@@ -84,7 +89,19 @@ impl Packing<'_> {
             return Err(missing("reference performance", "--reference")
                 .at_path(self.request.model.join(name)));
         }
-        let (reference, _) = read_reference(path)?;
+        let (mut reference, _) = read_reference(path)?;
+        let model = opened.identity();
+        if check_model(&reference, &model).is_err() {
+            check_model(&reference, packed)
+                .map_err(|error| error.at_path(named.unwrap_or(path)))?;
+            if let Some(of) = &mut reference.model {
+                of.digest = model.file_digest;
+            }
+            let name = path
+                .file_name()
+                .map_or_else(|| REFERENCE.into(), |name| name.to_string_lossy());
+            self.write(&name, &reference.to_bytes()?)?;
+        }
         let loaded = &opened.loaded;
         let (margins, precision) = (loaded.model.margin_count(), loaded.model.precision());
         let fields = loaded.outcome.fields(margins, precision, false);
