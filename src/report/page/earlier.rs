@@ -13,6 +13,9 @@ use crate::report::number;
 /// The most facts that are listed.
 const FACTS: usize = 40;
 
+/// Limits that are no further apart are those of a fact that was always the same.
+const NO_WIDTH: f64 = 1e-9;
+
 /// A fact that left its limits.
 struct Outside<'a> {
     name: &'a str,
@@ -125,20 +128,35 @@ fn table(report: &Indexed, outside: &[Outside]) -> Table {
 
 fn row(report: &Indexed, one: &Outside) -> Vec<Cell> {
     let metric = one.name.split('(').next().unwrap_or(one.name);
-    let shown = |name: &str| {
-        let value = report.number(SECTION, one.name, name)?;
-        Some(on_page(&wording::value(metric, value)))
+    // A limit below what is never negative says nothing.
+    let least = if metric == "mean" {
+        f64::NEG_INFINITY
+    } else {
+        0.0
     };
+    let of = |name: &str| report.number(SECTION, one.name, name);
+    let shown = |name: &str| Some(on_page(&wording::value(metric, of(name)?.max(least))));
     let known = |text: Option<String>| text.unwrap_or_else(|| number::UNKNOWN.to_owned());
     let limits = |low: &str, high: &str| {
-        let ends = shown(low).zip(shown(high));
-        ends.map(|(low, high)| {
-            if low == high {
-                low
-            } else {
-                format!("{low} to {high}")
-            }
+        let (from, to) = shown(low).zip(shown(high))?;
+        Some(if from == to {
+            from
+        } else {
+            format!("{from} to {to}")
         })
+    };
+    // Of a fact that never changed no distance says anything.
+    let width = of("limit_low").zip(of("limit_high"));
+    let has_varied = width.is_none_or(|(low, high)| high - low > NO_WIDTH);
+    let usual = if has_varied {
+        limits("limit_low", "limit_high")
+    } else {
+        shown("median").map(|median| format!("always {median}"))
+    };
+    let distance = if has_varied {
+        on_page(&number::short(one.zscore))
+    } else {
+        number::UNKNOWN.to_owned()
     };
     let state = if one.verdict == "shift" {
         "shifted"
@@ -156,13 +174,13 @@ fn row(report: &Indexed, one: &Outside) -> Vec<Cell> {
     } else {
         format!("lasting change: {}", changes.join(", "))
     };
-    let average = limits("ewma_limit_low", "ewma_limit_high");
+    let average = limits("ewma_limit_low", "ewma_limit_high").filter(|_| has_varied);
     vec![
         Cell::code(one.name).noted(lasting),
         Cell::state(State::Warn, state),
         Cell::number(known(shown("value"))),
-        Cell::number(known(limits("limit_low", "limit_high"))),
-        Cell::number(number::short(one.zscore)).with_class("opt"),
+        Cell::number(known(usual)),
+        Cell::number(distance).with_class("opt"),
         Cell::number(known(shown("ewma")))
             .noted(average.unwrap_or_default())
             .with_class("opt"),

@@ -58,7 +58,12 @@ pub fn section(night: &Night) -> Option<Section> {
     .map(Block::Figure)
     .collect();
     if !charts.is_empty() {
-        blocks.push(Block::Grid("grid", charts));
+        let class = if charts.len() == 4 {
+            "grid four"
+        } else {
+            "grid"
+        };
+        blocks.push(Block::Grid(class, charts));
     }
     let mut pair = vec![Block::Table(metrics(report))];
     pair.extend(confusion(report).map(Block::Table));

@@ -104,7 +104,15 @@ pub(super) fn section(nights: &[Night], states: &[State]) -> Section {
             .version()
             .unwrap_or_else(|| number::UNKNOWN.to_owned());
         let version = version.strip_prefix("digest ").unwrap_or(&version);
-        row.push(Cell::text(version).with_class("r mono nw"));
+        row.push(Cell::text(version).with_class("mono"));
+        // The style sheet of this table sets its cells, of which a history has many.
+        for cell in &mut row {
+            let classes = cell
+                .class
+                .split(' ')
+                .filter(|class| !["r", "nw"].contains(class));
+            cell.class = classes.collect::<Vec<_>>().join(" ");
+        }
         table.rows.push(row);
     }
     table.class = "runs";

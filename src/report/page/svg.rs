@@ -59,8 +59,7 @@ impl Chart {
         let [width, height] = view.map(coordinate);
         let _ = write!(
             self.marks,
-            "<svg class=\"v\" width=\"100%\" height=\"100%\" viewBox=\"0 0 {width} {height}\" \
-             preserveAspectRatio=\"none\">"
+            "<svg class=\"v\" viewBox=\"0 0 {width} {height}\" preserveAspectRatio=\"none\">"
         );
         for (class, d) in paths.iter().filter(|(_, d)| !d.is_empty()) {
             let _ = write!(self.marks, "<path class=\"{class}\" d=\"{d}\"/>");
@@ -117,15 +116,14 @@ impl Chart {
 
     /// A triangle at the upper or lower edge for a value that lies beyond it.
     pub fn triangle(&mut self, x: f64, is_above: bool, title: &str) {
-        let (y, d) = if is_above {
-            ("0", "M0-6L6 5H-6Z")
+        let (y, shape) = if is_above {
+            ("", "up")
         } else {
-            ("100%", "M0 6L6-5H-6Z")
+            (" y=\"100%\"", "down")
         };
         let _ = write!(
             self.marks,
-            "<svg x=\"{}%\" y=\"{y}\" overflow=\"visible\"><path class=\"out\" d=\"{d}\"><title>{}\
-             </title></path></svg>",
+            "<use href=\"#{shape}\" x=\"{}%\"{y}><title>{}</title></use>",
             coordinate(x),
             html(title)
         );

@@ -6,6 +6,7 @@ use super::block::{State, Trend, on_page};
 use super::grid::{dots, line, verticals};
 use super::svg::Chart;
 use super::wording;
+use crate::count::counted;
 use crate::monitor::control::{Control, Observation, Side, control};
 
 /// The height of a chart in pixels.
@@ -172,13 +173,14 @@ impl Controlled {
             State::Warn => "shifted (EWMA)",
             State::Undecided | State::Ok => "",
         };
-        let outside: Vec<&str> = (0..calendar.labels.len())
+        let outside: Vec<usize> = (0..calendar.labels.len())
             .filter(|night| self.is_outside(*night))
-            .map(|night| calendar.labels[night].as_str())
             .collect();
         let mut label = format!("{}: last {}, {usual}", self.series.name, text(value));
-        if !outside.is_empty() {
-            label.push_str(&format!("; outside on {}", outside.join(", ")));
+        if let Some(last) = outside.last() {
+            let runs = counted(outside.len(), "run");
+            let day = &calendar.labels[*last];
+            label.push_str(&format!("; outside in {runs}, the last on {day}"));
         }
         Some(Trend {
             name: self.series.name.clone(),
