@@ -5,15 +5,20 @@ use serde_json::{Value as Json, json};
 
 use super::page::{LISTED, Page};
 use crate::count::{counted, listed};
+use crate::monitor::number_column::MICROSECONDS_OF_DAY;
 use crate::monitor::overlay::Overlay;
 use crate::monitor::profile::{ColumnProfile, Kind, Profile};
 use crate::report::page::wording::value;
-use crate::report::{number, spark};
+use crate::report::{moment, number, spark};
 use crate::run::inspect::StoredProfile;
 use crate::storage::Location;
 
 /// The most cells of a histogram.
 const CELLS: usize = 20;
+
+/// The width of the column of extremes.
+const MIN_RANGE: usize = 22;
+const MAX_RANGE: usize = 42;
 
 /// The widest names that are shown whole.
 const MAX_NAME: usize = 32;
@@ -39,26 +44,46 @@ pub(super) fn page(stored: &StoredProfile) -> (Page, Json) {
         .iter()
         .map(|column| column.name.chars().count());
     let width = names.max().unwrap_or(0).clamp(6, MAX_NAME);
+    let ranges = profile.columns.iter().map(|column| range(column).len());
+    let widths = [width, ranges.max().unwrap_or(0).clamp(MIN_RANGE, MAX_RANGE)];
     page.line(format!(
-        "  {:width$}  {:11}  {:>7}  {:22}  distribution",
-        "column", "type", "missing", "min .. max"
+        "  {:width$}  {:11}  {:>7}  {:range$}  distribution",
+        "column",
+        "type",
+        "missing",
+        "min .. max",
+        range = widths[1],
     ));
-    let lines = profile.columns.iter().map(|column| line(column, width));
+    let lines = profile.columns.iter().map(|column| line(column, widths));
     page.list(lines, LISTED);
     (page, object(path, profile))
 }
 
-fn line(column: &ColumnProfile, width: usize) -> String {
-    let ColumnProfile { name, numbers, .. } = column;
+/// The extremes of numbers and times.
+fn range(column: &ColumnProfile) -> String {
+    let kind = column.kind();
+    let (Some(min), Some(max)) = (column.numbers.min(), column.numbers.max()) else {
+        return String::new();
+    };
+    let is_midnight = |time: f64| time % MICROSECONDS_OF_DAY as f64 == 0.0;
+    let time = |time: f64| match moment::text(kind, time) {
+        Some(text) if is_midnight(min) && is_midnight(max) => moment::without_midnight(&text),
+        Some(text) => text,
+        None => value("", time),
+    };
+    if kind.has_numbers() {
+        format!("{} .. {}", time(min), time(max))
+    } else {
+        String::new()
+    }
+}
+
+fn line(column: &ColumnProfile, [width, range_width]: [usize; 2]) -> String {
+    let ColumnProfile { name, .. } = column;
     let missing = column
         .missing_rate()
         .map_or("-".to_owned(), number::percent);
-    let range = match (numbers.min(), numbers.max()) {
-        (Some(min), Some(max)) if column.kind() == Kind::Numbers => {
-            format!("{} .. {}", value("", min), value("", max))
-        }
-        _ => String::new(),
-    };
+    let range = range(column);
     let (range, picture) = match Overlay::of(column, column) {
         Some(Overlay::Numbers { bins, is_log }) => {
             let heights: Vec<f64> = bins.iter().map(|bin| bin.counts[0] as f64).collect();
@@ -86,14 +111,18 @@ fn line(column: &ColumnProfile, width: usize) -> String {
         }
         Kind::Untyped => "text".to_owned(),
         Kind::Other => "other".to_owned(),
+        Kind::Times => "time".to_owned(),
+        Kind::TimesOfDay => "time of day".to_owned(),
+        Kind::Durations => "duration".to_owned(),
     };
-    let line = format!("  {name:width$}  {kind:11}  {missing:>7}  {range:22}  {picture}");
+    let line = format!("  {name:width$}  {kind:11}  {missing:>7}  {range:range_width$}  {picture}");
     line.trim_end().to_owned()
 }
 
 fn object(path: &Location, profile: &Profile) -> Json {
     let columns = profile.columns.iter().map(|column| {
         let numbers = &column.numbers;
+        let text = |end: Option<f64>| moment::text(column.kind(), end?);
         json!({
             "name": column.name,
             "kind": column.kind().name(),
@@ -103,6 +132,8 @@ fn object(path: &Location, profile: &Profile) -> Json {
             "distinct": column.distinct.estimate().round(),
             "min": numbers.min(),
             "max": numbers.max(),
+            "min_text": text(numbers.min()),
+            "max_text": text(numbers.max()),
             "mean": numbers.mean(),
             "standard_deviation": numbers.standard_deviation(),
         })

@@ -41,7 +41,9 @@ impl ColumnComparison {
     #[must_use]
     pub fn of_profiles(baseline: &ColumnProfile, current: &ColumnProfile) -> Option<Self> {
         let mut compared = match (baseline.kind(), current.kind()) {
-            (Kind::Numbers, Kind::Numbers) => Self::of_numbers(baseline, &current.numbers),
+            (kind, other) if kind == other && kind.has_numbers() => {
+                Self::of_numbers(baseline, &current.numbers)
+            }
             (Kind::Categories, Kind::Categories) => {
                 Self::of_categories(baseline, &current.categories)
             }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::DataType;
 
 use super::compat::{Number, Verdict, evidently, nannyml};
+use super::number_column::{converted, doubles};
 use super::profile::Kind;
 use super::profile_table::is_profile;
 use crate::error::{Error, Result};
@@ -122,9 +122,9 @@ fn columns(
     let mut columns: Vec<(String, Values)> = Vec::new();
     for field in schema.fields() {
         let values = match Kind::of(field.data_type(), table.is_untyped(field.name())) {
-            Kind::Numbers => Values::Numbers(Vec::new()),
+            kind if kind.has_numbers() => Values::Numbers(Vec::new()),
             Kind::Categories | Kind::Untyped => Values::Categories(BTreeMap::new()),
-            Kind::Other => continue,
+            _ => continue,
         };
         columns.push((field.name().clone(), values));
     }
@@ -135,36 +135,17 @@ fn columns(
             let Some(column) = batch.column_by_name(name) else {
                 continue;
             };
-            let converted = |data_type: &DataType| {
-                cast(column, data_type).map_err(|error| {
-                    let message = format!(
-                        "a column of type {} has no form as {data_type}",
-                        column.data_type()
-                    );
-                    Error::failed(message)
-                        .at_path(path)
-                        .at_column(name.as_str())
-                        .because(error)
-                })
-            };
             match values {
                 Values::Numbers(numbers) => {
-                    // Times have no form as floats but through integers.
-                    let column = match column.data_type() {
-                        DataType::Date32 | DataType::Time32(_) => converted(&DataType::Int32)?,
-                        temporal if temporal.is_temporal() => converted(&DataType::Int64)?,
-                        _ => converted(&DataType::Float64)?,
-                    };
-                    let column = cast(&column, &DataType::Float64).map_err(|error| {
-                        Error::internal("integers without a form as floats").because(error)
-                    })?;
-                    let column = column.as_primitive::<Float64Type>();
+                    let column = doubles(column)
+                        .map_err(|error| error.at_path(path).at_column(name.as_str()))?;
                     numbers.extend(column.iter().flatten().filter(|value| {
                         !value.is_nan() && (tool == Tool::NannyMl || value.is_finite())
                     }));
                 }
                 Values::Categories(counts) => {
-                    let texts = converted(&DataType::Utf8)?;
+                    let texts = converted(column, &DataType::Utf8)
+                        .map_err(|error| error.at_path(path).at_column(name.as_str()))?;
                     let texts = texts.as_string::<i32>();
                     for text in (0..texts.len()).filter(|row| texts.is_valid(*row)) {
                         *counts.entry(texts.value(text).to_owned()).or_default() += 1;

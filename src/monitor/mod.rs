@@ -42,6 +42,7 @@ mod laws;
 mod layouts;
 pub mod moments;
 mod nan;
+pub mod number_column;
 pub mod overlay;
 pub mod paired;
 pub mod pairs;

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 
 use super::known::{KnownCategories, KnownCounts};
+use super::number_column::MICROSECONDS_OF_DAY;
 use super::profile::{ColumnProfile, Kind};
 use crate::statistics::categories::Categories;
 use crate::statistics::distribution::Distribution;
@@ -74,7 +75,7 @@ impl Overlay {
     #[must_use]
     pub fn of(baseline: &ColumnProfile, current: &ColumnProfile) -> Option<Self> {
         match (baseline.kind(), current.kind()) {
-            (Kind::Numbers, Kind::Numbers) => {
+            (kind, other) if kind == other && kind.has_numbers() => {
                 let shared = baseline.numbers.side_by_side(&current.numbers);
                 Self::of_numbers(&baseline.numbers, &shared)
             }
@@ -121,17 +122,24 @@ fn of_numbers(baseline: &Distribution, shared: &[SharedRange]) -> Option<Overlay
     let [low, high, few, many] = [0, 1, 2, 3].map(|index| quantiles.get(index).copied().flatten());
     let (low, high) = (low?, high?);
     let is_log = baseline.min()? > 0.0 && many? > LOG_RATIO * few?;
-    let is_integer = |value: f64| value.fract() == 0.0;
-    let are_integers = high - low < MAX_INTEGER_BINS
-        && is_integer(low)
-        && is_integer(high)
-        && shared
-            .iter()
-            .filter(|range| range.counts[0] > 0)
-            .all(|range| range.low == range.high && is_integer(range.low));
-    let edges = if are_integers && !is_log {
-        let bins = (high - low) as usize + 1;
-        (0..=bins).map(|index| low - 0.5 + index as f64).collect()
+    // Few integers, or few days, have a bin each.
+    let are_multiples = |unit: &f64| {
+        let is_multiple = |value: f64| value % unit == 0.0;
+        (high - low) / unit < MAX_INTEGER_BINS
+            && is_multiple(low)
+            && is_multiple(high)
+            && shared
+                .iter()
+                .filter(|range| range.counts[0] > 0)
+                .all(|range| range.low == range.high && is_multiple(range.low))
+    };
+    let days = Some(MICROSECONDS_OF_DAY as f64).filter(|_| low < high);
+    let unit = days.into_iter().chain([1.0]).find(are_multiples);
+    let edges = if let Some(unit) = unit.filter(|_| !is_log) {
+        let bins = ((high - low) / unit) as usize + 1;
+        (0..=bins)
+            .map(|index| low + (index as f64 - 0.5) * unit)
+            .collect()
     } else if low == high {
         let margin = (0.05 * low.abs()).max(0.5);
         vec![low - margin, low + margin]

@@ -8,10 +8,10 @@
 use std::collections::HashMap;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Schema};
+use arrow::datatypes::{DataType, Schema};
 
 use super::drift::Drift;
+use super::number_column::{converted, doubles, each_hash};
 use crate::error::{Error, Result};
 use crate::statistics::bytes::{Reader, Writer};
 use crate::statistics::categories::Categories;
@@ -22,10 +22,14 @@ use crate::statistics::hash::{of_bytes, of_number};
 /// The version of the bytes of a column's profile.
 pub const VERSION: u64 = 1;
 
+/// What may be done where one side has times and the other numbers.
+pub const OLD_TIMES: &str =
+    "an earlier version counted times as numbers without a unit: make its profiles again";
+
 /// What a column's values are taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Numbers, dates and times.
+    /// Numbers; in profiles of earlier versions times too, in the column's own unit.
     Numbers,
     /// Text and booleans.
     Categories,
@@ -33,6 +37,12 @@ pub enum Kind {
     Untyped,
     /// Anything else, of which only missing values are counted.
     Other,
+    /// Dates and timestamps, in microseconds since 1970.
+    Times,
+    /// Times of day, in microseconds since midnight.
+    TimesOfDay,
+    /// Durations, in microseconds.
+    Durations,
 }
 
 impl Kind {
@@ -43,9 +53,12 @@ impl Kind {
             DataType::Dictionary(_, value) => Self::of(value, is_untyped),
             DataType::Boolean => Self::Categories,
             DataType::Interval(_) => Self::Other,
+            DataType::Time32(_) | DataType::Time64(_) => Self::TimesOfDay,
+            DataType::Duration(_) => Self::Durations,
             text if text.is_string() && is_untyped => Self::Untyped,
             text if text.is_string() => Self::Categories,
-            number if number.is_numeric() || number.is_temporal() => Self::Numbers,
+            time if time.is_temporal() => Self::Times,
+            number if number.is_numeric() => Self::Numbers,
             _ => Self::Other,
         }
     }
@@ -58,11 +71,35 @@ impl Kind {
             Self::Categories => "categories",
             Self::Untyped => "untyped",
             Self::Other => "other",
+            Self::Times => "times",
+            Self::TimesOfDay => "times of day",
+            Self::Durations => "durations",
         }
     }
 
+    /// Whether values are times, which are counted as numbers of one unit.
+    #[must_use]
+    pub const fn is_time(self) -> bool {
+        matches!(self, Self::Times | Self::TimesOfDay | Self::Durations)
+    }
+
+    /// Whether values are counted as numbers.
+    #[must_use]
+    pub const fn has_numbers(self) -> bool {
+        matches!(self, Self::Numbers) || self.is_time()
+    }
+
     fn of_number(number: u64) -> Option<Self> {
-        let all = [Self::Numbers, Self::Categories, Self::Untyped, Self::Other];
+        // The order of what is stored.
+        let all = [
+            Self::Numbers,
+            Self::Categories,
+            Self::Untyped,
+            Self::Other,
+            Self::Times,
+            Self::TimesOfDay,
+            Self::Durations,
+        ];
         all.into_iter().find(|kind| *kind as u64 == number)
     }
 }
@@ -141,7 +178,15 @@ impl Profile {
                     other.name,
                     other.kind.name()
                 );
-                return Err(Error::contract(message));
+                let error = Error::contract(message);
+                let kinds = [own.kind, other.kind];
+                let is_older =
+                    kinds.contains(&Kind::Numbers) && kinds.iter().any(|one| one.is_time());
+                return Err(if own.name == other.name && is_older {
+                    error.hint(OLD_TIMES)
+                } else {
+                    error
+                });
             }
         }
         Ok(())
@@ -201,13 +246,10 @@ impl ColumnProfile {
     /// The distances of `current` from this column; none if one has numbers and the other not.
     #[must_use]
     pub fn drift(&self, current: &Self) -> Option<Drift> {
-        match (self.kind(), current.kind()) {
-            (Kind::Numbers, Kind::Numbers) => {
-                Some(Drift::of_numbers(&self.numbers, &current.numbers))
-            }
-            (Kind::Categories, Kind::Categories) => {
-                Some(Drift::of_categories(&self.categories, &current.categories))
-            }
+        match self.kind() {
+            kind if kind != current.kind() => None,
+            Kind::Categories => Some(Drift::of_categories(&self.categories, &current.categories)),
+            kind if kind.has_numbers() => Some(Drift::of_numbers(&self.numbers, &current.numbers)),
             _ => None,
         }
     }
@@ -302,7 +344,7 @@ impl ColumnProfile {
     pub fn observe(&mut self, column: &ArrayRef) -> Result<()> {
         self.rows += column.len() as u64;
         match self.kind {
-            Kind::Numbers => {
+            Kind::Numbers | Kind::Times | Kind::TimesOfDay | Kind::Durations => {
                 self.missing += column.logical_null_count() as u64;
                 self.observe_numbers(column)
             }
@@ -318,27 +360,11 @@ impl ColumnProfile {
     }
 
     fn observe_numbers(&mut self, column: &ArrayRef) -> Result<()> {
-        // Times have no form as floats but through integers.
-        let column = match column.data_type() {
-            DataType::Date32 | DataType::Time32(_) => {
-                converted(&converted(column, &DataType::Int32)?, &DataType::Float64)?
-            }
-            temporal if temporal.is_temporal() => {
-                converted(&converted(column, &DataType::Int64)?, &DataType::Float64)?
-            }
-            _ => converted(column, &DataType::Float64)?,
-        };
-        let numbers: Vec<f64> = column
-            .as_primitive::<Float64Type>()
-            .iter()
-            .flatten()
-            .collect();
-        self.numbers.observe_f64(&numbers);
-        numbers
-            .iter()
-            .filter(|number| !number.is_nan())
-            .for_each(|number| self.distinct.add(of_number(*number)));
-        Ok(())
+        let numbers = doubles(column)?;
+        let values: Vec<f64> = numbers.iter().flatten().collect();
+        self.numbers.observe_f64(&values);
+        let distinct = &mut self.distinct;
+        each_hash(column, &numbers, |hash| distinct.add(hash))
     }
 
     fn observe_texts(&mut self, column: &ArrayRef) {
@@ -364,14 +390,6 @@ impl ColumnProfile {
             }
         }
     }
-}
-
-fn converted(column: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
-    cast(column, data_type).map_err(|error| {
-        let own = column.data_type();
-        Error::internal(format!("a column of type {own} has no form as {data_type}"))
-            .because(error.to_string())
-    })
 }
 
 #[cfg(test)]
@@ -456,6 +474,23 @@ pub(super) mod tests {
         assert_eq!(
             (column("bytes").kind(), column("bytes").missing),
             (Kind::Other, 2)
+        );
+        assert_eq!(column("time").kind(), Kind::Times);
+    }
+
+    #[test]
+    fn times_of_an_earlier_version_are_not_compared_or_merged() {
+        let new = of(&[batch(&[1.0, 2.0], &[None, None])], false);
+        let mut old = new.clone();
+        old.columns[3].kind = Kind::Numbers;
+        assert!(old.columns[3].drift(&new.columns[3]).is_none());
+        assert!(new.columns[3].drift(&new.columns[3]).is_some());
+        let error = old.merge(&new).unwrap_err();
+        assert_eq!(error.hint_text(), Some(OLD_TIMES));
+        let stored = new.columns[3].to_bytes();
+        assert_eq!(
+            ColumnProfile::of_bytes(&stored).as_ref(),
+            Some(&new.columns[3])
         );
     }
 

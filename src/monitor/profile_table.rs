@@ -11,7 +11,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
 
-use super::profile::{ColumnProfile, Profile};
+use super::profile::{ColumnProfile, Kind, Profile};
 use crate::background;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -43,6 +43,7 @@ pub fn table(profile: &Profile) -> Result<RecordBatch> {
         Arc::new(columns.iter().map(of).collect::<Float64Array>())
     };
     let state = BinaryArray::from_iter_values(columns.iter().map(ColumnProfile::to_bytes));
+    let units: StringArray = columns.iter().map(|column| unit(column.kind())).collect();
     let fields: Vec<(&str, ArrayRef)> = vec![
         (COLUMN, texts(&|column| &column.name)),
         ("kind", texts(&|column| column.kind().name())),
@@ -59,10 +60,21 @@ pub fn table(profile: &Profile) -> Result<RecordBatch> {
             "standard_deviation",
             numbers(&|column| column.numbers.standard_deviation()),
         ),
+        ("unit", Arc::new(units)),
         (STATE, Arc::new(state)),
     ];
     RecordBatch::try_from_iter(fields)
         .map_err(|error| Error::internal("the profile's columns do not fit").because(error))
+}
+
+/// What extremes and moments of a column of this kind count; none of numbers.
+fn unit(kind: Kind) -> Option<&'static str> {
+    match kind {
+        Kind::Times => Some("microseconds since 1970-01-01"),
+        Kind::TimesOfDay => Some("microseconds since midnight"),
+        Kind::Durations => Some("microseconds"),
+        Kind::Numbers | Kind::Categories | Kind::Untyped | Kind::Other => None,
+    }
 }
 
 /// Whether a table of these columns is a profile.

@@ -80,7 +80,7 @@ impl Observer for ProfileObserver {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn empty(&self) -> Box<dyn Partial> {

@@ -8,7 +8,7 @@ use crate::monitor::comparison::ColumnComparison;
 use crate::monitor::drift::{
     Bracket, Drift, Limits, Verdict, drifted_share, drifted_share_high, verdicts_within,
 };
-use crate::monitor::profile::Profile;
+use crate::monitor::profile::{Kind, Profile};
 
 /// The section of drift.
 pub const SECTION: &str = "drift";
@@ -54,8 +54,66 @@ pub struct Comparison {
     columns: Vec<Compared>,
     /// The share of drifted columns, at least and at most.
     shares: [Option<f64>; 2],
-    /// Columns of the baseline that are gone, of another kind, or new.
-    others: Vec<(String, &'static str)>,
+    others: Vec<Uncompared>,
+}
+
+/// A column that was not compared.
+#[derive(Debug)]
+pub struct Uncompared {
+    name: String,
+    verdict: &'static str,
+    /// What the baseline's column holds, and that of now, where they differ.
+    kinds: Option<[Kind; 2]>,
+}
+
+impl Uncompared {
+    /// A column of the baseline that is gone.
+    #[must_use]
+    pub fn missing(name: &str) -> Self {
+        Self::new(name, "missing")
+    }
+
+    /// A column that the baseline does not have.
+    #[must_use]
+    pub fn new_column(name: &str) -> Self {
+        Self::new(name, "new")
+    }
+
+    /// A column that holds something else than the baseline's, if it is known what.
+    #[must_use]
+    pub fn other_kind(name: &str, kinds: Option<[Kind; 2]>) -> Self {
+        Self {
+            kinds,
+            ..Self::new(name, "other_kind")
+        }
+    }
+
+    /// A column of whose values nothing is counted.
+    #[must_use]
+    pub fn uncounted(name: &str) -> Self {
+        Self::new(name, "not_compared")
+    }
+
+    fn new(name: &str, verdict: &'static str) -> Self {
+        Self {
+            name: name.to_owned(),
+            verdict,
+            kinds: None,
+        }
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let text = |metric: &str, text: &str| Fact::text(SECTION, &self.name, metric, text);
+        let kinds = self.kinds.into_iter().flat_map(|[baseline, now]| {
+            [
+                text("baseline_kind", baseline.name()),
+                text("kind", now.name()),
+            ]
+        });
+        std::iter::once(text("verdict", self.verdict))
+            .chain(kinds)
+            .collect()
+    }
 }
 
 impl Comparison {
@@ -66,27 +124,30 @@ impl Comparison {
         let mut columns = Vec::new();
         for column in &baseline.columns {
             match current.column(&column.name) {
-                None => others.push((column.name.clone(), "missing")),
+                None => others.push(Uncompared::missing(&column.name)),
                 Some(now) if now.kind() != column.kind() => {
-                    others.push((column.name.clone(), "other_kind"));
+                    let kinds = Some([column.kind(), now.kind()]);
+                    others.push(Uncompared::other_kind(&column.name, kinds));
                 }
-                Some(now) => columns.extend(ColumnComparison::of_profiles(column, now)),
+                Some(now) => match ColumnComparison::of_profiles(column, now) {
+                    Some(compared) => columns.push(compared),
+                    None => others.push(Uncompared::uncounted(&column.name)),
+                },
             }
         }
         let new = current
             .columns
             .iter()
             .filter(|now| baseline.column(&now.name).is_none());
-        others.extend(new.map(|now| (now.name.clone(), "new")));
+        others.extend(new.map(|now| Uncompared::new_column(&now.name)));
         Self::new(columns, others, |_| limits)
     }
 
-    /// Columns that were compared, and those that could not be, each with the reason; `limits` are
-    /// those of a column.
+    /// Columns that were compared, and those that could not be; `limits` are those of a column.
     #[must_use]
     pub fn new(
         columns: Vec<ColumnComparison>,
-        others: Vec<(String, &'static str)>,
+        others: Vec<Uncompared>,
         limits: impl Fn(&str) -> Limits,
     ) -> Self {
         let drifts: Vec<Drift> = columns.iter().map(|one| one.drift).collect();
@@ -144,8 +205,7 @@ impl Comparison {
         ]
         .map(|(metric, count)| Fact::count(SECTION, "", metric, count, "columns"));
         let columns = self.columns.iter().flat_map(Compared::facts);
-        let others = self.others.iter();
-        let others = others.map(|(name, verdict)| Fact::text(SECTION, name, "verdict", *verdict));
+        let others = self.others.iter().flat_map(Uncompared::facts);
         let histograms = self.by_severity().into_iter().take(HISTOGRAMS);
         let histograms = histograms
             .flat_map(|one| overlay::facts(&one.column.name, one.column.overlay.as_ref()));

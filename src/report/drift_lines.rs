@@ -10,6 +10,7 @@ use super::width::shortened;
 use super::{number, overlay, spark, watch_lines};
 use crate::count::{and_more, counted, listed};
 use crate::monitor::overlay::Overlay;
+use crate::monitor::profile::{Kind, OLD_TIMES};
 
 /// The most columns that are listed; the report has them all.
 const COLUMNS_SHOWN: usize = 20;
@@ -44,6 +45,24 @@ impl Column<'_> {
     fn number(&self, metric: &str) -> Option<f64> {
         let fact = self.facts.iter().find(|fact| fact.metric == metric)?;
         fact.as_number()
+    }
+
+    fn text(&self, metric: &str) -> Option<&str> {
+        let fact = self.facts.iter().find(|fact| fact.metric == metric)?;
+        fact.as_text()
+    }
+
+    /// What a column of another kind holds in the baseline, and now.
+    fn kinds(&self) -> Option<[&str; 2]> {
+        Some([self.text("baseline_kind")?, self.text("kind")?])
+    }
+
+    /// Whether one side has times and the other what an earlier version stored of them.
+    fn has_old_times(&self) -> bool {
+        let times = [Kind::Times, Kind::TimesOfDay, Kind::Durations].map(Kind::name);
+        self.kinds().is_some_and(|kinds| {
+            kinds.contains(&Kind::Numbers.name()) && kinds.iter().any(|kind| times.contains(kind))
+        })
     }
 
     fn is_compared(&self) -> bool {
@@ -109,17 +128,27 @@ pub fn lines(facts: &[Fact], detail: Detail) -> Vec<String> {
     lines
 }
 
-/// The columns that only one side has, or that are of another kind.
+/// The columns that only one side has, that are of another kind, or of which nothing is counted.
 fn uncompared(columns: &[Column<'_>], detail: Detail) -> Vec<String> {
     let what = |column: &Column<'_>| column.verdict.replace('_', " ");
-    if detail != Detail::Summary || columns.len() < 2 {
-        let line = |column: &Column<'_>| format!("  {:24} {}", column.name, what(column));
-        return columns.iter().map(line).collect();
+    let mut lines = if detail != Detail::Summary || columns.len() < 2 {
+        let line = |column: &Column<'_>| {
+            let kinds = column.kinds().map_or(String::new(), |[before, now]| {
+                format!(": {now}, the baseline has {before}")
+            });
+            format!("  {:24} {}{kinds}", column.name, what(column))
+        };
+        columns.iter().map(line).collect()
+    } else {
+        let named = columns
+            .iter()
+            .map(|column| format!("{} {}", shortened(column.name), what(column)));
+        vec![format!("  {}", listed(named, OTHERS_NAMED, ", ", "column"))]
+    };
+    if columns.iter().any(Column::has_old_times) {
+        lines.push(format!("  {OLD_TIMES}"));
     }
-    let named = columns
-        .iter()
-        .map(|column| format!("{} {}", shortened(column.name), what(column)));
-    vec![format!("  {}", listed(named, OTHERS_NAMED, ", ", "column"))]
+    lines
 }
 
 fn headline(columns: &[Column<'_>], others: &[Column<'_>]) -> String {

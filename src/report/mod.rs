@@ -25,6 +25,7 @@ pub mod gates;
 pub mod history;
 pub mod json;
 pub mod models;
+pub mod moment;
 pub mod monitoring;
 pub mod number;
 pub mod openlineage;

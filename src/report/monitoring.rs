@@ -23,7 +23,8 @@
 //!
 //! | metric | meaning |
 //! |---|---|
-//! | `verdict` | text: `ok`, `drift`, `undecided`; or `missing`, `new`, `other_kind` |
+//! | `verdict` | text: `ok`, `drift`, `undecided`, `missing`, `new`, `other_kind`, `not_compared` |
+//! | `kind`, `baseline_kind` | text: what a column of another kind holds |
 //! | `js` | Jensen–Shannon distance, base 2; the least, where not every category is counted |
 //! | `js_high` | the most, then |
 //! | `js_noise` | what samples of one distribution have on average |
@@ -53,7 +54,7 @@ use std::borrow::Cow;
 use arrow::datatypes::{DataType, Field};
 
 use super::control::{self, History};
-use super::drift::Comparison;
+use super::drift::{Comparison, Uncompared};
 use super::facts::Fact;
 use super::gates::Judged;
 use crate::background;
@@ -320,11 +321,13 @@ impl Watched<'_> {
         for ((column, _, known), found) in known.iter().zip(compared_columns(&known)) {
             let name = &column.reader.column;
             match (known, found) {
-                (None, _) => others.push((name.clone(), "new")),
+                (None, _) => others.push(Uncompared::new_column(name)),
                 (_, Some(one)) => compared.push(one),
                 // Of such columns nothing but missing values is ever known.
-                (Some(known), None) if known.kind() == Kind::Other => {}
-                (Some(_), None) => others.push((name.clone(), "other_kind")),
+                (Some(known), None) if known.kind() == Kind::Other => {
+                    others.push(Uncompared::uncounted(name));
+                }
+                (Some(_), None) => others.push(Uncompared::other_kind(name, None)),
             }
         }
         if let Some(scores) = seen.get::<ScoreStatistics>() {

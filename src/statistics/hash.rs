@@ -71,6 +71,23 @@ pub fn of_number(value: f64) -> u128 {
     of_bytes(&value.to_bits().to_le_bytes())
 }
 
+/// Up to here double precision holds every integer.
+const MAX_EXACT_INTEGER: u128 = 1 << 53;
+
+/// The hash of an integer: that of [`of_number`] where double precision holds it.
+#[must_use]
+#[inline]
+pub fn of_integer(value: i128) -> u128 {
+    let double = value as f64;
+    // The largest double of an `i128` is 2¹²⁷, which comes back as one less.
+    let is_exact = value.unsigned_abs() <= MAX_EXACT_INTEGER || double as i128 == value;
+    if is_exact && value != i128::MAX {
+        of_number(double)
+    } else {
+        of_bytes(&value.to_le_bytes())
+    }
+}
+
 /// A well-spread integer for an integer: the finaliser of `SplitMix64`.
 #[must_use]
 pub fn spread(value: u64) -> u64 {
@@ -99,6 +116,20 @@ mod tests {
         assert_eq!(of_number(0.0), of_number(-0.0));
         assert_eq!(of_number(f64::NAN), of_number(-f64::NAN));
         assert_ne!(of_number(1.0), of_number(2.0));
+        for integer in [
+            0,
+            -3,
+            1 << 53,
+            -(1 << 53),
+            (1 << 53) + 2,
+            1 << 90,
+            i128::MIN,
+        ] {
+            assert_eq!(of_integer(integer), of_number(integer as f64), "{integer}");
+        }
+        for integer in [(1 << 53) + 1, i128::from(u64::MAX), i128::MAX] {
+            assert_ne!(of_integer(integer), of_number(integer as f64), "{integer}");
+        }
         // Java's SplittableRandom(0).nextLong()
         assert_eq!(spread(0), 0xe220_a839_7b1d_cdaf);
     }

@@ -4,11 +4,12 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray,
-    NullArray, RecordBatch, StringArray, TimestampNanosecondArray, UInt32Array,
+    ArrayRef, AsArray, BinaryArray, Date32Array, Decimal128Array, Float64Array, Int32Array,
+    Int64Array, ListArray, NullArray, RecordBatch, StringArray, TimestampNanosecondArray,
+    UInt32Array, UInt64Array,
 };
-use arrow::compute::take_record_batch;
-use arrow::datatypes::Int32Type;
+use arrow::compute::{cast, take_record_batch};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, TimeUnit};
 
 use crate::harness::{Room, data, table};
 
@@ -225,4 +226,120 @@ fn requests_that_do_not_fit_are_refused() {
     })
     .collect();
     insta::assert_snapshot!("refused_drift", refusals.join("\n"));
+}
+
+#[test]
+fn large_integers_and_long_decimals_are_counted_as_what_they_are() {
+    let room = Room::new();
+    let rows = 0..2_000_i64;
+    let decimals = rows.clone().map(|row| 10_i128.pow(20) + i128::from(row));
+    let decimals = Decimal128Array::from_iter_values(decimals);
+    let ids = RecordBatch::try_from_iter([
+        (
+            "signed",
+            Arc::new(Int64Array::from_iter_values(
+                rows.clone().map(|row| (1 << 60) + row),
+            )) as ArrayRef,
+        ),
+        (
+            "unsigned",
+            Arc::new(UInt64Array::from_iter_values(
+                rows.map(|row| (1 << 63) + row as u64),
+            )),
+        ),
+        (
+            "decimal",
+            Arc::new(decimals.with_precision_and_scale(38, 10).unwrap()),
+        ),
+    ]);
+    room.parquet("ids.parquet", &ids.unwrap(), 700);
+    room.tallow("profile ids.parquet --output ids.pq").ok();
+    let found = table(&room.path("ids.pq"));
+    let distinct = found.column_by_name("distinct").unwrap();
+    for count in distinct.as_primitive::<Float64Type>().values() {
+        assert!((count / 2_000.0 - 1.0).abs() < 0.08, "{distinct:?}");
+    }
+}
+
+/// Every minute of two weeks.
+const MINUTES: i64 = 14 * 24 * 60;
+
+/// The same instants, days, times of day and durations, in seconds of which each is `per_second`.
+fn moments(unit: TimeUnit, per_second: i64, day: &DataType) -> RecordBatch {
+    let seconds = || (0..MINUTES).map(|row| 1_767_225_600 + row * 60);
+    let times = Int64Array::from_iter_values(seconds().map(|one| one * per_second));
+    let times: ArrayRef = Arc::new(times);
+    let days = Int32Array::from_iter_values(seconds().map(|one| (one / 86_400) as i32));
+    let days = cast(&(Arc::new(days) as ArrayRef), &DataType::Date32).unwrap();
+    let spans = Int64Array::from_iter_values((0..MINUTES).map(|row| row * per_second));
+    let spans: ArrayRef = Arc::new(spans);
+    let to = |column: &ArrayRef, data_type: &DataType| cast(column, data_type).unwrap();
+    RecordBatch::try_from_iter([
+        ("at", to(&times, &DataType::Timestamp(unit, None))),
+        ("day", to(&days, day)),
+        ("span", to(&spans, &DataType::Duration(unit))),
+    ])
+    .unwrap()
+}
+
+#[test]
+fn the_same_instants_in_another_unit_are_no_drift() {
+    let room = Room::new();
+    let micro = moments(TimeUnit::Microsecond, 1_000_000, &DataType::Date32);
+    let nano = moments(
+        TimeUnit::Nanosecond,
+        1_000_000_000,
+        &DataType::Timestamp(TimeUnit::Second, None),
+    );
+    room.parquet("micro.parquet", &micro, 5_000);
+    room.parquet("nano.parquet", &nano, 5_000);
+    room.tallow("profile micro.parquet --output micro.pq").ok();
+    let found = room.tallow("drift micro.pq nano.parquet --format json");
+    let found = found.ok().json();
+    for column in ["at", "day", "span"] {
+        assert_eq!(found["drift"][column]["js"], 0, "{column}");
+        assert_eq!(found["drift"][column]["verdict"], "ok", "{column}");
+    }
+    insta::assert_snapshot!(
+        "inspect_of_times",
+        room.tallow("inspect micro.pq").ok().stdout
+    );
+}
+
+#[test]
+fn columns_that_cannot_be_compared_are_listed() {
+    let room = Room::new();
+    let columns = |flag: ArrayRef| {
+        let lists = (0..30).map(|row| Some(vec![Some(row)]));
+        RecordBatch::try_from_iter([
+            (
+                "number",
+                Arc::new(Int32Array::from_iter_values(0..30)) as ArrayRef,
+            ),
+            (
+                "bytes",
+                Arc::new(BinaryArray::from_iter_values((0..30_u8).map(|row| [row]))),
+            ),
+            (
+                "list",
+                Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(lists)),
+            ),
+            ("flag", flag),
+        ])
+        .unwrap()
+    };
+    let days: ArrayRef = Arc::new(Date32Array::from_iter_values(0..30));
+    room.parquet(
+        "old.parquet",
+        &columns(Arc::new(Int64Array::from_iter_values(0..30))),
+        30,
+    );
+    room.parquet("new.parquet", &columns(days), 30);
+    let run = room.tallow("drift old.parquet new.parquet -v").ok();
+    insta::assert_snapshot!("drift_of_columns_of_other_kinds", run.stdout);
+    let found = room.tallow("drift old.parquet new.parquet --format json");
+    let found = &found.ok().json()["drift"];
+    assert_eq!(found["list"]["verdict"], "not_compared");
+    assert_eq!(found["flag"]["kind"], "times");
+    assert_eq!(found["columns"], 1);
 }
