@@ -45,10 +45,15 @@ impl ProfileObserver {
         Self { inputs, scores }
     }
 
-    /// What the profile of a portion takes at most.
+    /// What a profile takes at most.
     #[must_use]
-    pub fn portion_bytes(&self) -> u64 {
-        (self.inputs.len() + self.scores.len()) as u64 * COLUMN_BYTES
+    pub fn profile_bytes(&self) -> u64 {
+        let bytes = |column: &ColumnProfile| match column.kind() {
+            Kind::Other => SMALL_BYTES,
+            kind if kind.has_numbers() => SKETCH_BYTES + SMALL_BYTES,
+            _ => COLUMN_BYTES,
+        };
+        self.profile().columns.iter().map(bytes).sum()
     }
 
     fn profile(&self) -> Profile {
@@ -70,9 +75,16 @@ impl ProfileObserver {
     }
 }
 
+/// What a column's sketch takes at most.
+const SKETCH_BYTES: u64 = (MAX_BUCKETS * BUCKET_BYTES) as u64;
+
+/// What a column takes besides its sketch and its categories: sums, registers, and the hashes that
+/// they grew from.
+const SMALL_BYTES: u64 = 24 << 10;
+
 /// What a column's profile takes at most: its sketch; the smaller tables that it grew from, its
 /// categories, its registers.
-pub const COLUMN_BYTES: u64 = (MAX_BUCKETS * BUCKET_BYTES) as u64 + (88 << 10);
+pub const COLUMN_BYTES: u64 = SKETCH_BYTES + (88 << 10);
 
 impl Observer for ProfileObserver {
     fn name(&self) -> &'static str {
@@ -91,17 +103,25 @@ impl Observer for ProfileObserver {
     }
 
     fn observe(&self, portion: &ScoredPortion<'_>) -> Result<Box<dyn Partial>> {
-        let mut profile = self.profile();
-        let columns = &mut profile.columns[self.inputs.len()..];
-        for (column, (position, _)) in columns.iter_mut().zip(&self.scores) {
+        let mut partial = self.empty();
+        self.observe_into(&mut *partial, portion)?;
+        Ok(partial)
+    }
+
+    fn observe_into(&self, partial: &mut dyn Partial, portion: &ScoredPortion<'_>) -> Result<()> {
+        let partial: &mut dyn Any = partial;
+        let RunProfile { profile, .. } = partial.downcast_mut().ok_or_else(not_a_profile)?;
+        let columns = profile.columns.iter_mut().skip(self.inputs.len());
+        for (column, (position, _)) in columns.zip(&self.scores) {
             let scores = portion.scores.get(*position);
             let scores = scores.ok_or_else(|| Error::internal("a column of scores is missing"))?;
             column.observe(scores)?;
         }
-        Ok(Box::new(RunProfile {
-            profile,
-            scratch: Numbers::default(),
-        }))
+        Ok(())
+    }
+
+    fn gathers(&self) -> bool {
+        true
     }
 
     fn watches_blocks(&self) -> bool {
@@ -110,9 +130,7 @@ impl Observer for ProfileObserver {
 
     fn observe_block(&self, partial: &mut dyn Partial, block: &EncodedBlock<'_>) -> Result<()> {
         let partial: &mut dyn Any = partial;
-        let RunProfile { profile, scratch } = partial
-            .downcast_mut()
-            .ok_or_else(|| Error::internal("not a profile"))?;
+        let RunProfile { profile, scratch } = partial.downcast_mut().ok_or_else(not_a_profile)?;
         for ((index, reader), column) in self.inputs.iter().zip(&mut profile.columns) {
             match reader.profiled() {
                 Reading::Numbers => {
@@ -164,9 +182,17 @@ impl Observer for ProfileObserver {
 impl Partial for RunProfile {
     fn merge(&mut self, other: &dyn Partial) -> Result<()> {
         let other: &dyn Any = other;
-        let other: &Self = other
-            .downcast_ref()
-            .ok_or_else(|| Error::internal("not a profile"))?;
+        let other: &Self = other.downcast_ref().ok_or_else(not_a_profile)?;
+        self.profile.merge(&other.profile)
+    }
+
+    fn absorb(&mut self, other: Box<dyn Partial>) -> Result<()> {
+        let other: Box<dyn Any> = other;
+        let other: Box<Self> = other.downcast().map_err(|_| not_a_profile())?;
+        if self.profile.columns.iter().all(|column| column.rows == 0) {
+            self.profile = other.profile;
+            return Ok(());
+        }
         self.profile.merge(&other.profile)
     }
 
@@ -178,6 +204,10 @@ impl Partial for RunProfile {
         }
         writer.into_bytes()
     }
+}
+
+fn not_a_profile() -> Error {
+    Error::internal("not a profile")
 }
 
 fn read(reader: &mut Reader) -> Option<Profile> {

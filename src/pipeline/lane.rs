@@ -5,6 +5,7 @@
 
 use super::answers::add_counts;
 use super::challenger::{Challenger, Challengers};
+use super::gathering::Gathering;
 use super::job::{Finished, Job};
 use super::observer::{Observer, Partials};
 use super::part::{PartAccount, Segment};
@@ -32,6 +33,8 @@ pub struct Entry<'a> {
 /// One model's results on their way.
 pub(super) struct Lane<'a> {
     pub(super) observers: &'a [Box<dyn Observer>],
+    /// What large observers see of the run's own results.
+    gathering: Option<&'a Gathering<'a>>,
     pub(super) input_count: usize,
     pub(super) outcomes: &'a mut Outcomes,
     /// The part at work, and what the observers saw of it so far.
@@ -41,8 +44,15 @@ pub(super) struct Lane<'a> {
 
 impl<'a> Lane<'a> {
     /// The way of the run's own results.
-    pub(super) fn of_run(job: &'a Job, outcomes: &'a mut Outcomes) -> Self {
-        Self::new(&job.observers, job.arms.inputs().count(), outcomes)
+    pub(super) fn of_run(
+        job: &'a Job,
+        gathering: &'a Gathering<'a>,
+        outcomes: &'a mut Outcomes,
+    ) -> Self {
+        Self {
+            gathering: Some(gathering),
+            ..Self::new(&job.observers, job.arms.inputs().count(), outcomes)
+        }
     }
 
     fn of_challenger(arm: &'a Challenger, outcomes: &'a mut Outcomes) -> Self {
@@ -57,6 +67,7 @@ impl<'a> Lane<'a> {
     ) -> Self {
         Self {
             observers,
+            gathering: None,
             input_count,
             outcomes,
             part: None,
@@ -98,13 +109,17 @@ impl<'a> Lane<'a> {
 
     /// Ends the part at work, if there is one.
     pub(super) fn end_part<R: Receiver + ?Sized>(&mut self, receiver: &mut R) -> Result<()> {
-        let Some((account, seen)) = self.part.take() else {
+        let Some((account, mut seen)) = self.part.take() else {
             return Ok(());
         };
         self.has_ended_a_part = true;
-        self.outcomes.add(&account, &seen)?;
+        if let Some(gathering) = self.gathering {
+            gathering.finish(account.number, &mut seen)?;
+        }
         let mut times = StageTimes::default();
-        times.measure(Stage::Write, || receiver.end_part(&account, &seen))?;
+        let ended = times.measure(Stage::Write, || receiver.end_part(&account, &seen));
+        self.outcomes.absorb(&account, seen)?;
+        ended?;
         self.outcomes.times.add(&times);
         Ok(())
     }

@@ -8,7 +8,8 @@
 //! input alone: what a run may resume from. Where results go is a [`Receiver`]'s business.
 //!
 //! Statistics are taken by observers on the workers (see [`observer`]) and merged at delivery, in
-//! the order of the input, so that they cost no lock and no byte depends on threads. A job has
+//! the order of the input, so that they cost no lock and no byte depends on threads; large ones are
+//! gathered by part and worker (see [`gathering`]). A job has
 //! [`arm`]s, whose answers are the output: one model in an ordinary run. Its [`challenger`]s score
 //! the same rows, and what comes of them goes elsewhere.
 
@@ -19,6 +20,7 @@ pub mod budget;
 pub mod challenger;
 pub mod correction;
 mod cut;
+mod gathering;
 pub mod job;
 pub mod lane;
 pub mod ledger;

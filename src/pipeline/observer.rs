@@ -88,6 +88,20 @@ pub trait Observer: fmt::Debug + Send + Sync {
     /// Fails if a column cannot be observed.
     fn observe(&self, portion: &ScoredPortion<'_>) -> Result<Box<dyn Partial>>;
 
+    /// Adds what is seen of a portion to a partial; called on the worker.
+    ///
+    /// # Errors
+    /// As [`Observer::observe`].
+    fn observe_into(&self, partial: &mut dyn Partial, portion: &ScoredPortion<'_>) -> Result<()> {
+        partial.absorb(self.observe(portion)?)
+    }
+
+    /// Whether its partials are too large to be made for every portion. Then each worker adds to
+    /// one of its own until the part ends, and of a part that does not end nothing is seen.
+    fn gathers(&self) -> bool {
+        false
+    }
+
     /// Whether it looks at the blocks of the first arm too.
     fn watches_blocks(&self) -> bool {
         false
@@ -119,13 +133,22 @@ pub trait Partial: Any + fmt::Debug + Send {
     /// An internal error if another observer gave `other`.
     fn merge(&mut self, other: &dyn Partial) -> Result<()>;
 
+    /// The same where `other` is not needed further.
+    ///
+    /// # Errors
+    /// As [`Partial::merge`].
+    fn absorb(&mut self, other: Box<dyn Partial>) -> Result<()> {
+        self.merge(&*other)
+    }
+
     /// The bytes that [`Observer::partial_of`] reads.
     fn to_bytes(&self) -> Vec<u8>;
 }
 
-/// What all observers of a run saw of the same rows: one partial each, in the observers' order.
+/// What all observers of a run saw of the same rows: one partial each, in the observers' order;
+/// none of observers whose partials are somewhere else.
 #[derive(Debug)]
-pub struct Partials(Vec<Box<dyn Partial>>);
+pub struct Partials(Vec<Option<Box<dyn Partial>>>);
 
 /// What an observer sees of scores alone, where [`Observer::needs_only_scores`]; rows have
 /// `schema`.
@@ -155,13 +178,22 @@ impl Partials {
     /// What is seen of no rows.
     #[must_use]
     pub fn empty(observers: &[Box<dyn Observer>]) -> Self {
-        Self(observers.iter().map(|observer| observer.empty()).collect())
+        Self::of(observers, |_| true)
+    }
+
+    /// What those observers that `has` names see of no rows.
+    #[must_use]
+    pub fn of(observers: &[Box<dyn Observer>], has: impl Fn(&dyn Observer) -> bool) -> Self {
+        let partials = observers
+            .iter()
+            .map(|observer| has(&**observer).then(|| observer.empty()));
+        Self(partials.collect())
     }
 
     /// Partials of the same rows, in the observers' order.
     #[must_use]
     pub fn new(partials: Vec<Box<dyn Partial>>) -> Self {
-        Self(partials)
+        Self(partials.into_iter().map(Some).collect())
     }
 
     /// What the observers see of a portion.
@@ -170,7 +202,29 @@ impl Partials {
     /// The first observer's failure.
     pub fn observe(observers: &[Box<dyn Observer>], portion: &ScoredPortion<'_>) -> Result<Self> {
         let seen = observers.iter().map(|observer| observer.observe(portion));
-        seen.collect::<Result<_>>().map(Self)
+        seen.collect::<Result<_>>().map(Self::new)
+    }
+
+    /// Adds what the observers see of a portion.
+    ///
+    /// # Errors
+    /// The first observer's failure.
+    pub fn observe_more(
+        &mut self,
+        observers: &[Box<dyn Observer>],
+        portion: &ScoredPortion<'_>,
+    ) -> Result<()> {
+        self.with(observers)
+            .try_for_each(|(partial, observer)| observer.observe_into(partial, portion))
+    }
+
+    /// The partials that are here, with their observers.
+    fn with<'a>(
+        &'a mut self,
+        observers: &'a [Box<dyn Observer>],
+    ) -> impl Iterator<Item = (&'a mut dyn Partial, &'a dyn Observer)> {
+        let all = self.0.iter_mut().zip(observers);
+        all.filter_map(|(partial, observer)| Some((&mut **partial.as_mut()?, &**observer)))
     }
 
     /// Adds what the observers see of a block.
@@ -182,10 +236,9 @@ impl Partials {
         observers: &[Box<dyn Observer>],
         block: &EncodedBlock<'_>,
     ) -> Result<()> {
-        let watching = self.0.iter_mut().zip(observers);
-        watching
+        self.with(observers)
             .filter(|(_, observer)| observer.watches_blocks())
-            .try_for_each(|(partial, observer)| observer.observe_block(&mut **partial, block))
+            .try_for_each(|(partial, observer)| observer.observe_block(partial, block))
     }
 
     /// Adds what the same observers saw of other rows.
@@ -193,13 +246,32 @@ impl Partials {
     /// # Errors
     /// An internal error if they are not the same observers.
     pub fn merge(&mut self, other: &Self) -> Result<()> {
-        if self.0.len() != other.0.len() {
-            return Err(Error::internal("partials of other observers"));
+        self.check(other)?;
+        let both = self.0.iter_mut().zip(&other.0);
+        let mut both = both.filter_map(|(own, other)| own.as_mut().zip(other.as_ref()));
+        both.try_for_each(|(own, other)| own.merge(&**other))
+    }
+
+    /// The same where `other` is not needed further.
+    ///
+    /// # Errors
+    /// As [`Partials::merge`].
+    pub fn absorb(&mut self, other: Self) -> Result<()> {
+        self.check(&other)?;
+        let both = self.0.iter_mut().zip(other.0);
+        let mut both = both.filter_map(|(own, other)| own.as_mut().zip(other));
+        both.try_for_each(|(own, other)| own.absorb(other))
+    }
+
+    /// Checks that all that `other` has is here too.
+    fn check(&self, other: &Self) -> Result<()> {
+        let mut both = self.0.iter().zip(&other.0);
+        if self.0.len() == other.0.len()
+            && both.all(|(own, other)| own.is_some() || other.is_none())
+        {
+            return Ok(());
         }
-        self.0
-            .iter_mut()
-            .zip(&other.0)
-            .try_for_each(|(own, other)| own.merge(&**other))
+        Err(Error::internal("partials of other observers"))
     }
 
     /// The partial of this type, if an observer gives such.
@@ -213,7 +285,7 @@ impl Partials {
 
     /// The partials, in the observers' order.
     pub fn iter(&self) -> impl Iterator<Item = &dyn Partial> {
-        self.0.iter().map(AsRef::as_ref)
+        self.0.iter().flatten().map(AsRef::as_ref)
     }
 }
 
@@ -300,5 +372,12 @@ mod tests {
         let read = Partials::new(read.collect());
         assert_eq!(read.get::<RowCount>(), Some(&RowCount(3)));
         assert!(all.merge(&Partials::empty(&observers[..1])).is_err());
+        let mut elsewhere = Partials::of(&observers, |_| false);
+        elsewhere.observe_more(&observers, &portion).unwrap();
+        assert_eq!(elsewhere.get::<RowCount>(), None);
+        assert!(elsewhere.merge(&all).is_err());
+        all.absorb(elsewhere).unwrap();
+        all.observe_more(&observers, &portion).unwrap();
+        assert_eq!(all.get::<RowCount>(), Some(&RowCount(6)));
     }
 }

@@ -13,6 +13,7 @@ use super::challenger::{
     self, Benches, ChallengerBlocks, ChallengerRows, ChampionAnswers, Portion,
 };
 use super::correction::Corrections;
+use super::gathering::Gathering;
 use super::job::{Finished, Job};
 use super::observer::{EncodedBlock, Partials, ScoredPortion, Watch};
 use super::ordered::lock;
@@ -126,6 +127,8 @@ pub(super) struct PortionWork<'a> {
     pub(super) job: &'a Job,
     /// Rows that replace rows of the input.
     pub(super) corrections: Option<&'a Corrections>,
+    /// What large observers see.
+    pub(super) gathering: &'a Gathering<'a>,
 }
 
 impl<'a> Work for PortionWork<'a> {
@@ -258,7 +261,11 @@ impl<'a> Work for PortionWork<'a> {
             champion: None,
         };
         let seen = times.measure(Stage::Finish, || {
-            let mut seen = Partials::observe(&job.observers, &portion)?;
+            let mut seen = Partials::of(&job.observers, |one| !one.gathers());
+            seen.observe_more(&job.observers, &portion)?;
+            self.gathering.add(decoded.part, |seen, observers| {
+                seen.observe_more(observers, &portion)
+            })?;
             let of_blocks = std::mem::take(&mut *lock(&decoded.seen));
             of_blocks.iter().try_for_each(|other| seen.merge(other))?;
             Ok::<_, Error>(seen)
@@ -312,17 +319,23 @@ impl<'a> PortionWork<'a> {
             return job.arms.score(scorers, batch, arms, origin, number, None);
         }
         let taken = lock(&decoded.seen).pop();
-        let mut seen = taken.unwrap_or_else(|| Partials::empty(&job.observers));
+        let mut seen = taken.unwrap_or_else(|| Partials::of(&job.observers, |one| !one.gathers()));
         let broken = decoded.broken(job, number);
+        let mut observe = |block: &EncodedBlock<'_>| {
+            seen.observe_block(&job.observers, block)?;
+            self.gathering.add(decoded.part, |seen, observers| {
+                seen.observe_block(observers, block)
+            })
+        };
         let mut watch = |block: &EncodedBlock<'_>| {
             if broken.is_empty() {
-                return seen.observe_block(&job.observers, block);
+                return observe(block);
             }
             let mut rejected = [block.rejected, &broken].concat();
             rejected.sort_unstable();
             rejected.dedup();
             let rejected = &rejected;
-            seen.observe_block(&job.observers, &EncodedBlock { rejected, ..*block })
+            observe(&EncodedBlock { rejected, ..*block })
         };
         let watch: Watch<'_> = Some(&mut watch);
         let scored = job

@@ -7,6 +7,7 @@ use arrow::array::RecordBatch;
 use super::budget::Budget;
 use super::challenger::Challenger;
 use super::correction::Corrections;
+use super::gathering::Gathering;
 use super::job::{Finished, Job};
 use super::lane::{ChallengerLane, Entry, Lane};
 use super::ledger::Ledger;
@@ -104,12 +105,25 @@ impl Outcomes {
     /// # Errors
     /// An internal error if they were other observers.
     pub fn add(&mut self, account: &PartAccount, seen: &Partials) -> Result<()> {
+        self.book(account);
+        self.seen.merge(seen)
+    }
+
+    /// The same where `seen` is not needed further.
+    ///
+    /// # Errors
+    /// As [`Outcomes::add`].
+    pub(super) fn absorb(&mut self, account: &PartAccount, seen: Partials) -> Result<()> {
+        self.book(account);
+        self.seen.absorb(seen)
+    }
+
+    fn book(&mut self, account: &PartAccount) {
         self.ledger.add(account);
         self.coercions
             .iter_mut()
             .zip(&account.coercions)
             .for_each(|(sum, counts)| sum.add(counts));
-        self.seen.merge(seen)
     }
 }
 
@@ -175,12 +189,13 @@ pub fn run(
         segments: segments.into(),
         current: None,
     };
+    let gathering = Gathering::new(&job.observers, job.threads);
     let rejected = outcomes.ledger.total().rejected;
     let mut delivery = Delivery {
         job,
         control,
         receiver,
-        lane: Lane::of_run(job, outcomes),
+        lane: Lane::of_run(job, &gathering, outcomes),
         challengers: ChallengerLane::all(job.challengers.as_ref(), challengers),
         rejected,
         advance,
@@ -192,6 +207,7 @@ pub fn run(
         &PortionWork {
             job,
             corrections: corrections.as_ref(),
+            gathering: &gathering,
         },
         |finished| delivery.take(finished),
     );

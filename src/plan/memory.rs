@@ -93,6 +93,8 @@ pub struct Needs {
     pub has_texts: bool,
     /// What observers keep of a portion besides the statistics of scores.
     pub observed_bytes: u64,
+    /// What those observers keep that gather what they see.
+    pub gathered_bytes: u64,
     /// The rows of the output, or more, where that is known.
     pub row_count: Option<u64>,
     /// The outputs beyond the run's own: those of challengers.
@@ -147,7 +149,11 @@ impl Needs {
         let scores = rows
             .saturating_mul(self.score_row_bytes)
             .saturating_add(counts);
-        let observed = self.observed_bytes.saturating_mul(in_flight + helpers + 2);
+        // Each worker gathers; a part that is nearly done while the next begins, and the run.
+        let observed = self
+            .observed_bytes
+            .saturating_mul(in_flight + helpers + 2)
+            .saturating_add(self.gathered_bytes.saturating_mul(helpers + 2));
         let in_use = in_flight
             .saturating_mul(demand.portion_bytes.saturating_add(scores))
             .saturating_add(observed)
@@ -333,6 +339,13 @@ pub fn of_one_reader(memory_bytes: u64, dataset: &Dataset, held_bytes: u64) -> R
 /// What a value takes while its column is observed: as a number of double precision, twice.
 const CONVERTED_BYTES: u64 = 16;
 
+/// Up to here what a run takes is about the same each time.
+const STEADY_BYTES: u64 = 256 << 20;
+
+/// Of what is beyond, a part as large as this one is left for the allocator's moods: a run of 2.4
+/// GiB once began with 52 MiB more than the one before.
+const SPARE_SHARE: u64 = 16;
+
 fn too_little(most: u64, needs: &Needs, demands: &[Demand]) -> Error {
     let Some((least, demand)) = demands
         .iter()
@@ -341,8 +354,9 @@ fn too_little(most: u64, needs: &Needs, demands: &[Demand]) -> Error {
     else {
         return Error::internal("a run without a way to cut its portions");
     };
-    // The next run may begin with a little more.
-    let least = (least + RESIDENT_STEP).div_ceil(1 << 20);
+    // The next run may begin with a little more; what it takes varies with what it holds.
+    let spare = RESIDENT_STEP + least.saturating_sub(STEADY_BYTES) / SPARE_SHARE;
+    let least = (least + spare).div_ceil(1 << 20);
     let error = Error::usage(format!(
         "`--memory` of {} MiB is too little: this run needs at least {least} MiB",
         most >> 20
@@ -404,6 +418,7 @@ mod tests {
         output_leaf_count: 3,
         has_texts: true,
         observed_bytes: 0,
+        gathered_bytes: 0,
         row_count: None,
         output_count: 0,
     };
@@ -418,6 +433,37 @@ mod tests {
         let more = counted.estimate(1, demand) - NEEDS.estimate(1, demand);
         let counts = (MAX_BUCKETS * BUCKET_BYTES) as u64;
         assert!((counts..2 * counts).contains(&more), "{more}");
+    }
+
+    #[test]
+    fn what_observers_gather_is_counted_by_worker_and_not_by_portion() {
+        let demand = &numbers(1_000)[0];
+        let gathered = |threads| {
+            let needs = Needs {
+                gathered_bytes: 100 * MIB,
+                ..NEEDS
+            };
+            needs.estimate(threads, demand) - NEEDS.estimate(threads, demand)
+        };
+        assert_eq!(gathered(1) / (125 * MIB), 3);
+        assert_eq!((gathered(8) - gathered(2)) / (125 * MIB), 6);
+    }
+
+    #[test]
+    fn a_large_run_is_allowed_what_the_error_names_also_if_it_begins_with_a_little_more() {
+        let mut needs = Needs {
+            observed_bytes: 400 * MIB,
+            ..NEEDS
+        };
+        let error = allow(Some(100 * MIB), 2, &needs, &numbers(10)).unwrap_err();
+        let hint = error.hint_text().unwrap_or_default();
+        let size = hint.trim_start_matches("pass `--memory ");
+        let size: u64 = size.split("MiB").next().unwrap().parse().unwrap();
+        needs.resident_bytes += 52 * MIB;
+        assert!(
+            allow(Some(size * MIB), 2, &needs, &numbers(10)).is_ok(),
+            "{hint}"
+        );
     }
 
     #[test]

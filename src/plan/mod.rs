@@ -406,7 +406,7 @@ impl Plan {
         needs.may_reject |= rules.may_reject();
         needs.has_query |= !rules.is_empty();
         needs.score_row_bytes += rules.row_bytes();
-        needs.observed_bytes = watch_bytes.portion;
+        (needs.observed_bytes, needs.gathered_bytes) = (watch_bytes.portion, watch_bytes.gathered);
         // Bins and their tables are made once the first rows have come.
         needs.resident_bytes += watch_bytes.held;
         let before = process::memory_bytes().unwrap_or(0);

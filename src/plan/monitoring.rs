@@ -43,6 +43,8 @@ pub struct WatchBytes {
     pub held: u64,
     /// For each portion.
     pub portion: u64,
+    /// For what each worker gathers.
+    pub gathered: u64,
 }
 
 /// What inputs and scores are compared with.
@@ -214,7 +216,7 @@ impl Monitor {
         }
         if self.profile.is_some() {
             let profile = profile_observer(scoring, mask);
-            bytes.portion += profile.portion_bytes();
+            bytes.gathered += profile.profile_bytes();
             observers.push(Box::new(profile));
         }
         (observers, bytes)

@@ -41,6 +41,7 @@ pub(super) fn needs(dataset: &Dataset, arms: &Arms, output: &Schema, has_query: 
             .any(|field| is_varying(field.data_type())),
         row_count: dataset.row_count(),
         observed_bytes: 0,
+        gathered_bytes: 0,
         output_count: 0,
     }
 }
