@@ -191,7 +191,7 @@ impl Observer for Arc<BaselineObserver> {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn empty(&self) -> Box<dyn Partial> {

@@ -128,7 +128,7 @@ fn stored_bytes_are_those_of_their_versions() {
         [
             "scores 1: 125 bytes, 54efb6e05217039f032440a705ab5f5c",
             "profile 3: 366 bytes, 64131709b893bac745fb4f1ab26fe905",
-            "inputs 3: 128 bytes, 559808dccc65781cf51572caf26b9804",
+            "inputs 4: 112 bytes, 9a71a73bd306502da817a64e5cd4f5c6",
             "loss 2: 41 bytes, 888c7cb2abc525c04f90963441f977c0",
             "pairs 1: 68 bytes, 99f694d75d87a9cf7c992e3729aef63b",
         ]

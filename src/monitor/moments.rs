@@ -3,14 +3,16 @@
 //! Owns sums of integers: each value is taken in steps of a small part of the baseline's
 //! deviation, so that adding is exact and the order, the cut into batches and the tree of merges
 //! cannot change a bit. Values far outside the baseline go into exact sums of their own. A value
-//! is rounded to 2⁻³⁵ of the deviation. It must not know columns.
+//! is rounded to 2⁻³⁵ of the deviation. Steps are powers of two, and one of them lies at zero, so
+//! that integers and other numbers of few bits are not rounded: their mean is that of exact sums,
+//! bit for bit. It must not know columns.
 
 use crate::kernel::processor::Instructions;
 use crate::kernel::tally::{CHUNK, Extremes, Number, StepSums, Steps};
 use crate::statistics::bytes::{Reader, Writer};
 use crate::statistics::exact_sum::ExactSum;
 
-/// Steps in a deviation of the baseline.
+/// The fewest steps in a deviation of the baseline; there are up to twice as many.
 const STEPS: f64 = 16_384.0;
 
 /// Values so many steps away from the baseline's mean are far; squares of steps, added up over
@@ -20,11 +22,18 @@ const FAR: f64 = 1_048_576.0;
 /// Parts of a step that are kept.
 const PARTS: f64 = 1_048_576.0;
 
+/// The most steps from zero to the baseline's mean: so many times the rows are an `i128`.
+const MAX_CENTER: f64 = 4_611_686_018_427_387_904.0;
+
+/// Bits of an integer that go into an exact sum at once.
+const LIMB_BITS: u32 = 48;
+
 /// Where a baseline's values lie, and how wide they are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
+    /// A multiple of the step.
     center: f64,
-    /// The width of a step; none where numbers are too small or too large for steps.
+    /// The width of a step, a power of two; none where numbers are too small or too large.
     step: Option<f64>,
 }
 
@@ -47,10 +56,29 @@ impl Scale {
             .filter(|one| *one > 0.0)
             .or(Some(center.abs() / 1024.0).filter(|one| *one > 0.0))
             .unwrap_or(1.0);
+        let step = Some(deviation / STEPS)
+            .filter(usable)
+            .map(power_of_two)
+            .filter(|step| (center / step).abs() <= MAX_CENTER);
         Self {
-            center,
-            step: Some(deviation / STEPS).filter(usable),
+            center: step.map_or(0.0, |step| (center / step).round_ties_even() * step),
+            step,
         }
+    }
+}
+
+/// The largest power of two that is not above a normal, positive number.
+fn power_of_two(number: f64) -> f64 {
+    f64::from_bits(number.to_bits() & f64::INFINITY.to_bits())
+}
+
+/// Adds so many times `unit`, a power of two.
+fn add_integer(sum: &mut ExactSum, integer: i128, unit: f64) {
+    let (mut left, mut unit) = (integer, unit);
+    let limb = 1_i128 << LIMB_BITS;
+    while left != 0 {
+        sum.add((left % limb) as f64 * unit);
+        (left, unit) = (left / limb, unit * limb as f64);
     }
 }
 
@@ -148,21 +176,23 @@ impl Moments {
         self.near_count + self.far_count
     }
 
-    /// The mean; none for no numbers.
+    /// The mean: the sum, which is exact but for values that were rounded, rounded, over their
+    /// number; none for no numbers.
     #[must_use]
     pub fn mean(&self, scale: &Scale) -> Option<f64> {
-        let near = self.near_mean(scale);
-        let far = self
-            .far_sum
-            .as_ref()
-            .and_then(|sums| sums.0.mean(self.far_count));
-        match (near, far) {
-            (Some(near), Some(far)) => {
-                let share = self.far_count as f64 / self.count() as f64;
-                Some(near * (1.0 - share) + far * share)
-            }
-            (near, far) => near.or(far),
+        let far = self.far_sum.as_ref().map(|sums| sums.0.clone());
+        let mut sum = far.unwrap_or_default();
+        if let Some(step) = scale.step.filter(|_| self.near_count > 0) {
+            // At most 2⁶³ each: the center's steps, and numbers with 2²⁰ steps.
+            let center = (scale.center / step) as i128;
+            add_integer(
+                &mut sum,
+                center * i128::from(self.near_count) + self.steps,
+                step,
+            );
+            add_integer(&mut sum, self.parts, step / PARTS);
         }
+        sum.mean(self.count())
     }
 
     fn near_mean(&self, scale: &Scale) -> Option<f64> {
@@ -313,6 +343,47 @@ mod tests {
             );
         }
         assert_eq!(Moments::default().mean(&usual), None);
+    }
+
+    #[test]
+    fn the_mean_of_integers_is_that_of_exact_sums_bit_for_bit() {
+        let flags = |ones: i32| (0..2_000).map(move |row| f64::from(u8::from(row < ones)));
+        let columns: [Vec<f64>; 5] = [
+            flags(879).collect(),
+            flags(1).collect(),
+            (0..3_000).map(|row| f64::from(row * 7919 % 100)).collect(),
+            (0..3_000)
+                .map(|row| f64::from(row % 7) * 0.25 - 4.5)
+                .collect(),
+            (0..3_000).map(|row| 1e9 + f64::from(row % 3)).collect(),
+        ];
+        for (index, values) in columns.iter().enumerate() {
+            let mut exact = Distribution::default();
+            exact.observe_f64(values);
+            let (mean, deviation) = (exact.mean(), exact.standard_deviation());
+            let singles: Vec<f32> = values.iter().map(|value| *value as f32).collect();
+            for scale in [
+                Scale::new(mean, deviation),
+                Scale::new(mean.map(|mean| mean + 0.3), deviation.map(|one| one / 3.0)),
+                Scale::new(mean, Some(0.0)),
+                Scale::new(Some(1e6), Some(1e-3)),
+                Scale::exact(),
+            ] {
+                let mut moments = Moments::default();
+                moments.add(&values[..100], &scale);
+                moments.add(&values[100..], &scale);
+                assert_eq!(moments.mean(&scale), mean, "{index} {scale:?}");
+                if singles
+                    .iter()
+                    .zip(values)
+                    .all(|(one, other)| f64::from(*one) == *other)
+                {
+                    let mut moments = Moments::default();
+                    moments.add(&singles, &scale);
+                    assert_eq!(moments.mean(&scale), mean, "{index} {scale:?}");
+                }
+            }
+        }
     }
 
     proptest! {

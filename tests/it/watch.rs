@@ -87,6 +87,15 @@ fn the_same_data_has_not_drifted_and_shifted_data_has() {
         same["drift"]["probability"]["js"], 0,
         "scores are compared too"
     );
+    let flags = ["drift", "inputs"].map(|section| same[section]["has_fiber"]["mean"].clone());
+    assert_eq!(
+        flags,
+        [0.4395, 0.4395],
+        "the mean of 0 and 1 is not rounded"
+    );
+    assert_eq!(same["drift"]["has_fiber"]["baseline_mean"], 0.4395);
+    run("old.parquet", "--gate mean(has_fiber)>=0.4395").ok();
+    run("old.parquet", "--gate mean(has_fiber)<=0.4395").ok();
     let moved = run("shifted.parquet", "--format json").ok().json();
     let charge = &moved["drift"]["monthly_charge"];
     assert_eq!(charge["verdict"], "drift");
@@ -124,6 +133,7 @@ fn a_profile_is_the_same_whatever_the_order_threads_batches_parts_and_merges() {
         "old.parquet --threads 4 --batch-rows 64 --output o.parquet",
         "b.parquet a.parquet --threads 3 --output o.parquet",
         "b.parquet a.parquet --output set/ --rows-per-part 300",
+        "old.parquet --threads 4 --batch-rows 16 --output small/ --rows-per-part 50",
     ]
     .iter()
     .enumerate()
