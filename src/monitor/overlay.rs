@@ -265,6 +265,10 @@ mod tests {
         let (found, is_log) = bins(&few, &few);
         assert_eq!((found.len(), is_log), (6, false));
         assert!(found.iter().all(|bin| bin.counts == [100, 100]));
+        let days = numbers((0..600).map(|row| f64::from(row % 6 - 3) * 86_400e6));
+        let (found, is_log) = bins(&days, &days);
+        assert_eq!((found.len(), is_log), (6, false));
+        assert!(found.iter().all(|bin| bin.counts == [100, 100]));
         let wide = numbers((0..600).map(|row| 1.03_f64.powi(row)));
         assert!(bins(&wide, &wide).1);
     }

@@ -86,7 +86,8 @@ impl<'a> Gathering<'a> {
     fn made(&self) -> Result<Partials> {
         loop {
             let mut state = lock(&self.state);
-            let pair = state.pair().filter(|_| state.count >= self.threads);
+            let is_full = state.count >= self.threads;
+            let pair = if is_full { state.pair() } else { None };
             let Some((part, mut one, other)) = pair else {
                 state.count += 1;
                 break;
@@ -205,25 +206,28 @@ mod tests {
     fn each_part_gets_what_was_added_to_it_and_idle_partials_are_few() {
         let observers: Vec<Box<dyn Observer>> =
             vec![Box::new(Counts(false)), Box::new(Counts(true))];
+        for (threads, counts) in [(2, [6, 7]), (9, [6, 9]), (64, [6, 12])] {
+            let gathering = Gathering::new(&observers, threads);
+            for (part, count) in [7, 8].into_iter().zip(counts) {
+                nested(&gathering, part, 5).unwrap();
+                let state = lock(&gathering.state);
+                let of_part = state.idle.iter().filter(|(number, _)| *number == part);
+                assert_eq!(of_part.count(), 6);
+                assert_eq!(state.count, count, "those of the part before are merged");
+            }
+            for part in [8, 7, 9] {
+                let mut seen = Partials::empty(&observers);
+                gathering.finish(part, &mut seen).unwrap();
+                let found = seen
+                    .iter()
+                    .map(|one| (one as &dyn Any).downcast_ref::<Count>());
+                let found: Vec<u64> = found.map(|one| one.unwrap().0).collect();
+                let expected = if part == 9 { 0 } else { 6 };
+                assert_eq!(found, [0, expected], "{threads} {part}");
+            }
+            assert_eq!(lock(&gathering.state).count, 0);
+        }
         let gathering = Gathering::new(&observers, 2);
-        for (part, count) in [(7, 6), (8, 7)] {
-            nested(&gathering, part, 5).unwrap();
-            let state = lock(&gathering.state);
-            let of_part = state.idle.iter().filter(|(number, _)| *number == part);
-            assert_eq!(of_part.count(), 6);
-            assert_eq!(state.count, count, "those of the part before are merged");
-        }
-        for part in [8, 7, 9] {
-            let mut seen = Partials::empty(&observers);
-            gathering.finish(part, &mut seen).unwrap();
-            let found = seen
-                .iter()
-                .map(|one| (one as &dyn Any).downcast_ref::<Count>());
-            let found: Vec<u64> = found.map(|one| one.unwrap().0).collect();
-            let expected = if part == 9 { 0 } else { 6 };
-            assert_eq!(found, [0, expected], "{part}");
-        }
-        assert_eq!(lock(&gathering.state).count, 0);
         let failed = gathering.add(7, |_, _| Err(Error::internal("a broken column")));
         assert!(failed.is_err());
     }

@@ -283,6 +283,15 @@ impl Partials {
         })
     }
 
+    /// The same, without what other observers saw.
+    #[must_use]
+    pub fn into_partial<P: Partial>(self) -> Option<P> {
+        self.0.into_iter().flatten().find_map(|partial| {
+            let partial: Box<dyn Any> = partial;
+            partial.downcast().ok().map(|partial| *partial)
+        })
+    }
+
     /// The partials, in the observers' order.
     pub fn iter(&self) -> impl Iterator<Item = &dyn Partial> {
         self.0.iter().flatten().map(AsRef::as_ref)

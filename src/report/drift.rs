@@ -192,7 +192,7 @@ impl Comparison {
             found.count() as u64
         };
         let without = |reason: &str| {
-            let found = self.others.iter().filter(|(_, own)| *own == reason);
+            let found = self.others.iter().filter(|one| one.verdict == reason);
             found.count() as u64
         };
         let counts = [

@@ -107,9 +107,9 @@ pub fn profile_as_read(work: &Work, interrupt: &Interrupt) -> Result<Profile> {
         Vec::new(),
         &|_| {},
     )?;
-    let profile = outcomes.seen.get::<RunProfile>();
-    let profile = profile.ok_or_else(|| Error::internal("a run without its profile"))?;
-    Ok(profile.profile.clone())
+    let seen: Option<RunProfile> = outcomes.seen.into_partial();
+    let seen = seen.ok_or_else(|| Error::internal("a run without its profile"))?;
+    Ok(seen.profile)
 }
 
 /// The profile of tables, or the one that a path holds, in as much memory as is allowed.

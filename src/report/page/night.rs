@@ -374,13 +374,17 @@ impl<'a> Column<'a> {
             _ => State::Ok,
         };
         let has_changed = matches!(word.as_str(), "drift" | "missing" | "other_kind");
-        let is_compared = !matches!(word.as_str(), "missing" | "new" | "other_kind");
+        let is_compared = !matches!(
+            word.as_str(),
+            "missing" | "new" | "other_kind" | "not_compared"
+        );
         let is_missing = own.iter().all(|gate| gate.metric == "missing_rate");
         let word = match word.as_str() {
             "ok" if gate.is_some() && is_missing => "missing",
             "missing" => "column is missing",
             "new" => "new column",
             "other_kind" => "other type",
+            "not_compared" => "not compared",
             word => word,
         };
         Some(Self {
