@@ -63,7 +63,12 @@ promote: compare
 night:
 	tallow score -q --model churn@champion $(CUSTOMERS) --output $(NIGHT)/ --overwrite
 	if [ -d $(LAST_NIGHT) ]; then \
+	    code=0; \
 	    tallow compare $(LAST_NIGHT) $(NIGHT) --key customer_id \
-	        --gate 'flip_rate <= $(MAX_FLIP_RATE)' || \
-	    { tallow registry rollback churn@champion --reason 'too many decisions flipped'; exit 5; }; \
-	fi
+	        --gate 'flip_rate <= $(MAX_FLIP_RATE)' || code=$$?; \
+	    if [ $$code -eq 5 ]; then \
+	        tallow registry rollback churn@champion --reason 'too many decisions flipped'; \
+	    fi; \
+	    [ $$code -eq 0 ] || exit $$code; \
+	fi; \
+	rm -rf $(LAST_NIGHT) && cp -a $(NIGHT) $(LAST_NIGHT)

@@ -2,8 +2,9 @@
 //! the last one on.
 //!
 //! Owns the threads outside the pipeline, which `--threads` does not count: they end before the
-//! first row is read, begin after the last one, or wait for something else than work. Where no thread can be had the work is
-//! done on this one, so that nothing depends on it. It must not know what is worked out.
+//! first row is read, begin after the last one, or wait for something else than work. Where no
+//! thread can be had the work is done on this one, so that nothing depends on it. It must not know
+//! what is worked out.
 
 use std::cmp::Reverse;
 use std::iter;

@@ -134,15 +134,16 @@ fn cached_record(cache: &Location, digits: &str, registry: Option<&Registry>) ->
 }
 
 /// Checks the log of a model against the last head of it that was seen, and keeps its present one.
+/// A directory of heads that cannot be read or written is not an error.
 ///
 /// # Errors
-/// Those of [`Registry::log`]; fails if the heads cannot be read or written;
-/// [`crate::error::Kind::Trust`] if the log was cut short or rewritten since.
+/// Those of [`Registry::log`]; [`crate::error::Kind::Trust`] if the log was cut short or rewritten
+/// since.
 pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result<Log> {
     let id = hexadecimal(&Sha256::digest(registry.id()));
     let name = format!("heads/{id}/{model}");
     // Before the log: another process may add an entry at any time, and keep its head.
-    let seen = seen_head(state, &name)?;
+    let seen = seen_head(state, &name).unwrap_or_default();
     let log = registry.log(model)?;
     if let Some(seen) = &seen {
         let forget = format!(
@@ -155,8 +156,9 @@ pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result
     if let Some(head) = log.head()
         && seen.is_none_or(|seen| seen.seq < head.seq)
     {
-        make_directory(state)?;
-        replace_below(state, &name, &mut format!("{head}\n").as_bytes())?;
+        let text = format!("{head}\n");
+        let _ =
+            make_directory(state).and_then(|()| replace_below(state, &name, &mut text.as_bytes()));
     }
     Ok(log)
 }

@@ -50,7 +50,7 @@ impl Promoted {
         if let Some(arm) = self.arm(facts)? {
             return Ok(of_arm(facts, arm));
         }
-        self.check_label(facts)?;
+        self.check_version(facts)?;
         Ok(facts.to_vec())
     }
 
@@ -89,23 +89,35 @@ impl Promoted {
         Ok(found.first().copied())
     }
 
-    /// The model of an evaluation, or that of a comparison's second table, must not have another
-    /// version.
-    fn check_label(&self, facts: &[Fact]) -> Result<()> {
-        let version = |section: &str, subject: &str| {
-            find(facts, section, subject, "version").and_then(Fact::as_text)
+    /// The model of an evaluation, or that of a comparison's second table, must be this version: by
+    /// the registry's digest where a name was scored, else by the version of its package.
+    fn check_version(&self, facts: &[Fact]) -> Result<()> {
+        let text = |metric: &str| {
+            let of = |section: &str, subject: &str| {
+                find(facts, section, subject, metric).and_then(Fact::as_text)
+            };
+            of("model", "").or_else(|| of(comparison::MODELS, "b"))
         };
-        let found = version("model", "").or_else(|| version(comparison::MODELS, "b"));
-        let (Some(found), Some(label)) = (found, self.label.as_deref()) else {
-            return Ok(());
+        let other = match (text("registry_digest"), text("version"), &self.label) {
+            (Some(digest), ..) if digest == self.digest => return Ok(()),
+            (Some(_), ..) => {
+                let [model, number] = ["registry_model", "registry_version"].map(text);
+                format!("`{}:{}`", model.unwrap_or("?"), number.unwrap_or("?"))
+            }
+            (None, Some(found), Some(label)) if found != label => {
+                format!(
+                    "version {found} of a model, and `{}` is version {label}",
+                    self.reference
+                )
+            }
+            (None, ..) => return Ok(()),
         };
-        if found == label {
-            return Ok(());
-        }
-        let error = Error::contract(format!(
-            "the report is of version {found} of a model, and `{}` is version {label}",
-            self.reference
-        ));
+        let message = if text("registry_digest").is_some() {
+            format!("the report is of {other}, not of `{}`", self.reference)
+        } else {
+            format!("the report is of {other}")
+        };
+        let error = Error::contract(message);
         Err(error.hint("score with the version that is promoted, and evaluate that"))
     }
 }

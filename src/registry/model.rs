@@ -103,7 +103,8 @@ pub fn locate(work: &mut Work, local: &Local, begun: Option<Resolved>) -> Result
             Ok(registry) => {
                 let log = checked_log(&local.state, &registry, &reference.model)?;
                 let resolved = registry.resolve_in(log, &reference, as_of)?;
-                remember(&local.state, &directory, &resolved)?;
+                // Only a run without the registry would need it.
+                let _ = remember(&local.state, &directory, &resolved);
                 resolved
             }
             Err(error) => {

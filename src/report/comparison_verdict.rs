@@ -70,10 +70,11 @@ fn sentence(facts: &[Fact]) -> String {
         "better" => format!("{b} is better than {a}"),
         "worse" => format!("{b} is worse than {a}{by}"),
         "not_inferior" => format!("{b} is not worse than {a}{by}"),
-        "same" => format!(
+        "same" if number("identical").is_none_or(|share| share == 1.0) => format!(
             "no row of {} tells {a} and {b} apart",
             numbers::count(count)
         ),
+        "same" => format!("{a} and {b} differ, but not in what is measured on {rows}"),
         _ if margin.is_some() => format!("{a} and {b} cannot be told apart, {rows} are too few"),
         _ => format!("{a} and {b} cannot be told apart on {rows}"),
     };
@@ -161,6 +162,8 @@ mod tests {
             .iter()
             .map(|verdict| of(Some(verdict), &with_margin, ["7", "8"]))
             .collect();
+        let alike = [&numbers[..], &[("identical", 0.0)]].concat();
+        lines.push(of(Some("same"), &alike, ["7", "8"]));
         lines.push(of(Some("undecided"), &numbers, ["7", "7"]));
         lines.push(of(Some("same"), &[("roc_auc_difference", 0.0)], ["7", "7"]));
         let metric = "ROC AUC +0.0049 (-0.0045 to +0.0052)";
@@ -170,6 +173,9 @@ mod tests {
             format!("churn:8 is not worse than churn:7 by more than 0.0200: {metric}"),
             format!("no row of 700 tells churn:7 and churn:8 apart: {metric}"),
             format!("churn:7 and churn:8 cannot be told apart, 700 rows are too few: {metric}"),
+            format!(
+                "churn:7 and churn:8 differ, but not in what is measured on 700 rows: {metric}"
+            ),
             format!("a and b cannot be told apart on 700 rows: {metric}"),
             "no row of 0 tells a and b apart: ROC AUC 0.0000".to_owned(),
         ];

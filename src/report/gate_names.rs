@@ -51,7 +51,7 @@ const METRICS: [&str; 38] = [
 ];
 
 /// Counts of an evaluation, and numbers of its tables.
-const OF_EVALUATIONS: [&str; 26] = [
+const OF_EVALUATIONS: [&str; 28] = [
     "rows_read",
     "rows_evaluated",
     "rows_without_prediction",
@@ -74,6 +74,8 @@ const OF_EVALUATIONS: [&str; 26] = [
     "false_positives",
     "false_negatives",
     "cost",
+    "false_positive_cost",
+    "false_negative_cost",
     "count",
     "rank",
     "p",

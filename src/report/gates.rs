@@ -47,7 +47,7 @@ const GATES_FAILED: &str = Status::GatesFailed.name();
 const GATES_NAMED: usize = 5;
 
 /// Sections whose `NAME_low` and `NAME_high` are the ends of an interval around an exact value.
-const WITH_INTERVALS: [&str; 3] = ["evaluation", "comparison", "reliability"];
+const WITH_INTERVALS: [&str; 4] = ["evaluation", "arms", "comparison", "reliability"];
 
 /// Sections that gates do not read: what a report is called, and gates themselves.
 const UNREAD: [&str; 2] = ["run", GATES];

@@ -326,8 +326,13 @@ fn correct(arms: &mut [RankedArm]) {
         least = least.max(p * (count - rank) as f64).min(1.0);
         let arm = &mut arms[index];
         arm.p_adjusted = Some(least);
+        // On the rows that both have, one of fewer rows may be better than the first.
+        let is_worse = arm
+            .difference
+            .as_ref()
+            .is_some_and(|difference| (difference.difference.value < 0.0) == difference.is_score());
         if arm.standing != Standing::Same {
-            arm.standing = if least < SIGNIFICANCE {
+            arm.standing = if least < SIGNIFICANCE && is_worse {
                 Standing::Worse
             } else {
                 Standing::Undecided

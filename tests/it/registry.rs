@@ -586,8 +586,7 @@ fn metrics_lineage_and_evaluations_say_which_version_and_log() {
     for flag in ["--evaluation evaluation.pq", "--comparison c.pq"] {
         let error = tallow(&room, &format!("registry promote churn:2 champion {flag}"));
         let error = error.fails(3).stderr;
-        let expected =
-            "the report is of version 2026.11 of a model, and `churn:2` is version 2026.12";
+        let expected = "the report is of `churn:1`, not of `churn:2`";
         assert!(error.contains(expected), "{error}");
         tallow(&room, &format!("registry promote churn:1 other {flag}")).ok();
     }
@@ -661,6 +660,9 @@ fn gates_of_a_package_decide_about_its_promotion() {
     let warns = manifest.replace("\"roc_auc>=0.75\"", "\"roc_auc >= 0.9\"\nlevel = \"warn\"");
     room.file("churn/tallow.toml", warns);
     tallow(&room, "registry push churn").ok();
+    let score = score.replace("churn:1", "churn:2") + " --overwrite";
+    tallow(&room, &score).ok();
+    tallow(&room, &(evaluate + " --overwrite")).ok();
     let done = tallow(
         &room,
         "registry promote churn:2 champion --evaluation evaluation.pq",
@@ -673,6 +675,50 @@ fn gates_of_a_package_decide_about_its_promotion() {
     );
     tallow(&room, "registry rollback churn@champion").ok();
     tallow(&room, "registry promote churn:2 other --skip-gates").ok();
+}
+
+#[test]
+fn a_report_of_another_version_promotes_nothing_though_no_package_states_one() {
+    let room = Room::new();
+    let demo = |name: &str| data(&format!("demo/{name}")).display().to_string();
+    for (model, output) in [("churn", "one"), ("candidate.ubj", "two")] {
+        let pack = format!("pack {} --name m --output {output}", demo(model));
+        tallow(&room, &pack).ok();
+        tallow(&room, &format!("registry push {output}")).ok();
+    }
+    let labels = format!(
+        "--labels {} --key customer_id --label churned",
+        demo("outcomes.csv")
+    );
+    for version in [1, 2] {
+        let rows = demo("customers.csv");
+        let output = format!("o{version}.parquet");
+        let score = format!("score -qq --model m:{version} {rows} --output {output}");
+        tallow(&room, &score).ok();
+        let evaluate = format!("evaluate {output} {labels} --output e{version}.pq");
+        tallow(&room, &evaluate).ok();
+    }
+    let compare = |a: u32, b: u32| {
+        let line = format!("compare o{a}.parquet o{b}.parquet {labels} --output c{a}{b}.pq");
+        tallow(&room, &line).ok();
+    };
+    compare(1, 2);
+    compare(2, 1);
+    for (flag, other, own) in [
+        ("--evaluation", "e1.pq", "e2.pq"),
+        ("--comparison", "c21.pq", "c12.pq"),
+    ] {
+        let promote = |report: &str| {
+            tallow(
+                &room,
+                &format!("registry promote m:2 champion {flag} {report}"),
+            )
+        };
+        let refused = promote(other).fails(3);
+        let message = "the report is of `m:1`, not of `m:2`";
+        assert!(refused.stderr.contains(message), "{refused}");
+        promote(own).ok();
+    }
 }
 
 #[test]
@@ -730,6 +776,20 @@ fn an_arm_of_an_evaluation_is_promoted_by_its_own_metrics() {
         assert_eq!(arms["day"][metric], both["evaluation"][metric], "{metric}");
     }
     assert_eq!(alone["model"]["registry_version"], "2", "{alone}");
+    // The value of an arm decides about a gate, wherever its interval ends.
+    let [value, low, high] = ["roc_auc", "roc_auc_low", "roc_auc_high"]
+        .map(|metric| arms["next"][metric].as_f64().unwrap());
+    for (limit, code) in [
+        (f64::midpoint(low, value), 0),
+        (f64::midpoint(value, high), 5),
+    ] {
+        let line = format!(
+            "evaluate day.parquet --arm {challenger} --labels {labels} --key customer_id --label \
+             churned --gate roc_auc(next)>={limit}"
+        );
+        let run = tallow(&room, &line);
+        assert_eq!(run.code, code, "{limit}: {run}");
+    }
     let promote = |version: u32, report: &str, more: &str| {
         let line =
             format!("registry promote churn:{version} champion --evaluation {report} {more}");
@@ -765,7 +825,7 @@ fn an_arm_of_an_evaluation_is_promoted_by_its_own_metrics() {
     tallow(&room, "pack 1.0 --output 3.0 --model-version 3.0").ok();
     tallow(&room, "registry push 3.0").ok();
     let error = promote(3, "both.pq", "").fails(3).stderr;
-    assert!(error.contains("the report is of version 1.0"), "{error}");
+    assert!(error.contains("the report is of `churn:1`"), "{error}");
     evaluate(&format!("{challenger} --arm twin={challenger}"), "twins.pq");
     let error = of("twins.pq", "roc_auc>=0.7", 3).stderr;
     assert!(
