@@ -82,21 +82,20 @@ impl<'a> Gathering<'a> {
     }
 
     /// New partials. Where a part is nearly done while the next begins, its idle ones are merged,
-    /// which is to be done anyway.
+    /// which is to be done anyway. The lock is held meanwhile: that part may end at any time, and
+    /// what is being merged then must not be missed.
     fn made(&self) -> Result<Partials> {
-        loop {
-            let mut state = lock(&self.state);
-            let is_full = state.count >= self.threads;
-            let pair = if is_full { state.pair() } else { None };
-            let Some((part, mut one, other)) = pair else {
-                state.count += 1;
+        let mut state = lock(&self.state);
+        while state.count >= self.threads {
+            let Some((part, mut one, other)) = state.pair() else {
                 break;
             };
-            state.count -= 1;
-            drop(state);
             one.absorb(other)?;
-            lock(&self.state).idle.push((part, one));
+            state.count -= 1;
+            state.idle.push((part, one));
         }
+        state.count += 1;
+        drop(state);
         Ok(Partials::of(self.observers, |observer| observer.gathers()))
     }
 }
@@ -119,17 +118,33 @@ impl State {
 #[cfg(test)]
 mod tests {
     use std::any::Any;
+    use std::sync::mpsc::{Sender, channel};
+    use std::time::Duration;
 
     use super::super::observer::{EncodedBlock, Features, Partial, ScoredPortion};
     use super::*;
     use crate::error::Error;
 
-    /// Counts what is added; gathers or not.
+    /// Counts what is added.
     #[derive(Debug)]
-    struct Counts(bool);
+    struct Counts {
+        gathers: bool,
+        /// Told of each merge, which takes long then.
+        merges: Option<Sender<()>>,
+    }
+
+    impl Counts {
+        fn new(gathers: bool) -> Self {
+            let merges = None;
+            Self { gathers, merges }
+        }
+    }
 
     #[derive(Debug, Default)]
-    struct Count(u64);
+    struct Count {
+        rows: u64,
+        merges: Option<Sender<()>>,
+    }
 
     impl Observer for Counts {
         fn name(&self) -> &'static str {
@@ -141,7 +156,10 @@ mod tests {
         }
 
         fn empty(&self) -> Box<dyn Partial> {
-            Box::new(Count::default())
+            Box::new(Count {
+                rows: 0,
+                merges: self.merges.clone(),
+            })
         }
 
         fn observe(&self, _portion: &ScoredPortion<'_>) -> Result<Box<dyn Partial>> {
@@ -153,11 +171,14 @@ mod tests {
         }
 
         fn observe_block(&self, partial: &mut dyn Partial, block: &EncodedBlock<'_>) -> Result<()> {
-            partial.absorb(Box::new(Count(block.row_count as u64)))
+            let partial: &mut dyn Any = partial;
+            let count: Option<&mut Count> = partial.downcast_mut();
+            count.expect("a count").rows += block.row_count as u64;
+            Ok(())
         }
 
         fn gathers(&self) -> bool {
-            self.0
+            self.gathers
         }
 
         fn needs_only_scores(&self) -> bool {
@@ -175,7 +196,11 @@ mod tests {
             let other: &Self = other
                 .downcast_ref()
                 .ok_or_else(|| Error::internal("not a count"))?;
-            self.0 += other.0;
+            if let Some(merges) = &self.merges {
+                merges.send(()).expect("somebody listens");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            self.rows += other.rows;
             Ok(())
         }
 
@@ -202,10 +227,18 @@ mod tests {
         })
     }
 
+    fn rows(seen: &Partials) -> Vec<u64> {
+        let counts = seen.iter().map(|one| {
+            let count: Option<&Count> = (one as &dyn Any).downcast_ref();
+            count.unwrap().rows
+        });
+        counts.collect()
+    }
+
     #[test]
     fn each_part_gets_what_was_added_to_it_and_idle_partials_are_few() {
         let observers: Vec<Box<dyn Observer>> =
-            vec![Box::new(Counts(false)), Box::new(Counts(true))];
+            vec![Box::new(Counts::new(false)), Box::new(Counts::new(true))];
         for (threads, counts) in [(2, [6, 7]), (9, [6, 9]), (64, [6, 12])] {
             let gathering = Gathering::new(&observers, threads);
             for (part, count) in [7, 8].into_iter().zip(counts) {
@@ -218,17 +251,31 @@ mod tests {
             for part in [8, 7, 9] {
                 let mut seen = Partials::empty(&observers);
                 gathering.finish(part, &mut seen).unwrap();
-                let found = seen
-                    .iter()
-                    .map(|one| (one as &dyn Any).downcast_ref::<Count>());
-                let found: Vec<u64> = found.map(|one| one.unwrap().0).collect();
                 let expected = if part == 9 { 0 } else { 6 };
-                assert_eq!(found, [0, expected], "{threads} {part}");
+                assert_eq!(rows(&seen), [0, expected], "{threads} {part}");
             }
             assert_eq!(lock(&gathering.state).count, 0);
         }
         let gathering = Gathering::new(&observers, 2);
         let failed = gathering.add(7, |_, _| Err(Error::internal("a broken column")));
         assert!(failed.is_err());
+    }
+
+    #[test]
+    fn a_part_that_ends_while_another_worker_merges_its_partials_misses_nothing() {
+        let (sender, merges) = channel();
+        let observers: Vec<Box<dyn Observer>> = vec![Box::new(Counts {
+            gathers: true,
+            merges: Some(sender),
+        })];
+        let gathering = Gathering::new(&observers, 2);
+        nested(&gathering, 7, 3).unwrap();
+        let mut seen = Partials::empty(&observers);
+        std::thread::scope(|scope| {
+            scope.spawn(|| nested(&gathering, 8, 0).unwrap());
+            merges.recv().unwrap();
+            gathering.finish(7, &mut seen).unwrap();
+        });
+        assert_eq!(rows(&seen), [4]);
     }
 }
