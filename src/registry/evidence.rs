@@ -98,24 +98,21 @@ impl Promoted {
             };
             of("model", "").or_else(|| of(comparison::MODELS, "b"))
         };
-        let other = match (text("registry_digest"), text("version"), &self.label) {
+        let message = match (text("registry_digest"), text("version"), &self.label) {
             (Some(digest), ..) if digest == self.digest => return Ok(()),
             (Some(_), ..) => {
-                let [model, number] = ["registry_model", "registry_version"].map(text);
-                format!("`{}:{}`", model.unwrap_or("?"), number.unwrap_or("?"))
-            }
-            (None, Some(found), Some(label)) if found != label => {
+                let [model, number] = ["registry_model", "registry_version"]
+                    .map(|metric| text(metric).unwrap_or("?"));
                 format!(
-                    "version {found} of a model, and `{}` is version {label}",
+                    "the report is of `{model}:{number}`, not of `{}`",
                     self.reference
                 )
             }
+            (None, Some(found), Some(label)) if found != label => format!(
+                "the report is of version {found} of a model, and `{}` is version {label}",
+                self.reference
+            ),
             (None, ..) => return Ok(()),
-        };
-        let message = if text("registry_digest").is_some() {
-            format!("the report is of {other}, not of `{}`", self.reference)
-        } else {
-            format!("the report is of {other}")
         };
         let error = Error::contract(message);
         Err(error.hint("score with the version that is promoted, and evaluate that"))
