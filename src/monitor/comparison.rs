@@ -9,7 +9,7 @@ use super::known::{KnownCategories, KnownCounts};
 use super::overlay::Overlay;
 use super::profile::{ColumnProfile, Kind};
 use super::scores::Statistic;
-use crate::statistics::categories::Categories;
+use crate::statistics::categories::{Categories, SideBySide};
 use crate::statistics::distribution::Distribution;
 use crate::statistics::quantile_sketch::SharedRange;
 
@@ -139,26 +139,40 @@ impl ColumnComparison {
     }
 
     fn of_categories(baseline: &ColumnProfile, current: &Categories) -> Self {
-        Self {
-            name: baseline.name.clone(),
-            missing_rates: [baseline.missing_rate(), None],
-            row_counts: [baseline.rows, current.total()],
-            means: [None; 2],
-            drift: Drift::of_categories(&baseline.categories, current),
-            overlay: Overlay::of_categories(&baseline.categories, current),
-        }
+        let categories = &baseline.categories;
+        let overlay = Overlay::of_categories(categories, current);
+        Self::of_sides(
+            baseline,
+            &categories.side_by_side(current),
+            current.total(),
+            overlay,
+        )
     }
 
     fn of_known(baseline: &ColumnProfile, known: &KnownCategories, counts: &KnownCounts) -> Self {
-        let categories = &baseline.categories;
-        let rows = [categories.total(), counts.total()];
+        let overlay = Overlay::of_known(&baseline.categories, known, counts);
+        Self::of_sides(
+            baseline,
+            &known.side_by_side(counts),
+            counts.total(),
+            overlay,
+        )
+    }
+
+    /// Categories side by side, of which `rows` are there now.
+    fn of_sides(
+        baseline: &ColumnProfile,
+        sides: &SideBySide,
+        rows: u64,
+        overlay: Option<Overlay>,
+    ) -> Self {
         Self {
             name: baseline.name.clone(),
             missing_rates: [baseline.missing_rate(), None],
-            row_counts: [baseline.rows, counts.total()],
+            row_counts: [baseline.rows, rows],
             means: [None; 2],
-            drift: Drift::of_sides(&known.side_by_side(counts), rows),
-            overlay: Overlay::of_known(categories, known, counts),
+            drift: Drift::of_sides(sides, [baseline.categories.total(), rows]),
+            overlay,
         }
     }
 

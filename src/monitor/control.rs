@@ -21,10 +21,10 @@ const WIDENING: f64 = 7.0;
 const MAD_TO_SIGMA: f64 = 1.4826;
 
 /// The weight of the newest value in the moving average.
-const WEIGHT: f64 = 0.2;
+pub const WEIGHT: f64 = 0.2;
 
 /// Standard deviations of the moving average to its limit.
-pub const EWMA_DEVIATIONS: f64 = 3.0;
+const EWMA_DEVIATIONS: f64 = 3.0;
 
 /// The most standard deviations by which one value moves the average.
 const MAX_STEP: f64 = 4.0;
@@ -70,6 +70,15 @@ pub fn deviations(nights: usize) -> f64 {
     DEVIATIONS * (1.0 + WIDENING / nights as f64)
 }
 
+/// Standard deviations of single nights from the median to the limit of the moving average, if
+/// `settled` of the variance that it comes to is reached.
+#[must_use]
+pub fn average_deviations(nights: usize, settled: f64) -> f64 {
+    // The median of `n` normal values has the variance π / 2n.
+    let of_median = std::f64::consts::FRAC_PI_2 / nights as f64;
+    EWMA_DEVIATIONS * (WEIGHT / (2.0 - WEIGHT) * settled + of_median).sqrt()
+}
+
 /// The range of the nights before one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Control {
@@ -105,9 +114,7 @@ impl Control {
     /// Whether the moving average has left its own, narrower limits: a small change that lasts.
     #[must_use]
     pub fn is_shifted(&self, side: Side) -> bool {
-        // The median of `n` normal values has the variance π / 2n.
-        let of_median = std::f64::consts::FRAC_PI_2 / self.nights as f64;
-        let width = EWMA_DEVIATIONS * self.sigma * (WEIGHT / (2.0 - WEIGHT) + of_median).sqrt();
+        let width = average_deviations(self.nights, 1.0) * self.sigma;
         beyond(
             self.average,
             [self.median - width, self.median + width],

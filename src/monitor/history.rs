@@ -13,7 +13,7 @@
 //! - ADWIN: A. Bifet and R. Gavaldà, *Learning from time-changing data with adaptive windowing*
 //!   (2007), over all nights; there are few of them, so every cut is tried.
 
-use super::control::{DEVIATIONS, EWMA_DEVIATIONS, Side, deviations};
+use super::control::{DEVIATIONS, Side, WEIGHT, average_deviations, deviations};
 
 /// Nights without which nothing is learnt.
 pub const MIN_NIGHTS: usize = 14;
@@ -23,9 +23,6 @@ pub const MAX_NIGHTS: usize = 30;
 
 /// A median absolute deviation times this is a standard deviation, of normal values.
 const SCALED: f64 = 1.482_602_218_505_602;
-
-/// The weight of a night in the weighted mean.
-const WEIGHT: f64 = 0.2;
 
 /// Of a deviation: changes that Page–Hinkley does not add up.
 const PAGE_TOLERANCE: f64 = 0.5;
@@ -84,10 +81,7 @@ impl Control {
             ewma += WEIGHT * (value - ewma);
             weight *= (1.0 - WEIGHT) * (1.0 - WEIGHT);
         }
-        // The median of `n` normal values has the variance π / 2n.
-        let of_median = std::f64::consts::FRAC_PI_2 / known.len() as f64;
-        let spread = deviation * (WEIGHT / (2.0 - WEIGHT) * (1.0 - weight) + of_median).sqrt();
-        let limit = EWMA_DEVIATIONS * spread;
+        let limit = average_deviations(known.len(), 1.0 - weight) * deviation;
         let series: Vec<f64> = known.iter().copied().chain([today]).collect();
         let whole: Vec<f64> = all.iter().copied().chain([today]).collect();
         Some(Self {

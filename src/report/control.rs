@@ -85,6 +85,15 @@ const FOLLOWED: [(&str, &[(&str, Side)]); 5] = [
 /// Distances of section `drift` that alarm only if they are more than chance.
 const DISTANCES: [&str; 2] = ["js", "psi"];
 
+/// Limits that are so close are of a fact that was the same on every night.
+const NO_WIDTH: f64 = 1e-9;
+
+/// Whether a fact with these limits has ever changed.
+#[must_use]
+pub fn has_varied(limits: Option<(f64, f64)>) -> bool {
+    limits.is_none_or(|(low, high)| high - low > NO_WIDTH)
+}
+
 /// Runs whose facts are learnt from: those that were published without complaint.
 const GOOD: [&str; 1] = ["done"];
 

@@ -18,9 +18,6 @@ use crate::package::manifest::OnFail;
 /// The most columns or gates that are listed where lines are not counted; the report has them all.
 const SHOWN: usize = 5;
 
-/// Limits that are so close are of a fact that was the same on every night.
-const NO_WIDTH: f64 = 1e-9;
-
 /// A line with how much it matters.
 type Weighed = (Weight, Line);
 
@@ -95,7 +92,7 @@ fn history(facts: &[Fact], max: usize) -> Vec<Weighed> {
             };
             let limit = |metric: &str| number(facts, control::SECTION, name, metric);
             let limits = limit("limit_low").zip(limit("limit_high"));
-            let has_varied = limits.is_none_or(|(low, high)| high - low > NO_WIDTH);
+            let has_varied = control::has_varied(limits);
             let text = if *verdict == "beyond" && !has_varied {
                 format!(
                     "`{name}` is {}, always {} before",

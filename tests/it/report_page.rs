@@ -389,7 +389,7 @@ fn facts_outside_their_limits_are_listed_and_the_others_counted() {
     let found: Vec<usize> = order.map(|name| section.find(name).unwrap()).into();
     assert!(found.is_sorted(), "{section}");
     for part in [
-        "of up to 30 runs before.",
+        "of up to 30 runs before, wider where those are few.",
         "0.100 to 0.200",
         "25.0% always 0",
         "lasting change: ADWIN",

@@ -7,14 +7,11 @@ use super::block::{Block, Cell, Section, State, Table, on_page};
 use super::night::{Indexed, Night};
 use super::wording;
 use crate::count::counted;
-use crate::report::control::SECTION;
+use crate::report::control::{self, SECTION};
 use crate::report::number;
 
 /// The most facts that are listed.
 const FACTS: usize = 40;
-
-/// Limits that are no further apart are those of a fact that was always the same.
-const NO_WIDTH: f64 = 1e-9;
 
 /// A fact that left its limits.
 struct Outside<'a> {
@@ -76,7 +73,8 @@ pub fn section(night: &Night) -> Option<Section> {
     }
     let lead = if count > 0 {
         format!(
-            "Limits: median \u{b1} 4 MAD (scaled to \u{3c3}) of up to {} before.",
+            "Limits: median \u{b1} 4 MAD (scaled to \u{3c3}) of up to {} before, wider \
+             where those are few.",
             counted(nights as u64, "run")
         )
     } else {
@@ -147,7 +145,7 @@ fn row(report: &Indexed, one: &Outside) -> Vec<Cell> {
     };
     // Of a fact that never changed no distance says anything.
     let width = of("limit_low").zip(of("limit_high"));
-    let has_varied = width.is_none_or(|(low, high)| high - low > NO_WIDTH);
+    let has_varied = control::has_varied(width);
     let usual = if has_varied {
         limits("limit_low", "limit_high")
     } else {

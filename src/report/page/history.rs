@@ -329,10 +329,10 @@ fn key_facts(facts: &[Controlled], calendar: &Calendar) -> Section {
         },
         state,
         lead: "Each against its own history: median \u{b1} 4 MAD (scaled to \u{3c3}) of up to 30 \
-               runs before that did not fail, from 14 runs on. Facts of the model start anew with \
-               a model version. The blue line is the exponentially weighted moving average: it \
-               leaves its limits when a small change lasts. Values beyond the chart are triangles \
-               at its edge."
+               runs before that did not fail, from 14 runs on, wider where those are few. Facts of \
+               the model start anew with a model version. The blue line is the exponentially \
+               weighted moving average: it leaves its limits when a small change lasts. Values \
+               beyond the chart are triangles at its edge."
             .to_owned(),
         blocks: all,
         ..Section::default()
