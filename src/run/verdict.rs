@@ -3,7 +3,7 @@
 //! Owns that the same command gives the same exit code again. What an earlier run measured comes
 //! from its report; where a data set has none, from what its parts hold.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 use super::Run;
 use super::ending::{Failure, RunResult};
@@ -39,22 +39,17 @@ impl Run<'_> {
         self.audience
             .noted(&format!("nothing to {doing} `{output}`: {because}"));
         let judged = self.judge_earlier(&output, budget)?;
-        let on_trip = judged.iter().flat_map(Judged::on_trip);
-        let on_trip: Vec<Json> = on_trip.map(Json::from).collect();
-        let on_trip = (!on_trip.is_empty()).then(|| (ON_TRIP, Json::from(on_trip)));
+        let mut object = judged.as_ref().map(passed_on).unwrap_or_default();
         let code = self.plan.skip_code.unwrap_or(0);
-        let object: [(&str, Json); 4] = [
+        let named: [(&str, Json); 4] = [
             ("status", "nothing_to_do".into()),
             ("exit_code", code.into()),
             ("run_id", self.plan.run_id.clone().into()),
             ("output", output.into()),
         ];
+        object.extend(named.map(|(name, value)| (name.to_owned(), value)));
         Ok(RunResult {
-            object: object
-                .into_iter()
-                .chain(on_trip)
-                .map(|(name, value)| (name.to_owned(), value))
-                .collect(),
+            object,
             code,
             was_idle: true,
         })
@@ -89,11 +84,11 @@ impl Run<'_> {
             let error = error.at_path(&self.target.path);
             let error =
                 error.hint("an earlier run published the output; allow more, or correct them");
-            return Err(self.failed_before("over_budget", output, &[], error));
+            return Err(self.failed_before("over_budget", output, Map::new(), error));
         }
         if let Some(rows) = rows {
             let guarded = self.plan.guards.rows(rows.rows_in);
-            guarded.map_err(|error| self.failed_before("failed", output, &[], error))?;
+            guarded.map_err(|error| self.failed_before("failed", output, Map::new(), error))?;
         }
         if self.plan.monitor.gates.is_empty() {
             self.warn_of_baseline(other_baseline);
@@ -111,8 +106,7 @@ impl Run<'_> {
         };
         let warnings = judged.warnings().into_iter();
         warnings.for_each(|warning| self.audience.warn_at_end(warning));
-        let facts = judged.facts();
-        self.audience.judged(&facts);
+        self.audience.judged(&judged.facts());
         let Some(error) = judged.failure(", and an earlier run published the output") else {
             return Ok(Some(judged));
         };
@@ -121,17 +115,19 @@ impl Run<'_> {
             Some(owners) => error.hint(owners),
             None => error,
         };
-        let mut failure = self.failed_before("gates_failed", output, &facts, error);
-        let on_trip = judged.on_trip();
-        if !on_trip.is_empty() {
-            failure.object.insert(ON_TRIP.to_owned(), on_trip.into());
-        }
-        Err(failure)
+        Err(self.failed_before("gates_failed", output, passed_on(&judged), error))
     }
 
-    fn failed_before(&self, status: &str, output: &str, facts: &[Fact], error: Error) -> Failure {
+    /// A failure whose object has these sections, and how the run ended.
+    fn failed_before(
+        &self,
+        status: &str,
+        output: &str,
+        sections: Map<String, Json>,
+        error: Error,
+    ) -> Failure {
         let mut failure = Failure::from(error);
-        failure.object = json::sections(facts);
+        failure.object = sections;
         let named = [
             ("status", status),
             ("run_id", self.plan.run_id.as_str()),
@@ -222,6 +218,16 @@ impl Run<'_> {
             self.again()
         ))
     }
+}
+
+/// What the JSON object holds of gates: their facts, and what the scheduler should do.
+fn passed_on(judged: &Judged) -> Map<String, Json> {
+    let mut object = json::sections(&judged.facts());
+    let on_trip = judged.on_trip();
+    if !on_trip.is_empty() {
+        object.insert(ON_TRIP.to_owned(), on_trip.into());
+    }
+    object
 }
 
 fn row_counts(facts: &[Fact]) -> RowCounts {

@@ -526,9 +526,13 @@ fn what_a_scheduler_should_do_comes_again(room: &Room) {
                 "score --model pack shifted.parquet --output {output} --format json \
                  --on-gate publish --metrics-file again.prom"
             );
+            let mut gates = None;
             for pass in ["first", "second"] {
                 let run = room.tallow(&line);
                 assert_eq!(run.code, code, "{pass} {line}: {run}");
+                let found = run.json()["gates"].clone();
+                assert_eq!(found["count"], 1, "{pass} {line}: {run}");
+                assert_eq!(*gates.get_or_insert(found.clone()), found, "{pass}: {run}");
                 assert_eq!(run.json()["on_trip"][0], "retrain", "{pass}: {run}");
                 let metrics = std::fs::read_to_string(room.path("again.prom")).unwrap();
                 let found = metrics
