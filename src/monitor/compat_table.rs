@@ -2,7 +2,7 @@
 //!
 //! Owns the reading. What is computed of the values is [`super::compat`]'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray};
@@ -33,6 +33,18 @@ pub enum Tool {
 enum Values {
     Numbers(Vec<f64>),
     Categories(BTreeMap<String, u64>),
+    /// Values that the tools do not compare: binary values, lists, structs.
+    Other,
+}
+
+impl Values {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Numbers(_) => Kind::Numbers,
+            Self::Categories(_) => Kind::Categories,
+            Self::Other => Kind::Other,
+        }
+    }
 }
 
 /// A column with the tool's numbers.
@@ -46,6 +58,44 @@ pub struct Compared {
     pub verdict: Option<Verdict>,
 }
 
+/// Why a column has no numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The current table does not have it.
+    Missing,
+    /// The baseline does not have it.
+    New,
+    /// It holds something else than the baseline's: what that holds, and what it holds now.
+    OtherKind([Kind; 2]),
+    /// The tools do not compare such values.
+    NotCompared,
+    /// One side has no value.
+    NoValues,
+}
+
+impl Reason {
+    /// The word in reports, that of `tallow drift` where it has one.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::New => "new",
+            Self::OtherKind(_) => "other_kind",
+            Self::NotCompared => "not_compared",
+            Self::NoValues => "no_values",
+        }
+    }
+}
+
+/// All columns of two tables.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    /// Those that have numbers, in the order of the baseline.
+    pub compared: Vec<Compared>,
+    /// (column, reason) of those without.
+    pub uncompared: Vec<(String, Reason)>,
+}
+
 /// The tool's numbers of the columns that both tables have.
 ///
 /// # Errors
@@ -56,37 +106,56 @@ pub fn compare(
     current: &Location,
     options: &ReadOptions,
     interrupt: &Interrupt,
-) -> Result<Vec<Compared>> {
+) -> Result<Comparison> {
     let baseline = columns(tool, baseline, options, interrupt)?;
-    let mut current: BTreeMap<String, Values> = columns(tool, current, options, interrupt)?
-        .into_iter()
+    let mut current = columns(tool, current, options, interrupt)?;
+    let indices = current.iter().enumerate();
+    let mut indices: HashMap<String, usize> = indices
+        .map(|(index, (name, _))| (name.clone(), index))
         .collect();
-    let mut compared = Vec::new();
+    let mut found = Comparison::default();
     for (name, before) in baseline {
-        let Some(now) = current.remove(&name) else {
+        let Some(index) = indices.remove(&name) else {
+            found.uncompared.push((name, Reason::Missing));
             continue;
         };
-        let found = match (before, now) {
-            (Values::Numbers(before), Values::Numbers(now)) => match tool {
-                Tool::Evidently => evidently::numbers(&before, &now).map(with_verdict),
-                Tool::NannyMl => nannyml::numbers(&before, &now).map(without_verdict),
-            },
-            (Values::Categories(before), Values::Categories(now)) => {
-                let counts = side_by_side(&before, &now);
-                match tool {
-                    Tool::Evidently => evidently::categories(&counts).map(with_verdict),
-                    Tool::NannyMl => nannyml::categories(&counts).map(without_verdict),
-                }
-            }
-            _ => None,
-        };
-        compared.extend(found.map(|(numbers, verdict)| Compared {
-            name,
-            numbers,
-            verdict,
-        }));
+        match of_column(tool, &before, &current[index].1) {
+            Ok((numbers, verdict)) => found.compared.push(Compared {
+                name,
+                numbers,
+                verdict,
+            }),
+            Err(reason) => found.uncompared.push((name, reason)),
+        }
     }
-    Ok(compared)
+    current.retain(|(name, _)| indices.contains_key(name));
+    let new = current.into_iter().map(|(name, _)| (name, Reason::New));
+    found.uncompared.extend(new);
+    Ok(found)
+}
+
+/// The tool's numbers of one column, or why there are none.
+fn of_column(
+    tool: Tool,
+    before: &Values,
+    now: &Values,
+) -> Result<(Vec<Number>, Option<Verdict>), Reason> {
+    let found = match (before, now) {
+        (Values::Numbers(before), Values::Numbers(now)) => match tool {
+            Tool::Evidently => evidently::numbers(before, now).map(with_verdict),
+            Tool::NannyMl => nannyml::numbers(before, now).map(without_verdict),
+        },
+        (Values::Categories(before), Values::Categories(now)) => {
+            let counts = side_by_side(before, now);
+            match tool {
+                Tool::Evidently => evidently::categories(&counts).map(with_verdict),
+                Tool::NannyMl => nannyml::categories(&counts).map(without_verdict),
+            }
+        }
+        (Values::Other, Values::Other) => return Err(Reason::NotCompared),
+        _ => return Err(Reason::OtherKind([before.kind(), now.kind()])),
+    };
+    found.ok_or(Reason::NoValues)
 }
 
 fn with_verdict((numbers, verdict): (Vec<Number>, Verdict)) -> (Vec<Number>, Option<Verdict>) {
@@ -98,7 +167,7 @@ fn without_verdict(numbers: Vec<Number>) -> (Vec<Number>, Option<Verdict>) {
 }
 
 fn side_by_side(before: &BTreeMap<String, u64>, now: &BTreeMap<String, u64>) -> [Vec<u64>; 2] {
-    let names: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let names: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
     [before, now].map(|side| {
         let counts = names.iter().map(|name| side.get(*name).copied());
         counts.map(Option::unwrap_or_default).collect()
@@ -124,7 +193,7 @@ fn columns(
         let values = match Kind::of(field.data_type(), table.is_untyped(field.name())) {
             kind if kind.has_numbers() => Values::Numbers(Vec::new()),
             Kind::Categories | Kind::Untyped => Values::Categories(BTreeMap::new()),
-            _ => continue,
+            _ => Values::Other,
         };
         columns.push((field.name().clone(), values));
     }
@@ -151,6 +220,7 @@ fn columns(
                         *counts.entry(texts.value(text).to_owned()).or_default() += 1;
                     }
                 }
+                Values::Other => {}
             }
         }
     }

@@ -7,7 +7,7 @@ use super::findings::{Findings, head};
 use super::report_path::refuse_taken;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::monitor::compat_table::{Compared, Tool, compare};
+use crate::monitor::compat_table::{Comparison as OfTool, Tool, compare};
 use crate::monitor::drift::Limits;
 use crate::monitor::profile_table::profile_of;
 use crate::output::report as report_file;
@@ -27,7 +27,7 @@ pub struct Drifted {
     /// Facts, and what gates say of them.
     pub findings: Findings,
     /// The numbers of another tool, if they were asked for: there is no verdict of ours then.
-    pub of_tool: Option<Vec<Compared>>,
+    pub of_tool: Option<OfTool>,
 }
 
 /// Compares two tables or profiles, and writes the report.

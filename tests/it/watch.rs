@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, UInt32Array};
+use arrow::array::{ArrayRef, BinaryArray, Float64Array, RecordBatch, StringArray, UInt32Array};
 use arrow::compute::take_record_batch;
 
 use crate::harness::{Room, Run, data, table};
@@ -637,4 +637,55 @@ fn numbers_of_other_tools_come_from_tables() {
     let gate = "--gate evidently_psi(x)<0.5";
     room.tallow(&format!("drift old.csv new.csv --compat evidently {gate}"))
         .fails(5);
+}
+
+#[test]
+fn columns_that_other_tools_do_not_compare_are_named_with_the_reason() {
+    let room = Room::new();
+    let table = |name: &str, other: &str, kinds: ArrayRef, empty: Option<f64>| {
+        let bytes: Vec<&[u8]> = vec![b"\xff\x00", b"b", b"c", b"d"];
+        let numbers = |value| Arc::new(Float64Array::from(vec![value; 4])) as ArrayRef;
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("x", numbers(Some(1.0))),
+            ("photo", Arc::new(BinaryArray::from_vec(bytes))),
+            (other, numbers(Some(2.0))),
+            ("kinds", kinds),
+            ("empty", numbers(empty)),
+        ];
+        let columns = columns.into_iter();
+        let columns = columns.map(|(name, column)| (name, column, true));
+        room.parquet(
+            name,
+            &RecordBatch::try_from_iter_with_nullable(columns).unwrap(),
+            9,
+        );
+    };
+    let texts = StringArray::from(vec!["a", "b", "c", "d"]);
+    let numbers = Float64Array::from(vec![1.0, 2.0, 3.0, 4.0]);
+    table("old.parquet", "gone", Arc::new(texts), Some(1.0));
+    table("new.parquet", "added", Arc::new(numbers), None);
+    for tool in ["evidently", "nannyml"] {
+        let line = format!("drift old.parquet new.parquet --compat {tool}");
+        let shown = room.tallow(&line).ok().stdout;
+        let first = shown.lines().next().unwrap_or_default();
+        assert!(first.ends_with(", 5 not compared"), "{shown}");
+        let found = room.tallow(&format!("{line} --format json")).ok().json()["drift"].clone();
+        for (name, reason) in [
+            ("photo", "not compared"),
+            ("gone", "missing"),
+            ("kinds", "other kind: numbers, the baseline has categories"),
+            ("empty", "no values"),
+            ("added", "new"),
+        ] {
+            let line = format!("  {name:24} {reason}");
+            assert!(shown.lines().any(|one| one == line), "{line} in {shown}");
+            let verdict = &found[name][format!("{tool}_verdict")];
+            let word = reason.split(':').next().unwrap().replace(' ', "_");
+            assert_eq!(*verdict, *word, "{name}: {found}");
+        }
+        assert_eq!(
+            found["kinds"][format!("{tool}_baseline_kind")],
+            "categories"
+        );
+    }
 }
