@@ -268,6 +268,14 @@ impl Error {
             .find(|cause| cause.raw_os_error().is_some())
     }
 
+    /// How many lines it takes: message and place, each cause, and the hint.
+    #[must_use]
+    pub fn line_count(&self) -> usize {
+        let lines = |text: &str| text.lines().count().max(1);
+        let causes: usize = self.causes().map(|one| lines(&one.to_string())).sum();
+        1 + causes + self.hint_text().map_or(0, lines)
+    }
+
     /// Message, place and causes in one line.
     #[must_use]
     pub fn in_one_line(&self) -> String {

@@ -71,12 +71,6 @@ impl Console {
         let _ = self.invocation_id.set(invocation_id.to_owned());
     }
 
-    /// Names the run in all that follows, and shows what was noticed while it was planned.
-    pub(super) fn begin_run(&self, run_id: &str, warnings: &[Error]) {
-        self.name_run(run_id);
-        warnings.iter().for_each(|warning| self.warning(warning));
-    }
-
     /// Notes the run's name for the log.
     pub fn name_run(&self, run_id: &str) {
         // A process is one run: a second name would be the same.
@@ -239,6 +233,34 @@ impl Console {
         self.write(Level::Warn, error.message(), &text, || {
             log::error_fields(Level::Warn, error)
         });
+    }
+
+    /// Shows warnings in at most `max` lines, and one at least; returns how many these are. Where
+    /// that is not enough hints are dropped, then warnings, which are counted. All are shown with
+    /// `--verbose`, where there is no summary, and in JSON.
+    pub(super) fn warnings(&self, warnings: &[Error], max: usize) -> usize {
+        let line_count = warnings.iter().map(Error::line_count).sum();
+        let has_limit = !self.verbose && self.quiet == 0 && !self.has_json_log();
+        if line_count <= max || !has_limit {
+            warnings.iter().for_each(|warning| self.warning(warning));
+            return line_count;
+        }
+        let heading = self.paint("1;33", "warning");
+        let shown = if warnings.len() <= max {
+            warnings.len()
+        } else {
+            max.saturating_sub(1)
+        };
+        for warning in &warnings[..shown] {
+            let first = self.rendered(&heading, warning);
+            let first = first.lines().next().unwrap_or_default().to_owned();
+            self.lines(&format!("{first}\n"));
+        }
+        let hidden = warnings.len() - shown;
+        if hidden > 0 {
+            self.lines(&format!("{heading}: {hidden} not shown: `-v` shows all\n"));
+        }
+        shown + usize::from(hidden > 0)
     }
 
     /// Shows an error: heading, message and place, causes, hint; in JSON also what `object` holds.

@@ -47,6 +47,7 @@ pub(super) fn show_with(
         head,
         facts: &findings.facts,
         detail: Detail::All,
+        lines_around: 0,
     })?)
 }
 
@@ -56,5 +57,6 @@ pub(super) fn summary(findings: &Findings, console: &Console) -> Result<()> {
         head: Map::new(),
         facts: &findings.facts,
         detail: console.detail(),
+        lines_around: 0,
     })
 }

@@ -53,5 +53,6 @@ fn report(path: &Location, reports: &[StoredReport], console: &Console) -> Resul
             .collect(),
         facts: &last.facts,
         detail: Detail::All,
+        lines_around: 0,
     })
 }

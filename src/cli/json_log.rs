@@ -53,7 +53,9 @@ impl Events for JsonLog<'_> {
     }
 
     fn planned(&self, plan: &Plan) -> Result<()> {
-        self.console.begin_run(&plan.run_id, &plan.warnings);
+        self.console.name_run(&plan.run_id);
+        let warnings = plan.warnings.iter();
+        warnings.for_each(|warning| self.console.warning(warning));
         if self.console.is_verbose() {
             let objects = plan.job.arms.inputs().map(bound_object);
             self.info(BINDING, "binding", objects.collect());

@@ -1,5 +1,6 @@
 //! A run on the console: its notes, warnings, progress and summary, as text.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::HumanCount;
@@ -16,6 +17,7 @@ use crate::plan::Plan;
 use crate::report::renderer::{Detail, Report};
 use crate::report::text::Text;
 use crate::report::watch_lines::is_withheld;
+use crate::run::ending::Failure;
 use crate::run::events::{Account, Events, Progress};
 
 /// A console that listens to a run.
@@ -24,7 +26,15 @@ pub(super) struct ConsoleEvents<'a> {
     console: &'a Console,
     /// While rows are read.
     progress: Mutex<Option<progress::Progress>>,
+    /// The lines that a reader has seen, or will: warnings, the summary, the error at the end.
+    lines: AtomicUsize,
 }
+
+/// The most lines of a run: warnings, summary and error.
+const LINES: usize = 10;
+
+/// The most of them before the summary, so that it, its error and a line of warnings have room.
+const LINES_BEFORE: usize = 4;
 
 /// The heading above the columns that feed the model.
 pub(super) const BINDING: &str = "features of the model, and the columns that feed them";
@@ -72,11 +82,11 @@ pub(super) fn warn_of_losses(console: &Console, account: &Account<'_>) {
 
 /// The first line of a run's summary.
 pub(super) fn headline(account: &Account<'_>) -> String {
-    let text = summary(account, Detail::Summary);
+    let text = summary(account, Detail::Summary, 0);
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-fn summary(account: &Account<'_>, detail: Detail) -> String {
+fn summary(account: &Account<'_>, detail: Detail, lines_before: usize) -> String {
     let files = [
         ("report", &account.written.report),
         ("rejected", &account.written.rejected),
@@ -85,6 +95,7 @@ fn summary(account: &Account<'_>, detail: Detail) -> String {
         head: Map::from_iter(files.map(|(name, path)| (name.to_owned(), json!(path)))),
         facts: account.facts,
         detail,
+        lines_around: lines_before + account.lines_after,
     })
 }
 
@@ -93,17 +104,36 @@ impl<'a> ConsoleEvents<'a> {
         Self {
             console,
             progress: Mutex::default(),
+            lines: AtomicUsize::new(0),
         }
+    }
+
+    fn count(&self, lines: usize) -> usize {
+        self.lines.fetch_add(lines, Ordering::Relaxed) + lines
+    }
+
+    /// Warnings in at most so many lines, without those that were shown before.
+    fn warn_within(&self, warnings: &[Error], max: usize) {
+        let room = max.saturating_sub(self.count(0));
+        self.count(self.console.warnings(warnings, room));
+    }
+
+    fn summarise(&self, account: &Account<'_>) {
+        let text = summary(account, self.console.detail(), self.count(0));
+        self.count(text.lines().count());
+        self.console.lines(&text);
     }
 }
 
 impl Events for ConsoleEvents<'_> {
     fn noted(&self, text: &str) {
         self.console.print_text(text);
+        self.count(1);
     }
 
     fn planned(&self, plan: &Plan) -> Result<()> {
-        self.console.begin_run(&plan.run_id, &plan.warnings);
+        self.console.name_run(&plan.run_id);
+        self.warn_within(&plan.warnings, LINES_BEFORE);
         if self.console.is_verbose() && !self.console.is_quiet() {
             let text = plan
                 .job
@@ -119,6 +149,11 @@ impl Events for ConsoleEvents<'_> {
 
     fn warned(&self, warning: &Error) {
         self.console.warning(warning);
+        self.count(warning.line_count());
+    }
+
+    fn warned_at_end(&self, warnings: &[Error]) {
+        self.warn_within(warnings, LINES);
     }
 
     fn progressed(&self, progress: Progress) {
@@ -139,16 +174,21 @@ impl Events for ConsoleEvents<'_> {
 
     fn delivered(&self, account: &Account<'_>) -> Result<()> {
         if !account.is_published && is_withheld(account.facts) {
-            self.console.lines(&summary(account, self.console.detail()));
+            self.summarise(account);
             return Ok(());
         }
         if !account.is_published {
             return Ok(());
         }
         if !self.console.is_quiet() {
-            self.console.lines(&summary(account, self.console.detail()));
+            self.summarise(account);
         }
         warn_of_losses(self.console, account);
+        Ok(())
+    }
+
+    fn failed(&self, failure: &Failure) -> Result<()> {
+        self.count(failure.error.as_ref().map_or(0, Error::line_count));
         Ok(())
     }
 }

@@ -93,6 +93,7 @@ mod tests {
                     head: Map::from_iter([("run_id".to_owned(), json!(name))]),
                     facts: &facts,
                     detail,
+                    lines_around: 0,
                 };
                 let text = match renderer.render(&report).unwrap() {
                     Rendered::Text(text) => text,

@@ -434,6 +434,7 @@ mod tests {
             head: head.into_object().unwrap(),
             facts: &[],
             detail: Detail::All,
+            lines_around: 0,
         };
         let event: Json = serde_json::from_str(&OpenLineage.text(&report)).unwrap();
         assert_eq!(

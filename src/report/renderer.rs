@@ -18,6 +18,9 @@ pub struct Report<'a> {
     pub facts: &'a [Fact],
     /// How much of it is needed.
     pub detail: Detail,
+    /// The lines that a terminal has besides a summary: warnings before it, and warnings and the
+    /// error that follow.
+    pub lines_around: usize,
 }
 
 /// How much of a report is shown; only text for a user leaves anything out.

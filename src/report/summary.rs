@@ -11,13 +11,13 @@ use super::renderer::{Detail, Report};
 use super::score_lines::{four_digits, scores};
 use super::value_lines::values;
 use super::weight::{Line, Weight, fit, line};
-use super::{control, models, watch_lines};
+use super::{models, watch_lines};
 use crate::count::counted;
 use crate::format::rounds::ROUNDS_USED;
 use crate::graph::table::{ROW_BY_ROW, RUNS_AS};
 use crate::pipeline::part::RowCounts;
 
-/// The most lines of a summary below its first two, with the error and the warnings that follow.
+/// The most lines of a summary below its first two, with the error and the warnings around it.
 const MAX_LINES: usize = 8;
 
 /// The most ignored files that are named.
@@ -67,9 +67,7 @@ pub(super) fn lines(report: &Report<'_>) -> Vec<Line> {
     let ignored = ignored_text(&ignored.collect::<Vec<_>>());
     lines.add(Weight::Note, ignored.map(|text| line("ignored", &text)));
     let max = match detail {
-        Detail::Summary => MAX_LINES
-            .saturating_sub(watch_lines::lines_after(facts) + lines_before(facts))
-            .max(1),
+        Detail::Summary => MAX_LINES.saturating_sub(report.lines_around).max(1),
         Detail::Verbose | Detail::All => usize::MAX,
     };
     let page = report.text("report").map_or_else(
@@ -77,14 +75,6 @@ pub(super) fn lines(report: &Report<'_>) -> Vec<Line> {
         |path| format!("tallow inspect {path}"),
     );
     fit(lines.0, max, &page)
-}
-
-/// How many lines come before a summary: the warning of the first night, which has no history.
-fn lines_before(facts: &[Fact]) -> usize {
-    match number(facts, control::SECTION, "", "reports") {
-        Some(0.0) => 2,
-        _ => 0,
-    }
 }
 
 /// How many files in directories were not read because of their endings, and the first of them;

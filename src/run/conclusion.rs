@@ -102,16 +102,6 @@ impl Run<'_> {
     ) -> Result<RunResult, Failure> {
         // All that was promised is there; what is older may stay.
         let _ = self.forget_earlier_files();
-        let object = self.object(facts, written);
-        self.audience.delivered(&Account {
-            plan: &self.plan,
-            outcomes,
-            facts,
-            context: &self.context(Status::Done, written.output_bytes),
-            written,
-            object: &object,
-            is_published: true,
-        })?;
         if let Some(warning) = no_rows(&outcomes.ledger.total()) {
             self.audience
                 .warn_at_end(warning.at_path(&self.target.path));
@@ -126,12 +116,24 @@ impl Run<'_> {
             let unmet = self.plan.unmet_missing(rows_in).into_iter();
             unmet.for_each(|warning| self.audience.warn_at_end(warning));
         }
+        self.warn_of_gates();
+        let failure = self.over_budget(outcomes);
+        let failure = failure.or_else(|| self.gate_failure());
+        let object = self.object(facts, written);
+        self.audience.delivered(&Account {
+            plan: &self.plan,
+            outcomes,
+            facts,
+            context: &self.context(Status::Done, written.output_bytes),
+            written,
+            object: &object,
+            is_published: true,
+            lines_after: failure.as_ref().map_or(0, Error::line_count),
+        })?;
         if let Some(number) = self.interrupt().came() {
             return Err(self.stopped_too_late(number, object));
         }
-        self.warn_of_gates();
-        let failure = self.over_budget(outcomes);
-        if let Some(error) = failure.or_else(|| self.gate_failure()) {
+        if let Some(error) = failure {
             return Err(Failure {
                 object,
                 ..error.into()
@@ -245,6 +247,7 @@ impl Run<'_> {
             written: &written,
             object: &object,
             is_published: false,
+            lines_after: error.line_count(),
         };
         // What a listener cannot write is a warning of the audience's.
         let _ = self.audience.delivered(&account);

@@ -49,6 +49,8 @@ pub struct Account<'a> {
     pub object: &'a Map<String, Json>,
     /// Whether all rows are in the output, which has its name.
     pub is_published: bool,
+    /// The lines that follow: of the error that the run ends with, and of warnings.
+    pub lines_after: usize,
 }
 
 /// Listens to a run. The errors of a listener are what it could not write.
@@ -66,6 +68,11 @@ pub trait Events: Sync {
 
     /// The run goes on or its result stands, but the user should look at this.
     fn warned(&self, _warning: &Error) {}
+
+    /// All that was kept for the end: the same as [`Self::warned`] of each.
+    fn warned_at_end(&self, warnings: &[Error]) {
+        warnings.iter().for_each(|warning| self.warned(warning));
+    }
 
     /// Rows were done.
     fn progressed(&self, _progress: Progress) {}
@@ -131,7 +138,7 @@ impl<'a> Audience<'a> {
             Err(failure) => listener.failed(failure),
         });
         let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
-        late.iter().for_each(|warning| self.warned(warning));
+        self.warned_at_end(&late);
         let object = result
             .as_mut()
             .map_or_else(|failure| &mut failure.object, |ending| &mut ending.object);
@@ -186,8 +193,21 @@ impl Events for Audience<'_> {
             .for_each(|listener| listener.progressed(progress));
     }
 
+    fn warned_at_end(&self, warnings: &[Error]) {
+        self.listeners
+            .iter()
+            .for_each(|listener| listener.warned_at_end(warnings));
+    }
+
     fn delivered(&self, account: &Account<'_>) -> Result<()> {
-        self.each(|listener| listener.delivered(account));
+        let late = self.late.lock().unwrap_or_else(PoisonError::into_inner);
+        let late_lines: usize = late.iter().map(Error::line_count).sum();
+        drop(late);
+        let account = Account {
+            lines_after: account.lines_after + late_lines,
+            ..*account
+        };
+        self.each(|listener| listener.delivered(&account));
         Ok(())
     }
 

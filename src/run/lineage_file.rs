@@ -130,6 +130,7 @@ impl LineageFile {
             head: head.into_object()?,
             facts: &state.facts,
             detail: Detail::All,
+            lines_around: 0,
         };
         self.file.append_line(OpenLineage.text(&report).trim_end())
     }

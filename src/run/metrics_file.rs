@@ -109,6 +109,7 @@ impl MetricsFile {
             head: head.into_object()?,
             facts: &state.facts,
             detail: Detail::All,
+            lines_around: 0,
         });
         let written = file.write_all(text.as_bytes());
         written.map_err(|error| {

@@ -293,6 +293,48 @@ fn a_bad_night_has_ten_lines_and_its_page_has_the_rest() {
 }
 
 #[test]
+fn warnings_around_a_summary_leave_it_ten_lines() {
+    let room = demo();
+    room.tallow("profile old.parquet --model model.ubj --output base.pq")
+        .ok();
+    std::fs::create_dir(room.path("reports")).unwrap();
+    let early = "--rule-examples 3 --max-errors 5 --max-error-rate 1% --history reports";
+    let late = "--missing age=-7 --missing tenure_months=-7 --missing monthly_charge=-7";
+    let fail = "--gate js(*)<0.2 --gate psi(*)<=0.1";
+    for (index, (flags, code, hidden)) in [
+        (early.to_owned(), 0, ""),
+        (
+            format!("{early} --max-js 0.1 --rejected r.pq"),
+            0,
+            "2 not shown",
+        ),
+        (late.to_owned(), 0, ""),
+        (format!("{early} {late}"), 0, ""),
+        (fail.to_owned(), 5, ""),
+        (
+            format!("{early} {late} {fail} --gate zscore(rows_in)<=4"),
+            5,
+            "",
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let line = format!("{SCORE} shifted.parquet --output o{index}.parquet --baseline base.pq");
+        let line = format!("{line} {flags}");
+        let run = room.tallow(&line);
+        assert_eq!(run.code, code, "{line}: {run}");
+        assert!(run.stderr.lines().count() <= 10, "{line}: {run}");
+        assert!(run.stderr.contains(" scored 2,000 rows in "), "{run}");
+        assert!(run.stderr.contains(hidden), "{run}");
+        let verbose = room.tallow(&format!("{line} --overwrite -v")).stderr;
+        assert!(!verbose.contains("`-v` shows all"), "{verbose}");
+        let count = |text: &str, part: &str| text.matches(part).count();
+        assert!(count(&verbose, "hint: ") >= count(&run.stderr, "hint: "));
+    }
+}
+
+#[test]
 fn a_rule_that_withholds_the_output_leaves_a_report() {
     let room = demo();
     let rule = [
