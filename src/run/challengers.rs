@@ -33,9 +33,12 @@ use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::pipeline::{Outcomes, Receiver};
 use crate::plan::challenger::Contender;
+use crate::plan::signed;
 use crate::plan::target::Target;
 use crate::report::models::Model;
-use crate::storage::{Location, Lock, find, find_below, make_directory, remove, remove_below};
+use crate::storage::{
+    Location, Lock, PendingFile, find, find_below, make_directory, remove, remove_below,
+};
 use crate::table::hive::Partitioning;
 use crate::table::origin::{MODEL_DIGEST, MODEL_FILE_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
 use crate::table::output_format::OutputFormat;
@@ -52,6 +55,8 @@ struct Arm<'a> {
     contender: &'a Contender,
     challenger: &'a Challenger,
     sink: Sink,
+    /// The file of the signature of a single file, where the run signs.
+    signature: Option<PendingFile>,
     outcomes: Outcomes,
     dropped: Option<Error>,
     /// What an earlier run finished, until the output is open.
@@ -108,6 +113,7 @@ impl<'a> Challengers<'a> {
                 contender,
                 challenger,
                 sink,
+                signature: None,
                 outcomes: Outcomes::of_challenger(job, challenger),
                 dropped: None,
                 earlier: None,
@@ -145,15 +151,21 @@ impl<'a> Challengers<'a> {
                 arm.challenger.output_schema.clone(),
                 &arm.footer(run),
             )?;
+            if run.signer.is_some() {
+                let path = signed::default_signature_of_file(&path);
+                arm.signature = Some(PendingFile::create(&path, overwrite)?);
+            }
             let output = FileOutput::new(writer, path, None, Location::default(), overwrite);
             arm.sink.output = Output::File(Box::new(output));
             Ok(())
         });
     }
 
-    /// Whether every challenger's file is there, made by the same run.
+    /// Whether every challenger's file is there, made by the same run, and signed if it signs.
     pub(super) fn have_files(&self) -> bool {
-        self.arms.iter().all(|arm| arm.is_file_of(self.run))
+        let has_signature = |arm: &Arm<'_>| self.run.has_signature(&arm.sink.path);
+        let mut arms = self.arms.iter();
+        arms.all(|arm| arm.is_file_of(self.run) && has_signature(arm))
     }
 
     /// The first challenger whose data set is not there as a run of this identity makes it.
@@ -165,7 +177,8 @@ impl<'a> Challengers<'a> {
             let own = arm.identity(identity);
             let directory = &arm.sink.path;
             if dropped_before(directory, &own).is_none()
-                && finished(directory, &own, self.run)?.is_none()
+                && (finished(directory, &own, self.run)?.is_none()
+                    || !self.run.has_signature(directory))
             {
                 return Ok(Some(&arm.contender.name));
             }
@@ -202,7 +215,8 @@ impl<'a> Challengers<'a> {
     /// Publishes the outputs of all challengers, and removes what earlier runs left of those that
     /// dropped out: what they published, where it was to be replaced, and what is unfinished.
     pub(super) fn publish(&mut self) {
-        self.each(Arm::publish);
+        let run = self.run;
+        self.each(|arm| arm.publish(run));
         let target = self.run.target();
         for contender in &self.run.plan().challengers {
             let arm = self
@@ -261,7 +275,7 @@ impl<'a> Challengers<'a> {
     fn each(&mut self, step: impl Fn(&mut Arm<'a>) -> Result<()>) {
         for arm in self.arms.iter_mut().filter(|arm| arm.dropped.is_none()) {
             if let Err(error) = caught("it panicked", || step(arm)) {
-                arm.sink.output = Output::Nowhere;
+                (arm.sink.output, arm.signature) = (Output::Nowhere, None);
                 let reason = Error::failed("it dropped out before the first row");
                 arm.challenger.state.drop_out(reason);
                 arm.dropped = Some(error);
@@ -412,11 +426,18 @@ impl Arm<'_> {
         Ok(())
     }
 
-    fn publish(&mut self) -> Result<()> {
+    fn publish(&mut self, run: &Run) -> Result<()> {
+        let signer = run.signer.as_ref();
+        let mut signature = self.signature.take();
         match std::mem::replace(&mut self.sink.output, Output::Nowhere) {
-            Output::FinishedFile(finished) => finished.publish(None, None),
+            Output::FinishedFile(finished) => {
+                if let Some((file, signer)) = signature.as_mut().zip(signer) {
+                    finished.sign(file, signer)?;
+                }
+                finished.publish(None, signature)
+            }
             Output::FinishedDataset(manifest) => {
-                publication::publish(&self.sink.path, &manifest, None)
+                publication::publish(&self.sink.path, &manifest, signer)
             }
             _ => Err(Error::internal("a challenger whose output is not whole")),
         }
@@ -528,11 +549,11 @@ fn clear(path: &Location, target: &Target, lock: Option<&Lock>, run: &Run) -> Re
     }
     if !target.is_dataset() {
         let is_own = footer_value(path, CHALLENGER).is_some();
-        return if is_own && target.overwrite {
-            remove(path)
-        } else {
-            Ok(())
-        };
+        if is_own && target.overwrite {
+            remove(path)?;
+            remove(signed::default_signature_of_file(path))?;
+        }
+        return Ok(());
     }
     // Another run may be at work there.
     let _own = match lock {

@@ -5,8 +5,9 @@
 
 use super::Run;
 use crate::error::{Error, Result};
-use crate::output::names::earlier;
+use crate::output::names::{self, earlier};
 use crate::output::quarantine;
+use crate::plan::signed;
 use crate::plan::target::Target;
 use crate::report::previous::PreviousRun;
 use crate::report::run::Status;
@@ -53,6 +54,7 @@ impl Run<'_> {
         };
         if !format.may_have_written(&read_head(path)?)
             || !self.was_made_by_this_run(found.byte_count)?
+            || !self.has_signature(path)
         {
             return Ok(false);
         }
@@ -62,6 +64,16 @@ impl Run<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Whether an output has a signature, or needs none.
+    pub(super) fn has_signature(&self, output: &Location) -> bool {
+        let path = if self.target.is_dataset() {
+            output.join(names::SIGNATURE)
+        } else {
+            signed::default_signature_of_file(output)
+        };
+        self.signer.is_none() || find(path).is_ok_and(|found| found.is_some())
     }
 
     /// Whether its report says so; or, where none is needed, the file itself.

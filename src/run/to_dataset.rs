@@ -120,7 +120,8 @@ impl<'a> ToDataset<'a> {
             } else {
                 None
             };
-            if may_stay && damaged.is_none() && missing.is_none() {
+            let is_signed = run.has_signature(directory);
+            if may_stay && damaged.is_none() && missing.is_none() && is_signed {
                 return Ok(None);
             }
             if !target.overwrite {
@@ -134,6 +135,9 @@ impl<'a> ToDataset<'a> {
                             as it was \
                          written"
                     ),
+                    None if may_stay => {
+                        "the output exists already, and it is not signed".to_owned()
+                    }
                     None if is_same => "the output exists already, and it is finished".to_owned(),
                     None => format!(
                         "the output exists already, and since it was made these changed: {}",

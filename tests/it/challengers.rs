@@ -492,6 +492,46 @@ fn check_says_which_challengers_would_drop_out() {
 }
 
 #[test]
+fn answers_of_challengers_are_signed_as_those_of_the_run_are() {
+    let room = challenged();
+    let key = data("signatures/prime256v1.key").display().to_string();
+    let public = data("signatures/prime256v1.pub").display().to_string();
+    let verify = |path: &str| room.tallow(&format!("verify {path} --key {public}"));
+    for output in ["one.parquet", "set/"] {
+        let line = format!("{SCORE} --challenger next.json --output {output}");
+        room.tallow(&line).ok();
+        // What is there without a signature is not what was asked for.
+        let unsigned = room.tallow(&format!("{line} --sign-key {key}")).fails(1);
+        assert!(unsigned.stderr.contains("exists already"), "{unsigned}");
+        room.tallow(&format!("{line} --sign-key {key} --overwrite"))
+            .ok();
+        let output = output.trim_end_matches('/');
+        let file = if output == "set" { "next" } else { "next.pq" };
+        let answers = format!("{output}.challengers/{file}");
+        verify(output).ok();
+        verify(&answers).ok();
+        let again = room.tallow(&format!("{line} --sign-key {key}")).ok();
+        assert!(again.stderr.contains("nothing to do"), "{again}");
+        let changed = if output == "set" {
+            format!("{answers}/part-00000.parquet")
+        } else {
+            answers.clone()
+        };
+        let mut bytes = std::fs::read(room.path(&changed)).unwrap();
+        bytes[40] ^= 1;
+        std::fs::write(room.path(&changed), bytes).unwrap();
+        verify(&answers).fails(6);
+    }
+    // A challenger that drops out leaves no signature of an earlier one.
+    room.tallow(&format!(
+        "{SCORE} --challenger next.json --challenger-time 0s --output one.parquet --sign-key {key} \
+         --overwrite"
+    ))
+    .ok();
+    assert!(!room.path("one.parquet.challengers/next.pq.sig").exists());
+}
+
+#[test]
 fn a_job_file_holds_challengers_by_path_and_by_name() {
     let room = challenged();
     let printed = room
