@@ -132,6 +132,41 @@ fn packing_again_keeps_what_the_user_wrote() {
     assert_eq!(room.listing(), ["churn"]);
 }
 
+#[test]
+fn packing_without_a_key_warns_of_a_signature_that_is_dropped() {
+    let room = Room::new();
+    let model = data("demo/churn/model.ubj");
+    room.file("model.ubj", std::fs::read(model).unwrap());
+    let key = data("signatures/prime256v1.key").display().to_string();
+    let quiet = room.tallow("pack model.ubj --output unsigned").ok();
+    assert_eq!(quiet.stderr, "");
+    room.tallow(&format!("pack model.ubj --output churn --sign-key {key}"))
+        .ok();
+    room.tallow(&format!("sign model.ubj --key {key}")).ok();
+    for (line, signature) in [
+        ("pack churn --output again", "churn/model.sig"),
+        (
+            "pack churn --output churn --overwrite --model-version 2",
+            "churn/model.sig",
+        ),
+        ("pack model.ubj --output of-file", "model.ubj.sig"),
+    ] {
+        let output = line.split_whitespace().nth(3).unwrap();
+        let run = room.tallow(line).ok();
+        let warning = format!(
+            "warning: the package is not signed, and what it was made of was ({signature:?})\n\
+             hint: tallow sign {output} --key KEY.pem, or pack with `--sign-key KEY.pem`\n"
+        );
+        assert_eq!(run.stderr, warning.replace('"', "`"), "{line}: {run}");
+        let signed = format!("{line} --overwrite --sign-key {key}").replacen(
+            "--overwrite --model-version 2 --overwrite",
+            "--overwrite",
+            1,
+        );
+        assert_eq!(room.tallow(&signed).ok().stderr, "", "{signed}");
+    }
+}
+
 /// Packs a model with golden rows of `rows`, and checks the package against `rows`.
 fn packed(room: &Room, model: &Path, rows: &Path, features: &[String]) -> Result<(), String> {
     let (model, rows) = (model.to_str().unwrap(), rows.to_str().unwrap());

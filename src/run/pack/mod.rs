@@ -25,10 +25,11 @@ use crate::monitor::profile_table::table as profile_table;
 use crate::output::table_writer::write_table;
 use crate::package::card::{CARD_NAME, card};
 use crate::package::open::{Identity, OpenedModel, open};
+use crate::package::signature::SIGNATURE_NAME;
 use crate::package::written::WrittenManifest;
 use crate::package::{MANIFEST_NAME, Manifest};
 use crate::plan::replay::replay;
-use crate::plan::signed::sign_model_as;
+use crate::plan::signed::{default_signature, sign_model_as};
 use crate::request::pack::Pack;
 use crate::request::signature::Sign;
 use crate::request::work::{Quality, Work};
@@ -69,6 +70,8 @@ pub struct Packed {
     pub reference_rows: Option<u64>,
     /// Whether it is signed.
     pub is_signed: bool,
+    /// The warning of a package that was signed and is not any more.
+    pub warning: Option<Error>,
 }
 
 /// Makes a package.
@@ -78,6 +81,7 @@ pub struct Packed {
 /// differ from this machine's, or if the output exists and may not be replaced.
 pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
     refuse_other(request)?;
+    let dropped = dropped_signature(request)?;
     let opened = read_unchanged(|| open(&request.model, &ImportOptions::default()))?;
     let staged = StagedDirectory::create(&request.output, request.overwrite)?;
     let packed = in_directory(request, &opened, staged.path(), interrupt).map_err(|error| {
@@ -88,7 +92,33 @@ pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
         })
     })?;
     staged.publish(request.overwrite)?;
-    Ok(packed)
+    Ok(Packed {
+        warning: dropped.map(|signature| unsigned(request, &signature)),
+        ..packed
+    })
+}
+
+/// The signature of the model, or of the package that is replaced, if the new one has none.
+fn dropped_signature(request: &Pack) -> Result<Option<Location>> {
+    if request.sign_key.is_some() {
+        return Ok(None);
+    }
+    let replaced = request.output.join(SIGNATURE_NAME);
+    for signature in [default_signature(&request.model)?, replaced] {
+        if find(&signature)?.is_some() {
+            return Ok(Some(signature));
+        }
+    }
+    Ok(None)
+}
+
+fn unsigned(request: &Pack, signature: &Location) -> Error {
+    let package = shell_word(&request.output.to_string_lossy());
+    Error::trust("the package is not signed, and what it was made of was")
+        .at_path(signature)
+        .hint(format!(
+            "tallow sign {package} --key KEY.pem, or pack with `--sign-key KEY.pem`"
+        ))
 }
 
 /// Makes the package in a temporary directory.
@@ -127,6 +157,7 @@ fn in_directory(
         baseline_rows: baseline.map(|profile| facts::row_count(&profile)),
         reference_rows: reference.map(|reference| reference.rows),
         is_signed: request.sign_key.is_some(),
+        warning: None,
     })
 }
 
