@@ -47,7 +47,7 @@ pub(super) fn attribute(
     caller: &Caller,
     interrupt: &Interrupt,
 ) -> Result<Attribution> {
-    let [first, second] = paths.map(|path| side(path, caller));
+    let [first, second] = paths.map(|path| side(path, caller, interrupt));
     let sides = [first?, second?];
     let mut means = [[0.0; 2]; 2];
     let mut column = score.map(str::to_owned);
@@ -71,8 +71,10 @@ pub(super) fn attribute(
     })
 }
 
-fn side(path: &Location, caller: &Caller) -> Result<Side> {
-    let Recorded { manifest, .. } = recorded(path)?;
+fn side(path: &Location, caller: &Caller, interrupt: &Interrupt) -> Result<Side> {
+    let recorded = recorded(path)?;
+    recorded.refuse_replaced(path, interrupt)?;
+    let Recorded { manifest, .. } = recorded;
     let is_there = caller.working_directory == manifest.working_directory;
     let base = if is_there {
         Location::default()

@@ -55,7 +55,9 @@ pub fn explain(
     caller: &Caller,
     interrupt: &Interrupt,
 ) -> Result<Vec<Explanation>> {
-    let Recorded { manifest, .. } = recorded(&asked.directory)?;
+    let recorded = recorded(&asked.directory)?;
+    recorded.refuse_replaced(&asked.directory, interrupt)?;
+    let Recorded { manifest, .. } = recorded;
     let is_there = caller.working_directory == manifest.working_directory;
     let base = if is_there {
         Location::default()

@@ -5,7 +5,8 @@
 
 use super::{Run, challenger_record};
 use crate::error::{Error, Result};
-use crate::output::checkpoint::PartRecord;
+use crate::interrupt::Interrupt;
+use crate::output::checkpoint::{PartRecord, sha256_of};
 use crate::output::manifest::Manifest;
 use crate::output::names;
 use crate::output::table_writer::WrittenFile;
@@ -14,6 +15,7 @@ use crate::pipeline::part::PartAccount;
 use crate::plan::identity;
 use crate::report::Fact;
 use crate::storage::{Location, find};
+use crate::table::origin::RUN_ID;
 use crate::table::parquet::footer_value;
 
 /// The key of a record in the footer of a report.
@@ -30,6 +32,53 @@ pub(super) struct Recorded {
     pub(super) is_file: bool,
     /// The output of the run whose challenger gave these answers, if one did.
     pub(super) champion: Option<Location>,
+}
+
+impl Recorded {
+    /// Checks that what is there at `path` is what the run wrote: a record outlives its output.
+    ///
+    /// # Errors
+    /// A contract error for an output, or a file of one, that was replaced since.
+    pub(super) fn refuse_replaced(&self, path: &Location, interrupt: &Interrupt) -> Result<()> {
+        let message = "the output is another one than the recorded run's: it was replaced since";
+        // Rejected rows are there to be corrected.
+        for file in self.manifest.parts.iter().flat_map(|part| &part.files) {
+            if !self.is_file {
+                let (own, found) = (path.join(&file.path), find(path.join(&file.path))?);
+                if found.is_some_and(|found| found.byte_count != file.bytes) {
+                    let error = Error::contract(message).at_path(own);
+                    return Err(error.hint("restore the data set as the run made it"));
+                }
+            } else if self.is_replaced(path, file, interrupt)? {
+                let report = names::report(path, false);
+                let error = Error::contract(message).at_path(path);
+                return Err(error.hint(format!(
+                    "name the report, `{}`, if the run that it records is meant",
+                    report.display()
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a single output is not the file that was written.
+    fn is_replaced(
+        &self,
+        path: &Location,
+        file: &WrittenFile,
+        interrupt: &Interrupt,
+    ) -> Result<bool> {
+        let Some(found) = find(path)? else {
+            return Ok(false);
+        };
+        // The report itself was named, or the answers of a challenger, whose footer was checked.
+        if self.champion.is_some() || footer_value(path, RECORD).is_some() {
+            return Ok(false);
+        }
+        let is_of_run = footer_value(path, RUN_ID).as_ref() == Some(&self.manifest.run_id);
+        Ok(found.byte_count != file.bytes
+            || !is_of_run && sha256_of(path, interrupt)? != file.sha256)
+    }
 }
 
 /// The record of a run into a single file.

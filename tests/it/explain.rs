@@ -205,6 +205,44 @@ fn other_models_inputs_and_rows_are_refused() {
 }
 
 /// The step of a name.
+#[test]
+fn an_output_that_was_replaced_since_is_not_explained_by_the_run_before() {
+    let room = Room::new();
+    std::fs::copy(data("demo/customers.csv"), room.path("rows.csv")).unwrap();
+    std::fs::copy(data("demo/churn/model.ubj"), room.path("model.ubj")).unwrap();
+    for output in ["out.parquet", "text.csv", "set/"] {
+        let score = format!("score -qq --model model.ubj rows.csv --output {output}");
+        room.tallow(&score).ok();
+        let explain = format!("explain {output} --row 1");
+        room.tallow(&explain).ok();
+        let file = if output == "set/" {
+            "set/part-00000.parquet"
+        } else {
+            output
+        };
+        // As another run, whose report lies elsewhere, or another program would replace it.
+        let other = if output == "text.csv" {
+            let text = std::fs::read_to_string(room.path(file)).unwrap();
+            text.replacen("0.", "1.", 1).into_bytes()
+        } else {
+            room.tallow(
+                "score -qq --model model.ubj rows.csv --output other.parquet --overwrite \
+                 --threshold 0.3 --report none",
+            )
+            .ok();
+            std::fs::read(room.path("other.parquet")).unwrap()
+        };
+        room.file(file, other);
+        let error = room.tallow(&explain).fails(3).stderr;
+        assert!(error.contains("it was replaced since"), "{error}");
+        assert!(error.contains("hint: "), "{error}");
+    }
+    room.tallow("explain out.report.pq --row 1").ok();
+    // What was archived can still be explained by its record.
+    std::fs::remove_file(room.path("out.parquet")).unwrap();
+    room.tallow("explain out.parquet --row 1").ok();
+}
+
 fn step<'a>(found: &'a Json, name: &str) -> &'a Json {
     let steps = found["steps"].as_array().unwrap();
     let step = steps.iter().find(|step| step["name"] == name);
