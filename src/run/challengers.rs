@@ -455,6 +455,7 @@ impl Arm<'_> {
         manifest.model = model
             .flat_map(super::super::package::open::Identity::named)
             .collect();
+        manifest.actor.clone_from(&caller.actor);
         manifest.scheduler.clone_from(&caller.scheduler);
         manifest.ledger = self.outcomes.ledger.total();
         manifest.parts = parts;

@@ -3,7 +3,7 @@
 //! Owns where a run is recorded: a data set's manifest and report, and the report of a file. It
 //! must not know how the list is shown.
 
-use super::record;
+use super::{challenger_record, record};
 use crate::error::{Error, Result};
 use crate::output::manifest::Manifest;
 use crate::output::names;
@@ -11,6 +11,8 @@ use crate::package::Resolved;
 use crate::report::history::{RecordedRun, model_text};
 use crate::report::stored::StoredReport;
 use crate::storage::{Location, find};
+use crate::table::origin::{MODEL_NAME, MODEL_VERSION};
+use crate::table::parquet::footer_value;
 
 /// The runs of all paths, the oldest first.
 ///
@@ -32,6 +34,9 @@ fn of_path(path: &Location) -> Result<Vec<RecordedRun>> {
     if found.is_directory {
         let manifest = Manifest::find(path)?.ok_or_else(|| no_record(path))?;
         return Ok(of_manifest(&manifest, path));
+    }
+    if let Some(run) = of_challenger(path)? {
+        return Ok(vec![run]);
     }
     let report = names::report(path, false);
     let error = match StoredReport::read(path) {
@@ -60,8 +65,37 @@ fn of_reports(reports: &[StoredReport], file: &Location) -> Vec<RecordedRun> {
 
 /// The run that finished a data set; its report, which may hold earlier ones, adds those.
 fn of_manifest(manifest: &Manifest, path: &Location) -> Vec<RecordedRun> {
+    let report = names::report(path, true);
+    let reports = StoredReport::read(&report).unwrap_or_default();
+    let earlier = reports.len().saturating_sub(1);
+    let mut runs: Vec<RecordedRun> = reports[..earlier]
+        .iter()
+        .map(RecordedRun::of_report)
+        .collect();
+    runs.push(finished(manifest, path));
+    runs
+}
+
+/// The run that made the answers in a challenger's file, by the record of the run it was in; none
+/// if the file is not a challenger's.
+fn of_challenger(path: &Location) -> Result<Option<RecordedRun>> {
+    let Some((manifest, _)) = challenger_record::of_file(path)? else {
+        return Ok(None);
+    };
+    let own = |key: &str| footer_value(path, key);
+    Ok(Some(RecordedRun {
+        model: model_text(
+            &own(MODEL_NAME).unwrap_or_default(),
+            own(MODEL_VERSION).as_deref(),
+        ),
+        ..finished(&manifest, path)
+    }))
+}
+
+/// A run that came to its end.
+fn finished(manifest: &Manifest, path: &Location) -> RecordedRun {
     let registered = manifest.identity.model_version.as_ref();
-    let finished = RecordedRun {
+    RecordedRun {
         time: manifest.finished_at.clone(),
         actor: manifest.actor.clone(),
         status: "done".to_owned(),
@@ -76,16 +110,7 @@ fn of_manifest(manifest: &Manifest, path: &Location) -> Vec<RecordedRun> {
         output: path.display().to_string(),
         run_id: manifest.run_id.clone(),
         tool_version: manifest.identity.tool_version.clone(),
-    };
-    let report = names::report(path, true);
-    let reports = StoredReport::read(&report).unwrap_or_default();
-    let earlier = reports.len().saturating_sub(1);
-    let mut runs: Vec<RecordedRun> = reports[..earlier]
-        .iter()
-        .map(RecordedRun::of_report)
-        .collect();
-    runs.push(finished);
-    runs
+    }
 }
 
 fn no_record(path: &Location) -> Error {

@@ -532,6 +532,32 @@ fn answers_of_challengers_are_signed_as_those_of_the_run_are() {
 }
 
 #[test]
+fn the_log_of_answers_of_challengers_says_who_ran_them() {
+    let room = challenged();
+    for (output, answers) in [
+        ("one.parquet", "one.parquet.challengers/next.pq"),
+        ("set/", "set.challengers/next"),
+    ] {
+        room.tallow(&format!("{SCORE} --challenger next.json --output {output}"))
+            .ok();
+        let log = |path: &str| {
+            let line = format!("log {path} --format json");
+            room.tallow(&line).ok().json()["runs"][0].clone()
+        };
+        let (own, found) = (log(output.trim_end_matches('/')), log(answers));
+        assert!(own["actor"].as_str().unwrap().contains('@'), "{own}");
+        for same in ["actor", "run_id", "status", "rows", "tool_version"] {
+            assert_eq!(found[same], own[same], "{same}: {found}");
+        }
+        assert_eq!(
+            (&found["model"], &found["output"]),
+            (&"next".into(), &answers.into())
+        );
+        assert_ne!(found["model_digest"], own["model_digest"]);
+    }
+}
+
+#[test]
 fn a_job_file_holds_challengers_by_path_and_by_name() {
     let room = challenged();
     let printed = room
