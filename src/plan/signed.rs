@@ -20,6 +20,7 @@ use crate::process::seconds_now;
 use crate::request::signature::{Sign, TrustRequest, Verify};
 use crate::request::work::Work;
 use crate::storage::{Location, PendingFile, Pins, Vouched, find, metadata, read};
+use crate::table::FORMATS;
 use crate::timestamp;
 
 /// The most bytes of a data set's manifest.
@@ -122,18 +123,35 @@ pub fn verify_model(request: &Verify) -> Result<Verified> {
         );
     }
     if find(&signature)?.is_none() {
-        return Err(Error::trust("the model is not signed")
-            .at_path(&signature)
-            .hint(format!(
-                "tallow sign {} --key KEY.pem",
-                shell_word(&request.model.to_string_lossy())
-            )));
+        return Err(unsigned(&request.model)?.at_path(&signature));
     }
     let verified = verify(&signed_path(&request.model)?, &signature, &trust)?;
     if is_data_set(&request.model)? {
         return verify_data_set(&request.model, verified);
     }
     Ok(verified)
+}
+
+/// The error of a model or of scores without a signature.
+fn unsigned(path: &Location) -> Result<Error> {
+    let what = if is_data_set(path)? {
+        "data set"
+    } else if is_table(path)? {
+        "table"
+    } else {
+        let sign = format!("tallow sign {}", shell_word(&path.to_string_lossy()));
+        let error = Error::trust("the model is not signed");
+        return Ok(error.hint(format!("{sign} --key KEY.pem")));
+    };
+    let error = Error::trust(format!("the {what} is not signed"));
+    Ok(error.hint("score again with `--sign-key KEY.pem`, which signs what is written"))
+}
+
+/// Whether a file has the name of a table.
+fn is_table(path: &Location) -> Result<bool> {
+    let ending = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let mut endings = FORMATS.iter().flat_map(|format| format.reader.endings());
+    Ok(metadata(path)?.is_file && endings.any(|known| ending == *known))
 }
 
 /// Whether a directory is a data set that tallow wrote.

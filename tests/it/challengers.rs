@@ -500,6 +500,17 @@ fn answers_of_challengers_are_signed_as_those_of_the_run_are() {
     for output in ["one.parquet", "set/"] {
         let line = format!("{SCORE} --challenger next.json --output {output}");
         room.tallow(&line).ok();
+        let what = if output == "set/" {
+            "data set"
+        } else {
+            "table"
+        };
+        let refused = verify(output.trim_end_matches('/')).fails(6).stderr;
+        assert!(
+            refused.contains(&format!("the {what} is not signed (")),
+            "{refused}"
+        );
+        assert!(refused.contains("--sign-key KEY.pem") && !refused.contains("model"));
         // What is there without a signature is not what was asked for.
         let unsigned = room.tallow(&format!("{line} --sign-key {key}")).fails(1);
         assert!(unsigned.stderr.contains("exists already"), "{unsigned}");

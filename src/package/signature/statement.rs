@@ -99,8 +99,9 @@ impl Listed {
             return Err(broken(&format!("its type is `{}`", statement.kind)));
         }
         if statement.predicate_type == OLD_PREDICATE_TYPE {
-            return Err(broken("it was made by a version before Model Signing v1.0")
-                .hint("sign the model again"));
+            return Err(
+                broken("it was made by a version before Model Signing v1.0").hint("sign again")
+            );
         }
         if statement.predicate_type != PREDICATE_TYPE {
             return Err(broken(&format!(

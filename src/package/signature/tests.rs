@@ -179,7 +179,7 @@ fn what_was_revoked_is_refused_whatever_signed_it() {
     let file =
         crate::digest::hexadecimal(&verified.files[&Location::from(Path::new("model.json"))]);
     for (revoked, expected) in [
-        (verified.digest.clone(), "the model"),
+        (verified.digest.clone(), "the signed digest"),
         (key.to_uppercase(), "the signer's key"),
         (format!("sha256:{file}"), "the file was revoked"),
     ] {

@@ -39,7 +39,7 @@ pub fn verify(model: &Location, signature: &Location, trust: &Trust) -> Result<V
     let listed = Listed::parse(&parsed.payload).map_err(at_signature)?;
     if trust.is_revoked(&listed.digest) {
         return Err(at_signature(Error::trust(format!(
-            "the model `{}` was revoked",
+            "the signed digest `{}` was revoked",
             listed.digest
         ))));
     }
@@ -93,7 +93,7 @@ fn files(model: &Location, listed: &Listed, signature: Option<&Location>) -> Res
             }
             return Err(Error::trust("a file is not signed")
                 .at_path(model.join(path))
-                .hint("remove the file, or sign the model again"));
+                .hint("remove the file, or sign again"));
         }
         refuse_link(model, &path)?;
         files.push(path);
@@ -129,7 +129,7 @@ pub(super) fn open(model: &Location, path: &Location) -> Result<SharedFile> {
 fn check(file: &SharedFile, pieces: &[Piece]) -> Result<[u8; 32]> {
     let edited = || {
         Error::trust("the file is not the one that was signed")
-            .hint("restore the file, or sign the model again")
+            .hint("restore the file, or sign it again")
     };
     let mut whole = Sha256::new();
     let mut pieces = pieces.iter();
