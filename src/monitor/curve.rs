@@ -10,12 +10,16 @@
 //! correlated receiver operating characteristic curves* (1988).
 
 use super::interval::{Estimate, bootstrap};
+use super::kolmogorov::two_sample;
 
 /// Steps of the tables of gains.
 pub const DECILES: usize = 10;
 
 /// Neighbouring scores are joined to at most so many groups for the bootstrap.
 const MAX_GROUPS: u64 = 512;
+
+/// From this probability on a distance may be chance: the other side of a 95 % interval.
+const CHANCE: f64 = 0.05;
 
 /// What the errors of a decision cost.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -178,7 +182,7 @@ impl Curve {
             roc_auc_variance: variance,
             gini: area.map(|area| of_area(2.0 * area - 1.0, 2.0, (-1.0, 1.0))),
             average_precision: self.average_precision(),
-            ks: area.map(|_| self.moved(self.ks, ks_of)),
+            ks: area.map(|_| self.distance()),
             gains: self.gains.to_vec(),
             sweep: std::mem::take(&mut self.swept),
             cheapest: self.cheapest.map(|(_, at)| at),
@@ -316,6 +320,17 @@ impl Curve {
         (self.positives > 0).then(|| self.moved(value, average_precision_of))
     }
 
+    /// The largest distance. It is above 0 by chance alone, and its replicates are even more so:
+    /// the interval begins at 0 unless the test of Kolmogorov and Smirnov tells the classes apart.
+    fn distance(&self) -> Estimate {
+        let Estimate { value, interval } = self.moved(self.ks, ks_of);
+        let is_chance = || two_sample(value, self.positives, self.negatives) >= CHANCE;
+        Estimate {
+            value,
+            interval: interval.map(|(low, high)| (if is_chance() { 0.0 } else { low }, high)),
+        }
+    }
+
     /// A metric with the interval of its bootstrap over groups of scores.
     fn moved(&self, value: f64, metric: impl Fn(&[u64]) -> f64) -> Estimate {
         let replicates = bootstrap(self.groups.as_flattened(), metric);
@@ -427,6 +442,30 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_distance_that_may_be_chance_has_an_interval_from_zero() {
+        // Scores that say nothing of the class, and the same with every third negative moved down.
+        let rows = |moved: f64| -> Vec<(f64, bool)> {
+            let score = |row: u32| f64::from(row.wrapping_mul(2_654_435_761) >> 12);
+            let is_moved = |row: u32| row.is_multiple_of(3) && !row.is_multiple_of(2);
+            (0..4000)
+                .map(|row| {
+                    let below = if is_moved(row) { moved } else { 0.0 };
+                    (score(row) - below, row.is_multiple_of(2))
+                })
+                .collect()
+        };
+        let chance = walk(&rows(0.0), &[]).ks.unwrap();
+        let (low, high) = chance.interval.unwrap();
+        assert!(low == 0.0 && chance.value < high, "{chance:?}");
+        let real = walk(&rows(1e6), &[]).ks.unwrap();
+        let (low, high) = real.interval.unwrap();
+        assert!(
+            low > 0.2 && low < real.value && real.value < high,
+            "{real:?}"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! empty subject: `metric`, `best`, `count`, and `first`, which the rest of the report is about.
 
 use super::facts::{Fact, find, number, of_section, text};
+use super::number::share;
 use super::renderer::Detail;
 use crate::count::and_more;
 use crate::monitor::compare::Paired;
@@ -136,10 +137,10 @@ pub fn lines(facts: &[Fact], detail: Detail) -> Vec<String> {
     lines
 }
 
-/// A probability with the digits that it needs.
+/// A probability with the digits that it needs; 1 only for exactly that.
 fn probability(p: f64) -> String {
     if p >= 1e-4 {
-        format!("{p:.4}")
+        share(p, 4)
     } else {
         format!("{p:.1e}")
     }

@@ -5,6 +5,7 @@
 use std::sync::atomic::Ordering;
 
 use super::facts::{Fact, Value, of_section};
+use super::number::percent;
 use crate::count::counted;
 use crate::feature::encode::Encoder;
 use crate::monitor::drift::Drift;
@@ -318,7 +319,7 @@ fn line(facts: &[&Fact], champion: Option<f64>) -> String {
     }
     if let Some((agreement, flips)) = number("agreement").zip(number("flips")) {
         let flips = counted(flips as u64, "flip");
-        words.push(format!("{:.2} % agree ({flips})", agreement * 100.0));
+        words.push(format!("{} agree ({flips})", percent(agreement)));
     }
     let measures = [
         ("Spearman", "rank_correlation"),

@@ -36,12 +36,12 @@ pub fn share(value: f64, decimals: usize) -> String {
     }
 }
 
-/// A share as a percentage: `17.4%`, `0.013%`, `>99.9%`; 0 and 100 only for exactly that.
+/// A share as a percentage: `17.4%`, `0.013%`, `>99.9%`; 0% and 100% only for exactly that.
 #[must_use]
 pub fn percent(value: f64) -> String {
     let hundredths = 100.0 * value;
     if value == 0.0 {
-        "0".to_owned()
+        "0%".to_owned()
     } else if value == 1.0 {
         "100%".to_owned()
     } else if value > 0.0 && hundredths < 0.1 {
@@ -171,7 +171,7 @@ mod tests {
             bytes(12.0),
             time("2026-11-28T02:10:04Z"),
         ];
-        insta::assert_snapshot!(shown.join(" | "), @r#"2,001,187 | 0.214 | <0.001 | >0.999 | 1.000 | 0 | 17.4% | 0.013% | >99.9% | 100% | 0 | <0.000001% | 62.5 | 12,410 | 0.000700 | -1,234 | 2.10e-9 | NaN | 0.8160 | 12.346 | 2.94 s | 0 s | 412 MiB | 12 B | 2026-11-28 02:10:04Z"#);
+        insta::assert_snapshot!(shown.join(" | "), @r#"2,001,187 | 0.214 | <0.001 | >0.999 | 1.000 | 0 | 17.4% | 0.013% | >99.9% | 100% | 0% | <0.000001% | 62.5 | 12,410 | 0.000700 | -1,234 | 2.10e-9 | NaN | 0.8160 | 12.346 | 2.94 s | 0 s | 412 MiB | 12 B | 2026-11-28 02:10:04Z"#);
     }
 
     #[test]

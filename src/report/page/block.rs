@@ -148,7 +148,7 @@ impl Cell {
     #[must_use]
     pub fn number(text: impl Into<String>) -> Self {
         let text = text.into();
-        let is_faint = text == "0" || text == number::UNKNOWN;
+        let is_faint = ["0", "0%", number::UNKNOWN].contains(&&*text);
         Self {
             class: if is_faint { "r nw mute" } else { "r nw" }.to_owned(),
             text: on_page(&text),

@@ -286,7 +286,7 @@ fn row(column: &Column) -> Vec<Cell> {
     let unseen = match (unseen(column), column.number("unseen_rate")) {
         (Some(rates), Some(rate)) if rate > 0.0 => Cell::number(rates).with_class("hotw"),
         (Some(rates), _) => Cell::number(rates),
-        (None, Some(_)) => Cell::number("0"),
+        (None, Some(_)) => Cell::number("0%"),
         (None, None) => unknown(),
     };
     let ks = match (column.number("ks_low"), column.number("ks_high")) {
