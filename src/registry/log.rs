@@ -245,7 +245,7 @@ pub(super) fn append(
         let name = file_name(model, entry.seq);
         let created = store
             .create(&name, &mut &bytes[..])
-            .map_err(|error| unknown(error, model))?;
+            .map_err(|error| not_added(error, store, &name, model))?;
         // A storage that tries again by itself may find its own entry.
         if created || read_limited(store, &name, BYTES_LIMIT)?.is_some_and(|own| own == bytes) {
             log.add(entry, digest)?;
@@ -280,8 +280,15 @@ fn next_entry(log: &Log, author: &Author, id: &str, action: Action) -> Entry {
     }
 }
 
-/// An error that leaves open whether the entry exists.
-fn unknown(error: Error, model: &str) -> Error {
+/// The error of an entry that could not be created. Where its file is not there it was not written;
+/// else that is open: what is there now may be lost with the power.
+fn not_added(error: Error, store: &dyn RegistryFiles, name: &str, model: &str) -> Error {
+    if store.open(name).is_ok_and(|found| found.is_none()) {
+        let hint = error.hint_text().map(str::to_owned);
+        let message = format!("cannot add to the log of `{model}`, which is as it was");
+        let error = Error::failed(message).because(error);
+        return hint.into_iter().fold(error, Error::hint);
+    }
     Error::failed("cannot add to the log: it is unknown whether the entry was written")
         .because(error)
         .hint(format!("tallow registry log {model}"))

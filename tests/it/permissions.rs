@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
 use crate::harness::{Room, data};
@@ -63,6 +64,14 @@ fn run(room: &Room, line: &str) -> (i32, String) {
     let output = command.output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     (output.status.code().unwrap_or(-1), text)
+}
+
+/// Takes the right to write a directory and all that is in it.
+fn close(path: &Path) {
+    let mode = if path.is_dir() { 0o555 } else { 0o444 };
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    let entries = fs::read_dir(path).into_iter().flatten();
+    entries.for_each(|entry| close(&entry.unwrap().path()));
 }
 
 const DENIED: &str = "\n  caused by: Permission denied (os error 13)\nhint: check the permissions \
@@ -133,6 +142,25 @@ fn nothing_is_written_to_directories_that_may_not_be_written() {
         "score --job job.toml",
         "cannot open the file (`job.toml`)",
     );
+}
+
+#[test]
+fn a_registry_that_may_not_be_written_is_said_to_be_as_it_was() {
+    let room = room();
+    room.tallow("registry push good.json --name churn --registry models")
+        .ok();
+    let before = files(&room.path("models"));
+    close(&room.path("models"));
+    let line = "registry promote churn:1 champion --registry models";
+    let (code, shown) = run(&room, line);
+    assert_eq!(code, 1, "{shown}");
+    assert!(
+        shown.contains("cannot add to the log of `churn`, which is as it was"),
+        "{shown}"
+    );
+    assert!(shown.contains("Permission denied"), "{shown}");
+    assert!(shown.contains("hint: check the permissions"), "{shown}");
+    assert!(files(&room.path("models")) == before, "{shown}");
 }
 
 #[test]
