@@ -68,10 +68,12 @@ pub(super) fn complete(request: &mut TrustRequest) -> Result<()> {
 }
 
 fn read_file() -> Result<(Trust, Location)> {
-    let path = user_directory("XDG_CONFIG_HOME", ".config").join("config.toml");
-    if find(&path)?.is_none() {
-        return Ok((Trust::default(), path));
-    }
+    let directory = user_directory("XDG_CONFIG_HOME", ".config");
+    let path = directory.map(|directory| directory.join("config.toml"));
+    let path = match path {
+        Some(path) if find(&path)?.is_some() => path,
+        path => return Ok((Trust::default(), path.unwrap_or_default())),
+    };
     let wrong = |error: &str| {
         Error::usage(format!("cannot read the configuration file: {error}")).at_path(&path)
     };

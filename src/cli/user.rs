@@ -23,20 +23,26 @@ pub(super) fn actor() -> String {
 /// directories.
 pub(super) fn local() -> Local {
     Local {
-        cache: user_directory("XDG_CACHE_HOME", ".cache"),
-        state: user_directory("XDG_STATE_HOME", ".local/state"),
+        cache: user_directory("XDG_CACHE_HOME", ".cache").unwrap_or_default(),
+        state: user_directory("XDG_STATE_HOME", ".local/state").unwrap_or_default(),
     }
 }
 
-/// A directory of the user's own: what the variable says, else below the home directory.
-pub(super) fn user_directory(name: &str, otherwise: &str) -> Location {
+/// A directory of the user's own: what the variable says, else below the home directory. Never one
+/// below the working directory, which may be anyone's: none where no home directory is known.
+pub(super) fn user_directory(name: &str, otherwise: &str) -> Option<Location> {
     let absolute = variable(name)
         .map(Location::from)
         .filter(Location::is_absolute);
-    let home = variable("HOME").map(Location::from).unwrap_or_default();
-    absolute
-        .unwrap_or_else(|| home.join(otherwise))
-        .join("tallow")
+    let directory = absolute.or_else(|| Some(home()?.join(otherwise)))?;
+    Some(directory.join("tallow"))
+}
+
+/// The home directory: `HOME`, or that of the account where the variable is missing.
+fn home() -> Option<Location> {
+    let is_empty = std::env::var_os("HOME").is_some_and(|home| home.is_empty());
+    let home = std::env::home_dir().filter(|_| !is_empty);
+    home.map(Location::from).filter(Location::is_absolute)
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -57,6 +57,10 @@ impl Fetched {
 pub fn fetch(cache: &Location, digest: &str, registry: Option<&Registry>) -> Result<Fetched> {
     let digits = digest.strip_prefix(SHA256).unwrap_or(digest);
     object::name(digits)?;
+    if cache.is_empty() {
+        let error = Error::failed("there is no directory to keep the model's files in");
+        return Err(error.hint("set `XDG_CACHE_HOME` or `HOME`"));
+    }
     make_directory(cache)?;
     let record = cached_record(cache, digits, registry)?;
     let own = format!("packages/{digits}");
@@ -155,6 +159,7 @@ pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result
     }
     if let Some(head) = log.head()
         && seen.is_none_or(|seen| seen.seq < head.seq)
+        && !state.is_empty()
     {
         let text = format!("{head}\n");
         let _ =
@@ -165,7 +170,7 @@ pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result
 
 /// The last head of a log that this machine saw. A file that holds none is as good as no file.
 fn seen_head(state: &Location, name: &str) -> Result<Option<Head>> {
-    if find(state)?.is_none() {
+    if state.is_empty() || find(state)?.is_none() {
         return Ok(None);
     }
     let Some(file) = open_below(state, name)? else {
@@ -180,6 +185,9 @@ fn seen_head(state: &Location, name: &str) -> Result<Option<Head>> {
 /// # Errors
 /// Fails if the directory cannot be written.
 pub fn remember(state: &Location, registry: &Location, version: &Resolved) -> Result<()> {
+    if state.is_empty() {
+        return Ok(());
+    }
     make_directory(state)?;
     let text = serde_json::to_string(version)
         .map_err(|error| Error::internal("a version without JSON").because(error))?;
@@ -204,6 +212,7 @@ pub fn remembered(
     reference: &Reference,
 ) -> Option<Resolved> {
     let name = match &reference.selector {
+        _ if state.is_empty() => return None,
         Selector::Alias(_) => return None,
         selector => version_name(registry, &reference.model, selector),
     };

@@ -14,9 +14,9 @@ use crate::timestamp;
 /// Where this machine keeps what it read of registries.
 #[derive(Clone, Debug, Default)]
 pub struct Local {
-    /// Versions' files.
+    /// Versions' files; empty where the user has no directory of their own.
     pub cache: Location,
-    /// The last heads of logs.
+    /// The last heads of logs; empty likewise.
     pub state: Location,
 }
 

@@ -92,6 +92,7 @@ impl Room {
             .env_clear()
             .env("NO_COLOR", "1")
             .env("COLUMNS", "100")
+            .env("HOME", self.0.path())
             .current_dir(self.0.path())
             .stdin(Stdio::null());
         // Where the toolkit's libraries lie, without which that build does not start.

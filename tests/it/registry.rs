@@ -863,3 +863,28 @@ fn names_of_models_are_verified_and_inspected() {
     assert!(verify(&key).ok().stdout.starts_with("verified: 2 files\n"));
     assert!(verify(&other).fails(6).stderr.contains("is not trusted"));
 }
+
+#[test]
+fn nothing_is_kept_in_the_working_directory_where_no_home_is_known() {
+    let room = registered();
+    let homeless = |line: &str| {
+        let mut command = room.command();
+        command.env("HOME", "").args(line.split_whitespace());
+        command.output().unwrap()
+    };
+    let before = room.listing();
+    // What lies there is not the user's configuration either.
+    room.file(".config/tallow/config.toml", "[trust]\nrequire = true\n");
+    let shown = homeless("registry log churn --registry models");
+    assert!(shown.status.success(), "{shown:?}");
+    let score = "score --model churn@champion --registry models in-0.parquet --output o.parquet";
+    let refused = homeless(score);
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("hint: set `XDG_CACHE_HOME` or `HOME`"),
+        "{text}"
+    );
+    std::fs::remove_dir_all(room.path(".config")).unwrap();
+    assert_eq!(room.listing(), before);
+}
