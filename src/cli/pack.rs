@@ -30,5 +30,5 @@ pub(super) fn run(args: PackArgs, console: &Console) -> Result<()> {
             "signed": packed.is_signed,
         }));
     }
-    console.show(&page(&packed, &output, &next_command(&request)))
+    console.show(&page(&packed, &output, &next_command(&request, &packed)))
 }

@@ -15,7 +15,7 @@ pub(super) fn page(packed: &Packed, output: &str, next: &str) -> Page {
         "packed {}{version}: {output} ({files})",
         packed.name
     ));
-    page.fact("digest", &packed.digest);
+    page.fact("model digest", &packed.digest);
     if let Some(golden) = &packed.golden {
         let rows = counted(golden.row_count as u64, "row");
         let compared = golden

@@ -179,6 +179,7 @@ fn push(
     let pushed = registry.push(&push, author)?;
     check_seen(state, &registry, model)?;
     let reference = format!("{model}:{}", pushed.version);
+    let digest = format!("sha256:{}", opened.digest);
     let (count, bytes) = pushed.size;
     let line = if pushed.is_new {
         format!(
@@ -193,11 +194,16 @@ fn push(
         "model": model,
         "version": pushed.version,
         "digest": pushed.digest,
+        "model_digest": digest,
         "is_new": pushed.is_new,
         "log_head": head_text(pushed.head.as_ref()),
     });
     Ok(Shown::new(
-        vec![line, format!("digest {}", pushed.digest)],
+        vec![
+            line,
+            format!("digest of the version {} (all files)", pushed.digest),
+            format!("digest of the model   {digest} (as in reports)"),
+        ],
         object,
     ))
 }

@@ -42,6 +42,28 @@ pub fn check_name(name: &str, what: &str) -> Result<()> {
     )
 }
 
+/// A name that registries take for a model whose own they do not: `NAME` if nothing is left of it.
+#[must_use]
+pub fn nearest_name(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let is_plain = |letter: &char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    let begun = lower.chars().skip_while(|letter| !is_plain(letter));
+    let plain = begun.map(|letter| {
+        if is_plain(&letter) || "._-".contains(letter) {
+            letter
+        } else {
+            '-'
+        }
+    });
+    let near: String = plain.take(LONGEST_NAME).collect();
+    let near = near.trim_end_matches('-');
+    if near.is_empty() {
+        "NAME".to_owned()
+    } else {
+        near.to_owned()
+    }
+}
+
 /// Which version of a model is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -120,6 +142,20 @@ pub(super) fn digest_digits(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_name_is_one_that_registries_take() {
+        for (name, near) in [
+            ("Churn Model (EU)", "churn-model--eu"),
+            ("XGBClassifier", "xgbclassifier"),
+            ("_v2.bin", "v2.bin"),
+            ("Größe", "gr--e"),
+        ] {
+            assert_eq!(nearest_name(name), near);
+            assert!(check_name(near, "model").is_ok(), "{near}");
+        }
+        assert_eq!(nearest_name("模型"), "NAME");
+    }
 
     #[test]
     fn a_reference_is_distinguished_from_a_path() {

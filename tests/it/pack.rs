@@ -133,6 +133,55 @@ fn packing_again_keeps_what_the_user_wrote() {
 }
 
 #[test]
+fn what_is_to_be_typed_next_works_and_both_digests_say_what_they_are_of() {
+    let room = Room::new();
+    let model = data("demo/churn/model.ubj");
+    room.file("model.ubj", std::fs::read(model).unwrap());
+    for (name, pushed) in [("Churn Model", "churn-model"), ("churn", "churn")] {
+        let packed = room.run(["pack", "model.ubj", "--output", name, "--name", name]);
+        let page = packed.ok().stdout;
+        let fact = |label: &str| {
+            let line = page.lines().find(|line| line.trim().starts_with(label));
+            line.unwrap_or_else(|| panic!("{label}: {page}"))
+                .trim()
+                .trim_start_matches(label)
+                .trim()
+                .to_owned()
+        };
+        let quoted = if name == "churn" {
+            "churn".to_owned()
+        } else {
+            format!("'{name}' --name {pushed}")
+        };
+        assert_eq!(fact("next"), format!("tallow registry push {quoted}"));
+        let run = room.run([
+            "registry",
+            "push",
+            name,
+            "--name",
+            pushed,
+            "--registry",
+            "models",
+        ]);
+        let shown = run.ok().stdout;
+        let digest = fact("model digest");
+        let of_model = format!("digest of the model   {digest} (as in reports)");
+        assert!(shown.contains(&of_model), "{shown}");
+        let resolved = format!("{pushed}:1 pushed: 3 files");
+        assert!(shown.contains(&resolved), "{shown}");
+        let score = format!(
+            "score --model {pushed}:1 --registry models {} --output {pushed}.parquet --format json",
+            data("demo/customers.csv").display()
+        );
+        let scored = room.tallow(&score).ok().json()["model"].clone();
+        assert_eq!(scored["digest"], *digest, "{scored}");
+        let of_version = scored["registry_digest"].as_str().unwrap();
+        let of_version = format!("digest of the version {of_version} (all files)");
+        assert!(shown.contains(&of_version), "{shown}");
+    }
+}
+
+#[test]
 fn packing_without_a_key_warns_of_a_signature_that_is_dropped() {
     let room = Room::new();
     let model = data("demo/churn/model.ubj");

@@ -30,6 +30,7 @@ use crate::package::written::WrittenManifest;
 use crate::package::{MANIFEST_NAME, Manifest};
 use crate::plan::replay::replay;
 use crate::plan::signed::{default_signature, sign_model_as};
+use crate::registry::name::{check_name, nearest_name};
 use crate::request::pack::Pack;
 use crate::request::signature::Sign;
 use crate::request::work::{Quality, Work};
@@ -359,11 +360,14 @@ fn missing(what: &str, flag: &str) -> Error {
         .hint(format!("make it again with `{flag}`"))
 }
 
-/// A command for the user to type next.
+/// A command for the user to type next; with another name where registries do not take the model's.
 #[must_use]
-pub fn next_command(request: &Pack) -> String {
-    format!(
-        "tallow registry push {}",
-        shell_word(&request.output.to_string_lossy())
-    )
+pub fn next_command(request: &Pack, packed: &Packed) -> String {
+    let package = shell_word(&request.output.to_string_lossy());
+    let name = if check_name(&packed.name, "model").is_ok() {
+        String::new()
+    } else {
+        format!(" --name {}", nearest_name(&packed.name))
+    };
+    format!("tallow registry push {package}{name}")
 }
