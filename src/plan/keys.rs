@@ -22,6 +22,12 @@ const FEWEST_HASH_BYTES: usize = 16;
 /// How a key file is made.
 const MAKE: &str = "make one with `openssl rand 32 > footer.key`";
 
+/// The flag of the key of hashes.
+const HASH_KEY: &str = "--hash-key";
+
+/// How a key of hashes is made.
+const MAKE_HASH_KEY: &str = "make one with `openssl rand 32 > hash.key`";
+
 /// Reads the keys that a request names and makes them those of the process. Returns warnings.
 ///
 /// # Errors
@@ -191,8 +197,13 @@ fn keys(flag: &str, texts: &[Location], warnings: &mut Vec<Error>) -> Result<Opt
 
 /// The bytes of a key file; a warning if others may read it.
 fn bytes(flag: &str, file: &Location, warnings: &mut Vec<Error>) -> Result<Vec<u8>> {
+    let make = if flag == HASH_KEY {
+        MAKE_HASH_KEY
+    } else {
+        MAKE
+    };
     let bytes = read(file, MAX_BYTES)
-        .map_err(|error| error.hint(format!("`{flag} FILE` names the file of a key; {MAKE}")))?;
+        .map_err(|error| error.hint(format!("`{flag} FILE` names the file of a key; {make}")))?;
     if is_open_to_others(file)? {
         let path = shell_word(&file.to_string_lossy());
         let warning = Error::usage("other users of this machine can read the key").at_path(file);
@@ -203,14 +214,13 @@ fn bytes(flag: &str, file: &Location, warnings: &mut Vec<Error>) -> Result<Vec<u
 
 /// The key of hashes in a file. Every byte counts, so a text that ends with a newline is refused.
 fn hash_bytes(file: &Location, warnings: &mut Vec<Error>) -> Result<SecretBytes> {
-    let bytes = bytes("--hash-key", file, warnings)?;
+    let bytes = bytes(HASH_KEY, file, warnings)?;
     let count = bytes.len();
     if count < FEWEST_HASH_BYTES {
         let message = format!(
             "the key file holds {count} bytes; a key of hashes has at least {FEWEST_HASH_BYTES}"
         );
-        let hint = "make one with `openssl rand 32 > hash.key`";
-        return Err(Error::usage(message).at_path(file).hint(hint));
+        return Err(Error::usage(message).at_path(file).hint(MAKE_HASH_KEY));
     }
     if bytes.is_ascii() && bytes.ends_with(b"\n") {
         let path = shell_word(&file.to_string_lossy());

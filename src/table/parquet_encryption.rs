@@ -23,7 +23,7 @@ use super::parquet_footer::{ENCRYPTED_MAGIC, MAGIC};
 use super::thrift::Kind::{self, Binary, Struct, Truth, Union};
 use super::thrift::struct_length;
 use super::thrift_tree::{Fields, Value};
-use crate::error::Error;
+use crate::error::{Error, shell_word};
 use crate::escape::escaped;
 
 /// What to do about an encrypted file.
@@ -394,8 +394,9 @@ fn refused(error: &ParquetError, footer_id: Option<&[u8]>) -> Error {
         .map(|(column, _)| column);
     if let Some(column) = column {
         let error = Error::failed("cannot read the file: the key of a column does not open it");
+        let key = shell_word(&format!("{column}=FILE"));
         return error.at_column(column).hint(format!(
-            "pass the key that the column was encrypted with: `--decryption-key {column}=FILE`"
+            "pass the key that the column was encrypted with: `--decryption-key {key}`"
         ));
     }
     let hint = "pass the key that the file was encrypted with: `--decryption-key FILE`; the file \

@@ -163,6 +163,7 @@ fn requests_that_do_not_fit_are_refused_with_what_to_type() {
     room.file("l.csv", LABELS);
     room.file("empty.csv", "probability,y\n");
     room.file("text.csv", "prediction,y\nchurn,churn\nstay,churn\n");
+    room.file("blank.csv", "probability,y\n0.1,it's not\n0.9,it is\n");
     let refusals: Vec<String> = [
         "p.csv --label why --labels l.csv --key id",
         "p.csv --label y --labels l.csv",
@@ -184,6 +185,7 @@ fn requests_that_do_not_fit_are_refused_with_what_to_type() {
         "p.csv --label y --labels l.csv --key region",
         "empty.csv --label y",
         "text.csv --label y",
+        "blank.csv --label y",
     ]
     .into_iter()
     .map(|flags| {

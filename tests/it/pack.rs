@@ -359,6 +359,14 @@ fn answers_of_the_original_library_are_compared_and_kept() {
         error.stderr.contains("differ from the original library's"),
         "{error}"
     );
+    let error = room
+        .tallow(&format!("{line} --overwrite --original by_xgbost"))
+        .fails(3);
+    assert_eq!(
+        error.stderr,
+        "contract error: `--original` names a column that the golden rows do not have (column \
+         `by_xgbost`)\nhint: did you mean `by_xgboost`?\n"
+    );
     assert!(
         room.path("churn/tallow.toml").exists(),
         "the package is kept"

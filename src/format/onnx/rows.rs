@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use super::port::{Port, PortKind};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 use crate::format::RowsAxis;
 use crate::table::spelling::did_you_mean;
 
@@ -379,7 +379,8 @@ pub(super) fn in_doubt(port: &Port, rows: &InputRows) -> Error {
     let axes: Vec<String> = all.iter().map(ToString::to_string).collect();
     let flags: Vec<String> = all
         .iter()
-        .map(|axis| format!("`--rows-axis {}={axis}`", port.name))
+        .map(|axis| shell_word(&format!("{}={axis}", port.name)))
+        .map(|axis| format!("`--rows-axis {axis}`"))
         .collect();
     let message = format!(
         "the file does not say which axis of the input `{}`{} counts the rows ({}), and rows \

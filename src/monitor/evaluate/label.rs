@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 
 /// The most classes: beyond it a confusion matrix says nothing, and the labels are numbers.
 const MAX_CLASSES: usize = 256;
@@ -142,7 +142,7 @@ pub(in crate::monitor) fn positive(asked: Option<&str>, labels: &[String]) -> Re
         let error = Error::usage(format!("which label is positive? There are {listed}"));
         let last = order
             .last()
-            .map_or("LABEL", |index| labels[*index].as_str());
+            .map_or_else(|| "LABEL".to_owned(), |index| shell_word(&labels[*index]));
         return Err(error.hint(format!("pass `--positive {last}`, or `--task classes`")));
     };
     let found = labels

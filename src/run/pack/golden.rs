@@ -23,6 +23,7 @@ use crate::storage::{Location, PendingFile, remove_below};
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
+use crate::table::spelling::did_you_mean;
 
 /// The name of the answers' file.
 pub(super) const EXPECTED: &str = "golden_expected.parquet";
@@ -66,7 +67,11 @@ pub(super) fn golden(
     let original = request.original.as_deref().map(original);
     let mut own = work.clone();
     own.outcome.passthrough = Some(vec!["none".into()]);
-    let read = names(&Plan::bind(&own)?.job.table_schema);
+    let job = Plan::bind(&own)?.job;
+    let read = names(&job.table_schema);
+    if let Some((column, _)) = original {
+        refuse_unknown(column, &job.dataset.schema(), &read)?;
+    }
     // What the model reads, and the original's answers, come along.
     let along = original.iter().map(|(column, _)| (*column).to_owned());
     let along = along.filter(|column| !read.contains(column));
@@ -129,6 +134,21 @@ pub(super) fn golden(
         rows_name,
         original_difference,
     })
+}
+
+/// Refuses a column of the original's answers that the golden rows do not have.
+fn refuse_unknown(column: &str, schema: &Schema, read: &[String]) -> Result<()> {
+    let all = names(schema);
+    let known = all.iter().chain(read).map(String::as_str);
+    if known.clone().any(|name| name == column) {
+        return Ok(());
+    }
+    let error = Error::contract("`--original` names a column that the golden rows do not have");
+    Err(error.at_column(column).hint(did_you_mean(
+        column,
+        &known,
+        "`tallow inspect` lists the columns of a file",
+    )))
 }
 
 /// `COLUMN[=OUTPUT]`.
