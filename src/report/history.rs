@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::facts::{Fact, number, text};
 use super::stored::StoredReport;
 use crate::escape;
 
@@ -49,12 +50,7 @@ impl RecordedRun {
             actor: String::new(),
             status: text("run", "status"),
             model: model_text(&text("model", "name"), report.text("model", "version")),
-            registered: report.text("model", "registry_model").and_then(|model| {
-                let number = report.number("model", "", "registry_version");
-                let text = || report.text("model", "registry_version").map(str::to_owned);
-                let version = number.map(|number| number.to_string()).or_else(text)?;
-                Some(format!("{model}:{version}"))
-            }),
+            registered: registered(&report.facts),
             log_head: report.text("model", "log_head").map(str::to_owned),
             model_digest: text("model", "digest"),
             rows,
@@ -88,6 +84,18 @@ impl RecordedRun {
             shown(&self.output),
         ]
     }
+}
+
+/// The version of a registry's model that a report is of: `churn:7`; none if it names none.
+#[must_use]
+pub fn registered(facts: &[Fact]) -> Option<String> {
+    let model = text(facts, "model", "registry_model")?;
+    let version = number(facts, "model", "", "registry_version").map(|number| number.to_string());
+    let version = version.or_else(|| {
+        let text = text(facts, "model", "registry_version");
+        text.map(str::to_owned)
+    })?;
+    Some(format!("{model}:{version}"))
 }
 
 /// A model's name and version.

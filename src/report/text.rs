@@ -7,6 +7,7 @@ use indicatif::{HumanBytes, HumanCount};
 use serde_json::Value as Json;
 
 use super::facts::{Fact, number, of_section, text};
+use super::history::registered;
 use super::renderer::{Detail, Rendered, Renderer, Report};
 use super::run::ROWS_BEFORE;
 use super::summary::{lines, row_counts};
@@ -114,6 +115,10 @@ fn description(report: &Report<'_>) -> Vec<Line> {
     add("model", own("model", "name").map(|_| model(facts)));
     add("model_version", own("model", "version"));
     add("model_digest", own("model", "digest"));
+    add("registered", registered(facts));
+    for metric in ["registry_digest", "log_head", "signer", "signed_digest"] {
+        add(metric, own("model", metric));
+    }
     add("time", time(facts));
     lines
 }

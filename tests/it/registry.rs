@@ -54,6 +54,13 @@ fn an_alias_is_scored_promoted_and_rolled_back() {
     let first = score("churn@champion", "first.parquet").ok();
     assert_eq!(version(&first), "1");
     let model = &first.json()["model"];
+    let shown = tallow(&room, "inspect first.report.pq").ok().stdout;
+    let line = |label: &str, text: &str| format!("  {label:16} {text}\n");
+    assert!(shown.contains(&line("registered", "churn:1")), "{shown}");
+    for metric in ["registry_digest", "log_head"] {
+        let own = line(metric, model[metric].as_str().unwrap());
+        assert!(shown.contains(&own), "{own} in {shown}");
+    }
     assert_eq!(model["name"], "churn");
     assert_eq!(model["registry_reference"], "churn@champion");
     assert!(
