@@ -1,10 +1,12 @@
 //! Arithmetic on the processor's widest vectors: products with matrices that never change,
-//! convolutions and layer norms; and what is counted of a column's numbers.
+//! convolutions and layer norms; what is counted of a column's numbers, and where bytes of a text
+//! are.
 //!
 //! Must not know layers, graphs or columns.
 
 pub mod cells;
 pub mod convolution;
+pub mod needles;
 pub(crate) mod norm;
 pub mod processor;
 pub mod product;

@@ -189,7 +189,7 @@ impl Projection {
         piece: &Piece,
         columns: &mut [TextColumn],
     ) -> Result<(), (usize, Error)> {
-        let mut ends = self.dialect.field_ends(&piece.text);
+        let mut ends = self.dialect.field_ends();
         let mut position = 0;
         for row in 0..piece.row_count {
             while self.dialect.is_comment(piece.text.get(position)) {
@@ -220,7 +220,7 @@ impl Projection {
     fn read_record(
         &self,
         text: &[u8],
-        ends: &mut Finder<'_, 3>,
+        ends: &mut Finder<3>,
         mut position: usize,
         columns: &mut [TextColumn],
     ) -> Record {
@@ -230,6 +230,7 @@ impl Projection {
             is_suspicious: false,
         };
         let is_intricate = self.dialect.is_intricate();
+        let mut end_of = |start| ends.find(text, start).unwrap_or(text.len());
         loop {
             let column = self
                 .slots
@@ -243,9 +244,9 @@ impl Projection {
                     .get(position)
                     .is_some_and(|byte| self.dialect.is_quote(*byte));
             let end = match (column, is_read) {
-                (None, false) => ends.find(position),
+                (None, false) => end_of(position),
                 (Some(column), false) => {
-                    let end = ends.find(position);
+                    let end = end_of(position);
                     column.push(text, position, end);
                     end
                 }

@@ -237,8 +237,8 @@ impl Dialect {
 
     /// Finds the ends of fields that are not in quotes.
     #[must_use]
-    pub fn field_ends(self, text: &[u8]) -> Finder<'_, 3> {
-        Finder::new(text, [self.delimiter, b'\n', b'\r'])
+    pub fn field_ends(self) -> Finder<3> {
+        Finder::new([self.delimiter, b'\n', b'\r'])
     }
 
     /// Whether a field that begins with this byte is in quotes.

@@ -3,7 +3,7 @@
 //! Owns the search for quotes and line ends; the grammar of fields is `csv_record`'s. It must not
 //! know files or rows.
 
-use super::csv_find::find;
+use super::csv_find::Finder;
 use super::csv_record::Dialect;
 
 /// Finds the ends of records in a text that arrives bit by bit, looking at nothing but quotes and
@@ -14,6 +14,8 @@ pub struct Scanner {
     record_start: usize,
     position: usize,
     in_quotes: bool,
+    /// Quotes and line ends.
+    marks: Finder<3>,
     /// Only kept by [`Scanner::next_intricate_end`].
     state: State,
 }
@@ -38,6 +40,7 @@ impl Scanner {
             record_start: 0,
             position: 0,
             in_quotes: false,
+            marks: Finder::new([dialect.quote(), b'\n', b'\r']),
             state: State::FieldStart,
         }
     }
@@ -63,6 +66,7 @@ impl Scanner {
     /// Tells that the first `count` bytes of the text, all before [`Scanner::record_start`], were
     /// taken away.
     pub fn forget(&mut self, count: usize) {
+        self.marks.forget();
         self.record_start = self.record_start.saturating_sub(count);
         self.position = self.position.saturating_sub(count);
     }
@@ -75,16 +79,15 @@ impl Scanner {
         }
         let quote = self.dialect.quote();
         loop {
-            let found = if self.in_quotes {
-                find(text, self.position, [quote])
-            } else {
-                find(text, self.position, [quote, b'\n', b'\r'])
-            };
-            let Some(found) = found else {
+            let Some(found) = self.marks.find(text, self.position) else {
                 self.position = text.len();
                 return (is_whole && !self.in_quotes && self.record_start < text.len())
                     .then(|| self.end_record(text.len()));
             };
+            if self.in_quotes && text.get(found) != Some(&quote) {
+                self.position = found + 1;
+                continue;
+            }
             let next = text.get(found + 1).copied();
             if next.is_none() && !is_whole && (self.in_quotes || text.get(found) == Some(&b'\r')) {
                 // The byte after it decides what this one means.
