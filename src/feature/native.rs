@@ -291,6 +291,14 @@ pub(super) fn fill_texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Resul
 
 /// Texts as they are, where none is missing. A missing text that is let through is the empty one.
 fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
+    if let Some(texts) = column.as_string_opt::<i32>() {
+        let mut present = texts.iter().flatten();
+        let is_sentinel = |text: &str| filling.missing.is_text(text, || false);
+        let has_sentinels = !filling.missing.is_empty() && present.any(is_sentinel);
+        if texts.null_count() == 0 && !has_sentinels {
+            return Ok(Arc::clone(column));
+        }
+    }
     let texts = decoded(&with_spelt_booleans(column), &DataType::Utf8View)?;
     let views = texts.as_string_view();
     let holds_numbers = !is_text(column.data_type());
