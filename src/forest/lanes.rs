@@ -31,6 +31,9 @@ pub(super) trait Lanes: Copy {
     fn load(self, mask: &Mask, part: usize) -> Self::Part;
     /// Writes a part of a mask.
     fn store(self, rows: Self::Part, mask: &mut Mask, part: usize);
+    /// Fetches what is read soon, a line of the cache, where that pays.
+    #[inline(always)]
+    fn fetch<T>(self, _line: &T) {}
     /// The rows of `yes` where the condition holds, else of `no`.
     fn choose(self, condition: Self::Part, yes: Self::Part, no: Self::Part) -> Self::Part;
     /// `low | (high & !condition)`.

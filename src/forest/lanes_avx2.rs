@@ -5,9 +5,9 @@
 )]
 
 use std::arch::x86_64::{
-    __m256i, _mm_loadu_si128, _mm256_and_si256, _mm256_andnot_si256, _mm256_blendv_epi8,
-    _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_min_epu8,
-    _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi64x,
+    __m256i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm256_and_si256, _mm256_andnot_si256,
+    _mm256_blendv_epi8, _mm256_broadcastsi128_si256, _mm256_cmpeq_epi8, _mm256_loadu_si256,
+    _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256, _mm256_set1_epi8, _mm256_set1_epi64x,
     _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16, _mm256_storeu_si256,
     _mm256_xor_si256,
 };
@@ -62,6 +62,12 @@ impl Lanes for Avx2 {
         let half: &mut [u64; 4] = &mut mask.0.as_chunks_mut().0[part];
         // SAFETY: as above, and half a mask is 32 bytes.
         unsafe { _mm256_storeu_si256(half.as_mut_ptr().cast(), rows) }
+    }
+
+    #[inline(always)]
+    fn fetch<T>(self, line: &T) {
+        // SAFETY: as above; nothing is read.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast()) }
     }
 
     #[inline(always)]

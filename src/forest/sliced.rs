@@ -17,6 +17,15 @@ use super::program::{Boundary, Method, Outline, Program};
 use super::slice::{Mask, Masks, NARROW_LEAVES, Rows, SLICE, Slice};
 use super::small_batch::{self, Notes};
 
+/// Nodes in a line of the cache.
+const NODES_IN_LINE: usize = 8;
+
+/// So many lines before it is read, a line of nodes is fetched.
+const NODE_LINES_AHEAD: usize = 8;
+
+/// So many lines of nodes before they are read, masks are fetched.
+const MASK_LINES_AHEAD: usize = 2;
+
 /// Trees and the distinct conditions that they ask.
 #[derive(Debug)]
 pub(super) struct Group<T> {
@@ -374,8 +383,8 @@ fn number<L: Lanes>(
             let leaves = leaves as usize;
             if leaves <= NARROW_LEAVES {
                 prepare(leaves, slots.narrow.as_mut_slice());
+                cut(lanes, nodes, masks, &mut slots.narrow);
                 for part in 0..L::PARTS {
-                    cut(lanes, nodes, masks, part, &mut slots.narrow);
                     gray(
                         lanes,
                         &slots.narrow[..leaves.next_multiple_of(8)],
@@ -388,8 +397,8 @@ fn number<L: Lanes>(
                     .wide
                     .resize(slots.wide.len().max(leaves + 8), Mask::default());
                 prepare(leaves, &mut slots.wide);
+                cut_wide(lanes, nodes, masks, &mut slots.wide);
                 for part in 0..L::PARTS {
-                    cut_wide(lanes, nodes, masks, part, &mut slots.wide);
                     gray(
                         lanes,
                         &slots.wide[..leaves.next_multiple_of(8)],
@@ -411,44 +420,72 @@ fn prepare(leaves: usize, slots: &mut [Mask]) {
 
 /// `T(j)` for every j of a tree of at most [`NARROW_LEAVES`] leaves.
 #[inline(always)]
-fn cut<L: Lanes>(
-    lanes: L,
-    nodes: &[Boundary],
-    masks: &Masks,
-    part: usize,
-    slots: &mut NarrowSlots,
-) {
-    for node in nodes {
-        let (above, below, middle) = (node.above() as u8, node.below() as u8, node.middle() as u8);
+fn cut<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, slots: &mut NarrowSlots) {
+    let (lines, rest) = nodes.as_chunks::<NODES_IN_LINE>();
+    for (index, line) in lines.iter().enumerate() {
+        fetch_ahead(lanes, lines, index, masks);
+        for node in line {
+            cut_at(lanes, *node, masks, slots);
+        }
+    }
+    for node in rest {
+        cut_at(lanes, *node, masks, slots);
+    }
+}
+
+#[inline(always)]
+fn cut_at<L: Lanes>(lanes: L, node: Boundary, masks: &Masks, slots: &mut NarrowSlots) {
+    let (above, below, middle) = (node.above() as u8, node.below() as u8, node.middle() as u8);
+    for part in 0..L::PARTS {
         let low = lanes.load(&slots[usize::from(below) + 1], part);
         let high = lanes.load(&slots[usize::from(above)], part);
         let condition = lanes.load(&masks[usize::from(node.condition())], part);
-        lanes.store(
-            lanes.split(low, high, condition),
-            &mut slots[usize::from(middle)],
-            part,
-        );
+        let rows = lanes.split(low, high, condition);
+        lanes.store(rows, &mut slots[usize::from(middle)], part);
     }
 }
 
 /// `T(j)` for every j.
 #[inline(always)]
-fn cut_wide<L: Lanes>(
-    lanes: L,
-    nodes: &[Boundary],
-    masks: &Masks,
-    part: usize,
-    slots: &mut [Mask],
-) {
-    for node in nodes {
+fn cut_wide<L: Lanes>(lanes: L, nodes: &[Boundary], masks: &Masks, slots: &mut [Mask]) {
+    let (lines, rest) = nodes.as_chunks::<NODES_IN_LINE>();
+    for (index, line) in lines.iter().enumerate() {
+        fetch_ahead(lanes, lines, index, masks);
+        for node in line {
+            cut_wide_at(lanes, *node, masks, slots);
+        }
+    }
+    for node in rest {
+        cut_wide_at(lanes, *node, masks, slots);
+    }
+}
+
+#[inline(always)]
+fn cut_wide_at<L: Lanes>(lanes: L, node: Boundary, masks: &Masks, slots: &mut [Mask]) {
+    for part in 0..L::PARTS {
         let low = lanes.load(&slots[usize::from(node.below()) + 1], part);
         let high = lanes.load(&slots[usize::from(node.above())], part);
         let condition = lanes.load(&masks[usize::from(node.condition())], part);
-        lanes.store(
-            lanes.split(low, high, condition),
-            &mut slots[usize::from(node.middle())],
-            part,
-        );
+        let rows = lanes.split(low, high, condition);
+        lanes.store(rows, &mut slots[usize::from(node.middle())], part);
+    }
+}
+
+/// Asks for the nodes and masks that come soon after a line of nodes.
+#[inline(always)]
+fn fetch_ahead<L: Lanes>(
+    lanes: L,
+    lines: &[[Boundary; NODES_IN_LINE]],
+    index: usize,
+    masks: &Masks,
+) {
+    if let Some(line) = lines.get(index + NODE_LINES_AHEAD) {
+        lanes.fetch(line);
+    }
+    if let Some(line) = lines.get(index + MASK_LINES_AHEAD) {
+        for node in line {
+            lanes.fetch(&masks[usize::from(node.condition())]);
+        }
     }
 }
 
