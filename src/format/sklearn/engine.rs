@@ -146,7 +146,22 @@ impl Engine {
         scores: &mut Scores,
     ) -> Result<()> {
         let internal = || Error::internal("a part of a pipeline without a worker of its own");
-        if let Self::Forest { divisor, .. } = self {
+        if let Self::Forest {
+            forest,
+            reads,
+            divisor,
+        } = self
+        {
+            // Numbers that are rounded already are found faster among cuts that are, too.
+            let rounded = match features {
+                FeatureBlock::Double(columns)
+                    if *reads != TreeReads::Double && forest.takes_single() =>
+                {
+                    Some(in_precision(columns, Precision::Single))
+                }
+                _ => None,
+            };
+            let features = rounded.as_ref().unwrap_or(features);
             worker
                 .ok_or_else(internal)?
                 .score(features, wants, scores)?;
@@ -219,7 +234,7 @@ pub(super) fn gather(columns: &Columns<f64>, row: usize, values: &mut [f64]) {
     }
 }
 
-/// The columns in the precision of another library.
+/// The columns in the precision of what reads them.
 fn in_precision(columns: &Columns<f64>, precision: Precision) -> FeatureBlock {
     if precision != Precision::Single {
         return FeatureBlock::Double(columns.clone());
