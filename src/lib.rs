@@ -23,7 +23,7 @@
 //! | [`linear`], [`forest`], [`network`] | the families of models for rows of numbers | [`linear::Linear`], [`forest::Forest`], [`network::Network`] |
 //! | [`text`] | text models: encoders and the forward passes under them | [`text::encoder::TextModel`] |
 //! | [`graph`] | graphs of operators: `op` runs them, `pass` rewrites them before | [`graph::Graph`] |
-//! | [`kernel`] | matrix products, convolutions and norms on the widest vectors of the processor | [`kernel::product::Dense`] |
+//! | [`kernel`] | what runs on the widest vectors of the processor: products, convolutions, norms, counts, searches | [`kernel::product::Dense`] |
 //! | [`outcome`] | what does the score mean? | [`outcome::Outcome`] |
 //! | [`guide`] | what does the manual say? | [`guide::Topic`] |
 //! | [`package`] | what does a model's manifest say? | [`package::Package`] |
@@ -128,8 +128,6 @@ pub mod linear;
 
 pub mod model;
 
-pub mod kernel;
-
 pub mod outcome;
 
 pub mod feature;
@@ -141,6 +139,8 @@ pub mod query;
 pub mod statistics;
 
 pub mod table;
+
+pub mod kernel;
 
 pub mod memory;
 

@@ -39,9 +39,9 @@
 //! | … the masks of the next nodes fetched ahead (12, 24, 48 nodes): dropped | | 2.3 |
 //! | … groups of at most 8 000, 4 000, 2 000 conditions, to stay far inside the cache: dropped | 1.6, 2.3, 4.1 | 5.3, 6.7, 9.4 |
 //!
-//! With AVX2 a mask is two registers. Both halves in one pass over a tree's nodes, and masks fetched
-//! 16 nodes ahead, take 6 to 9 % off a run of a forest of 200 trees whose masks do not fit the
-//! second-level cache (EPYC, 512 KiB); trees that are chosen stay as they were.
+//! With AVX2 a mask is two registers. Both halves in one pass over a tree's nodes, and masks that
+//! are fetched 16 nodes ahead, take 6 to 9 % off a run of a forest of 200 trees whose masks do not
+//! fit the second-level cache (EPYC, 512 KiB); trees that are chosen stay as they were.
 //!
 //! Large trees of classifiers have few distinct leaf values, which a byte numbers ([`distinct`]):
 //! a forest of 200 trees of 450 leaves in double precision takes 8.2 instead of 10.7 ns, in single
