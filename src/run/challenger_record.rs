@@ -21,6 +21,14 @@ use super::record::{of_report, only_part};
 /// The key, in a footer, of the name of the challenger that wrote the file.
 pub(super) const CHALLENGER: &str = "tallow.challenger";
 
+/// The name, in the configuration of a challenger's data set, of the digest of the run's own model.
+pub(super) const CHAMPION: &str = "champion";
+
+/// Whether a data set holds the answers of a challenger.
+pub(super) fn is_of_challenger(manifest: &Manifest) -> bool {
+    manifest.identity.configuration.contains_key(CHAMPION)
+}
+
 /// The request of a run, changed into one of the challenger alone.
 pub(super) fn alone(
     mut request: Map<String, Json>,

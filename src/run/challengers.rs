@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Run;
-use super::challenger_record::{CHALLENGER, alone};
+use super::challenger_record::{CHALLENGER, CHAMPION, alone, is_of_challenger};
 use crate::error::{Error, Result};
 use crate::output::checkpoint::{Checkpoint, PartRecord, forget};
 use crate::output::dataset::{DatasetOutput, Layout};
@@ -37,7 +37,8 @@ use crate::plan::signed;
 use crate::plan::target::Target;
 use crate::report::models::Model;
 use crate::storage::{
-    Location, Lock, PendingFile, find, find_below, make_directory, remove, remove_below,
+    Location, Lock, PendingFile, find, find_below, list, make_directory, remove, remove_below,
+    remove_empty_directory_below,
 };
 use crate::table::hive::Partitioning;
 use crate::table::origin::{MODEL_DIGEST, MODEL_FILE_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
@@ -233,6 +234,24 @@ impl<'a> Challengers<'a> {
         }
     }
 
+    /// Removes the answers of challengers that this run does not have, where it replaces the output
+    /// that they belonged to.
+    pub(super) fn remove_others(&self) {
+        let target = self.run.target();
+        if !target.overwrite || target.is_stream() {
+            return;
+        }
+        let path = |name: &str| names::challenger(&target.path, target.is_dataset(), name);
+        let contenders = self.run.plan().challengers.iter();
+        let own: Vec<Location> = contenders.map(|one| path(&one.name)).collect();
+        let is_own = |other: &Location| own.iter().any(|one| one.file_name() == other.file_name());
+        let others = list(path("any").directory()).unwrap_or_default();
+        for other in others.iter().filter(|other| !is_own(other)) {
+            // What cannot be removed is only older than the report says.
+            let _ = remove_answers(other, self.run);
+        }
+    }
+
     /// The challengers, for the report.
     pub(super) fn models(&self) -> Vec<Model<'_>> {
         let of = |contender: &'a Contender| {
@@ -290,7 +309,7 @@ impl Arm<'_> {
         let mut own = of_run.clone();
         let champion = std::mem::take(&mut own.model_digest);
         own.configuration
-            .insert("champion".to_owned(), champion.into());
+            .insert(CHAMPION.to_owned(), champion.into());
         let model = self.contender.identity.as_ref();
         own.model_digest = model.map(|model| model.digest.clone()).unwrap_or_default();
         own.model_version.clone_from(&self.contender.resolved);
@@ -565,6 +584,26 @@ fn clear(path: &Location, target: &Target, lock: Option<&Lock>, run: &Run) -> Re
         publication::withdraw(path)?;
     }
     forget(path)
+}
+
+/// Removes a file or a data set that holds the answers of a challenger; anything else stays.
+fn remove_answers(path: &Location, run: &Run) -> Result<()> {
+    if find(path)?.is_some_and(|found| !found.is_directory) {
+        if footer_value(path, CHALLENGER).is_some() {
+            remove(path)?;
+            remove(signed::default_signature_of_file(path))?;
+        }
+        return Ok(());
+    }
+    if !Manifest::find(path)?.is_some_and(|manifest| is_of_challenger(&manifest)) {
+        return Ok(());
+    }
+    let own = locked(path, run)?;
+    publication::withdraw(path)?;
+    forget(path)?;
+    drop(own);
+    remove_empty_directory_below(path.directory(), path.file_name().unwrap_or_default());
+    Ok(())
 }
 
 /// Takes the data set of a challenger for this run alone.

@@ -27,6 +27,11 @@ pub(super) trait Destination: Receiver {
     /// Fails if another output is there, or if nothing can be written.
     fn begin(&mut self, challengers: &mut Challengers<'_>) -> Result<Option<Begun>>;
 
+    /// Whether rows of an output that is there are corrected, and the others stay.
+    fn corrects(&self) -> bool {
+        false
+    }
+
     /// Ends the tables, which are all there; they still wait for their names.
     ///
     /// # Errors

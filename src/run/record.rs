@@ -133,11 +133,12 @@ pub(super) fn recorded(path: &Location) -> Result<Recorded> {
     if found.is_some_and(|found| found.is_directory)
         && let Some(manifest) = Manifest::find(path)?
     {
+        let is_challengers = challenger_record::is_of_challenger(&manifest);
         return Ok(Recorded {
             manifest,
             directory: path.clone(),
             is_file: false,
-            champion: None,
+            champion: is_challengers.then(|| names::challenged(path)).flatten(),
         });
     }
     if let Some((manifest, output)) = challenger_record::of_file(path)? {
@@ -172,7 +173,29 @@ pub(super) fn recorded(path: &Location) -> Result<Recorded> {
 }
 
 /// The version of a registry's model that made a data set or a file; none if its run is not
-/// recorded, or named no version.
+/// recorded, named no version, or split the rows between models.
 pub(super) fn version(path: &Location) -> Option<Resolved> {
-    recorded(path).ok()?.manifest.identity.model_version
+    let manifest = recorded(path).ok()?.manifest;
+    let is_whole = !is_split(&manifest);
+    manifest.identity.model_version.filter(|_| is_whole)
+}
+
+/// (name, value) of what the record of a run says of the model that made a data set or a file:
+/// its version in a registry, else its digest; nothing if several did.
+pub(super) fn model_texts(path: &Location) -> Vec<(String, String)> {
+    let Ok(Recorded { manifest, .. }) = recorded(path) else {
+        return Vec::new();
+    };
+    let identity = manifest.identity.clone();
+    if is_split(&manifest) || identity.model_digest.is_empty() {
+        return Vec::new();
+    }
+    let digest = ("digest".to_owned(), identity.model_digest);
+    let resolved = identity.model_version.iter().flat_map(Resolved::facts);
+    std::iter::once(digest).chain(resolved).collect()
+}
+
+/// Whether the rows of a recorded run were split between models.
+pub(super) fn is_split(manifest: &Manifest) -> bool {
+    manifest.identity.configuration.contains_key("--split")
 }

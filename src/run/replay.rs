@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Run;
 use super::caller::Caller;
+use super::challenger_record::is_of_challenger;
 use super::ending::{Failure, RunResult};
 use super::events::{Audience, Events, Progress};
 use super::record::{Recorded, recorded};
@@ -193,11 +194,8 @@ pub fn replay(
         is_file,
         champion,
     } = recorded(&asked.directory)?;
-    if let Some(output) = champion {
-        let error = Error::failed("the digest of a challenger's file is not recorded");
-        let output = shell_word(&output.to_string_lossy());
-        let hint = format!("replay the run itself: tallow replay {output}");
-        return Err(error.at_path(&asked.directory).hint(hint).into());
+    if is_of_challenger(&manifest) || champion.is_some() {
+        return Err(no_replay(&asked.directory, champion.as_ref()).into());
     }
     let is_there = caller.working_directory == manifest.working_directory;
     let base = if is_there {
@@ -251,6 +249,18 @@ pub fn replay(
         interrupt,
     };
     Ok(replayed.files(&manifest, &made.manifest)?)
+}
+
+/// The error of answers of a challenger, which are made with those of its run.
+fn no_replay(path: &Location, champion: Option<&Location>) -> Error {
+    let error = Error::failed("the answers of a challenger are not replayed").at_path(path);
+    error.hint(champion.map_or_else(
+        || "replay the run itself, which they were moved away from".to_owned(),
+        |output| {
+            let output = shell_word(&output.to_string_lossy());
+            format!("replay the run itself: tallow replay {output}")
+        },
+    ))
 }
 
 /// What the manifest records of the model, its version in a registry included.

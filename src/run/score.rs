@@ -87,6 +87,9 @@ pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunRe
         return Err(run.unfinished(error, &outcomes, None));
     }
     challengers.publish();
+    if !destination.corrects() {
+        challengers.remove_others();
+    }
     warn_of_dropped(run, &challengers);
     written.report = destination.publish(&outcomes, &facts)?;
     run.finish(&outcomes, &facts, &written)

@@ -302,6 +302,10 @@ impl Destination for ToDataset<'_> {
         self.go_on(checkpoint, corrections, challengers).map(Some)
     }
 
+    fn corrects(&self) -> bool {
+        self.request.is_some()
+    }
+
     fn finish(&mut self) -> Result<Written> {
         let output = self.output.take();
         let output = output.ok_or_else(|| Error::internal("the output is not open"))?;

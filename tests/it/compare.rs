@@ -641,7 +641,10 @@ fn a_challenger_is_attributed_and_explained_by_its_own_model() {
     .unwrap();
     let error = room.tallow("explain next.pq --row 1").fails(1).stderr;
     assert!(error.contains("was moved away from its run"), "{error}");
-    room.tallow(&alone.replace("alone.parquet", "day.parquet --overwrite"))
+    for name in ["day.parquet", "day.report.pq"] {
+        std::fs::remove_file(room.path(name)).unwrap();
+    }
+    room.tallow(&alone.replace("alone.parquet", "day.parquet"))
         .ok();
     let error = room
         .tallow("explain day.parquet.challengers/next.pq --row 1")
