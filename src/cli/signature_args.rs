@@ -87,6 +87,7 @@ impl From<VerifyArgs> for Verify {
         Self {
             model: model.into(),
             signature: signature.map(Location::from),
+            is_registered: false,
             trust,
         }
     }

@@ -17,7 +17,9 @@ use crate::storage::Location;
 pub(super) fn run(args: VerifyArgs, console: &Console) -> Result<()> {
     let registry = args.lookup.registry.clone().map(Location::from);
     let mut request = Verify::from(args);
+    let named = request.model.clone();
     let warning = find_named(&mut request.model, registry.as_ref(), &local())?;
+    request.is_registered = request.model != named;
     warning.iter().for_each(|warning| console.warning(warning));
     trust::complete(&mut request.trust)?;
     let verified = verify_model(&request)?;

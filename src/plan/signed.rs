@@ -123,7 +123,7 @@ pub fn verify_model(request: &Verify) -> Result<Verified> {
         );
     }
     if find(&signature)?.is_none() {
-        return Err(unsigned(&request.model)?.at_path(&signature));
+        return Err(unsigned(request)?.at_path(&signature));
     }
     let verified = verify(&signed_path(&request.model)?, &signature, &trust)?;
     if is_data_set(&request.model)? {
@@ -133,7 +133,15 @@ pub fn verify_model(request: &Verify) -> Result<Verified> {
 }
 
 /// The error of a model or of scores without a signature.
-fn unsigned(path: &Location) -> Result<Error> {
+fn unsigned(request: &Verify) -> Result<Error> {
+    let path = &request.model;
+    if request.is_registered {
+        // Its files are those of a cache, to which nothing may be added.
+        return Ok(Error::trust("the model is not signed").hint(
+            "sign the package and push it again: `tallow sign PACKAGE --key KEY.pem`, then \
+             `tallow registry push PACKAGE`",
+        ));
+    }
     let what = if is_data_set(path)? {
         "data set"
     } else if is_table(path)? {
@@ -226,6 +234,7 @@ pub(super) fn verified(args: &Work) -> Result<Vouching> {
     let request = Verify {
         model: args.model.clone(),
         signature: None,
+        is_registered: args.resolved.is_some(),
         trust: args.trust.clone(),
     };
     let verified = verify_model(&request)?;

@@ -28,6 +28,9 @@ pub struct Verify {
     pub model: Location,
     /// The signature file [default: as for signing]
     pub signature: Option<Location>,
+    /// Whether the model is a version of a registry's
+    #[serde(default)]
+    pub is_registered: bool,
     /// Whom to trust
     pub trust: TrustRequest,
 }
