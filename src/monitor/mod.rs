@@ -55,4 +55,5 @@ pub mod reading;
 pub mod regression;
 pub mod scores;
 pub mod special;
+mod tenths;
 pub mod two_sample;

@@ -9,9 +9,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::curve::{Costs, Curve, average_precision_of, ks_of};
-use super::divergence::psi;
 use super::evaluate::gather::{order_bytes, ordered_number};
 use super::interval::{Estimate, bootstrap};
+use super::tenths::Tenths;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::storage::Location;
@@ -367,10 +367,8 @@ struct Walk {
     /// By class, Σ of products of placements.
     place_products: [i128; CLASSES],
     deciles: [[u64; DECILES]; DECILES],
-    /// The first score at the end of each decile but the last.
-    edges: Vec<f64>,
-    /// Rows of the first and of the second score between the edges.
-    bins: [Vec<u64>; 2],
+    /// Rows of both scores in the tenths of the first.
+    tenths: Tenths,
     /// Negatives and positives by bins of both scores.
     grid: Vec<[u64; 2]>,
 }
@@ -388,23 +386,14 @@ impl Walk {
             products: 0,
             place_products: [0; CLASSES],
             deciles: [[0; DECILES]; DECILES],
-            edges: Vec::new(),
-            bins: [vec![0; DECILES], vec![0; DECILES]],
+            tenths: Tenths::new(counts.iter().sum()),
             grid: vec![[0; 2]; GRID * GRID],
         }
     }
 
     fn end_first(&mut self, score: f64, tied: Tied) {
-        let rows = self.first.rows;
-        let tenths = |below: u64| u128::from(below) * DECILES as u128 / u128::from(rows.max(1));
-        let before = tenths(self.first.rows_below());
-        self.bins[0][self.edges.len()] += tied.rows();
+        self.tenths.add_first(score, tied.rows());
         self.first.end(score, tied);
-        let below = self.first.rows_below();
-        // A score that reaches several tenths ends one bin.
-        if below < rows && tenths(below) > before {
-            self.edges.push(score);
-        }
     }
 
     fn end_second(&mut self, score: f64, tie: &SecondTie) {
@@ -420,8 +409,7 @@ impl Walk {
         for (row, count) in self.deciles.iter_mut().zip(tie.deciles) {
             row[decile] += count;
         }
-        let edge = self.edges.partition_point(|edge| *edge < score);
-        self.bins[1][edge] += tie.tied.rows();
+        self.tenths.add_second(score, tie.tied.rows());
         let column = bin(rank, rows, GRID);
         for ((row, class), count) in &tie.bins {
             self.grid[row * GRID + column][usize::from(*class) - 1] += count;
@@ -431,13 +419,12 @@ impl Walk {
 
     fn finish(self) -> PairedRanks {
         let spread = (self.first.squares as f64).sqrt() * (self.second.squares as f64).sqrt();
-        let bins = self.edges.len() + 1;
         PairedRanks {
             rows: self.first.rows,
             rank_correlation: (spread > 0.0)
                 .then(|| (self.products as f64 / spread).clamp(-1.0, 1.0)),
             deciles: self.deciles,
-            psi: psi(&self.bins[0][..bins], &self.bins[1][..bins]),
+            psi: self.tenths.psi(),
             curves: self.curves(),
         }
     }

@@ -1,9 +1,9 @@
 //! The answers of two models to the same rows: agreement, flips, ranks, differences.
 //!
 //! Owns what is kept of pairs of answers, in bounded memory and whatever the order of the rows. The
-//! rank correlation is exact up to [`SAMPLE_ROWS`] rows; beyond that it is that of a sample of so
-//! many rows, chosen by a hash of where they are in the input. It must not know how answers are
-//! written or shown.
+//! rank correlation and the population stability index are exact up to [`SAMPLE_ROWS`] rows; beyond
+//! that they are those of a sample of so many rows, chosen by a hash of where they are in the
+//! input. It must not know how answers are written or shown.
 
 use std::any::Any;
 
@@ -12,6 +12,7 @@ use arrow::compute::cast;
 use arrow::compute::kernels::cmp::eq;
 use arrow::datatypes::{DataType, Field, Float64Type};
 
+use super::tenths::Tenths;
 use crate::error::{Error, Result};
 use crate::pipeline::observer::{Observer, Partial, ScoredPortion};
 use crate::statistics::bytes::{Reader, Writer};
@@ -235,6 +236,26 @@ impl PairStatistics {
         let first = ranks(self.sample.iter().map(|pair| pair.1));
         let second = ranks(self.sample.iter().map(|pair| pair.2));
         Some((correlation(&first, &second)?, self.sample.len() as u64))
+    }
+
+    /// The population stability index of the second scores in tenths of the first, of the rows that
+    /// the rank correlation is of; none without scores.
+    #[must_use]
+    pub fn psi(&self) -> Option<f64> {
+        let sorted = |side: fn(&(u64, f64, f64)) -> f64| {
+            // Both zeros are one value.
+            let mut scores: Vec<f64> = self.sample.iter().map(|pair| side(pair) + 0.0).collect();
+            scores.sort_unstable_by(f64::total_cmp);
+            scores
+        };
+        let mut tenths = Tenths::new(self.sample.len() as u64);
+        for tied in sorted(|pair| pair.1).chunk_by(|one, other| one == other) {
+            tenths.add_first(tied[0], tied.len() as u64);
+        }
+        for tied in sorted(|pair| pair.2).chunk_by(|one, other| one == other) {
+            tenths.add_second(tied[0], tied.len() as u64);
+        }
+        tenths.psi()
     }
 
     fn read(reader: &mut Reader) -> Option<Self> {

@@ -8,14 +8,12 @@ use super::facts::{Fact, Value, of_section};
 use super::number::percent;
 use crate::count::counted;
 use crate::feature::encode::Encoder;
-use crate::monitor::drift::Drift;
 use crate::monitor::pairs::PairStatistics;
 use crate::monitor::scores::{ScoreStatistics, Statistic};
 use crate::package::open::Identity;
 use crate::pipeline::arm::MODEL;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
-use crate::statistics::distribution::Distribution;
 
 /// The report's section.
 pub const SECTION: &str = "models";
@@ -85,7 +83,7 @@ pub fn facts(champion: &Identity, outcomes: &Outcomes, challengers: &[Model<'_>]
         };
         facts.extend(rejections(model, own));
         facts.extend(cost(model.name, own));
-        facts.extend(comparison(model.name, outcomes, own));
+        facts.extend(comparison(model.name, own));
     }
     facts
 }
@@ -239,7 +237,7 @@ fn cost(name: &str, outcomes: &Outcomes) -> Vec<Fact> {
 }
 
 /// How the answers of a challenger differ from those of the run's own model.
-fn comparison(name: &str, champion: &Outcomes, own: &Outcomes) -> Vec<Fact> {
+fn comparison(name: &str, own: &Outcomes) -> Vec<Fact> {
     let number = |metric: &str, value: f64| Fact::number(SECTION, name, metric, value, "");
     let count = |metric: &str, value: u64| Fact::count(SECTION, name, metric, value, "rows");
     let mut facts = Vec::new();
@@ -263,24 +261,9 @@ fn comparison(name: &str, champion: &Outcomes, own: &Outcomes) -> Vec<Fact> {
         if pairs.score_rows() > 0 {
             facts.push(count("compared_scores", pairs.score_rows()));
         }
+        facts.extend(pairs.psi().map(|psi| number("psi", psi)));
     }
-    let distributions = distribution(champion).zip(distribution(own));
-    let psi = distributions.and_then(|(first, second)| Drift::of_numbers(first, second).psi);
-    facts.extend(psi.map(|psi| number("psi", psi)));
     facts
-}
-
-/// The distribution of a model's scores: probabilities of the positive class, or numbers.
-fn distribution(outcomes: &Outcomes) -> Option<&Distribution> {
-    let statistics: &ScoreStatistics = outcomes.seen.get()?;
-    ["probability", "prediction"].iter().find_map(|name| {
-        statistics
-            .columns()
-            .find_map(|(column, statistic)| match statistic {
-                Statistic::Number(distribution) if column == *name => Some(&**distribution),
-                _ => None,
-            })
-    })
 }
 
 /// (label, text) of each challenger, for a summary.

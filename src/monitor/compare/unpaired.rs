@@ -17,7 +17,7 @@ use crate::monitor::evaluate::gather::{order_bytes, ordered_number};
 use crate::monitor::evaluate::label::{Labels, positive};
 use crate::monitor::evaluate::{Counts, Task};
 use crate::monitor::interval::Mean;
-use crate::monitor::paired::DECILES;
+use crate::monitor::tenths::Tenths;
 use crate::storage::Location;
 use crate::table::dataset::Dataset;
 use crate::table::sorted::{Sorted, Sorter};
@@ -157,28 +157,20 @@ fn psi_of_classes([first, second]: &[Side; 2]) -> Option<f64> {
     psi(&of(first), &of(second))
 }
 
-/// The population stability index of the second scores in deciles of the first. A score that
-/// reaches several tenths ends one bin, as where rows are joined.
+/// The population stability index of the second scores in tenths of the first.
 fn psi_of_scores(
     [first, second]: [Sorted; 2],
     total: u64,
     interrupt: &Interrupt,
 ) -> Result<Option<f64>> {
-    let tenths = |below: u64| u128::from(below) * DECILES as u128 / u128::from(total.max(1));
-    let (mut edges, mut bins, mut below) = (Vec::new(), [[0; DECILES]; 2], 0);
+    let mut tenths = Tenths::new(total);
     each_tie(first, interrupt, |score, rows| {
-        bins[0][edges.len()] += rows;
-        let before = tenths(below);
-        below += rows;
-        if below < total && tenths(below) > before {
-            edges.push(score);
-        }
+        tenths.add_first(score, rows);
     })?;
     each_tie(second, interrupt, |score, rows| {
-        bins[1][edges.partition_point(|edge| *edge < score)] += rows;
+        tenths.add_second(score, rows);
     })?;
-    let count = edges.len() + 1;
-    Ok(psi(&bins[0][..count], &bins[1][..count]))
+    Ok(tenths.psi())
 }
 
 /// Gives every score, the lowest first, with the number of its rows.
