@@ -34,9 +34,10 @@ use crate::pipeline::rule::Rules;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
 use crate::process;
-use crate::request::challenger::{Located, name_of};
+use crate::registry::name::Reference;
+use crate::request::challenger::{Located, misnamed, name_of};
 use crate::request::work::Work;
-use crate::storage::{Location, read_unchanged};
+use crate::storage::{Location, find, read_unchanged};
 use crate::table::dataset::Dataset;
 
 /// A challenger in the plan of a run.
@@ -120,6 +121,7 @@ pub fn names(args: &Work, champion: &str) -> Result<Vec<String>> {
                 .hint(format!("add `--challenger MODEL`, or leave `{flag}` out")),
         );
     }
+    options.challenger.iter().try_for_each(refuse_misnamed)?;
     let names: Vec<String> = options.challenger.iter().map(name_of).collect();
     // They are names of files, and some file systems do not tell case apart.
     let mut seen = HashSet::from([champion.to_lowercase()]);
@@ -130,6 +132,31 @@ pub fn names(args: &Work, champion: &str) -> Result<Vec<String>> {
                 .hint("give the challenger a name of its own: `--challenger NAME=MODEL`"),
         ),
     }
+}
+
+/// Refuses `NAME=MODEL` with a name that is none. A path may hold a `=`, too: one that is there, or
+/// whose end is no model.
+fn refuse_misnamed(text: &Location) -> Result<()> {
+    let Some((name, model)) = misnamed(text) else {
+        return Ok(());
+    };
+    let is_model = || {
+        let is_reference = model.to_str().and_then(Reference::parse).is_some();
+        Ok(is_reference || !model.is_empty() && find(&model)?.is_some())
+    };
+    if find(text)?.is_some() || name.contains('/') && !is_model()? {
+        return Ok(());
+    }
+    let text = text.to_string_lossy();
+    let message = if model.is_empty() {
+        format!("`--challenger {text}` names no model")
+    } else {
+        format!("`--challenger {text}`: `{name}` cannot be the name of a challenger")
+    };
+    Err(Error::usage(message).hint(
+        "write `--challenger NAME=MODEL`; a name has letters, digits, `.`, `_` and `-`, and begins \
+         with a letter or digit",
+    ))
 }
 
 /// Opens and binds all challengers.

@@ -61,6 +61,15 @@ pub fn split_name(text: &Location) -> (Option<&str>, Location) {
     }
 }
 
+/// What stands before and after the first `=` of a text that gives no name; none if it gives one,
+/// or has no `=`.
+#[must_use]
+pub fn misnamed(text: &Location) -> Option<(&str, Location)> {
+    let (name, model) = text.to_str()?.split_once('=')?;
+    let is_named = is_name(name) && !model.is_empty();
+    (!is_named).then(|| (name, Location::from(model)))
+}
+
 /// The name of a challenger in its run: its own, else that of its model.
 #[must_use]
 pub fn name_of(text: &Location) -> String {

@@ -593,3 +593,125 @@ fn a_job_file_holds_challengers_by_path_and_by_name() {
         ["b.pq", "next.pq"]
     );
 }
+
+#[test]
+fn answers_of_a_challenger_are_not_replayed_and_the_run_is_named() {
+    let room = challenged();
+    let line = format!("{SCORE} --challenger next.json");
+    room.tallow(&format!("{line} --output out/ --rows-per-part 5000"))
+        .ok();
+    room.tallow(&format!("{line} --output one.parquet")).ok();
+    for (answers, run) in [
+        ("out.challengers/next", "out"),
+        ("one.parquet.challengers/next.pq", "one.parquet"),
+    ] {
+        let error = room.tallow(&format!("replay {answers}")).fails(1).stderr;
+        assert!(
+            error.contains("the answers of a challenger are not replayed"),
+            "{error}"
+        );
+        assert!(error.contains(&format!("tallow replay {run}\n")), "{error}");
+        room.tallow(&format!("replay {run}")).ok();
+    }
+    std::fs::rename(room.path("out.challengers/next"), room.path("moved")).unwrap();
+    let error = room.tallow("replay moved").fails(1).stderr;
+    assert!(error.contains("replay the run itself, which"), "{error}");
+}
+
+#[test]
+fn the_stability_index_of_a_challenger_is_that_of_a_comparison() {
+    let room = Room::new();
+    let demo = |name: &str| data(&format!("demo/{name}")).display().to_string();
+    let (model, next, rows) = (demo("churn"), demo("candidate.ubj"), demo("customers.csv"));
+    let line = format!(
+        "score --model {model} --challenger next={next} {rows} --output day.parquet --format json"
+    );
+    let run = room.tallow(&line).ok().json();
+    let compare = "compare day.parquet day.parquet.challengers/next.pq --format json";
+    let compared = room.tallow(compare).ok().json();
+    let psi = &compared["comparison"]["psi"];
+    assert!(psi.as_f64().is_some_and(|psi| psi > 0.0), "{compared}");
+    assert_eq!(&run["models"]["next"]["psi"], psi, "{run}");
+}
+
+#[test]
+fn a_name_that_a_challenger_cannot_have_is_refused() {
+    let room = challenged();
+    std::fs::create_dir(room.path("v=2")).unwrap();
+    std::fs::copy(room.path("next.json"), room.path("v=2/next.json")).unwrap();
+    std::fs::copy(room.path("next.json"), room.path("a b=c.json")).unwrap();
+    let score = |challenger: &str| {
+        let line = format!("{SCORE} --output out.parquet --overwrite --challenger");
+        room.run(line.split(' ').chain([challenger]))
+    };
+    for (challenger, message) in [
+        ("b 2=next.json", "`b 2` cannot be the name of a challenger"),
+        ("b 2=gone.json", "`b 2` cannot be the name of a challenger"),
+        ("b 2=m:1", "`b 2` cannot be the name of a challenger"),
+        (
+            "../x=next.json",
+            "`../x` cannot be the name of a challenger",
+        ),
+        ("=next.json", "`` cannot be the name of a challenger"),
+        ("next=", "`--challenger next=` names no model"),
+    ] {
+        let error = score(challenger).fails(2).stderr;
+        assert!(error.contains(message), "{challenger}: {error}");
+        assert!(error.contains("`--challenger NAME=MODEL`"), "{error}");
+    }
+    // A path may hold a `=`, whether it is there or not.
+    for (challenger, is_there) in [
+        ("./v=2/next.json", true),
+        ("a b=c.json", true),
+        ("days/v=3/next.json", false),
+    ] {
+        let run = score(challenger).ok();
+        let has_dropped = run.stderr.contains("dropped out");
+        assert_eq!(has_dropped, !is_there, "{challenger}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn answers_to_rows_that_are_replaced_do_not_stay() {
+    let room = challenged();
+    for (output, answers) in [("out/ --rows-per-part 5000", "out"), ("one.pq", "one.pq")] {
+        let line = format!("{SCORE} --output {output}");
+        let listed = || {
+            let directory = format!("{answers}.challengers");
+            let is_there = room.path(&directory).exists();
+            if is_there {
+                room.listing_of(&directory)
+            } else {
+                Vec::new()
+            }
+        };
+        let names = |names: &[&str]| -> Vec<String> {
+            let end = if answers == "out" { "" } else { ".pq" };
+            names.iter().map(|name| format!("{name}{end}")).collect()
+        };
+        let both = format!("{line} --challenger next.json --challenger wide.json");
+        room.tallow(&both).ok();
+        room.file(&format!("{answers}.challengers/notes.txt"), "mine");
+        let notes = ["notes.txt".to_owned()];
+        assert_eq!(
+            listed(),
+            [&names(&["next"])[..], &notes, &names(&["wide"])].concat()
+        );
+        // Other rows, and one of both challengers.
+        let again = format!("{line} --overwrite --where id>10 --challenger next.json");
+        room.tallow(&again).ok();
+        assert_eq!(
+            listed(),
+            [&names(&["next"])[..], &notes].concat(),
+            "{answers}"
+        );
+        room.tallow(&format!("{line} --overwrite --where id>20"))
+            .ok();
+        assert_eq!(listed(), notes, "{answers}");
+    }
+    // Rows that are corrected replace none of the others.
+    let line = format!("{SCORE} --output set/ --rows-per-part 5000 --challenger next.json");
+    room.tallow(&line).ok();
+    room.tallow("retry set").ok();
+    assert_eq!(room.listing_of("set.challengers"), ["next"]);
+}
