@@ -19,9 +19,20 @@ pub(super) fn head_text(head: Option<&Head>) -> Option<String> {
 }
 
 pub(super) fn list(registry: &Registry) -> Result<Shown> {
-    let (mut rows, mut models) = (Vec::new(), Vec::new());
+    let (mut rows, mut models, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for model in registry.models()? {
-        let history = History::of(&registry.existing_log(&model)?, None);
+        let log = match registry.log(&model) {
+            Ok(log) => log,
+            // The others are listed all the same.
+            Err(error) => {
+                let [versions, time] = ["its log cannot be read", ""].map(str::to_owned);
+                models.push(json!({"model": model, "error": error.to_string()}));
+                rows.push([model, versions, time, String::new()]);
+                errors.push(error);
+                continue;
+            }
+        };
+        let history = History::of(&log, None);
         let Some(last) = history.versions().last() else {
             continue;
         };
@@ -50,7 +61,10 @@ pub(super) fn list(registry: &Registry) -> Result<Shown> {
             String::new(),
         ]);
     }
-    Ok(Shown::new(aligned(&rows), json!({ "models": models })))
+    Ok(Shown {
+        errors,
+        ..Shown::new(aligned(&rows), json!({ "models": models }))
+    })
 }
 
 fn aliases_json(history: &History) -> Json {

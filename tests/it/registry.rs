@@ -27,7 +27,7 @@ fn registered() -> Room {
 }
 
 /// `tallow` with a cache and a state directory inside the room.
-fn tallow(room: &Room, line: &str) -> Run {
+pub(crate) fn tallow(room: &Room, line: &str) -> Run {
     let home = room.path("home");
     let mut command = room.command();
     command
@@ -287,6 +287,29 @@ fn a_log_that_was_cut_short_is_refused_by_every_verb_without_its_head() {
 }
 
 /// A package in the room, signed by the kept key.
+#[test]
+fn a_damaged_log_hides_no_other_model_from_a_list() {
+    let room = registered();
+    tallow(&room, "registry push good.json --name other").ok();
+    room.file("models/models/churn/log/000000000001.json", "{}");
+    let listed = tallow(&room, "registry list").fails(6);
+    assert!(
+        listed.stdout.contains("churn  its log cannot be read\n"),
+        "{listed}"
+    );
+    assert!(listed.stdout.contains("other  1 version"), "{listed}");
+    assert!(
+        listed.stderr.contains("the registry has 1 fault"),
+        "{listed}"
+    );
+    let listed = tallow(&room, "registry list --format json").fails(6);
+    let listed = listed.stdout.lines().next().unwrap();
+    let listed: serde_json::Value = serde_json::from_str(listed).unwrap();
+    let models = listed["models"].as_array().unwrap();
+    assert!(models[0]["error"].is_string(), "{listed}");
+    assert_eq!(models[1]["model"], "other");
+}
+
 fn signed(room: &Room) {
     std::fs::create_dir(room.path("package")).unwrap();
     std::fs::copy(room.path("good.json"), room.path("package/model.json")).unwrap();
@@ -392,6 +415,22 @@ fn what_cannot_be_signed_or_verified_explains_what_to_type() {
     assert!(private.contains("holds a private key"), "{private}");
     let unsigned = fails(format!("verify good.json --key {}", public.display()), 6);
     assert!(unsigned.contains("tallow sign good.json"), "{unsigned}");
+    // To the files of a version, which are in a cache, nothing can be added.
+    let required = data("signatures/prime256v1.pub");
+    let required = required.display();
+    for line in [
+        format!("verify churn:1 --key {required}"),
+        format!(
+            "score --model churn:1 in-0.parquet --output x.parquet --require-signature {required}"
+        ),
+    ] {
+        let error = tallow(&room, &line).fails(6).stderr;
+        assert!(error.contains("the model is not signed"), "{error}");
+        assert!(
+            error.contains("sign the package and push it again"),
+            "{error}"
+        );
+    }
     tallow(&room, &format!("sign good.json --key {}", key.display())).ok();
     tallow(
         &room,
