@@ -40,6 +40,30 @@ pub struct EncryptionArgs {
     pub plaintext_footer: bool,
 }
 
+/// Keys that a recorded run wrote its output with, where their files lie now.
+#[derive(Clone, Debug, Default, Args)]
+pub struct MovedKeyArgs {
+    /// Key file of the output, where it was moved since the run; may be repeated
+    ///
+    /// Name all keys of the run again, the footer's first. They must be the same keys.
+    #[arg(long, value_name = "[COLUMN=]FILE", help_heading = "Encryption")]
+    pub encryption_key: Vec<PathBuf>,
+    /// Key file of hashed columns, where it was moved since the run
+    #[arg(long, value_name = "FILE", help_heading = "Privacy")]
+    pub hash_key: Option<PathBuf>,
+}
+
+impl MovedKeyArgs {
+    /// With the keys of what is read, as one part of a request.
+    pub(super) fn with(self, decryption: DecryptionArgs) -> Keys {
+        Keys {
+            encryption_key: locations(self.encryption_key),
+            hash_key: self.hash_key.map(Location::from),
+            ..decryption.into()
+        }
+    }
+}
+
 impl From<DecryptionArgs> for Keys {
     fn from(args: DecryptionArgs) -> Self {
         Self {

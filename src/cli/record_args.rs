@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::key_args::DecryptionArgs;
+use super::key_args::{DecryptionArgs, MovedKeyArgs};
 use super::work_args::ResourceArgs;
 
 /// `tallow replay`
@@ -27,6 +27,9 @@ pub struct ReplayArgs {
     /// Keys of encrypted files [default: those of the run]
     #[command(flatten)]
     pub keys: DecryptionArgs,
+    /// Keys of the output [default: those of the run]
+    #[command(flatten)]
+    pub moved_keys: MovedKeyArgs,
     /// Resources
     #[command(flatten)]
     pub resources: ResourceArgs,

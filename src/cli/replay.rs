@@ -20,7 +20,7 @@ pub(super) fn run(args: ReplayArgs, console: &Console) -> Result<(), Failure> {
         directory: args.directory.into(),
         scratch: args.scratch.unwrap_or_else(std::env::temp_dir).into(),
         resources: args.resources.into(),
-        keys: args.keys.into(),
+        keys: args.moved_keys.with(args.keys),
     };
     let replayed = replay(&asked, &caller, &interrupt, listener(console))?;
     let error = replayed.error(&asked.directory);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::dialect_args::FieldArgs;
-use super::key_args::DecryptionArgs;
+use super::key_args::{DecryptionArgs, MovedKeyArgs};
 use super::output_args::ObserverArgs;
 use super::score_args::JobArgs;
 use super::work_args::ResourceArgs;
@@ -35,6 +35,9 @@ pub struct RetryArgs {
     /// Keys of encrypted files [default: those of the run that made the data set]
     #[command(flatten)]
     pub keys: DecryptionArgs,
+    /// Keys of the data set [default: those of the run that made it]
+    #[command(flatten)]
+    pub moved_keys: MovedKeyArgs,
     /// Exit with this code instead of 0 if no row was corrected
     ///
     /// Airflow skips on 99.

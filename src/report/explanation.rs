@@ -26,7 +26,7 @@ pub struct Explanation {
     pub row: u64,
     /// `scored`, `rejected` or `filtered`.
     pub outcome: String,
-    /// Why the row was rejected.
+    /// Why the row was rejected or filtered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The model: name, version, digest, format, and the version in a registry.

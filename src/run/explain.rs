@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use super::caller::Caller;
 use super::follow::Followed;
 use super::named_model;
+use super::own_filter::{OwnFilter, own_filter};
 use super::record::{Recorded, recorded};
 use super::replay::recorded_request;
 use super::retry::names_of;
@@ -22,6 +23,7 @@ use crate::pipeline::Job;
 use crate::pipeline::arm::{MODEL, MODEL_VERSION};
 use crate::plan::{Plan, identity, keys};
 use crate::report::explanation::{Explanation, InputValue};
+use crate::request::Request;
 use crate::request::keys::Keys;
 use crate::request::work::Resources;
 use crate::storage::Location;
@@ -67,16 +69,13 @@ pub fn explain(
     let resources = Resources::default();
     let mut request =
         recorded_request(&resources, &asked.keys, &manifest, &base, &asked.directory)?;
-    if let Some(filter) = &asked.filter {
-        let rows = &mut request.work.rows;
-        rows.filter = Some(match rows.filter.take() {
-            Some(own) => format!("({own}) AND ({filter})"),
-            None => filter.clone(),
-        });
-    }
+    without_output_keys(&mut request);
     keys::install(&request.keys)?;
     named_model::locate(&mut request.work, None, &caller.local, &caller.trust)?;
-    let plan = Plan::resolve(&request, None, &names_of(&manifest, &base))?;
+    let names = names_of(&manifest, &base);
+    let filter_text = request.work.rows.filter.clone();
+    let own_filter = own_filter(&mut request, asked.filter.as_deref(), &names)?;
+    let plan = Plan::resolve(&request, None, &names)?;
     if plan.model.digest != manifest.identity.model_digest {
         let error = Error::contract("the model is another one than the run's");
         return Err(error
@@ -86,11 +85,24 @@ pub fn explain(
     check_arms(&plan, &manifest)?;
     let explainer = Explainer {
         followed: Followed::all(&request, &plan)?,
+        own_filter,
+        filter_text,
         plan: &plan,
         manifest: &manifest,
         interrupt,
     };
     explainer.rows(asked)
+}
+
+/// Nothing is written, so the keys of the output are not needed. Columns that it hashes are left
+/// out.
+fn without_output_keys(request: &mut Request) {
+    request.keys = Keys {
+        decryption_key: std::mem::take(&mut request.keys.decryption_key),
+        ..Keys::default()
+    };
+    let outcome = &mut request.work.outcome;
+    outcome.drop_columns.append(&mut outcome.hash_columns);
 }
 
 /// The models of an A/B test must be those of then.
@@ -113,6 +125,9 @@ struct Explainer<'a> {
     manifest: &'a Manifest,
     /// The models, in the order of the arms.
     followed: Vec<Followed>,
+    own_filter: Option<OwnFilter>,
+    /// The run's `--where`.
+    filter_text: Option<String>,
     interrupt: &'a Interrupt,
 }
 
@@ -125,17 +140,19 @@ impl Explainer<'_> {
         while let Some(portion) = portions.next_portion(PORTION_ROWS)? {
             self.interrupt.check()?;
             let first = before;
-            before += portion.portion.row_count;
             if job.limit.is_some_and(|limit| first >= limit) {
                 break;
             }
+            before += portion.portion.row_count;
+            let end = job.limit.map_or(before, |limit| before.min(limit));
             let index = asked.row.map(|row| row.wrapping_sub(1));
-            if index.is_some_and(|index| index < first || index >= before) {
+            if index.is_some_and(|index| index < first || index >= end) {
                 continue;
             }
             let (file, first_row) = (portion.file, portion.portion.first_row);
             let path = &job.dataset.files[file].path;
             let mut batch = (portion.portion.decode)().map_err(|error| error.at_path(path))?;
+            batch = batch.slice(0, (end - first) as usize);
             let mut first_row = first_row;
             if let Some(index) = index {
                 batch = batch.slice((index - first) as usize, 1);
@@ -155,8 +172,14 @@ impl Explainer<'_> {
             return Ok(explained);
         }
         Err(match asked.row {
-            Some(row) => Error::usage(format!("`--row {row}`: the input has {before} rows"))
-                .hint("rows are counted from 1, through all files of the input"),
+            Some(row) => {
+                let has = match job.limit {
+                    Some(limit) if limit <= before => format!("the run read {limit} rows"),
+                    _ => format!("the input has {before} rows"),
+                };
+                Error::usage(format!("`--row {row}`: {has}"))
+                    .hint("rows are counted from 1, through all files of the input")
+            }
             None => {
                 Error::contract("no row of the input satisfies `--where`").at_path(&asked.directory)
             }
@@ -212,15 +235,28 @@ impl Explainer<'_> {
             first_row + row
         };
         if asked.row.is_some() && rows.num_rows() == 0 {
-            return Ok(vec![Explanation {
-                outcome: "filtered".to_owned(),
-                ..self.begun(file, first_row, 0)
-            }]);
+            return Ok(vec![self.filtered(file, first_row)]);
         }
         (0..rows.num_rows())
             .take(asked.max_rows.saturating_sub(known))
-            .map(|row| self.one(&rows.slice(row, 1), file, number(row)))
+            .map(|index| {
+                let row = rows.slice(index, 1);
+                match &self.own_filter {
+                    Some(own) if !own.keeps(&row)? => Ok(self.filtered(file, number(index))),
+                    _ => self.one(&row, file, number(index)),
+                }
+            })
             .collect()
+    }
+
+    /// A row that the run's own filter removed.
+    fn filtered(&self, file: usize, row: u64) -> Explanation {
+        let filter = self.filter_text.as_deref().unwrap_or_default();
+        Explanation {
+            outcome: "filtered".to_owned(),
+            reason: Some(format!("the run's `--where` removed it: {filter}")),
+            ..self.begun(file, row, 0)
+        }
     }
 
     /// What is known of every row that an arm answers.

@@ -98,11 +98,17 @@ pub(super) fn request(retry: &Retry, manifest: &Manifest, base: &Location) -> Re
 /// The keys of the run, where those that are named now do not replace them.
 fn kept_keys(named: &Keys, made: &Keys, base: &Location) -> Keys {
     let made = made.anchored(base);
-    if named.decryption_key.is_empty() {
-        return made;
-    }
+    let either = |named: &[Location], made: Vec<Location>| {
+        if named.is_empty() {
+            made
+        } else {
+            named.to_vec()
+        }
+    };
     Keys {
-        decryption_key: named.decryption_key.clone(),
+        decryption_key: either(&named.decryption_key, made.decryption_key),
+        encryption_key: either(&named.encryption_key, made.encryption_key),
+        hash_key: named.hash_key.clone().or(made.hash_key),
         ..made
     }
 }

@@ -165,11 +165,49 @@ fn rows_that_were_rejected_or_filtered_are_explained_too() {
         rejected["reason"].as_str().unwrap().starts_with("age: "),
         "{rejected}"
     );
-    let filtered = explained(&room, &["out", "--row", "2"]).remove(0);
+    let reason = "the run's `--where` removed it: region <> 'north'";
+    let second = text.lines().nth(2).unwrap().split(',').next().unwrap();
+    let by_key = format!("customer_id = '{second}'");
+    for question in [["--row", "2"], ["--where", &by_key]] {
+        let filtered = explained(&room, &[&["out"], &question[..]].concat()).remove(0);
+        assert_eq!(
+            (&filtered["outcome"], &filtered["row"]),
+            (&"filtered".into(), &2.into())
+        );
+        assert_eq!(filtered["reason"], reason, "{question:?}");
+    }
+    // What is asked need not be about the columns of the run's own filter, nor match its rows.
+    let all = explained(&room, &["out", "--where", "TRUE", "--max-rows", "1000"]);
+    let north = |row: &Json| row["outcome"] == "filtered";
+    let expected = text.lines().filter(|line| line.contains(",north,")).count();
     assert_eq!(
-        (&filtered["outcome"], &filtered["row"]),
-        (&"filtered".into(), &2.into())
+        (all.len(), all.iter().filter(|row| north(row)).count()),
+        (200, expected)
     );
+    let none = room
+        .run(["explain", "out", "--where", "customer_id = 'x'"])
+        .fails(3);
+    assert!(
+        none.stderr
+            .contains("no row of the input satisfies `--where`"),
+        "{none}"
+    );
+}
+
+#[test]
+fn rows_after_the_limit_of_a_run_are_not_explained() {
+    let room = Room::new();
+    let (model, rows) = (data("demo/churn"), data("demo/customers.csv"));
+    let (model, rows) = (model.display().to_string(), rows.display().to_string());
+    let line = [
+        "score", "-qq", "--model", &model, &rows, "--output", "out/", "--limit", "3",
+    ];
+    room.run(line).ok();
+    let all = explained(&room, &["out", "--where", "TRUE", "--max-rows", "1000"]);
+    assert_eq!(all.len(), 3);
+    assert_eq!(explained(&room, &["out", "--row", "3"]).len(), 1);
+    let error = room.run(["explain", "out", "--row", "4"]).fails(2).stderr;
+    assert!(error.contains("`--row 4`: the run read 3 rows"), "{error}");
 }
 
 #[test]

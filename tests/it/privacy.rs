@@ -359,6 +359,21 @@ fn an_encrypted_data_set_is_resumed_replayed_and_corrected() {
         .fails(1);
     let explained = room.tallow("explain set --row 1").ok().stdout;
     assert!(explained.contains("secret-1"), "{explained}");
+    // The key's file was moved since: where nothing is written, none is needed.
+    std::fs::rename(room.path("long.key"), room.path("moved.key")).unwrap();
+    assert_eq!(room.tallow("explain set --row 1").ok().stdout, explained);
+    let gone = room.tallow("replay set").fails(1).stderr;
+    assert!(gone.contains("`--encryption-key FILE` names"), "{gone}");
+    let found = room.tallow("replay set --encryption-key moved.key --format json");
+    assert_eq!(found.ok().json()["status"], "same");
+    let other = room
+        .tallow("replay set --encryption-key short.key")
+        .fails(3);
+    assert!(
+        other.stderr.contains("the key of `--encryption-key`"),
+        "{other}"
+    );
+    std::fs::rename(room.path("moved.key"), room.path("long.key")).unwrap();
     room.file(
         "fixed.csv",
         "id,a,b,region,rejected_file,rejected_row\nsecret-2,4,3,secret-south,rows.csv,2\n",
