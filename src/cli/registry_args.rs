@@ -77,6 +77,9 @@ pub enum RegistryVerb {
         /// Promote without checking the package's gates
         #[arg(long, conflicts_with_all = ["evaluation", "comparison"])]
         skip_gates: bool,
+        /// Read reports that do not say that they are of this version
+        #[arg(long, conflicts_with = "skip_gates")]
+        accept_unnamed: bool,
         /// Fail unless the alias points at this version now
         #[arg(long, value_name = "VERSION")]
         expect: Option<u64>,

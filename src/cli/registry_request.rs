@@ -47,6 +47,7 @@ impl TryFrom<RegistryVerb> for RegistryCommand {
                 comparison,
                 gates,
                 skip_gates,
+                accept_unnamed,
                 expect,
                 reason,
             } => Self::Promote {
@@ -56,6 +57,7 @@ impl TryFrom<RegistryVerb> for RegistryCommand {
                 comparison: comparison.map(Location::from),
                 gates,
                 skip_gates,
+                accept_unnamed,
                 expect,
                 reason,
             },

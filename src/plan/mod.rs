@@ -373,6 +373,7 @@ impl Plan {
                 .get_or_insert_with(|| resolved.version.to_string());
             identity.further.extend(resolved.facts());
         }
+        split::name_champion(&identity, &mut configuration);
         identity.further.extend(signed);
         identity.further.extend(offset_rule.map(|rule| {
             (

@@ -150,6 +150,14 @@ fn shares(args: &Work) -> Result<Vec<(String, f64)>> {
     }
 }
 
+/// Adds what the run's own model is called to what is described of a split, if there is one.
+pub(super) fn name_champion(champion: &Identity, configuration: &mut BTreeMap<String, Json>) {
+    if let Some(Json::Object(split)) = configuration.get_mut("--split") {
+        let own = json!({"model": champion.name, "version": champion.version});
+        split.insert("champion".to_owned(), own);
+    }
+}
+
 impl PlannedSplit {
     /// The columns that are read for all models, in the table's order.
     ///
@@ -180,7 +188,8 @@ impl PlannedSplit {
     pub(super) fn describe(&self, configuration: &mut BTreeMap<String, Json>) {
         let arms = self.arms.iter().map(|arm| {
             json!({
-                "name": arm.name, "share": arm.share, "digest": arm.identity.digest,
+                "name": arm.name, "share": arm.share, "model": arm.identity.name,
+                "version": arm.identity.version, "digest": arm.identity.digest,
                 "resolved": arm.resolved
             })
         });

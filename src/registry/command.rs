@@ -78,6 +78,7 @@ pub fn run(request: &RegistryRequest, local: &Local) -> Result<Shown> {
             comparison,
             gates,
             skip_gates,
+            accept_unnamed,
             expect,
             reason,
         } => {
@@ -89,6 +90,7 @@ pub fn run(request: &RegistryRequest, local: &Local) -> Result<Shown> {
                 comparison: comparison.as_ref(),
                 gates,
                 skips_gates: *skip_gates,
+                accepts_unnamed: *accept_unnamed,
             };
             let to = registry.pinned(&to)?;
             let checked = registry.check_gates(&to, &promotion)?;

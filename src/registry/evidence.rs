@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 use crate::count::listed;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
+use crate::pipeline::arm::MODEL;
 use crate::report::facts::find;
 use crate::report::stored::StoredReport;
-use crate::report::{Fact, arms, comparison, evaluation};
+use crate::report::{Fact, arms, comparison, evaluation, models};
 use crate::storage::{Location, read};
 
 /// The most bytes of a report.
@@ -26,105 +27,205 @@ pub(super) struct Promoted {
     pub(super) reference: String,
     /// The digest of its list of files.
     pub(super) digest: String,
+    /// The digests that its model has when it is scored by its path.
+    pub(super) own_digests: Vec<String>,
+    /// The name that its package gives itself.
+    pub(super) name: Option<String>,
     /// The version that its package gives itself.
     pub(super) label: Option<String>,
 }
 
+/// What a report says of the version that is promoted.
+enum Claim {
+    /// It is of that version.
+    Own,
+    /// It is of another one: the message.
+    Other(String),
+    /// It does not say.
+    Unnamed,
+}
+
+/// What a report is to a promotion.
+#[derive(Debug)]
+pub(super) struct Evidence {
+    /// The report's digest: `sha256:…`.
+    pub(super) digest: String,
+    /// The facts that are of the version.
+    pub(super) facts: Vec<Fact>,
+    /// Whether the report says that they are.
+    pub(super) is_named: bool,
+}
+
 impl Promoted {
-    /// Adds the facts of a report, if it is of this version as far as both say. Returns the
-    /// report's digest: `sha256:…`.
+    /// Reads a report, which must be of this version; with `accepts_unnamed` it need not say so.
     ///
     /// # Errors
-    /// A contract error if it is of another one; fails if it cannot be read.
-    pub(super) fn add_facts(&self, path: &Location, all: &mut Vec<Fact>) -> Result<String> {
+    /// A contract error if it is of another one, of several models, or does not say of which; fails
+    /// if it cannot be read.
+    pub(super) fn evidence(&self, path: &Location, accepts_unnamed: bool) -> Result<Evidence> {
         let bytes = read(path, BYTES_LIMIT)?;
         let reports = StoredReport::read(path)?;
         let facts = reports.last().map_or(&[][..], |report| &report.facts[..]);
         let own = self.own(facts).map_err(|error| error.at_path(path))?;
-        all.extend(own);
-        Ok(format!("sha256:{}", hexadecimal(&Sha256::digest(bytes))))
+        if own.is_none() && !accepts_unnamed {
+            let message = format!("the report does not say that it is of `{}`", self.reference);
+            return Err(Error::contract(message).at_path(path).hint(format!(
+                "score with `{}`, and keep the run's report next to the output; \
+                 `--accept-unnamed` promotes without",
+                self.reference
+            )));
+        }
+        Ok(Evidence {
+            digest: format!("sha256:{}", hexadecimal(&Sha256::digest(bytes))),
+            is_named: own.is_some(),
+            facts: own.unwrap_or_else(|| facts.to_vec()),
+        })
     }
 
-    /// What of the facts is of this version.
-    fn own(&self, facts: &[Fact]) -> Result<Vec<Fact>> {
+    /// What of the facts is of this version; none if the report does not say whether it is.
+    fn own(&self, facts: &[Fact]) -> Result<Option<Vec<Fact>>> {
         if let Some(arm) = self.arm(facts)? {
-            return Ok(of_arm(facts, arm));
+            return Ok(Some(of_arm(facts, arm)));
         }
-        self.check_version(facts)?;
-        Ok(facts.to_vec())
+        if is_of_several(facts) {
+            return self.segment(facts).map(Some);
+        }
+        // The model of an evaluation, or that of a comparison's second table.
+        let claim = self.claim(|metric| {
+            let of = |section: &str, subject: &str| text(facts, section, subject, metric);
+            of("model", "").or_else(|| of(comparison::MODELS, "b"))
+        });
+        match claim {
+            Claim::Own => Ok(Some(facts.to_vec())),
+            Claim::Unnamed => Ok(None),
+            Claim::Other(message) => Err(Error::contract(message)
+                .hint("score with the version that is promoted, and evaluate that")),
+        }
     }
 
-    /// The arm of an evaluation that is of this version: by the registry's digest, else by the
-    /// version of its package where the model was scored by its path. None if arms do not say.
-    fn arm<'a>(&self, facts: &'a [Fact]) -> Result<Option<&'a str>> {
-        let names = subjects(facts);
-        let text = |name: &str, metric: &str| {
-            let fact = find(facts, arms::SECTION, name, metric);
-            fact.and_then(Fact::as_text)
-        };
-        let of_version = |name: &&str| text(name, "registry_digest") == Some(&self.digest);
-        let of_label = |name: &&str| {
-            let label = self.label.as_deref();
-            text(name, "registry_digest").is_none()
-                && label.is_some()
-                && text(name, "version") == label
-        };
-        let mut found: Vec<&str> = names.iter().copied().filter(of_version).collect();
-        if found.is_empty() {
-            found = names.iter().copied().filter(of_label).collect();
+    /// Whether a model is this version, by what a report says of it: by the registry's digest where
+    /// a name was scored, else by the model's own, or by the name and version of its package.
+    fn claim<'a>(&self, text: impl Fn(&str) -> Option<&'a str>) -> Claim {
+        if let Some(digest) = text("registry_digest") {
+            if digest == self.digest {
+                return Claim::Own;
+            }
+            let [model, number] =
+                ["registry_model", "registry_version"].map(|name| text(name).unwrap_or("?"));
+            return Claim::Other(format!(
+                "the report is of `{model}:{number}`, not of `{}`",
+                self.reference
+            ));
         }
+        let is_own = |digest: &str| self.own_digests.iter().any(|own| own == digest);
+        if text("digest").is_some_and(is_own) {
+            return Claim::Own;
+        }
+        match (text("version"), self.label.as_deref()) {
+            (Some(found), Some(label)) if found != label => Claim::Other(format!(
+                "the report is of version {found} of a model, and `{}` is version {label}",
+                self.reference
+            )),
+            (Some(_), Some(_)) if text("name") == self.name.as_deref() => Claim::Own,
+            _ => Claim::Unnamed,
+        }
+    }
+
+    /// The arm of an evaluation that is of this version; none if arms do not say.
+    fn arm<'a>(&self, facts: &'a [Fact]) -> Result<Option<&'a str>> {
+        self.only(&subjects(facts, arms::SECTION), facts, arms::SECTION)
+    }
+
+    /// The one of several models of a report that is of this version: one that names the version
+    /// comes before one that has its package's version.
+    fn only<'a>(
+        &self,
+        names: &[&'a str],
+        facts: &[Fact],
+        section: &str,
+    ) -> Result<Option<&'a str>> {
+        let of = |name: &str, metric: &str| text(facts, section, name, metric);
+        let is_own = |name: &&&str| matches!(self.claim(|metric| of(name, metric)), Claim::Own);
+        let own: Vec<&str> = names.iter().filter(is_own).copied().collect();
+        let is_exact = |name: &&str| of(name, "registry_digest").is_some();
+        let exact: Vec<&str> = own.iter().filter(|name| is_exact(name)).copied().collect();
+        let found = if exact.is_empty() { own } else { exact };
         if let [first, _, ..] = found[..] {
             let error = Error::contract(format!(
                 "several arms of the report are of `{}`: {}",
                 self.reference,
-                listed(
-                    found.iter().map(|name| format!("`{name}`")),
-                    ARMS_NAMED,
-                    ", ",
-                    "arm"
-                )
+                all_named(&found)
             ));
             return Err(error.hint(format!("evaluate `{first}` alone")));
         }
         Ok(found.first().copied())
     }
 
-    /// The model of an evaluation, or that of a comparison's second table, must be this version: by
-    /// the registry's digest where a name was scored, else by the version of its package.
-    fn check_version(&self, facts: &[Fact]) -> Result<()> {
-        let text = |metric: &str| {
-            let of = |section: &str, subject: &str| {
-                find(facts, section, subject, metric).and_then(Fact::as_text)
-            };
-            of("model", "").or_else(|| of(comparison::MODELS, "b"))
-        };
-        let message = match (text("registry_digest"), text("version"), &self.label) {
-            (Some(digest), ..) if digest == self.digest => return Ok(()),
-            (Some(_), ..) => {
-                let [model, number] = ["registry_model", "registry_version"]
-                    .map(|metric| text(metric).unwrap_or("?"));
+    /// The facts of the rows of an A/B test that this version answered, as if they had been
+    /// evaluated alone.
+    fn segment(&self, facts: &[Fact]) -> Result<Vec<Fact>> {
+        let names = subjects(facts, evaluation::SPLIT);
+        let message = "the report is of an A/B test, whose rows several models answered";
+        let Some(arm) = self.only(&names, facts, evaluation::SPLIT)? else {
+            let message = if names.is_empty() {
+                message.to_owned()
+            } else {
+                let named = all_named(&names);
                 format!(
-                    "the report is of `{model}:{number}`, not of `{}`",
+                    "{message}: {named}; none is known to be `{}`",
                     self.reference
                 )
-            }
-            (None, Some(found), Some(label)) if found != label => format!(
-                "the report is of version {found} of a model, and `{}` is version {label}",
-                self.reference
-            ),
-            (None, ..) => return Ok(()),
+            };
+            return Err(Error::contract(message)
+                .hint("score with the version that is promoted, and evaluate that"));
         };
-        let error = Error::contract(message);
-        Err(error.hint("score with the version that is promoted, and evaluate that"))
+        let segment = format!("{MODEL}={arm}");
+        let own = facts.iter().filter(|fact| fact.subject == segment);
+        let own: Vec<Fact> = own
+            .map(|fact| Fact {
+                subject: String::new(),
+                ..fact.clone()
+            })
+            .collect();
+        if own.is_empty() {
+            let message = format!("{message}, and has no segment of `{arm}`");
+            return Err(Error::contract(message)
+                .hint("evaluate the output with `--by model`; its segment is judged then"));
+        }
+        Ok(own)
     }
 }
 
-/// The names of the arms, in the order of their ranks.
-fn subjects(facts: &[Fact]) -> Vec<&str> {
-    let ranks = facts
-        .iter()
-        .filter(|fact| fact.section == arms::SECTION && fact.metric == "rank");
-    ranks.map(|fact| fact.subject.as_str()).collect()
+/// A text of a report.
+fn text<'a>(facts: &'a [Fact], section: &str, subject: &str, metric: &str) -> Option<&'a str> {
+    find(facts, section, subject, metric).and_then(Fact::as_text)
+}
+
+/// Whether several models answered the rows that a report is about.
+fn is_of_several(facts: &[Fact]) -> bool {
+    facts.iter().any(|fact| {
+        fact.section == evaluation::SPLIT
+            || fact.section == comparison::MODELS
+                && (fact.metric == models::SHARE
+                    || (fact.subject == "b" && fact.metric == evaluation::SPLIT))
+    })
+}
+
+/// Names in backticks.
+fn all_named(names: &[&str]) -> String {
+    let named = names.iter().map(|name| format!("`{name}`"));
+    listed(named, ARMS_NAMED, ", ", "arm")
+}
+
+/// The names of the models of a section, in its order.
+fn subjects<'a>(facts: &'a [Fact], section: &str) -> Vec<&'a str> {
+    let own = facts.iter().filter(|fact| fact.section == section);
+    let mut names: Vec<&str> = own
+        .map(|fact| fact.subject.as_str())
+        .filter(|name| !name.is_empty())
+        .collect();
+    names.dedup();
+    names
 }
 
 /// The facts of a report as if the arm had been evaluated alone, with what ranks it. Segments and

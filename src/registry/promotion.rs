@@ -4,14 +4,19 @@
 //! [`crate::monitor::gate`]'s.
 
 use super::evidence::Promoted;
+use sha2::{Digest, Sha256};
+
 use super::name::Reference;
 use super::object;
+use super::record::SHA256;
 use super::{Registry, record};
 use crate::count::counted;
+use crate::digest::hexadecimal;
 use crate::error::{Error, Kind, Result, shell_word};
 use crate::monitor::judgement::{PlannedGate, State};
 use crate::package::MANIFEST_NAME;
 use crate::package::manifest::Manifest;
+use crate::report::gate_names;
 use crate::report::gates::{self, Judged};
 use crate::report::monitoring::{DRIFT_METRICS, INPUT_METRICS};
 use crate::storage::Location;
@@ -30,6 +35,8 @@ pub struct Promotion<'a> {
     pub gates: &'a [String],
     /// Whether no gate is checked.
     pub skips_gates: bool,
+    /// Whether reports are read that do not say which model they are of.
+    pub accepts_unnamed: bool,
 }
 
 /// Gates that were checked.
@@ -49,20 +56,22 @@ impl Registry {
     /// Checks the gates of a version's package and of the user.
     ///
     /// # Errors
-    /// [`Kind::Gate`] if one trips; a usage error if the package has gates and no evaluation is
-    /// named, or a gate is about a fact that the evaluation does not have.
+    /// [`Kind::Gate`] if one trips, or there is no value that it could hold for; a usage error if
+    /// the package has gates and no evaluation is named, or a gate of the user is about a fact that
+    /// no evaluation has.
     pub fn check_gates(&self, to: &Reference, promotion: &Promotion<'_>) -> Result<CheckedGates> {
         if promotion.skips_gates {
             return Ok(CheckedGates::default());
         }
-        let (mut gates, version) = self.gates(to)?;
-        gates.extend(gates::planned(promotion.gates)?);
+        let (of_package, version) = self.gates(to)?;
+        let own = gates::planned(promotion.gates)?;
         let paths: Vec<&Location> = promotion
             .evaluation
             .into_iter()
             .chain(promotion.comparison)
             .collect();
         let Some(path) = paths.first() else {
+            let gates = [of_package, own].concat();
             return if gates.is_empty() {
                 Ok(CheckedGates::default())
             } else {
@@ -71,20 +80,43 @@ impl Registry {
         };
         let mut checked = CheckedGates::default();
         let mut facts = Vec::new();
-        if let Some(path) = promotion.evaluation {
-            checked.evaluation = Some(version.add_facts(path, &mut facts)?);
-        }
-        if let Some(path) = promotion.comparison {
-            checked.comparison = Some(version.add_facts(path, &mut facts)?);
+        let reports = [
+            (promotion.evaluation, &mut checked.evaluation),
+            (promotion.comparison, &mut checked.comparison),
+        ];
+        for (path, digest) in reports {
+            let Some(path) = path else {
+                continue;
+            };
+            let evidence = version.evidence(path, promotion.accepts_unnamed)?;
+            *digest = Some(evidence.digest);
+            facts.extend(evidence.facts);
+            if !evidence.is_named {
+                let path = path.display();
+                let warning = format!("`{path}` does not say that it is of `{to}`");
+                checked.warnings.push(warning);
+            }
         }
         // Gates of a package about what a run watches are judged by runs.
-        gates.retain(|PlannedGate { gate, .. }| {
+        let is_of_reports = |PlannedGate { gate, .. }: &PlannedGate| {
             facts.iter().any(|fact| fact.metric == gate.metric())
                 || !(INPUT_METRICS.contains(&gate.metric())
                     || DRIFT_METRICS.contains(&gate.metric()))
-        });
+        };
+        let mut gates: Vec<PlannedGate> = of_package.into_iter().filter(is_of_reports).collect();
+        let package_count = gates.len();
+        gates.extend(own);
         let judged = Judged::new(&gates, &facts, &[], false);
-        if let Some(error) = judged.unknown(&facts) {
+        // A package's gate without a value, or one about what these rows do not have, does not
+        // hold. One of the user's about what no report has is misspelt.
+        let unknown = judged.0.iter().enumerate().find_map(|(index, one)| {
+            let metric = one.planned.gate.metric();
+            let is_there = facts.iter().any(|fact| fact.metric == metric);
+            let is_meant = index < package_count || !is_there && gate_names::is_of_reports(metric);
+            let alone = Judged(vec![one.clone()]);
+            alone.unknown(&facts).filter(|_| !is_meant)
+        });
+        if let Some(error) = unknown {
             return Err(error.at_path(path));
         }
         let failed: Vec<String> = judged.of(State::Fail).map(ToString::to_string).collect();
@@ -95,7 +127,7 @@ impl Registry {
         let held = judged.of(State::Ok);
         checked.held = held.map(|one| one.planned.gate.to_string()).collect();
         let warned = judged.of(State::Warn).chain(judged.of(State::Undecided));
-        checked.warnings = warned.map(ToString::to_string).collect();
+        checked.warnings.extend(warned.map(ToString::to_string));
         Ok(checked)
     }
 
@@ -103,9 +135,14 @@ impl Registry {
     fn gates(&self, to: &Reference) -> Result<(Vec<PlannedGate>, Promoted)> {
         let digest = self.resolve(to, None)?.digest;
         let record = record::read(&*self.store, &digest)?;
+        let files = record.files.iter();
         let mut promoted = Promoted {
             reference: to.to_string(),
             digest,
+            own_digests: files
+                .map(|file| format!("{SHA256}{}", file.sha256))
+                .collect(),
+            name: None,
             label: None,
         };
         let manifest = record.files.iter().find(|file| file.path == MANIFEST_NAME);
@@ -116,9 +153,21 @@ impl Registry {
         let manifest = Manifest::parse(&bytes)?;
         let gates = manifest.gates.iter();
         let gates = gates.map(PlannedGate::of_package).collect::<Result<_>>()?;
+        promoted.own_digests.push(package_digest(&bytes, &manifest));
+        promoted.name = Some(manifest.name);
         promoted.label = manifest.version;
         Ok((gates, promoted))
     }
+}
+
+/// The digest that a package of this manifest has when it is scored by its path, if its artefacts
+/// have no further files that hold parts of them.
+fn package_digest(bytes: &[u8], manifest: &Manifest) -> String {
+    let artefacts = manifest.artefacts.iter();
+    let digest = artefacts.fold(Sha256::new().chain_update(bytes), |digest, artefact| {
+        digest.chain_update(artefact.sha256.as_deref().unwrap_or_default())
+    });
+    format!("{SHA256}{}", hexadecimal(&digest.finalize()))
 }
 
 fn no_evaluation(to: &Reference, gates: &[PlannedGate]) -> Error {

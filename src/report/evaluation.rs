@@ -14,6 +14,9 @@ pub const SECTION: &str = "evaluation";
 /// The section of what thresholds do.
 pub const THRESHOLDS: &str = "thresholds";
 
+/// The section of the models of an A/B test: which they are, by their names in the column `model`.
+pub const SPLIT: &str = "split";
+
 /// Counts among the metrics of a ranking.
 const GROUP_COUNTS: [&str; 2] = ["groups", "groups_without_relevance"];
 

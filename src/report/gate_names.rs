@@ -4,7 +4,10 @@
 //! report has in the end depends on the data: [`super::gates`] checks that again. It must not know
 //! how facts are computed.
 
+use super::monitoring::{DRIFT_METRICS, ESTIMATED, INPUT_METRICS};
+use super::{control, models};
 use crate::error::{Error, Result};
+use crate::feature::verdict::{Coercions, Reason};
 use crate::monitor::judgement::PlannedGate;
 use crate::table::spelling::did_you_mean;
 
@@ -167,6 +170,34 @@ const OF_DRIFT: [&str; 30] = [
     "other_kind_columns",
 ];
 
+/// Numbers of runs, besides those of inputs, scores and models.
+const OF_RUNS: [&str; 24] = [
+    "threads",
+    "wall_seconds",
+    "rows_per_second",
+    "processor_seconds",
+    "peak_memory_bytes",
+    "rows_before",
+    "bytes_read",
+    "bytes_written",
+    "energy_joules",
+    "price",
+    "price_per_hour",
+    "tokens_per_second",
+    "rows_without_score",
+    "rows_with_loss",
+    "rows_without_loss",
+    "reference_rows",
+    "compliance",
+    "tested_count",
+    "failed_count",
+    "mostly",
+    "age_seconds",
+    "reports",
+    "rejected",
+    "filtered",
+];
+
 /// A verb whose gates are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -178,6 +209,8 @@ pub enum Verb {
     Drift,
     /// `tallow drift --compat`, whose facts begin with the tool's name
     Compat,
+    /// `tallow score`, whatever the model and the data
+    Score,
 }
 
 impl Verb {
@@ -211,7 +244,31 @@ impl Verb {
             }
             Self::Drift => with(&OF_DRIFT, &[""]),
             Self::Compat => Vec::new(),
+            Self::Score => {
+                let mut names = with(&OF_RUNS, &["", "_per_million_rows"]);
+                let constant: [&[&str]; 8] = [
+                    &INPUT_METRICS,
+                    &DRIFT_METRICS,
+                    &models::MODEL_METRICS,
+                    &models::ROW_METRICS,
+                    &[models::SHARE],
+                    &models::LABEL_METRICS,
+                    &models::SCORE_METRICS,
+                    &control::METRICS,
+                ];
+                names.extend(constant.iter().flat_map(|metrics| with(metrics, &[""])));
+                names.extend(Reason::ALL.map(|reason| reason.code().to_owned()));
+                let coercions = Coercions::default().named();
+                names.extend(coercions.map(|(metric, _)| metric.to_owned()));
+                names
+            }
         }
+    }
+
+    /// Whether its reports may have such a fact.
+    fn has(self, metric: &str) -> bool {
+        let begins = |beginning: &&str| metric.starts_with(beginning);
+        self.beginnings().iter().any(begins) || self.names().iter().any(|name| name == metric)
     }
 
     /// How names begin that are made of what the data holds: of bins, of categories, of a tool's
@@ -222,8 +279,17 @@ impl Verb {
             Self::Compare => &["decile_"],
             Self::Drift => &["histogram_", "category_"],
             Self::Compat => &["evidently_", "nannyml_"],
+            Self::Score => &[ESTIMATED, "reference_", "quantile_", "count_", "rejected_"],
         }
     }
+}
+
+/// Whether a report of `evaluate` or `compare` may have such a fact.
+#[must_use]
+pub fn is_of_reports(metric: &str) -> bool {
+    [Verb::Evaluate, Verb::Compare]
+        .iter()
+        .any(|verb| verb.has(metric))
 }
 
 /// Checks that gates of a flag are about facts that reports of this verb may have.
@@ -231,22 +297,40 @@ impl Verb {
 /// # Errors
 /// A usage error for the first that is not; it asks whether the nearest name is meant.
 pub fn check(gates: &[PlannedGate], verb: Verb) -> Result<()> {
+    let unknown = gates.iter().find(|one| !verb.has(one.gate.metric()));
+    let Some(PlannedGate { gate, .. }) = unknown else {
+        return Ok(());
+    };
+    let otherwise = match verb {
+        Verb::Compat => "its facts begin with `evidently_` or `nannyml_`",
+        _ => "`tallow inspect REPORT` and `--format json` list all facts",
+    };
     let names = verb.names();
-    for PlannedGate { gate, .. } in gates {
-        let metric = gate.metric();
-        let begins = |beginning: &&str| metric.starts_with(beginning);
-        if names.iter().any(|name| name == metric) || verb.beginnings().iter().any(begins) {
-            continue;
-        }
-        let otherwise = match verb {
-            Verb::Compat => "its facts begin with `evidently_` or `nannyml_`",
-            _ => "`tallow inspect REPORT` and `--format json` list all facts",
-        };
-        let known = names.iter().map(String::as_str);
-        let message = format!("the gate `{gate}` is about a fact that the report does not have");
-        return Err(Error::usage(message).hint(did_you_mean(metric, &known, otherwise)));
-    }
-    Ok(())
+    let known = names.iter().map(String::as_str);
+    let message = format!("the gate `{gate}` is about a fact that the report does not have");
+    Err(Error::usage(message).hint(did_you_mean(gate.metric(), &known, otherwise)))
+}
+
+/// Checks that gates of a package are about facts that some report may have; `of_model` are the
+/// numbers of its own model.
+///
+/// # Errors
+/// A usage error for the first that is not; it asks whether the nearest name is meant.
+pub fn check_package(gates: &[PlannedGate], of_model: &[String]) -> Result<()> {
+    let verbs = [Verb::Evaluate, Verb::Compare, Verb::Drift, Verb::Score];
+    let is_known = |metric: &str| {
+        verbs.iter().any(|verb| verb.has(metric)) || of_model.iter().any(|name| name == metric)
+    };
+    let unknown = gates.iter().find(|one| !is_known(one.gate.metric()));
+    let Some(PlannedGate { gate, .. }) = unknown else {
+        return Ok(());
+    };
+    let mut names: Vec<String> = verbs.iter().flat_map(|verb| verb.names()).collect();
+    names.extend_from_slice(of_model);
+    let known = names.iter().map(String::as_str);
+    let message = format!("the gate `{gate}` is about a fact that no report has");
+    let otherwise = "`tallow guide monitoring` lists the facts that gates read";
+    Err(Error::usage(message).hint(did_you_mean(gate.metric(), &known, otherwise)))
 }
 
 #[cfg(test)]

@@ -52,6 +52,9 @@ pub enum RegistryCommand {
         gates: Vec<String>,
         /// Whether the package's gates are not checked
         skip_gates: bool,
+        /// Whether reports are read that do not say which model they are of
+        #[serde(default)]
+        accept_unnamed: bool,
         /// The version at which the alias must point before
         expect: Option<u64>,
         /// Why

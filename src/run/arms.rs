@@ -11,7 +11,6 @@ use crate::interrupt::Interrupt;
 use crate::monitor::compare::{self, Decision, Paired};
 use crate::monitor::evaluate::{ALL, Evaluation, Question, Task, evaluate, is_loss};
 use crate::monitor::interval::Estimate;
-use crate::package::Resolved;
 use crate::report::arms::ArmLine;
 use crate::storage::Location;
 use crate::table::ReadOptions;
@@ -229,12 +228,12 @@ pub fn rank(
 
 /// What the files of predictions, and the record of their run, say of the model.
 fn model_texts(origin: Option<&Origin>, path: &Location) -> Vec<(String, String)> {
+    let is_named = origin.is_some();
     let origin = origin.into_iter().flat_map(Origin::texts);
     let origin = origin.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let version = record::version(path);
-    origin
-        .chain(version.iter().flat_map(Resolved::facts))
-        .collect()
+    let of_record = record::model_texts(path).into_iter();
+    let of_record = of_record.filter(|(name, _)| !is_named || name != "digest");
+    origin.chain(of_record).collect()
 }
 
 /// An arm that was evaluated.

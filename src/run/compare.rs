@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::compare::{self, Comparison, Joined, Question, compare_unpaired};
 use crate::output::report as report_file;
-use crate::package::Resolved;
 use crate::plan::list::all_items;
 use crate::plan::reading::dialect_options;
 use crate::process;
@@ -16,11 +15,13 @@ use crate::report::Fact;
 use crate::report::attribution::Attribution;
 use crate::report::comparison::{MODELS, SIDES, facts};
 use crate::report::comparison_verdict;
+use crate::report::evaluation::SPLIT;
 use crate::report::gate_names::{self, Verb};
 use crate::report::gates::{Judged, planned};
 use crate::request::compare::Compare;
 use crate::storage::Location;
-use crate::table::origin::origin;
+use crate::table::dataset::Dataset;
+use crate::table::origin::{names_models, origin, split_models};
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
 
@@ -29,6 +30,7 @@ use super::caller::Caller;
 use super::findings::{Findings, head};
 use super::record;
 use super::report_path::refuse_taken;
+use super::split_record;
 
 /// The most rows that `--moved` lists.
 const MAX_MOVED: usize = 10_000;
@@ -94,11 +96,11 @@ pub fn compare(
     let mut all = head(started_at);
     let origins = tables.each_ref().map(|table| origin(table));
     all.extend(facts(&found, origins.each_ref().map(Option::as_ref)));
-    for (side, path) in SIDES.into_iter().zip([&question.first, &question.second]) {
-        all.extend(version_facts(side, path));
+    let paths = [&question.first, &question.second];
+    for ((side, path), table) in SIDES.into_iter().zip(paths).zip(&tables) {
+        all.extend(model_facts(side, path, table));
     }
     all.push(comparison_verdict::fact(&all));
-    let paths = [&question.first, &question.second];
     let attribution = request
         .attribute
         .then(|| attribute(paths, question.score.as_deref(), caller, interrupt))
@@ -124,10 +126,16 @@ fn needs_rows(question: &Question) -> bool {
     is_of_rows || question.metric.is_some() || question.margin.is_some()
 }
 
-/// Which version of a registry's model made a table.
-fn version_facts(side: &str, path: &Location) -> Vec<Fact> {
-    let version = record::version(path);
-    let texts = version.iter().flat_map(Resolved::facts);
+/// Which model made a table, besides what its files say; of an A/B test, which models did.
+fn model_facts(side: &str, path: &Location, table: &Dataset) -> Vec<Fact> {
+    let split = split_record::models(path, &split_models(table));
+    if !split.is_empty() {
+        let names: Vec<String> = split.into_iter().map(|(arm, _)| arm).collect();
+        return vec![Fact::text(MODELS, side, SPLIT, names.join(", "))];
+    }
+    let is_named = names_models(table);
+    let texts = record::model_texts(path).into_iter();
+    let texts = texts.filter(|(name, _)| !is_named || name != "digest");
     let fact = |(metric, value)| Fact::text(MODELS, side, metric, value);
     texts.map(fact).collect()
 }

@@ -12,6 +12,7 @@ use super::findings::{Findings, head};
 use super::named_model;
 use super::record;
 use super::report_path::refuse_taken;
+use super::split_record;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::evaluate::{self as measures, Evaluation};
@@ -61,10 +62,22 @@ pub fn evaluate(
         interrupt,
     )?;
     let mut facts = head(started_at);
-    let version = version_texts(&request, resolved.as_ref(), events);
-    let version = version.into_iter();
-    facts.extend(version.map(|(metric, value)| Fact::text("model", "", metric, value)));
+    let split = match request.question.predictions.as_slice() {
+        [path] => split_record::models(path, &found.split),
+        _ => Vec::new(),
+    };
+    if split.is_empty() {
+        let texts = model_texts(&request, &found, resolved.as_ref(), events);
+        let texts = texts.into_iter();
+        facts.extend(texts.map(|(metric, value)| Fact::text("model", "", metric, value)));
+    }
     facts.extend(evaluation::facts(&found));
+    for (arm, texts) in split {
+        let texts = texts.into_iter();
+        facts.extend(
+            texts.map(|(metric, value)| Fact::text(evaluation::SPLIT, &*arm, metric, value)),
+        );
+    }
     let reading = Reading {
         options: &options,
         directory: &directory,
@@ -117,16 +130,17 @@ fn gates_of_package(
     Ok((package_gates(&work)?, work.resolved))
 }
 
-/// The version of a registry's model that made the predictions, as their run recorded it, else the
-/// one whose gates are judged. Warns if they differ.
-fn version_texts(
+/// What the record of the predictions' run says of the model that made them; where neither a record
+/// nor a file names a model, the version whose gates are judged. Warns if they differ.
+fn model_texts(
     request: &Request,
+    found: &Evaluation,
     named: Option<&Resolved>,
     events: &dyn Events,
 ) -> Vec<(String, String)> {
-    let recorded = match request.question.predictions.as_slice() {
-        [path] => record::version(path),
-        _ => None,
+    let (recorded, mut texts) = match request.question.predictions.as_slice() {
+        [path] => (record::version(path), record::model_texts(path)),
+        _ => (None, Vec::new()),
     };
     if let (Some(recorded), Some(named)) = (&recorded, named)
         && recorded.digest != named.digest
@@ -135,8 +149,12 @@ fn version_texts(
         let message = format!("the predictions are of `{made}`, and the gates of `{judged}`");
         events.warned(&Error::failed(message).hint("score with the version that is evaluated"));
     }
-    let version = recorded.as_ref().or(named);
-    version.map_or_else(Vec::new, Resolved::facts)
+    if texts.is_empty() && !found.names_models {
+        return named.map_or_else(Vec::new, Resolved::facts);
+    }
+    // A file says more of it.
+    texts.retain(|(name, _)| found.origin.is_none() || name != "digest");
+    texts
 }
 
 /// Judges gates over the facts, to which what they say is added, and warns. Gates of the package

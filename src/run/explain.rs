@@ -14,6 +14,7 @@ use super::own_filter::{OwnFilter, own_filter};
 use super::record::{Recorded, recorded};
 use super::replay::recorded_request;
 use super::retry::names_of;
+use super::retry_request::without_output_keys;
 use crate::error::{Error, Result};
 use crate::feature::verdict::Origin;
 use crate::interrupt::Interrupt;
@@ -23,7 +24,6 @@ use crate::pipeline::Job;
 use crate::pipeline::arm::{MODEL, MODEL_VERSION};
 use crate::plan::{Plan, identity, keys};
 use crate::report::explanation::{Explanation, InputValue};
-use crate::request::Request;
 use crate::request::keys::Keys;
 use crate::request::work::Resources;
 use crate::storage::Location;
@@ -92,17 +92,6 @@ pub fn explain(
         interrupt,
     };
     explainer.rows(asked)
-}
-
-/// Nothing is written, so the keys of the output are not needed. Columns that it hashes are left
-/// out.
-fn without_output_keys(request: &mut Request) {
-    request.keys = Keys {
-        decryption_key: std::mem::take(&mut request.keys.decryption_key),
-        ..Keys::default()
-    };
-    let outcome = &mut request.work.outcome;
-    outcome.drop_columns.append(&mut outcome.hash_columns);
 }
 
 /// The models of an A/B test must be those of then.

@@ -29,6 +29,7 @@ pub mod merge;
 mod meter;
 mod metrics_file;
 pub mod named_model;
+mod own_filter;
 pub mod pack;
 pub mod profile;
 mod record;
@@ -39,6 +40,8 @@ pub mod retry;
 mod retry_request;
 pub mod score;
 mod scratch;
+mod split_footer;
+mod split_record;
 mod telemetry;
 mod to_dataset;
 mod to_file;
@@ -69,7 +72,9 @@ use crate::process;
 use crate::report::monitoring::Found;
 use crate::request::Request;
 use crate::storage::{Location, Lock};
-use crate::table::origin::{MODEL_DIGEST, MODEL_FILE_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
+use crate::table::origin::{
+    MODEL_DIGEST, MODEL_FILE_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID, SPLIT_MODELS,
+};
 use crate::table::output_format::OutputFormat;
 
 /// A run with its plan.
@@ -289,13 +294,17 @@ impl<'a> Run<'a> {
             ..
         } = &self.plan.model;
         let file_digest = Some(file_digest.as_str()).filter(|own| own != digest);
+        let split = split_footer::footer(&self.plan);
+        // Rows of several models are not those of the first one.
+        let is_whole = split.is_none();
         let pairs = [
             (RUN_ID, Some(self.plan.run_id.as_str())),
             ("tallow.version", Some(env!("CARGO_PKG_VERSION"))),
-            (MODEL_NAME, Some(name.as_str())),
-            (MODEL_VERSION, version.as_deref()),
-            (MODEL_DIGEST, Some(digest.as_str())),
-            (MODEL_FILE_DIGEST, file_digest),
+            (MODEL_NAME, Some(name.as_str()).filter(|_| is_whole)),
+            (MODEL_VERSION, version.as_deref().filter(|_| is_whole)),
+            (MODEL_DIGEST, Some(digest.as_str()).filter(|_| is_whole)),
+            (MODEL_FILE_DIGEST, file_digest.filter(|_| is_whole)),
+            (SPLIT_MODELS, split.as_deref()),
         ];
         pairs
             .into_iter()

@@ -113,6 +113,17 @@ fn kept_keys(named: &Keys, made: &Keys, base: &Location) -> Keys {
     }
 }
 
+/// Takes the keys of the output from a run that writes nothing. What it hashes is left out.
+pub(super) fn without_output_keys(request: &mut Request) {
+    let decryption_key = std::mem::take(&mut request.keys.decryption_key);
+    request.keys = Keys {
+        decryption_key,
+        ..Keys::default()
+    };
+    let outcome = &mut request.work.outcome;
+    outcome.drop_columns.append(&mut outcome.hash_columns);
+}
+
 /// Whether challengers scored the rows too.
 pub(super) fn has_challengers(manifest: &Manifest) -> bool {
     let is_there = |name: &str| {

@@ -3,6 +3,8 @@
 //! Owns the keys that a run writes into Parquet files, and what files agree on. It must not know
 //! runs.
 
+use serde::{Deserialize, Serialize};
+
 use super::dataset::Dataset;
 use super::parquet::footer_value;
 use crate::storage::Location;
@@ -21,6 +23,37 @@ pub const MODEL_DIGEST: &str = "tallow.model_digest";
 
 /// The key of the digest of the model's own file, where the model's digest is that of a package.
 pub const MODEL_FILE_DIGEST: &str = "tallow.model_file_digest";
+
+/// The key of the models of an A/B test, in the place of those of one model.
+pub const SPLIT_MODELS: &str = "tallow.split_models";
+
+/// A model of an A/B test, which answered some of the rows.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct SplitModel {
+    /// What the column `model` calls it.
+    pub arm: String,
+    /// Its name, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its version, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its digest: `sha256:…`.
+    pub digest: String,
+}
+
+impl SplitModel {
+    /// (name, value) of what a report says of it.
+    pub fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let known = [
+            ("name", self.name.as_deref()),
+            ("version", self.version.as_deref()),
+            ("digest", Some(self.digest.as_str())),
+        ];
+        let known = known.into_iter();
+        known.filter_map(|(name, value)| Some((name, value?)))
+    }
+}
 
 /// The model that made predictions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,5 +98,28 @@ fn of_file(path: &Location) -> Option<Origin> {
         version: footer_value(path, MODEL_VERSION),
         file_digest: footer_value(path, MODEL_FILE_DIGEST).unwrap_or_else(|| digest.clone()),
         digest,
+    })
+}
+
+/// The models of the A/B test that made a table: those of its first file that names some.
+#[must_use]
+pub fn split_models(table: &Dataset) -> Vec<SplitModel> {
+    let mut texts = table
+        .files
+        .iter()
+        .filter_map(|file| footer_value(&file.path, SPLIT_MODELS));
+    let models = texts
+        .next()
+        .and_then(|text| serde_json::from_str(&text).ok());
+    models.unwrap_or_default()
+}
+
+/// Whether a file of a table names the model, or the models, that made it.
+#[must_use]
+pub fn names_models(table: &Dataset) -> bool {
+    table.files.iter().any(|file| {
+        [MODEL_DIGEST, SPLIT_MODELS]
+            .iter()
+            .any(|key| footer_value(&file.path, key).is_some())
     })
 }

@@ -78,6 +78,7 @@ mod parquet;
 mod stopped;
 
 // Data sets that are interrupted, resumed, corrected and guarded.
+mod promotion;
 mod recovery;
 
 // Data sets whose runs are asked to stop at any moment.

@@ -8,7 +8,7 @@ use crate::monitor::confusion::Confusion;
 use crate::monitor::curve::{Costs, CurveMetrics};
 use crate::monitor::estimate::reference::Reference;
 use crate::monitor::interval::Estimate;
-use crate::table::origin::Origin;
+use crate::table::origin::{Origin, SplitModel};
 
 /// The name of the segment of all rows.
 pub const ALL: &str = "";
@@ -74,6 +74,10 @@ pub struct Evaluation {
     pub reference: Option<Reference>,
     /// The model that made the predictions, if their files say so.
     pub origin: Option<Origin>,
+    /// The models that each answered some of the rows, if their files say so.
+    pub split: Vec<SplitModel>,
+    /// Whether a file of predictions names the model, or the models, that made it.
+    pub names_models: bool,
 }
 
 impl Evaluation {

@@ -28,7 +28,7 @@ use crate::storage::Location;
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
-use crate::table::origin::origin;
+use crate::table::origin::{names_models, origin, split_models};
 
 /// Evaluates predictions. Rows that do not fit into memory are put aside in `directory`.
 ///
@@ -78,6 +78,8 @@ pub fn evaluate(
     Columns::refuse_nothing(&counts, &predictions)?;
     let mut found = walk::walk(request, &columns, &labels, gather, counts, interrupt)?;
     found.origin = origin(&predictions);
+    found.split = split_models(&predictions);
+    found.names_models = names_models(&predictions);
     if let Some(reference) = &mut found.reference {
         reference.model = found.origin.as_ref().map(ReferenceModel::of);
     }

@@ -140,6 +140,8 @@ pub(super) fn walk(
         costs: whole.costs,
         segments,
         origin: None,
+        split: Vec::new(),
+        names_models: false,
     })
 }
 

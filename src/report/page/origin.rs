@@ -93,7 +93,9 @@ pub fn others(night: &Night) -> Option<Section> {
     let mut blocks = Vec::new();
     for report in night.reports() {
         for section in report.sections() {
-            if SHOWN.contains(&section) || ["confusion", "inputs", "scheduler"].contains(&section) {
+            if SHOWN.contains(&section)
+                || ["confusion", "inputs", "scheduler", "split"].contains(&section)
+            {
                 continue;
             }
             let mut table = Table::new(section, &[("Fact", ""), ("About", ""), ("Value", "r")]);

@@ -138,7 +138,7 @@ fn in_directory(
     packing.name(opened);
     packing.learn(opened)?;
     packing.rules()?;
-    packing.gates()?;
+    packing.gates(opened)?;
     packing.reference()?;
     packing.write_manifest()?;
     let golden = packing.golden(interrupt)?;

@@ -10,28 +10,30 @@ use super::{Packing, REFERENCE, missing};
 use crate::error::Result;
 use crate::monitor::estimate::observer::PerformanceObserver;
 use crate::monitor::estimate::reference::Reference;
-use crate::monitor::gate::Gate;
 use crate::package::manifest::RuleEntry;
 use crate::package::open::{Identity, OpenedModel};
 use crate::plan::quality::{check_model, read_reference, rule};
+use crate::report::gate_names::check_package;
+use crate::report::gates::planned;
 use crate::storage::find;
 
 impl Packing<'_> {
     /// Lists the gates, in place of earlier ones.
-    pub(super) fn gates(&mut self) -> Result<()> {
-        let gates = &self.request.gates;
+    pub(super) fn gates(&mut self, opened: &OpenedModel) -> Result<()> {
+        let gates = planned(&self.request.gates)?;
         if gates.is_empty() {
             return Ok(());
         }
-        let entries = gates.iter().map(|text| {
-            let gate = Gate::parse(text)?;
-            Ok(Table::from_iter([(
-                "expression".to_owned(),
-                gate.to_string().into(),
-            )]))
+        let named = opened.identity().named().into_iter();
+        let counters = opened.loaded.model.counters().iter();
+        let of_model = named.map(|(name, _)| name);
+        let of_model = of_model.chain(counters.map(|counter| counter.metric.to_owned()));
+        check_package(&gates, &of_model.collect::<Vec<String>>())?;
+        let entries = gates.iter().map(|one| {
+            let expression = one.gate.to_string();
+            Table::from_iter([("expression".to_owned(), expression.into())])
         });
-        let entries = entries.collect::<Result<Vec<_>>>()?;
-        self.manifest.set_list("gates", entries);
+        self.manifest.set_list("gates", entries.collect());
         Ok(())
     }
 
