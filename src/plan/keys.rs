@@ -22,9 +22,6 @@ const FEWEST_HASH_BYTES: usize = 16;
 /// How a key file is made.
 const MAKE: &str = "make one with `openssl rand 32 > footer.key`";
 
-/// The flag of the key of hashes.
-const HASH_KEY: &str = "--hash-key";
-
 /// How a key of hashes is made.
 const MAKE_HASH_KEY: &str = "make one with `openssl rand 32 > hash.key`";
 
@@ -196,12 +193,7 @@ fn keys(flag: &str, texts: &[Location], warnings: &mut Vec<Error>) -> Result<Opt
 }
 
 /// The bytes of a key file; a warning if others may read it.
-fn bytes(flag: &str, file: &Location, warnings: &mut Vec<Error>) -> Result<Vec<u8>> {
-    let make = if flag == HASH_KEY {
-        MAKE_HASH_KEY
-    } else {
-        MAKE
-    };
+fn bytes(flag: &str, make: &str, file: &Location, warnings: &mut Vec<Error>) -> Result<Vec<u8>> {
     let bytes = read(file, MAX_BYTES)
         .map_err(|error| error.hint(format!("`{flag} FILE` names the file of a key; {make}")))?;
     if is_open_to_others(file)? {
@@ -214,7 +206,7 @@ fn bytes(flag: &str, file: &Location, warnings: &mut Vec<Error>) -> Result<Vec<u
 
 /// The key of hashes in a file. Every byte counts, so a text that ends with a newline is refused.
 fn hash_bytes(file: &Location, warnings: &mut Vec<Error>) -> Result<SecretBytes> {
-    let bytes = bytes(HASH_KEY, file, warnings)?;
+    let bytes = bytes("--hash-key", MAKE_HASH_KEY, file, warnings)?;
     let count = bytes.len();
     if count < FEWEST_HASH_BYTES {
         let message = format!(
@@ -235,7 +227,7 @@ fn hash_bytes(file: &Location, warnings: &mut Vec<Error>) -> Result<SecretBytes>
 
 /// The key in a file.
 fn key(flag: &str, file: &Location, warnings: &mut Vec<Error>) -> Result<Key> {
-    let bytes = bytes(flag, file, warnings)?;
+    let bytes = bytes(flag, MAKE, file, warnings)?;
     let count = bytes.len();
     let trouble = trouble(&bytes);
     if count == 32 && bytes.iter().all(u8::is_ascii_hexdigit) {

@@ -147,16 +147,12 @@ impl Engine {
     ) -> Result<()> {
         let internal = || Error::internal("a part of a pipeline without a worker of its own");
         if let Self::Forest {
-            forest,
-            reads,
-            divisor,
+            forest, divisor, ..
         } = self
         {
             // Numbers that are rounded already are found faster among cuts that are, too.
             let rounded = match features {
-                FeatureBlock::Double(columns)
-                    if *reads != TreeReads::Double && forest.takes_single() =>
-                {
+                FeatureBlock::Double(columns) if self.rounds() && forest.takes_single() => {
                     Some(in_precision(columns, Precision::Single))
                 }
                 _ => None,
