@@ -54,7 +54,9 @@ def answers(model, rows):
         return numbers(loss, model.predict(rows))
     scores = model.predict_proba(rows)
     if loss.startswith(("MultiLogloss", "MultiCrossEntropy")):
-        return numbers(loss, scores)
+        labels = {f"prediction_{index}": (column > 0.5).astype(np.int64)
+                  for index, column in enumerate(scores.T)}
+        return labels | {f"probability_{index}": column for index, column in enumerate(scores.T)}
     predictions = stored(model.predict(rows))
     if len(model.classes_) == 2 and not loss.startswith("MultiClass"):
         return {"probability": scores[:, 1], "prediction": predictions}

@@ -79,7 +79,13 @@ def answers(booster, scores):
         return {"prediction": scores.argmax(axis=1).astype(np.int64), **named}
     if objective == "multi:softmax":
         return {"prediction": scores.astype(np.int64)}
-    # Several targets, quantiles or labels that do not exclude each other.
+    if objective == "binary:logistic":
+        # Labels that do not exclude each other.
+        columns = dict(enumerate(scores.T))
+        labels = {f"prediction_{index}": (column > 0.5).astype(np.int64)
+                  for index, column in columns.items()}
+        return labels | {f"probability_{index}": column for index, column in columns.items()}
+    # Several targets or quantiles.
     if scores.ndim == 2 and scores.shape[1] > 1:
         return {f"prediction_{index}": column for index, column in enumerate(scores.T)}
     return {"prediction": scores.reshape(-1)}

@@ -3,7 +3,7 @@
 Airflow 3. Every day: train, pack, evaluate, compare with the champion, promote, score, and check
 the scores against those of the day before. A gate that trips ends with exit code 5: a candidate
 that is not good enough is not promoted, and the champion scores; scores in which too many decisions
-flip roll the champion back.
+flip roll the champion back, if another model made those of the day before.
 
     airflow dags test churn_life_cycle 2026-01-31
 """
@@ -74,10 +74,13 @@ tallow score -q --model churn@champion $customers --output $scores/{{ ds }}/ --o
 before=$(ls $scores | grep -v '{{ ds }}' | tail -1)
 if [ -n "$before" ]; then
     code=0
-    tallow compare $scores/$before $scores/{{ ds }} --key customer_id \
-        --gate 'flip_rate <= {{ params.max_flip_rate }}' || code=$?
+    tallow compare $scores/$before $scores/{{ ds }} --key customer_id --format json \
+        --gate 'flip_rate <= {{ params.max_flip_rate }}' > $build/night.json || code=$?
+    models=$(grep -o '"digest":"[^"]*"' $build/night.json | sort -u | wc -l)
     # Any other failure says nothing about the champion.
     [ $code -eq 0 ] || [ $code -eq 5 ] || exit $code
+    # If the model is the same, the data is to blame.
+    [ $code -eq 0 ] || [ $models -gt 1 ] || exit $code
     if [ $code -eq 5 ]; then
         tallow registry rollback churn@champion --reason 'too many decisions flipped'
     fi

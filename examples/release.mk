@@ -5,7 +5,8 @@
 #
 # `release` trains, packs, evaluates, compares with the champion, and promotes. A gate that trips
 # ends with exit code 5, and the champion stays. `night` scores with the champion and compares the
-# scores with those of the night before; if too many decisions flip, the champion is rolled back.
+# scores with those of the night before. If too many decisions flip and another model made them, the
+# champion is rolled back; if the model is the same, the data is to blame.
 
 VERSION ?= 1.0
 TREES ?= 60
@@ -64,9 +65,10 @@ night:
 	tallow score -q --model churn@champion $(CUSTOMERS) --output $(NIGHT)/ --overwrite
 	if [ -d $(LAST_NIGHT) ]; then \
 	    code=0; \
-	    tallow compare $(LAST_NIGHT) $(NIGHT) --key customer_id \
-	        --gate 'flip_rate <= $(MAX_FLIP_RATE)' || code=$$?; \
-	    if [ $$code -eq 5 ]; then \
+	    tallow compare $(LAST_NIGHT) $(NIGHT) --key customer_id --format json \
+	        --gate 'flip_rate <= $(MAX_FLIP_RATE)' > $(NIGHT).json || code=$$?; \
+	    models=$$(grep -o '"digest":"[^"]*"' $(NIGHT).json | sort -u | wc -l); \
+	    if [ $$code -eq 5 ] && [ $$models -gt 1 ]; then \
 	        tallow registry rollback churn@champion --reason 'too many decisions flipped'; \
 	    fi; \
 	    [ $$code -eq 0 ] || exit $$code; \

@@ -39,12 +39,21 @@ impl std::fmt::Display for CategoryValue {
 }
 
 /// The categories of an input: the code of a value is its position.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Vocabulary {
     /// Values in the order of their codes.
     pub values: Vec<CategoryValue>,
     /// What the model reads for a value that is not in the list and is let through.
     pub unseen_code: f64,
+}
+
+impl PartialEq for Vocabulary {
+    /// Codes that are NaN are equal: both are read as missing.
+    fn eq(&self, other: &Self) -> bool {
+        let codes = [self, other].map(|one| one.unseen_code);
+        let is_same = codes[0] == codes[1] || codes.iter().all(|code| code.is_nan());
+        is_same && self.values == other.values
+    }
 }
 
 /// The categories of an input of which only hashes are known.
@@ -251,7 +260,7 @@ pub enum Policy {
     Reject,
     /// Let the model see a missing value.
     Null,
-    /// Put this number (for a category: this code) in its place.
+    /// Put this number in its place; of a category with a vocabulary, the one of this code.
     Default(f64),
 }
 

@@ -16,6 +16,15 @@ pub fn counted(count: impl TryInto<u64>, noun: &str) -> String {
     format!("{} {noun}", HumanCount(count))
 }
 
+/// Some of all: `2 of 3 gates`, or `the only gate`.
+#[must_use]
+pub fn some_of(count: usize, all: usize, noun: &str) -> String {
+    match (count, all) {
+        (1, 1) => format!("the only {noun}"),
+        _ => format!("{count} of {}", counted(all as u64, noun)),
+    }
+}
+
 /// The first `most` of the texts with the separator between them, then how many more there are:
 /// `a, b and 3 more files`; `and 3 more` without a noun.
 #[must_use]
@@ -65,6 +74,13 @@ mod tests {
         assert_eq!(listed(3, "file"), "a, b, c and 1 more file");
         assert_eq!(listed(1, "entry"), "a and 3 more entries");
         assert_eq!(listed(2, ""), "a, b and 2 more");
+    }
+
+    #[test]
+    fn one_of_one_is_the_only_one() {
+        assert_eq!(some_of(1, 1, "gate"), "the only gate");
+        assert_eq!(some_of(1, 2, "gate"), "1 of 2 gates");
+        assert_eq!(some_of(0, 1, "gate"), "0 of 1 gate");
     }
 
     #[test]

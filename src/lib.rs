@@ -1,19 +1,20 @@
-//! tallow scores tables with trained models, offline: Parquet or CSV in, predictions and a report
-//! out.
+//! tallow scores tables with trained models, offline. Give it Parquet or CSV; it writes predictions
+//! and a run report.
 //!
 //! # The flow
 //!
 //! A row enters at [`table`], is bound by [`contract`], becomes numbers in [`feature`], a score in
 //! [`model`], an answer in [`outcome`], and leaves through [`table`] again; [`pipeline`] moves it;
-//! [`report`] watches it pass. [`cli`] turns arguments into a [`plan`] and a plan into an
-//! exit code.
+//! [`report`] watches it pass. [`cli`] turns arguments into a [`request`], [`plan`] turns the
+//! request into a plan, and [`run`] carries the plan out; [`cli`] turns the result into an exit
+//! code.
 //!
 //! | room | answers | main type |
 //! |---|---|---|
 //! | [`predictor`] | how does a Rust program score rows in memory? | [`Predictor`] |
 //! | [`cli`] | what did the user type, and what do they see? | `cli::args::Cli`, `cli::console::Console` |
 //! | [`request`] | what was asked for? | [`request::Request`] |
-//! | [`run`] | how does a run go, from its first step to its last? | [`run::score::score`], [`run::events::Events`] |
+//! | [`run`] | how does a run go, from its first step to its last? | [`run::score::score`], [`run::events::Events`], `run::destination::Destination` |
 //! | [`plan`] | what exactly will be done? | [`plan::Plan`] |
 //! | [`table`] | how do rows come in and go out? | [`table::TableFile`], [`table::Sink`], [`table::dataset::Dataset`] |
 //! | [`contract`] | what does a model need of a table, and does this table have it? | [`contract::Contract`], [`contract::binding::BoundInput`] |
@@ -29,20 +30,21 @@
 //! | [`package`] | what does a model's manifest say? | [`package::Package`] |
 //! | [`registry`] | which version of a model does a name mean? | [`registry::Registry`] |
 //! | [`query`] | what does an expression of SQL give for a row? | [`query::Query`] |
-//! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`] |
+//! | [`pipeline`] | how do many rows pass at once, in order, in bounded memory? | [`pipeline::Job`], `pipeline::arm`, `pipeline::challenger`, `pipeline::observer` |
 //! | [`output`] | how do results become files that last? | [`output::dataset::DatasetOutput`], [`output::file::FileOutput`] |
 //! | [`monitor`] | what is learned of rows while they pass, and once labels are known? | [`monitor::scores::ScoreObserver`], [`monitor::profile::Profile`], [`monitor::evaluate::Evaluation`] |
 //! | [`statistics`] | how are values summed up, whatever their order? | [`statistics::distribution::Distribution`] |
 //! | [`report`] | what happened? | [`report::Fact`] |
-//! | [`process`] | what did it cost? | |
+//! | [`process`] | what did the process cost, and how is it set up? | |
 //! | [`memory`] | how much may others make us hold? | [`memory::Pool`], [`memory::Reservation`] |
 //! | [`storage`] | how do files appear whole or not at all? | [`storage::Location`], [`storage::Store`], [`storage::PendingFile`] |
 //! | [`digest`] | how is a digest written? | |
-//! | [`background`] | what is worked out while something else is? | |
+//! | [`background`] | what is computed while something else is? | |
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
-//! | [`timestamp`] | which time does a text mean? | |
-//! | [`count`] | how is a number of things told? | |
+//! | [`timestamp`] | which time does a string mean? | |
+//! | [`count`] | how is a count of things written? | |
 //! | [`escape`] | how is text from data shown safely? | |
+//! | [`panics`] | how does a panic become an error? | |
 //! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
 //!
 //! # Invariants
@@ -68,17 +70,25 @@
 //! | task | which columns come of the scores: labels, probabilities, numbers |
 //! | part | input rows whose results are stored together; a run resumes by parts |
 //! | segment | input rows from one position on, cut into parts |
+//! | shard | one of several runs over disjoint rows, whose profiles are merged |
+//! | arm | a model of a run, with its encoder and outcome; several in an A/B test |
+//! | challenger | a model that scores the same rows as the run's own, into files of its own |
+//! | observer | what is computed of each portion on a worker; its partial results are merged in order |
 //! | guard | a limit on inputs or results that stops a run before it publishes |
-//! | target | where the results of a run go |
+//! | gate | a condition on facts of a report; an output that does not meet it is withheld |
+//! | target | where the results of a run go, as the plan states it: path, format, parts |
+//! | destination | what takes the results of a run: begin, write, finish, publish or withhold |
 //!
 //! # Seams
 //!
 //! Arrow's `RecordBatch` is the currency of `table`, `contract` and `pipeline`; `FeatureBlock`
 //! after it; plain slices of scores after that. sqlparser stays in `query`, candle in
-//! `network` and `text::encoder`, gemm in `graph`; `kernel::product` multiplies by
-//! matrices that never change, `kernel::convolution` slides filters over images. The library never
-//! prints, exits or reads the environment; `cli` does. One exception: `storage` writes predictions
-//! to standard output, and keeps what waits for it in `$TMPDIR`, where a request says `-`.
+//! `network`, `text::encoder` and the builder of `text::transformer`, gemm in `graph`;
+//! `kernel::product` multiplies by matrices that never change, `kernel::convolution` slides filters
+//! over images. The library never prints, exits or reads the environment; `cli` does. Two
+//! exceptions: for an output `-`, `storage` writes predictions to standard output and spools them
+//! in `$TMPDIR`; `process` sets variables that limit the thread pools of libraries, as the first
+//! step of `main`.
 //!
 //! # Add a format of models in three steps
 //!

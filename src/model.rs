@@ -1,6 +1,6 @@
 //! Rows to scores: the traits that every family implements, and what is known of a loaded model.
 //!
-//! A model is immutable and shared by all threads; what one thread needs to write on is in its
+//! A model is immutable and shared by all threads; the scratch space of one thread is in its
 //! worker. A [`NumericModel`] makes margins of blocks of numbers, a [`ColumnModel`] makes finished
 //! columns of arrays. Each family has a folder or file of its own, formats are in
 //! [`mod@crate::format`]. Nothing here knows columns of a table, files or threads.

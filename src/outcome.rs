@@ -13,7 +13,7 @@ use arrow::array::{ArrayRef, AsArray, new_empty_array};
 use arrow::datatypes::{DataType, Field, Float32Type, Float64Type};
 
 pub use self::label::Label;
-use self::label::{label_array, label_field};
+use self::label::{FLAGS, flag_field, label_array, label_field};
 pub use self::link::Link;
 use self::link::Linked;
 pub use self::margins::Margins;
@@ -66,6 +66,9 @@ pub enum Task {
         /// Whether the probabilities are written.
         probabilities: bool,
     },
+    /// Several labels that are true or not, each by itself: `prediction_<name>`, 1 where the score
+    /// is above one half, else 0, and `probability_<name>`.
+    Flags(Vec<String>),
     /// Each margin is a column of its own: these, in order.
     Listed(Vec<Shown>),
     /// The model finishes its own columns: these.
@@ -211,6 +214,13 @@ impl Outcome {
                     .map(|label| field(format!("probability_{label}")));
                 std::iter::once(label_field(labels)).chain(shown).collect()
             }
+            Task::Flags(names) => {
+                let flags = names.iter().map(|name| flag_field(name));
+                let odds = names
+                    .iter()
+                    .map(|name| field(format!("probability_{name}")));
+                flags.chain(odds).collect()
+            }
             Task::Listed(shown) => shown
                 .iter()
                 .map(|one| match &one.labels {
@@ -240,7 +250,9 @@ impl Outcome {
 
     fn margin_names(&self, margin_count: usize) -> Vec<String> {
         match &self.task {
-            Task::Values(names) => names.iter().map(|name| format!("margin_{name}")).collect(),
+            Task::Values(names) | Task::Flags(names) => {
+                names.iter().map(|name| format!("margin_{name}")).collect()
+            }
             Task::Classes { labels, .. } if margin_count > 1 => labels
                 .iter()
                 .map(|label| format!("margin_{label}"))
@@ -297,6 +309,15 @@ impl Outcome {
         let mut columns = match &self.task {
             Task::Value | Task::Values(_) | Task::Columns(_) | Task::Uncertain(_) => {
                 split(&scores, margin_count)
+            }
+            Task::Flags(_) => {
+                let flag = |output: usize| {
+                    let own = scores.iter().skip(output).step_by(margin_count);
+                    label_array(&FLAGS, own.map(|score| side(*score, ABOVE_HALF)))
+                };
+                let mut columns: Vec<ArrayRef> = (0..margin_count).map(flag).collect();
+                columns.extend(split(&scores, margin_count));
+                columns
             }
             Task::Listed(shown) => shown
                 .iter()

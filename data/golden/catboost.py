@@ -325,7 +325,7 @@ def one_vs_all(rng):
     return dict(model=model, frame=frame[:ROWS], expected=several(model, frame[:ROWS], range(3)))
 
 
-@case("Several labels a row (`MultiLogloss`): one probability each.")
+@case("Several labels a row (`MultiLogloss`): one class and one probability each.")
 def multi_logloss(rng):
     frame = numbers(rng)
     model = classifier(
@@ -336,7 +336,9 @@ def multi_logloss(rng):
     )
     rows = frame[:100]
     probabilities = model.predict(rows, prediction_type="Probability")
-    named = {f"prediction_{place}": probabilities[:, place] for place in range(2)}
+    classes = np.asarray(model.predict(rows)).astype(np.int64)
+    named = {f"prediction_{place}": classes[:, place] for place in range(2)}
+    named |= {f"probability_{place}": probabilities[:, place] for place in range(2)}
     return dict(
         model=model, frame=rows, expected={**named, **margins_and_labels(model, rows, ["_0", "_1"])}
     )

@@ -457,4 +457,36 @@ for bits, rows, block in ((4, 32, 16), (4, 40, 32), (8, 32, 16)):
         bits=bits,
         block_size=block,
     )
+case(
+    "embed_norm_unmasked",
+    "EmbedLayerNormalization",
+    [ids, None, tables[0], tables[1], None, *h8],
+    outputs=2,
+    constants=(2, 3),
+)
+for bits, rows, block in ((2, 64, 16), (2, 64, 32), (4, 40, 16), (4, 40, 32), (8, 100, 64)):
+    blocks = -(-rows // block)
+    left = real(4, rows)
+    left[1, :block] = 0
+    left[2] *= 1e3
+    case(
+        f"nbits_{bits}_{block}_bytes",
+        "MatMulNBits",
+        [left, u8(6, blocks, block * bits // 8), real(6 * blocks, scale=0.05)],
+        constants=(1, 2),
+        K=rows,
+        N=6,
+        bits=bits,
+        block_size=block,
+        accuracy_level=4,
+    )
+for name, scale in (("255", 1 / 255), ("100", 0.01), ("60", 0.0163)):
+    case(
+        f"qlinear_softmax_{name}",
+        "QLinearSoftmax",
+        [u8(40, 10), s(0.03), z(120), s(scale), z(3)],
+        constants=(1, 2, 3, 4),
+        axis=-1,
+        opset=13,
+    )
 print(len(list(HERE.glob("test_*"))), "cases")

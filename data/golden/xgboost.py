@@ -151,6 +151,9 @@ def expected(objective, scores, margins):
     if objective == "multi:softprob":
         probabilities = {f"probability_{index}": column for index, column in enumerate(scores.T)}
         return {"prediction": scores.argmax(axis=1).astype(np.int64), **probabilities, **raw}
+    if several and objective == "binary:logistic":
+        flags = {f"prediction_{index}": (one > 0.5).astype(np.int64) for index, one in enumerate(scores.T)}
+        return {**flags, **{f"probability_{index}": one for index, one in enumerate(scores.T)}, **raw}
     if several:
         return {**{f"prediction_{index}": column for index, column in enumerate(scores.T)}, **raw}
     scores = scores.reshape(-1)

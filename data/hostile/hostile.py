@@ -43,6 +43,12 @@ model("nan_threshold.json", lambda m: tree(m)["split_conditions"].__setitem__(0,
 (here / "pickled.pkl").write_bytes(pickle.dumps({"model": [1, 2, 3]}, protocol=4))
 # What `pickle.dumps` makes of an object whose `__reduce__` gives `os.system`.
 (here / "os_system.pkl").write_bytes(b"\x80\x04cos\nsystem\nX\x08\x00\x00\x00echo run\x85R.")
+# `by_value.pkl` is cloudpickle's, of a script with `class Scale(StandardScaler): pass`:
+# cloudpickle.dumps(Scale().fit(numpy.eye(2)), protocol=2)
+# `methods_by_value.pkl` is cloudpickle's, of a script with `class Scale(BaseEstimator)` whose `fit`
+# and `transform` are its own: cloudpickle.dumps(make_pipeline(Scale(), Ridge()).fit(…), protocol=4)
+# `calls_in_pipeline.pkl` is a fitted make_pipeline(StandardScaler(), Ridge()) with an attribute
+# whose `__reduce__` gives `os.system`.
 whole = (here.parent / "golden/pickles/forest_p4_1_9_1").read_bytes()
 (here / "cut.pkl").write_bytes(whole[:1000])
 (here / "bomb.joblib").write_bytes(zlib.compress(zlib.compress(bytes(100_000))))
@@ -74,6 +80,8 @@ archive(
         "model/version": b"3\n",
     },
 )
+# `scripted.pt` is one of PyTorch 2.15's own, whose directory has records of 64 bits:
+# torch.jit.script(torch.nn.Sequential(torch.nn.Linear(4, 2)).eval()).save("scripted.pt")
 archive(
     "pipeline.skops",
     {

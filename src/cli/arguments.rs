@@ -7,9 +7,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Arg, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
 
 use super::args::{Cli, Verb};
+use super::job::{Unfit, unfit};
 use super::output_args::OutputArgs;
 use super::work_args::WorkArgs;
 use super::{job, short_help};
@@ -46,7 +47,13 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Cli, Unparsed> {
         return Err(command.error(ErrorKind::InvalidValue, message).into());
     }
     let mut command = job::with_job(command, arguments).map_err(Unparsed::ByJob)?;
-    let matches = command.try_get_matches_from_mut(arguments)?;
+    let matches =
+        command
+            .try_get_matches_from_mut(arguments)
+            .map_err(|error| match of_variable(&command, arguments) {
+                Some(own) => Unparsed::ByJob(own),
+                None => error.into(),
+            })?;
     let mut cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
     match &mut cli.verb {
         Verb::Score(args) => gather_features(&mut args.work),
@@ -62,6 +69,37 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Cli, Unparsed> {
         _ => {}
     }
     Ok(cli)
+}
+
+/// The error of the first variable whose value its flag does not take, unless the flag was typed.
+fn of_variable(command: &Command, arguments: &[OsString]) -> Option<Error> {
+    let typed = |flag: &str| {
+        let is_it = |argument: &OsString| {
+            let text = argument.to_string_lossy();
+            text.strip_prefix("--")
+                .is_some_and(|text| text.split('=').next() == Some(flag))
+        };
+        arguments.iter().any(is_it)
+    };
+    let verb = arguments
+        .iter()
+        .skip(1)
+        .find_map(|argument| command.find_subcommand(argument))?;
+    let flags = command.get_arguments().chain(verb.get_arguments());
+    flags
+        .filter(|arg| !matches!(arg.get_action(), ArgAction::SetTrue))
+        .filter(|arg| !arg.get_long().is_some_and(typed))
+        .find_map(|arg| {
+            let variable = arg.get_env()?;
+            let value = std::env::var_os(variable).filter(|value| !value.is_empty())?;
+            let Unfit { reason, hint } = unfit(arg, &value)?;
+            let error = Error::usage(format!(
+                "the variable `{}` cannot be `{}`{reason}",
+                variable.to_string_lossy(),
+                value.to_string_lossy()
+            ));
+            Some(hint.into_iter().fold(error, Error::hint))
+        })
 }
 
 /// Further `INPUT=COLUMNS` behind `--features INPUT=COLUMNS` look like input files to clap; where

@@ -15,6 +15,25 @@ use crate::report::monitoring::Offer;
 use crate::report::summary::ignored_text;
 use crate::run::check::Found;
 use crate::storage::Location;
+use crate::table::shown_type::shown_type;
+
+/// How near the answers to golden rows are.
+fn golden_line(replay: &Replay) -> String {
+    let Replay {
+        row_count,
+        max_difference,
+        tolerance,
+    } = replay;
+    let difference = if *max_difference == 0.0 {
+        "0".to_owned()
+    } else {
+        format!("{max_difference:.1e}")
+    };
+    format!(
+        "  golden  {} agree (largest difference {difference}, allowed {tolerance:e})",
+        counted(*row_count as u64, "row")
+    )
+}
 
 /// The lines for the user.
 pub(super) fn page(found: &Found) -> Page {
@@ -41,21 +60,12 @@ pub(super) fn page(found: &Found) -> Page {
         );
         page.line(format!("  challenger {name} {state}"));
     }
-    if let Some(Replay {
-        row_count,
-        max_difference,
-        tolerance,
-    }) = replay
-    {
-        let rows = counted(*row_count as u64, "row");
-        page.line(format!(
-            "  golden  {rows} agree (largest difference {max_difference:.1e}, allowed \
-             {tolerance:e})"
-        ));
+    if let Some(replay) = replay {
+        page.line(golden_line(replay));
     }
     for file in &job.dataset.files {
         let rows = file.table.row_count().map_or_else(
-            || "rows known once read".to_owned(),
+            || "rows not counted".to_owned(),
             |rows| counted(rows, "row"),
         );
         let groups = file
@@ -139,10 +149,10 @@ pub(super) fn page(found: &Found) -> Page {
         .inputs()
         .for_each(|bound| page.line(format!("  {bound}")));
     page.line("columns of the output");
-    job.output_schema
-        .fields()
-        .iter()
-        .for_each(|field| page.line(format!("  {} ({})", field.name(), field.data_type())));
+    job.output_schema.fields().iter().for_each(|field| {
+        let data_type = shown_type(field.data_type());
+        page.line(format!("  {} ({data_type})", field.name()));
+    });
     page
 }
 

@@ -9,7 +9,7 @@ use super::page::Page;
 use super::{scheduler, signal};
 use crate::report::comparison_lines;
 use crate::run::compare::compare;
-use crate::run::ending::Failure;
+use crate::run::result::Failure;
 
 pub(super) fn run(args: CompareArgs, console: &Console) -> Result<(), Failure> {
     let interrupt = signal::watch(console)?;

@@ -4,6 +4,7 @@
 //! object per line. What a run says is in [`run_events`](super::run_events) and
 //! [`json_log`](super::json_log).
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use indicatif::ProgressDrawTarget;
 use serde_json::{Map, Value as Json};
 
 use super::console_args::{ConsoleArgs, LogFormat, PROGRESS_SECONDS, ResultFormat};
+use super::fitting;
 use super::log::{self, Level};
 use super::page::Page;
 use crate::error::{Error, Result};
@@ -31,6 +33,8 @@ pub struct Console {
     quiet: u8,
     verbose: bool,
     color: bool,
+    /// Whether pictures are drawn in ASCII.
+    is_ascii: bool,
     /// Between two plain progress lines.
     plain_interval: Duration,
     /// Known once a run begins.
@@ -60,6 +64,7 @@ impl Console {
             quiet,
             verbose,
             color,
+            is_ascii: fitting::needs_ascii(),
             plain_interval,
             invocation_id: OnceLock::new(),
             run_id: OnceLock::new(),
@@ -150,9 +155,22 @@ impl Console {
         io::stderr().is_terminal().then(ProgressDrawTarget::stderr)
     }
 
+    /// Whether pictures are drawn in ASCII.
+    pub(super) fn is_ascii(&self) -> bool {
+        self.is_ascii
+    }
+
     /// Whether standard output is a terminal.
     pub(super) fn is_on_terminal(&self) -> bool {
         self.format == ResultFormat::Text && io::stdout().is_terminal()
+    }
+
+    /// Characters in a line of the terminal that standard output is, as far as that is known.
+    #[expect(clippy::unused_self, reason = "the console owns the streams")]
+    pub(super) fn width(&self) -> usize {
+        let size = terminal_size::terminal_size_of(io::stdout());
+        let width = size.and_then(|(columns, _)| fitting::line_width(columns.0));
+        width.unwrap_or(fitting::USUAL_WIDTH)
     }
 
     /// Writes to standard output. A reader that went away is not an error here; it is when the
@@ -178,7 +196,7 @@ impl Console {
     /// # Errors
     /// Fails if standard output cannot be written.
     pub(super) fn show(&self, page: &Page) -> Result<()> {
-        self.data(page.text())
+        self.data(&self.drawn(page.text()))
     }
 
     /// Writes a report to standard output, in the form that `--format` asks for.
@@ -192,7 +210,7 @@ impl Console {
         };
         let renderer = renderer(name).ok_or_else(|| Error::internal("a form without renderer"))?;
         match renderer.render(report)? {
-            Rendered::Text(text) => self.data(&text),
+            Rendered::Text(text) => self.data(&self.drawn(&text)),
             Rendered::Table(_) => Err(Error::internal("a table on a console")),
         }
     }
@@ -295,7 +313,7 @@ impl Console {
         if let Some(hint) = error.hint_text() {
             text.push_str(&format!(
                 "{}: {}\n",
-                self.paint("1;36", "hint"),
+                self.paint("1", "hint"),
                 escape::lines(hint, "  ")
             ));
         }
@@ -316,10 +334,34 @@ impl Console {
     }
 
     /// Writes lines to standard error.
-    #[expect(clippy::unused_self, reason = "the console owns the streams")]
     pub(super) fn lines(&self, text: &str) {
         // Nothing can be done about a standard error that is closed.
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        let _ = io::stderr().lock().write_all(self.drawn(text).as_bytes());
+    }
+
+    /// The width of lines on the terminal that standard error is; none where it is not one, so that
+    /// a log can be searched.
+    #[expect(clippy::unused_self, reason = "the console owns the streams")]
+    pub(super) fn log_width(&self) -> Option<usize> {
+        let (columns, _) = terminal_size::terminal_size_of(io::stderr())?;
+        fitting::line_width(columns.0)
+    }
+
+    /// Writes a summary to standard error, broken to the width of the terminal.
+    pub(super) fn summary(&self, text: &str) {
+        match self.log_width() {
+            Some(width) => self.lines(&fitting::broken(text, width)),
+            None => self.lines(text),
+        }
+    }
+
+    /// The text with pictures that the locale can show.
+    fn drawn<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.is_ascii {
+            fitting::in_ascii(text).into()
+        } else {
+            text.into()
+        }
     }
 
     /// Writes an object to standard error, in a line of its own.

@@ -9,7 +9,7 @@ use super::signal;
 use crate::report::compat;
 use crate::request::comparison::Comparison;
 use crate::run::drift::drift;
-use crate::run::ending::Failure;
+use crate::run::result::Failure;
 
 pub(super) fn run(args: DriftArgs, console: &Console) -> Result<(), Failure> {
     let request = Comparison::from(args);

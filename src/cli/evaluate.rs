@@ -7,8 +7,8 @@ use super::page::Page;
 use super::run_events::listener;
 use super::{scheduler, signal};
 use crate::request::evaluation::Evaluation;
-use crate::run::ending::Failure;
 use crate::run::evaluate::evaluate;
+use crate::run::result::Failure;
 
 pub(super) fn run(args: EvaluateArgs, console: &Console) -> Result<(), Failure> {
     let request = Evaluation::from(args);

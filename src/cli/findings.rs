@@ -8,8 +8,8 @@ use crate::error::Result;
 use crate::report::Fact;
 use crate::report::json::sections;
 use crate::report::renderer::{Detail, Report};
-use crate::run::ending::Failure;
 use crate::run::findings::Findings;
+use crate::run::result::Failure;
 
 /// Shows findings as JSON where that is asked for, else as `page` does.
 pub(super) fn show(

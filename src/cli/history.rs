@@ -12,7 +12,8 @@ use crate::report::history::RecordedRun;
 use crate::run::history::runs;
 
 pub(super) fn run(args: &LogArgs, console: &Console) -> Result<()> {
-    let runs = runs(&locations(args.paths.clone()))?;
+    let (runs, without) = runs(&locations(args.paths.clone()))?;
+    console.warnings(&without, usize::MAX);
     if console.is_json() {
         let runs = serde_json::to_value(&runs)
             .map_err(|error| Error::internal("runs without JSON").because(error))?;

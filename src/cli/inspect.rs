@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::report::renderer::{Detail, Report};
 use crate::report::stored::StoredReport;
 use crate::request::inspection::Inspection;
-use crate::run::inspect::{Inspected, inspect};
+use crate::run::inspect::{Inspected, inspect, refuse_untrusted};
 use crate::run::named_model::find_unless_file;
 use crate::storage::Location;
 
@@ -21,18 +21,20 @@ pub(super) fn run(args: InspectArgs, console: &Console) -> Result<()> {
     let warning = find_unless_file(path, registry, &local())?;
     warning.iter().for_each(|warning| console.warning(warning));
     let path = &request.path;
-    let (page, object) = match inspect(&request)? {
-        Inspected::Model(opened) => inspect_model::page(&opened),
-        Inspected::Tables(tables) => inspect_data::tables(path, &tables),
-        Inspected::DataSet(set) => inspect_data::data_set(path, &set)?,
-        Inspected::Profile(stored) => inspect_profile::page(&stored),
-        Inspected::Report(reports) => return report(path, &reports, console),
+    let inspected = inspect(&request)?;
+    let (page, object) = match &inspected {
+        Inspected::Model(opened) => inspect_model::page(opened),
+        Inspected::Tables(tables) => inspect_data::tables(path, tables),
+        Inspected::DataSet(set) => inspect_data::data_set(path, set)?,
+        Inspected::Profile(stored) => inspect_profile::page(stored),
+        Inspected::Report(reports) => return report(path, reports, console),
     };
     if console.is_json() {
-        console.json(&object)
+        console.json(&object)?;
     } else {
-        console.show(&page)
+        console.show(&page)?;
     }
+    refuse_untrusted(&inspected)
 }
 
 /// Shows what the last run in a report did.

@@ -10,6 +10,7 @@ use crate::report::summary::rows_text;
 use crate::run::inspect::WrittenDataSet;
 use crate::storage::Location;
 use crate::table::dataset::Dataset;
+use crate::table::shown_type::shown_type;
 
 /// A data set that tallow wrote: what its manifest says, then its columns.
 pub(super) fn data_set(path: &Location, set: &WrittenDataSet) -> Result<(Page, Json)> {
@@ -46,7 +47,7 @@ pub(super) fn data_set(path: &Location, set: &WrittenDataSet) -> Result<(Page, J
         ("rows", rows_text(&manifest.ledger)),
         ("parts", manifest.parts.len().to_string()),
         ("size", HumanBytes(bytes).to_string()),
-        ("whole", state.to_owned()),
+        ("complete", state.to_owned()),
     ];
     let mut page = Page::new("data set");
     facts
@@ -90,19 +91,20 @@ pub(super) fn tables(path: &Location, dataset: &Dataset) -> (Page, Json) {
         (
             "rows",
             rows.map_or_else(
-                || "known once read".to_owned(),
+                || "not counted: delimited text states no number".to_owned(),
                 |rows| HumanCount(rows).to_string(),
             ),
         ),
         (
             "row_groups",
-            groups.map_or_else(|| "none".to_owned(), |groups| groups.to_string()),
+            groups.map_or_else(String::new, |groups| groups.to_string()),
         ),
         ("size", HumanBytes(bytes).to_string()),
     ];
     let mut page = Page::new("data");
     facts
         .iter()
+        .filter(|(_, rendered)| !rendered.is_empty())
         .for_each(|(label, rendered)| page.fact(label, rendered));
     columns(&mut page, dataset);
     let object = json!({
@@ -120,7 +122,7 @@ fn columns(page: &mut Page, dataset: &Dataset) {
     let lines = schema
         .fields()
         .iter()
-        .map(|field| format!("  {:24} {}", field.name(), field.data_type()));
+        .map(|field| format!("  {:24} {}", field.name(), shown_type(field.data_type())));
     page.list(lines, LISTED);
 }
 

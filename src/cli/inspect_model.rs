@@ -97,7 +97,7 @@ fn naming(contract: &Contract) -> &'static str {
     match contract.inputs.first() {
         _ if contract.named => "yes",
         Some(input) if input.kind == InputKind::Text => {
-            "no: `--text` says which column holds the texts, if there are several"
+            "no: `--text` names the column with the texts, if there are several"
         }
         _ => "no: `--features` must say which columns feed it",
     }

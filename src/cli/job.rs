@@ -12,6 +12,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use toml::{Table, Value};
 
+use super::paths::without_detour;
 use crate::error::{Error, Result};
 use crate::package::manifest::line_of;
 use crate::plan::monitoring::is_automatic;
@@ -19,7 +20,7 @@ use crate::registry::name::Reference;
 use crate::request::VERSION;
 use crate::request::challenger::split_name;
 use crate::request::keys::split_column;
-use crate::storage::{Location, read};
+use crate::storage::{Location, find, read};
 use crate::table::spelling::did_you_mean;
 
 /// The verbs that take a job file.
@@ -198,7 +199,11 @@ impl JobFile {
         let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
         let word = |value: &Value| {
             let word = if is_path {
-                self.path_of(key, value)
+                let word = self.path_of(key, value);
+                if let (Some(text), Some(anchored)) = (value.as_str(), &word) {
+                    self.check_directory(key, &text.into(), &anchored.clone().into())?;
+                }
+                word
             } else {
                 plain(value)
             };
@@ -210,11 +215,39 @@ impl JobFile {
                 })
             })
         };
-        match value {
-            Value::Array(values) if takes_several => values.iter().map(word).collect(),
-            Value::Array(_) => Err(wrong("one value")),
-            value => Ok(vec![word(value)?]),
+        let words = match value {
+            Value::Array(values) if takes_several => {
+                values.iter().map(word).collect::<Result<Vec<_>>>()?
+            }
+            Value::Array(_) => return Err(wrong("one value")),
+            value => vec![word(value)?],
+        };
+        for word in &words {
+            if let Some(Unfit { reason, hint }) = unfit(arg, word) {
+                let error = self.wrong(format!(
+                    "`{key}` cannot be `{}`{reason}",
+                    word.to_string_lossy()
+                ));
+                return Err(hint.into_iter().fold(error, Error::hint));
+            }
         }
+        Ok(words)
+    }
+
+    /// Fails for something to read that is not where the job file looks for it, but is where the
+    /// command was run.
+    fn check_directory(&self, key: &str, path: &Location, anchored: &Location) -> Result<()> {
+        let is_there = |path: &Location| find(path).is_ok_and(|found| found.is_some());
+        let is_read = ["model", "inputs"].contains(&key);
+        if !is_read || path == anchored || is_there(anchored) || !is_there(path) {
+            return Ok(());
+        }
+        let message = format!("`{key}`: there is no `{}`", anchored.display());
+        Err(self.wrong(message).hint(format!(
+            "paths of a job file start at its own directory, and `{}` is in the working directory: \
+             move the job file there, or change the path",
+            path.display()
+        )))
     }
 
     /// A path from the file's directory on; `none` and `auto` stay the words, and so does the name
@@ -256,6 +289,7 @@ impl JobFile {
         let is_pattern = path
             .to_str()
             .is_some_and(|text| text.contains(['*', '?', '[']));
+        let (directory, path) = without_detour(directory, path.clone());
         match directory
             .to_str()
             .filter(|_| is_pattern && path.is_relative())
@@ -266,6 +300,45 @@ impl JobFile {
             None => directory.join(path).as_os_str().to_owned(),
         }
     }
+}
+
+/// Why a value is not one of an argument's.
+pub(super) struct Unfit {
+    /// The reason, behind a colon; empty where the hint says it.
+    pub(super) reason: String,
+    pub(super) hint: Option<String>,
+}
+
+/// Why the parser of an argument does not take a word; none if it does.
+pub(super) fn unfit(arg: &Arg, word: &OsString) -> Option<Unfit> {
+    const NAME: &str = "value";
+    let alone = Arg::new(NAME)
+        .value_parser(arg.get_value_parser().clone())
+        .allow_hyphen_values(true)
+        .num_args(1);
+    let command = Command::new(NAME).no_binary_name(true).arg(alone);
+    let error = command.try_get_matches_from([word]).err()?;
+    let possible = arg.get_possible_values();
+    if possible.is_empty() {
+        let reason = std::error::Error::source(&error);
+        return Some(Unfit {
+            reason: reason.map_or_else(String::new, |reason| format!(": {reason}")),
+            hint: None,
+        });
+    }
+    let names: Vec<&str> = possible
+        .iter()
+        .map(clap::builder::PossibleValue::get_name)
+        .collect();
+    let otherwise = format!("possible values: {}", names.join(", "));
+    Some(Unfit {
+        reason: String::new(),
+        hint: Some(did_you_mean(
+            &word.to_string_lossy(),
+            &names.into_iter(),
+            &otherwise,
+        )),
+    })
 }
 
 /// A value that is not a path, as a word.

@@ -29,20 +29,30 @@ pub(super) fn page(
         .changed_options()
         .map_err(|error| internal(&error))?;
     changed.extend(display);
-    let mut text = format!("# tallow score --job FILE\nversion = {VERSION}\n");
-    let mut heading = None;
+    let mut text = format!(
+        "# tallow score --job FILE\n# Relative paths start at the directory of this file.\n\
+         version = {VERSION}\n"
+    );
+    // One group a heading, in the order of their first flags.
+    let mut groups: Vec<(Option<&str>, String)> = Vec::new();
     for arg in held(command) {
         let key = key(arg);
         let Some(value) = changed.get(&key) else {
             continue;
         };
         let value = Value::try_from(value).map_err(|error| internal(&error))?;
-        if arg.get_help_heading() != heading {
-            heading = arg.get_help_heading();
-            let line = heading.map_or_else(String::new, |heading| format!("# {heading}\n"));
-            let _ = write!(text, "\n{line}");
+        let line = format!("{key} = {}\n", shown(&value));
+        // Model and data stand first, whatever flags are declared next to them.
+        let heading = arg.get_help_heading().filter(|_| !arg.is_positional());
+        match groups.iter_mut().find(|(other, _)| *other == heading) {
+            Some((_, lines)) => *lines += &line,
+            None => groups.push((heading, line)),
         }
-        let _ = writeln!(text, "{key} = {}", shown(&value));
+    }
+    groups.sort_by_key(|(heading, _)| heading.is_some());
+    for (heading, lines) in groups {
+        let heading = heading.map_or_else(String::new, |heading| format!("\n# {heading}\n"));
+        let _ = write!(text, "{heading}{lines}");
     }
     Ok(text)
 }

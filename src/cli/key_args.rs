@@ -15,7 +15,8 @@ pub struct DecryptionArgs {
     /// Key file for encrypted Parquet: of the footer, or `COLUMN=FILE` of a column; may be repeated
     ///
     /// The file holds the key itself: 16 or 32 bytes, no newline. Columns without a key of their
-    /// own use the footer's. `tallow guide privacy` has examples with pyarrow and `DuckDB`.
+    /// own use the footer's. Where files have different keys, name each footer's, followed by those
+    /// of its columns. `tallow guide privacy` has examples with pyarrow and `DuckDB`.
     #[arg(long, value_name = "[COLUMN=]FILE", help_heading = "Encryption")]
     pub decryption_key: Vec<PathBuf>,
 }
@@ -32,7 +33,7 @@ pub struct EncryptionArgs {
     /// Name of a key, stored in the file: `NAME`, or `COLUMN=NAME`; may be repeated
     #[arg(long, value_name = "[COLUMN=]NAME", help_heading = "Encryption")]
     pub encryption_key_id: Vec<String>,
-    /// Key file for `--hash-columns`: at least 16 bytes, of which every one counts
+    /// Key file for `--hash-columns`: at least 16 bytes; all of them count, a newline too
     #[arg(long, value_name = "FILE", help_heading = "Privacy")]
     pub hash_key: Option<PathBuf>,
     /// Leave the footer readable: the schema, the number of rows, and no statistics

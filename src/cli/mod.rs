@@ -25,6 +25,7 @@ mod failing_disk;
 #[cfg(test)]
 mod failing_input;
 mod findings;
+mod fitting;
 mod guide;
 mod history;
 mod inspect;
@@ -48,6 +49,7 @@ mod pack;
 pub mod pack_args;
 mod pack_page;
 mod page;
+mod pager;
 mod paths;
 mod prediction_args;
 mod profile;
@@ -92,13 +94,14 @@ use console::Console;
 use crate::error::{Error, Result};
 use crate::panics::{caught, note_quietly};
 use crate::process;
-use crate::run::ending::{Failure, RunResult};
+use crate::run::result::{Failure, RunResult};
 
 /// Parses `arguments`, runs the verb and says how the process should end. A broken pipe on standard
 /// output is success.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    signal::survive_full_files();
     let cli = match arguments::parse(&arguments) {
         Ok(cli) => cli,
         Err(unparsed) => return usage::show(unparsed, &arguments),
@@ -164,7 +167,7 @@ fn dispatch(verb: Verb, console: &Console) -> Result<(), Failure> {
     if console.is_json() && process::output_is_closed() {
         let error = Error::failed("`--format json` has nowhere to go: standard output is closed");
         return Err(error
-            .hint("redirect it to a file, or leave `--format json` out")
+            .hint("redirect it to a file, or remove `--format json`")
             .into());
     }
     keys::install(&verb, console)?;

@@ -127,7 +127,7 @@ pub struct OutputArgs {
     pub sign_certificate: Vec<PathBuf>,
 }
 
-/// What is too bad to go on.
+/// Limits that stop the run.
 #[derive(Clone, Debug, Default, Args)]
 pub struct GuardArgs {
     /// Fail (exit 4) if more rows than this are rejected

@@ -14,7 +14,7 @@ pub(super) fn run(args: PackArgs, console: &Console) -> Result<()> {
     let request = Pack::from(args);
     let interrupt = signal::watch(console)?;
     let packed = pack(&request, &interrupt)?;
-    packed.warning.iter().for_each(|one| console.warning(one));
+    packed.warnings.iter().for_each(|one| console.warning(one));
     let output = request.output.text();
     if console.is_json() {
         return console.json(&json!({

@@ -20,8 +20,9 @@ pub(super) fn page(packed: &Packed, output: &str, next: &str) -> Page {
         let rows = counted(golden.row_count as u64, "row");
         let compared = golden
             .original_difference
-            .map_or_else(String::new, |difference| {
-                format!(", at most {difference:.1e} from the original library")
+            .map_or_else(String::new, |difference| match difference {
+                0.0 => ", equal to the original library's".to_owned(),
+                _ => format!(", at most {difference:.1e} from the original library"),
             });
         page.fact("golden", format!("{rows}{compared}"));
     }

@@ -10,17 +10,32 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 use super::console::Console;
+use crate::process;
+
+/// The widest bar, in characters.
+const MAX_BAR: usize = 70;
+
+/// The width of a terminal in which such a bar leaves room for all numbers.
+const WIDE_TERMINAL: usize = 120;
 
 /// A line of the terminal: the bar takes what the numbers leave, which is something from 50 columns
-/// on.
-fn style(is_total_known: bool) -> ProgressStyle {
-    let template = if is_total_known {
-        "{wide_bar} {percent:>3}%  {human_pos} rows{speed}{left}"
-    } else {
-        "{spinner} {human_pos} rows{speed}  {elapsed}"
+/// on, and no more than [`MAX_BAR`] characters.
+fn style(is_total_known: bool, is_ascii: bool, width: Option<usize>) -> ProgressStyle {
+    let is_wide = width.is_some_and(|width| width >= WIDE_TERMINAL);
+    let template = match (is_total_known, is_wide) {
+        (true, false) => "{percent:>3}% {wide_bar}  {human_pos} rows{speed}{left}".to_owned(),
+        (true, true) => {
+            format!("{{percent:>3}}% {{bar:{MAX_BAR}}}  {{human_pos}} rows{{speed}}{{left}}")
+        }
+        (false, _) => "{spinner} {human_pos} rows{speed}  {elapsed}".to_owned(),
     };
     let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = if is_ascii {
+        style.progress_chars("##.").tick_chars("-\\|/ ")
+    } else {
+        style
+    };
     // Before the first rows nothing is known of either. A bar that cannot be drawn is no reason to
     // stop.
     let style = style.with_key(
@@ -110,7 +125,8 @@ impl Ticker {
 
 impl fmt::Display for Tick {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&plain_line(self.rows, self.total, self.elapsed))
+        let line = plain_line(self.rows, self.total, self.elapsed);
+        write!(f, "{} {line}", process::now())
     }
 }
 
@@ -136,7 +152,11 @@ impl Progress {
         };
         let bar = total
             .map_or_else(ProgressBar::new_spinner, ProgressBar::new)
-            .with_style(style(total.is_some()));
+            .with_style(style(
+                total.is_some(),
+                console.is_ascii(),
+                console.log_width(),
+            ));
         bar.set_draw_target(target);
         Self::Bar(bar)
     }
@@ -171,8 +191,13 @@ fn plain_line(rows: u64, total: Option<u64>, elapsed: Duration) -> String {
             (total.saturating_sub(rows)) as f64 / speed.max(1e-9)
         )
     });
+    let share = total
+        .filter(|total| *total > 0)
+        .map_or(String::new(), |total| {
+            format!("{:.0}% ", 100.0 * rows as f64 / total as f64)
+        });
     format!(
-        "{}{of} rows, {} rows/s{left}",
+        "{share}{}{of} rows, {} rows/s{left}",
         HumanCount(rows),
         HumanCount(speed as u64)
     )
@@ -236,7 +261,7 @@ mod tests {
             let terminal = Narrow::default();
             let bar = total
                 .map_or_else(ProgressBar::new_spinner, ProgressBar::new)
-                .with_style(style(total.is_some()));
+                .with_style(style(total.is_some(), false, None));
             bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(terminal.clone())));
             bar.inc(1_999_999_999);
             bar.tick();

@@ -9,9 +9,9 @@ use clap::Args;
 pub struct QualityArgs {
     /// A condition on rows: `[NAME:] SQL[; mostly=99%][; on-fail=reject]`
     ///
-    /// SQL as `--where` takes it, computed by polars in the same pass; a row meets the rule if it
-    /// is true. `mostly` is the least share of rows that must meet it. If fewer do, `on-fail` says
-    /// what happens: `warn` (the default) reports it, `fail` withholds the output (exit 5).
+    /// SQL as for `--where`, computed by polars in the same pass. A row meets the rule if the SQL
+    /// is true. `mostly` is the minimum share of rows that must meet it. `on-fail` decides what
+    /// happens if fewer do: `warn` (the default) reports it, `fail` withholds the output (exit 5).
     /// `reject` rejects every row that does not meet it. May be repeated; a package states its own
     /// under `[[rules]]`.
     ///
@@ -27,6 +27,9 @@ pub struct QualityArgs {
     )]
     pub rule: Vec<String>,
     /// Name up to N rows that do not meet each rule, with their values, in the report
+    ///
+    /// Columns of `--hash-columns` are shown as hashes. Those of `--drop-columns` are not shown,
+    /// nor are derived columns with either flag.
     #[arg(
         long,
         value_name = "N",
@@ -38,16 +41,16 @@ pub struct QualityArgs {
     /// Estimate how well the model does before labels come, by a file of `evaluate
     /// --save-reference`
     ///
-    /// The report gets `estimated_roc_auc`, `estimated_f1` and others, each with a band that holds
-    /// what labels will show in 95 % of cases, if scores still mean what they meant in the
-    /// reference: inputs may drift, their relation to the label may not. By default the package's;
-    /// `none` for no estimate.
+    /// The report gets `estimated_roc_auc`, `estimated_f1` and others. Each has a band that holds
+    /// the value that labels will show, in 95 % of cases. This assumes that scores still mean what
+    /// they meant in the reference: inputs may drift, but not their relation to the label. By
+    /// default the package's reference; `none` for no estimate.
     #[arg(long, value_name = "FILE", help_heading = "Quality")]
     pub reference: Option<PathBuf>,
     /// Column of the loss that your own loss model expects of each row
     ///
-    /// For regressions, whose predictions say nothing of their errors: train a model of the
-    /// absolute error, score the rows with it first, and name its column here (or derive one in the
+    /// For regressions, whose predictions do not show their errors. Train a model of the absolute
+    /// error, score the rows with it first, and name its column here (or derive one in the
     /// package). The report gets its mean, `estimated_loss`, with a 95 % interval.
     #[arg(
         long,

@@ -7,8 +7,8 @@ use super::page::Page;
 use super::record_args::ReplayArgs;
 use super::run_events::listener;
 use super::{scheduler, signal};
-use crate::run::ending::Failure;
 use crate::run::replay::{Replay, replay};
+use crate::run::result::Failure;
 
 /// The most files that are listed; JSON has them all.
 const FILES_SHOWN: usize = 50;

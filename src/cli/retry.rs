@@ -6,7 +6,7 @@ use super::retry_args::RetryArgs;
 use super::run_events::listener;
 use super::{scheduler, signal};
 use crate::error::Result;
-use crate::run::ending::{Failure, RunResult};
+use crate::run::result::{Failure, RunResult};
 use crate::run::retry::{Retry, retry};
 
 pub(super) fn run(args: RetryArgs, console: &Console) -> Result<RunResult, Failure> {

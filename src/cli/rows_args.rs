@@ -64,8 +64,8 @@ pub struct RowsArgs {
     pub on_bad_file: OnBadFile,
     /// Read every file in a directory, whatever its extension
     ///
-    /// By default directories give files that end in `.parquet`, `.pq`, `.parq`, `.csv`, `.tsv`
-    /// or `.tab`, compressed or not. The others are counted and reported.
+    /// By default only files that end in `.parquet`, `.pq`, `.parq`, `.csv`, `.tsv` or `.tab` are
+    /// read from directories, compressed or not. The others are counted and reported.
     #[arg(long, help_heading = "Rows")]
     pub any_ending: bool,
     /// How delimited text is read

@@ -17,8 +17,8 @@ use crate::plan::Plan;
 use crate::report::renderer::{Detail, Report};
 use crate::report::text::Text;
 use crate::report::watch_lines::is_withheld;
-use crate::run::ending::Failure;
 use crate::run::events::{Account, Events, Progress};
+use crate::run::result::Failure;
 
 /// A console that listens to a run.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl<'a> ConsoleEvents<'a> {
     fn summarise(&self, account: &Account<'_>) {
         let text = summary(account, self.console.detail(), self.count(0));
         self.count(text.lines().count());
-        self.console.lines(&text);
+        self.console.summary(&text);
     }
 }
 

@@ -6,7 +6,7 @@ use super::{scheduler, signal};
 use crate::error::{Error, Result};
 use crate::process;
 use crate::request::Request;
-use crate::run::ending::{Failure, RunResult};
+use crate::run::result::{Failure, RunResult};
 use crate::run::score::score;
 
 pub(super) fn run(request: &Request, console: &Console) -> Result<RunResult, Failure> {
@@ -25,7 +25,7 @@ fn refuse_stream(request: &Request, console: &Console) -> Result<()> {
     }
     if console.is_json() {
         let error = Error::usage("`--output -` and `--format json` both write to standard output");
-        return Err(error.hint("name a file as the output, or leave `--format json` out"));
+        return Err(error.hint("name a file as the output, or remove `--format json`"));
     }
     if process::output_is_closed() {
         return Err(Error::usage("`--output -`: standard output is closed")

@@ -31,7 +31,7 @@ pub struct ScoreArgs {
     /// Print the job file for these flags on standard output, and score nothing
     #[arg(long)]
     pub print_job: bool,
-    /// Model, data and how they fit
+    /// Model, data and how columns are bound
     #[command(flatten)]
     pub work: WorkArgs,
     /// Where results go
@@ -40,7 +40,7 @@ pub struct ScoreArgs {
     /// Whether rows are encrypted
     #[command(flatten)]
     pub encryption: EncryptionArgs,
-    /// What is too bad to go on
+    /// Limits that stop the run
     #[command(flatten)]
     pub guards: GuardArgs,
     /// Whether inputs and scores look as they should
@@ -57,7 +57,7 @@ pub struct CheckArgs {
     /// A job file
     #[command(flatten)]
     pub job: JobArgs,
-    /// Model, data and how they fit
+    /// Model, data and how columns are bound
     #[command(flatten)]
     pub work: WorkArgs,
     /// Also read, filter and score every row; still writes nothing

@@ -1,5 +1,5 @@
 //! Signals that ask a run to stop: the first is noted and confirmed, the second ends the process at
-//! once. One that would kill it without a word is taken.
+//! once. One that would kill it silently is caught.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
@@ -17,15 +17,19 @@ use crate::interrupt::Interrupt;
 const STOPPING: &str =
     "stopping: what has begun ends first; a second signal ends the process at once";
 
+/// Makes a file that may grow no further (`ulimit -f`) an error of the write, which says so: by
+/// default the signal ends the process silently.
+pub(super) fn survive_full_files() {
+    // Where the system refuses, the default stays.
+    let _ = flag::register(SIGXFSZ, Arc::default());
+}
+
 /// The note that signals leave; the first one is confirmed on `console` at once.
 ///
 /// # Errors
 /// Fails if the system refuses.
 pub(super) fn watch(console: &Console) -> Result<Interrupt> {
     let cannot = |error| Error::failed("cannot watch for signals").because(error);
-    // A file that may grow no further (`ulimit -f`) is an error of the write, which says so; by
-    // default the signal ends the process without a word.
-    flag::register(SIGXFSZ, Arc::default()).map_err(cannot)?;
     let came = Arc::new(AtomicUsize::new(0));
     let stop_at_once = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT] {

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 
 use super::user::user_directory;
+use crate::digest::from_hexadecimal;
 use crate::error::{Error, Result};
 use crate::request::signature::TrustRequest;
 use crate::storage::{Location, find, read};
@@ -82,7 +83,18 @@ fn read_file() -> Result<(Trust, Location)> {
     let configuration: Configuration =
         toml::from_str(&text).map_err(|error| wrong(error.message()))?;
     let mut trust = configuration.trust;
+    if let Some(text) = trust.revoked.iter().find(|text| !is_digest(text)) {
+        let text = format!("`revoked` lists `{text}`, which is not a SHA-256 digest");
+        let hint = "write all 64 hexadecimal digits, with or without `sha256:` before them";
+        return Err(wrong(&text).hint(hint));
+    }
     let directory = path.parent().unwrap_or_default();
     trust.keys = trust.keys.iter().map(|key| directory.join(key)).collect();
     Ok((trust, path))
+}
+
+/// Whether a text is a SHA-256 digest.
+fn is_digest(text: &str) -> bool {
+    let digits = text.strip_prefix("sha256:").unwrap_or(text);
+    digits.len() == 64 && from_hexadecimal(digits).is_some()
 }

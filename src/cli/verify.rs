@@ -9,7 +9,7 @@ use super::trust;
 use super::user::local;
 use crate::count::counted;
 use crate::error::Result;
-use crate::plan::signed::verify_model;
+use crate::plan::signed::verify_all;
 use crate::request::signature::Verify;
 use crate::run::named_model::find_named;
 use crate::storage::Location;
@@ -22,7 +22,7 @@ pub(super) fn run(args: VerifyArgs, console: &Console) -> Result<()> {
     request.is_registered = request.model != named;
     warning.iter().for_each(|warning| console.warning(warning));
     trust::complete(&mut request.trust)?;
-    let verified = verify_model(&request)?;
+    let verified = verify_all(&request)?;
     let count = verified.files.len();
     if console.is_json() {
         return console.json(&json!({

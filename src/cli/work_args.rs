@@ -1,4 +1,4 @@
-//! Model, data and how they fit: flags that clap derives.
+//! Model, data and how columns are bound: flags that clap derives.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::rows_args::RowsArgs;
 use super::signature_args::TrustArgs;
 use super::text_args::TextArgs;
 
-/// Model, data and how they fit: what `score` and `check` share.
+/// Model, data and how columns are bound: what `score` and `check` share.
 #[derive(Clone, Debug, Args)]
 pub struct WorkArgs {
     /// The model: a file, a directory or `NAME@ALIAS`
@@ -109,7 +109,7 @@ pub struct BindingArgs {
     /// Unseen categories and values that do not fit: as `--on-null`
     ///
     /// Such values are text that is not a number and lists of the wrong length. By default an
-    /// unseen category goes where the model's own library sends it. Where that library refuses it
+    /// unseen category is treated as in the model's own library. Where that library refuses it
     /// (XGBoost with stored categories, networks), the run stops. Text that is not a number and
     /// lists of the wrong length stop the run. In an ONNX graph, the encoders decide about
     /// categories.
@@ -185,7 +185,7 @@ pub struct OutcomeArgs {
         help_heading = "Privacy"
     )]
     pub hash_columns: Vec<String>,
-    /// Leave these columns out of predictions and rejected rows
+    /// Drop these columns from predictions and rejected rows
     #[arg(
         long,
         value_name = "COLUMNS",

@@ -22,7 +22,8 @@ use crate::table::cast::list_depth;
 use crate::table::dataset::Dataset;
 use crate::table::name_index::NameIndex;
 use crate::table::nested;
-use crate::table::spelling::did_you_mean;
+use crate::table::shown_type::shown_type;
+use crate::table::spelling::did_you_mean_column;
 
 /// How a user overrides what binding would do by itself.
 #[derive(Clone, Debug, Default)]
@@ -61,7 +62,12 @@ impl std::fmt::Display for BoundInput {
         } = self;
         match data_type {
             DataType::Null => write!(f, "{:24} <- {column} (missing in every row)", input.name),
-            _ => write!(f, "{:24} <- {column} ({data_type})", input.name),
+            _ => write!(
+                f,
+                "{:24} <- {column} ({})",
+                input.name,
+                shown_type(data_type)
+            ),
         }
     }
 }
@@ -140,7 +146,7 @@ pub fn bind(
     let mut bound = Vec::with_capacity(columns.len());
     for (input, column) in contract.inputs.iter().zip(columns) {
         let mut input = input.clone();
-        apply_policies(&mut input, &column, options);
+        apply_policies(&mut input, &column, options)?;
         bound.push(bind_one(input, column, schema, &names, dataset)?);
     }
     for column in &options.offset {
@@ -285,11 +291,7 @@ fn bind_offset(
     if names.field(column).is_none() {
         let error = Error::contract("`--offset` names a column that the data does not have")
             .at_column(column);
-        let hint = did_you_mean(
-            column,
-            &column_names(&dataset.schema()),
-            "`tallow inspect` lists the columns of a file",
-        );
+        let hint = did_you_mean_column(column, &column_names(&dataset.schema()));
         return Err(at_first_file(error, dataset).hint(hint));
     }
     let mut input = Input {
@@ -297,7 +299,7 @@ fn bind_offset(
         numbers: NumberRange::Finite,
         ..Input::number(column)
     };
-    apply_policies(&mut input, column, options);
+    apply_policies(&mut input, column, options)?;
     bind_one(input, column.to_owned(), &dataset.schema(), names, dataset)
 }
 
@@ -342,7 +344,7 @@ fn bind_one(
             Error::contract("this file is missing a column that the model needs")
                 .at_path(path)
                 .at_column(&column)
-                .hint("write the file with all columns, or leave it out"),
+                .hint("write the file with all columns, or remove it from the inputs"),
         );
     }
     let data_type = field.data_type().clone();
@@ -351,7 +353,8 @@ fn bind_one(
         || accepts(&input.kind, value_type(&data_type)))
     {
         let message = format!(
-            "the column is {data_type}, the model reads {}",
+            "the column is {}, the model reads {}",
+            shown_type(&data_type),
             wants(&input.kind)
         );
         let error = at_first_file(Error::contract(message).at_column(&column), dataset);
@@ -360,7 +363,7 @@ fn bind_one(
              row, `--features INPUT=a,b,c`"
         } else if dataset.is_of_directories(&column) {
             "the column comes from the names of directories, `column=value`, of which some are not \
-             numbers: leave those directories out, or rename them"
+             numbers: exclude those directories, or rename them"
         } else if matches!(input.kind, InputKind::Text) {
             "name a column of texts with `--text`, or cast this one where the file is written; \
              `tallow inspect` lists the columns of a file"

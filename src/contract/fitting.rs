@@ -10,6 +10,7 @@ use super::{CategoryValue, ColumnType, InputKind, NativeElement, NativeType, Wid
 use crate::error::{Error, Result};
 use crate::table::cast::{is_integer, is_number, is_text, leaf_type, list_depth};
 use crate::table::dataset::Dataset;
+use crate::table::shown_type::shown_type;
 
 /// Checks the types that the manifest insists on; an integer column that is too wide by its type
 /// may fit by its values.
@@ -28,8 +29,8 @@ pub(super) fn check_types(bound: &[BoundInput], dataset: &Dataset) -> Result<()>
     for ((one, expected), range) in wrong.iter().zip(dataset.integer_ranges(&names)?) {
         if !fits(*expected, value_type(&one.data_type), range) {
             let message = format!(
-                "the column is {}, the manifest insists on {}",
-                one.data_type,
+                "the column is {}, the manifest requires {}",
+                shown_type(&one.data_type),
                 type_name(*expected)
             );
             let error = at_first_file(Error::contract(message).at_column(&one.column), dataset);

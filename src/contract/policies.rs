@@ -3,23 +3,61 @@
 //! Owns which names a policy may have. It must not know what a policy does to a value.
 
 use super::binding::{BindingOptions, BoundInput};
-use super::{Input, InputKind, NativeElement, NativeType, Policy};
-use crate::error::{Error, Result};
+use super::{CategoryValue, Input, InputKind, NativeElement, NativeType, Policy};
+use crate::error::{Error, Result, shell_word};
 use crate::table::spelling::did_you_mean;
 
-pub(super) fn apply_policies(input: &mut Input, column: &str, options: &BindingOptions) {
+/// Gives an input the policies that are meant for it.
+///
+/// # Errors
+/// A usage error for a number in the stead of a category, if no category is spelled so.
+pub(super) fn apply_policies(
+    input: &mut Input,
+    column: &str,
+    options: &BindingOptions,
+) -> Result<()> {
     let applies = |name: &str| name == "*" || name == column || name == input.name;
-    if let Some((_, policy)) = options.on_null.iter().rev().find(|(name, _)| applies(name)) {
-        input.on_null = *policy;
-    }
-    if let Some((_, policy)) = options
-        .on_unseen
-        .iter()
-        .rev()
-        .find(|(name, _)| applies(name))
-    {
-        input.on_unseen = *policy;
-    }
+    let find = |policies: &[(String, Policy)], flag: &str| {
+        let mut latest = policies.iter().rev();
+        let Some((name, policy)) = latest.find(|(name, _)| applies(name)) else {
+            return Ok(None);
+        };
+        let policy = as_read(*policy, &input.kind);
+        let policy = policy.map_err(|value| no_category(flag, name, value, column))?;
+        Ok(Some(policy))
+    };
+    let on_null = find(&options.on_null, "--on-null")?;
+    let on_unseen = find(&options.on_unseen, "--on-unseen")?;
+    input.on_null = on_null.unwrap_or(input.on_null);
+    input.on_unseen = on_unseen.unwrap_or(input.on_unseen);
+    Ok(())
+}
+
+/// A policy with the code of the category that its number spells; the number if there is none.
+fn as_read(policy: Policy, kind: &InputKind) -> Result<Policy, f64> {
+    let (Policy::Default(value), InputKind::Category(vocabulary)) = (policy, kind) else {
+        return Ok(policy);
+    };
+    let text = value.to_string();
+    let is_spelled = |known: &CategoryValue| match known {
+        CategoryValue::Text(own) => *own == text,
+        CategoryValue::Integer(own) => *own as f64 == value,
+        CategoryValue::Number(own) => *own == value,
+        CategoryValue::Boolean(own) => f64::from(u8::from(*own)) == value,
+    };
+    let code = vocabulary.values.iter().position(is_spelled);
+    code.map_or(Err(value), |code| Ok(Policy::Default(code as f64)))
+}
+
+fn no_category(flag: &str, name: &str, value: f64, column: &str) -> Error {
+    let message = format!("`{flag}`: the model knows no category `{value}` of the column");
+    let hint = if name == "*" {
+        let own = shell_word(&format!("{column}=null"));
+        format!("give the column a policy of its own: `{flag} {value} {flag} {own}`")
+    } else {
+        "pass a category that is a number, or `error`, `reject` or `null`".to_owned()
+    };
+    Error::usage(message).at_column(column).hint(hint)
 }
 
 pub(super) fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
@@ -109,8 +147,8 @@ pub(super) fn check_graph_policies(bound: &[BoundInput], options: &BindingOption
         )
         .at_column(&one.column)
         .hint(
-            "leave it out for this column; a graph that refuses unknown categories stops the run \
-             at the row that has one",
+            "omit the policy for this column; a graph that refuses unknown categories stops the \
+             run at the row that has one",
         )),
     }
 }

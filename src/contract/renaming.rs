@@ -103,10 +103,10 @@ pub(super) fn missing_columns(
 ) -> Error {
     let names = missing.iter().map(|name| format!("`{name}`"));
     let names = listed(names, 10, ", ", "");
-    let word = if missing.len() == 1 {
-        "column"
+    let [word, verb] = if missing.len() == 1 {
+        ["column", "is"]
     } else {
-        "columns"
+        ["columns", "are"]
     };
     let inside = || inside_structs(missing, schema, expected.features);
     let above = missing
@@ -126,12 +126,15 @@ pub(super) fn missing_columns(
     let hint = known
         .or_else(|| suggested(missing, schema, expected.own, expected.renaming))
         .unwrap_or_else(|| {
-            "pass `--rename 'column=feature'` if the data calls it otherwise; `tallow inspect` \
-             lists the columns of a file"
-                .into()
+            let feature = missing.first().copied().unwrap_or_default();
+            let flag = shell_word(&format!("COLUMN={feature}"));
+            format!(
+                "pass `--rename {flag}` with the name that it has in the data; `tallow inspect` \
+                 lists the columns of a file"
+            )
         });
     let error = Error::contract(format!(
-        "the model needs the {word} {names}, which is not in the data"
+        "the model needs the {word} {names}, which {verb} not in the data"
     ))
     .hint(hint);
     // Rows in memory lie in no file.
@@ -301,8 +304,19 @@ fn suggested(
             left.join("`, `--rename ")
         )
     };
+    let mut several = others.iter().filter(|name| {
+        let alike = pairs
+            .iter()
+            .filter(|(column, _)| renaming.may_be_stored(column, name));
+        alike.count() > 1
+    });
+    let order = if several.next().is_some() {
+        "; which of them is which depends on their order in training, not in this table"
+    } else {
+        ""
+    };
     Some(format!(
-        "the data has {columns}: if {verb} meant, pass `{}`{instead}",
+        "the data has {columns}: if {verb} meant, pass `{}`{order}{instead}",
         flags.join(" ")
     ))
 }
@@ -415,7 +429,8 @@ mod tests {
         assert_eq!(
             hint(&["a_b", "a_b1"]),
             "the data has `a-b`, `a b`: if those are meant, pass `--rename a-b=a_b --rename 'a \
-             b=a_b1'`"
+             b=a_b1'`; which of them is which depends on their order in training, not in this \
+             table"
         );
         assert_eq!(
             hint(&["a_b"]),

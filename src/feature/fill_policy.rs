@@ -82,14 +82,16 @@ impl<T: Real> Filling<'_, '_, T> {
         Ok(())
     }
 
-    /// What the model reads for a number that a policy puts in a value's stead: where hashes are
-    /// codes, the category that is written so.
+    /// What the model reads for a number that a policy puts in a value's stead: where categories
+    /// are known by their hashes, the category that is written so.
     fn code_instead(&self, value: f64) -> f64 {
-        if matches!(self.lookup, Lookup::OwnHashes { .. }) {
-            let code = self.lookup.unseen_code(&Number::Real(value).to_text());
-            code.unwrap_or(value)
-        } else {
-            value
+        let text = || Number::Real(value).to_text();
+        match self.lookup {
+            Lookup::Hashes { other_code, .. } => {
+                self.lookup.known_code(&text()).unwrap_or(*other_code)
+            }
+            Lookup::OwnHashes { .. } => self.lookup.unseen_code(&text()).unwrap_or(value),
+            Lookup::None | Lookup::Values { .. } => value,
         }
     }
 
@@ -156,7 +158,7 @@ impl<T: Real> Filling<'_, '_, T> {
             return Error::failed("a category is a number that is not an integer of 64 bits")
                 .at_row(self.origin.row_number(row))
                 .hint(format!(
-                    "make the column integers or strings, as in training, or leave such rows out: \
+                    "make the column integers or strings, as in training, or reject such rows: \
                      `--on-unseen {}`",
                     policy("reject")
                 ));
@@ -164,7 +166,7 @@ impl<T: Real> Filling<'_, '_, T> {
         Error::failed(message)
             .at_row(self.origin.row_number(row))
             .hint(format!(
-                "fix the row, or let the run go on: `{flag} {}` leaves such rows out, `{flag} \
+                "fix the row, or let the run continue: `{flag} {}` rejects such rows, `{flag} \
                  {}` reads them {as_what}{spelt}",
                 policy("reject"),
                 policy(instead)

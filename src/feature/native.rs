@@ -176,13 +176,22 @@ pub(super) fn none_instead(filling: &Filling<f64>, row: usize, reason: Reason) -
     } else {
         "--on-unseen"
     };
+    let instead = filling.out[row];
+    if !instead.is_nan() {
+        return Error::failed(format!(
+            "{}, and `{flag}` puts {instead} there, which the model's type cannot hold",
+            reason.message()
+        ))
+        .at_row(filling.origin.row_number(row))
+        .hint("name a value of the type that the model reads, or `reject`");
+    }
     Error::failed(format!(
         "{}, and the model's type has no missing value",
         reason.message()
     ))
     .at_row(filling.origin.row_number(row))
     .hint(format!(
-        "say what to read instead: `{flag} {}`, or `reject`",
+        "name the value to read instead: `{flag} {}`, or `reject`",
         shell_word(&format!("{}=0", filling.bound.column))
     ))
 }

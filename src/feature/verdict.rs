@@ -18,7 +18,7 @@ pub enum Reason {
     Unseen,
     /// A text is not a number.
     NotANumber,
-    /// A list is of another length than the model reads.
+    /// A list of the wrong length.
     Length,
     /// A number is outside the range of the type that the model reads.
     Range,
@@ -72,7 +72,7 @@ impl Reason {
             Self::Null => "a value is missing",
             Self::Unseen => "a category was never seen in training",
             Self::NotANumber => "a text is not a number",
-            Self::Length => "a list is of another length than the model reads",
+            Self::Length => "a list has the wrong length",
             Self::Range => "a number is outside the range of the type that the model reads",
             Self::Fraction => "a number has a fraction, and the model reads integers",
             Self::Infinite => {
@@ -97,7 +97,7 @@ pub struct Coercions {
     pub unseen_count: u64,
     /// Texts that became numbers.
     pub parsed_count: u64,
-    /// Texts that are no numbers, and lists of another length than the model reads.
+    /// Strings that are not numbers, and lists of the wrong length.
     pub unparsable_count: u64,
     /// Values replaced by a default.
     pub defaulted_count: u64,

@@ -87,11 +87,16 @@ impl Kept {
         }
         let leaf = tree.leaf(row);
         let linear = tree.linear.get(leaf).and_then(|linear| linear.value(row));
+        let width = self.frame.base.len();
+        let margins = match tree.target {
+            _ if width == 1 => Vec::new(),
+            Target::Margin(margin) => vec![margin as usize],
+            Target::All => (0..width).collect(),
+        };
         let values = match (tree.target, linear) {
             (Target::Margin(_), Some(value)) => Some(vec![value]),
             (Target::Margin(_), None) => tree.leaf_values.get(leaf..=leaf).map(<[f64]>::to_vec),
             (Target::All, _) => {
-                let width = self.frame.base.len();
                 let own = tree.leaf_values.get(leaf * width..(leaf + 1) * width);
                 own.map(<[f64]>::to_vec)
             }
@@ -102,6 +107,8 @@ impl Kept {
             path,
             leaf,
             values: values.unwrap_or_default(),
+            margins,
+            outputs: Vec::new(),
         }
     }
 
@@ -118,14 +125,17 @@ impl Kept {
         let test = match &condition.test {
             Test::Less(threshold) => format!("< {}", number_text(*threshold, is_single)),
             Test::LessOrEqual(threshold) => format!("<= {}", number_text(*threshold, is_single)),
-            Test::In(categories) => format!("in {categories:?}"),
-            Test::NotIn(categories) => format!("not in {categories:?}"),
+            Test::In(categories) => format!("in {}", set_text(feature, categories)),
+            Test::NotIn(categories) => format!("not in {}", set_text(feature, categories)),
         };
+        let category = (value >= 0.0).then(|| trace::category_of_feature(feature, value as usize));
         Branch {
             node,
             feature: trace::name(feature),
             test: format!("{test}{missing}"),
-            value: number_text(value, is_single),
+            value: category
+                .flatten()
+                .unwrap_or_else(|| number_text(value, is_single)),
             is_left: condition.goes_left(value),
         }
     }
@@ -144,11 +154,23 @@ fn first_row(block: &FeatureBlock, feature_count: usize) -> Option<Vec<f64>> {
     }
 }
 
+/// Categories by their names, or by their codes where those are not known.
+fn set_text(feature: usize, categories: &[u32]) -> String {
+    let name = |code: &u32| {
+        let name = trace::category_of_feature(feature, *code as usize);
+        name.unwrap_or_else(|| code.to_string())
+    };
+    let names: Vec<String> = categories.iter().map(name).collect();
+    format!("[{}]", names.join(", "))
+}
+
 /// A number with the digits of its precision.
 fn number_text(value: f64, is_single: bool) -> String {
-    if is_single {
-        (value as f32).to_string()
-    } else {
-        value.to_string()
+    let is_short = value == 0.0 || !value.is_finite() || (1e-5..1e16).contains(&value.abs());
+    match (is_single, is_short) {
+        (true, true) => (value as f32).to_string(),
+        (true, false) => format!("{:e}", value as f32),
+        (false, true) => value.to_string(),
+        (false, false) => format!("{value:e}"),
     }
 }

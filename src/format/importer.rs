@@ -44,7 +44,7 @@ fn check_plain(name: &Location) -> Result<()> {
 
 fn outside(name: &Location) -> Error {
     Error::trust(format!(
-        "the model wants `{}`, which lies outside its directory",
+        "the model refers to `{}`, which is outside its directory",
         name.display()
     ))
     .hint("export the model again with all of its data alongside it")
@@ -134,6 +134,8 @@ pub struct ImportOptions {
     pub categories: Vec<(String, Vec<String>)>,
     /// Whether the model is only looked at: what cannot be run is then described, not refused.
     pub for_inspection: bool,
+    /// Whether a file that calls what no model needs is described, too: the caller then refuses it.
+    pub describes_untrusted: bool,
     /// What is asked of a text model.
     pub text: TextOptions,
     /// The number of features, for models that leave it open.
@@ -205,7 +207,7 @@ pub trait ModelFiles {
 
 fn unreachable_from_here(name: &Location) -> Error {
     Error::contract(format!(
-        "the model wants `{}`, which cannot be reached from here",
+        "the model refers to `{}`, which cannot be reached from here",
         name.display()
     ))
 }

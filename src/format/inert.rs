@@ -16,17 +16,37 @@ struct Inert {
     feature_count: usize,
 }
 
+/// The fact that says why a file is not to be trusted.
+pub(crate) const NOT_TRUSTED: &str = "not_trusted";
+
 /// The model that stands for a file of this family, whose description then says why it is not
 /// supported.
 pub(super) fn inert(
+    family: &'static str,
+    description: Description,
+    feature_count: usize,
+    error: &Error,
+) -> LoadedModel {
+    because("not_supported", family, description, feature_count, error)
+}
+
+/// The same for a file that is not to be trusted.
+pub(super) fn untrusted(
+    family: &'static str,
+    description: Description,
+    error: &Error,
+) -> LoadedModel {
+    because(NOT_TRUSTED, family, description, 0, error)
+}
+
+fn because(
+    fact: &str,
     family: &'static str,
     mut description: Description,
     feature_count: usize,
     error: &Error,
 ) -> LoadedModel {
-    description
-        .facts
-        .push(("not_supported".into(), error.to_string()));
+    description.facts.push((fact.into(), error.to_string()));
     let model = Inert {
         family,
         reason: error.to_string(),

@@ -180,7 +180,7 @@ impl Mlflow {
         let data = data.or_else(|| folder.map(|folder| Location::from(folder).join(EXPORTED)));
         let data = data.ok_or_else(|| {
             Error::contract(format!(
-                "the flavour `{flavour}` does not say where its `data` lie"
+                "the flavour `{flavour}` does not name its `data` directory"
             ))
         })?;
         let text = |key: &str| yaml.get(key).and_then(Yaml::text).map(str::to_owned);
@@ -350,7 +350,7 @@ fn none_read(flavours: &[(String, Yaml)]) -> Error {
 /// The columns of a signature, which is JSON inside the YAML; signatures of tensors name none.
 fn columns(text: &str) -> Result<Vec<Column>> {
     let broken =
-        |error| Error::contract("the signature's inputs are no list of columns").because(error);
+        |error| Error::contract("the signature's inputs are not a list of columns").because(error);
     let all: Vec<serde_json::Value> = serde_json::from_str(text).map_err(broken)?;
     if all
         .iter()

@@ -27,6 +27,7 @@ pub use self::importer::{
     Artefact, FileImporter, GraphFeatures, ImportOptions, Imported, Importer, LABELS, ModelFiles,
     RowsAxis, SavedFrom, Sidecars, TreeSelection, has_extension, with_parts,
 };
+pub(crate) use self::inert::NOT_TRUSTED;
 use crate::error::{Error, Kind, Result};
 use crate::model::LoadedModel;
 
@@ -89,11 +90,6 @@ fn unknown(artefact: &Artefact) -> Error {
 }
 
 fn refusal(artefact: &Artefact) -> (Kind, String, String) {
-    let known: Vec<&str> = IMPORTERS
-        .iter()
-        .filter(|importer| !importer.is_of_directories())
-        .map(|importer| importer.name())
-        .collect();
     if artefact.bytes.is_empty() {
         return (
             Kind::Failed,
@@ -118,12 +114,17 @@ fn refusal(artefact: &Artefact) -> (Kind, String, String) {
                     .into(),
             )
         }
-        None => (
-            Kind::Contract,
-            "the file is not a model that tallow knows".into(),
-            format!("known formats: {}; {}", known.join(", "), refusal::EXPORT),
-        ),
+        None => (Kind::Contract, UNKNOWN.into(), refusal::EXPORT.into()),
     }
+}
+
+/// The message for a file of no format.
+const UNKNOWN: &str = "the file is not in a model format that tallow can read";
+
+/// Whether an error says that a file is in no format of models.
+#[must_use]
+pub fn is_unknown(error: &Error) -> bool {
+    error.kind() == Kind::Contract && error.message() == UNKNOWN
 }
 
 /// Fails if the file is of a kind that is not loaded because it could run code.

@@ -16,12 +16,9 @@ pub(super) struct Refused {
 }
 
 /// How models leave their libraries.
-pub(super) const EXPORT: &str = "export the model in its library's own format: \
-    `model.save_model(\"model.ubj\")` \
-    for XGBoost, \
-     `save_model(\"model.txt\")` for LightGBM, `save_model(\"model.json\", format=\"json\")` for \
-     CatBoost, safetensors for networks, ONNX for scikit-learn (`skl2onnx.to_onnx`) and PyTorch \
-     (`torch.onnx.export`)";
+pub(super) const EXPORT: &str = "save the model with its library: `save_model` of XGBoost (`.ubj`, \
+    `.json`), LightGBM (`.txt`) or CatBoost (`.cbm`), `joblib.dump` for scikit-learn, \
+    `torch.export` (`.pt2`) or ONNX for networks; `tallow guide models` has a line for each";
 const TORCH: &str = "export the model where it was trained, `torch.onnx.export(model, (x,), \
                      \"model.onnx\")`; `examples/export_pytorch.py` writes a whole package";
 const TENSORFLOW: &str = "export the model, `python -m tf2onnx.convert --saved-model DIRECTORY \

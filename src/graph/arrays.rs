@@ -146,7 +146,7 @@ pub(super) fn input_tensor(feed: &Feed, columns: &[ArrayRef], rows: usize) -> Re
     }
 }
 
-/// The rows, and copies of the first up to the batch that the graph insists on.
+/// The rows, and copies of the first up to the batch size of the graph.
 pub(super) fn padded(tensor: &Tensor, batch: usize) -> Result<Tensor> {
     let rows = tensor.shape()[0];
     let run = tensor.len() / rows.max(1);

@@ -283,7 +283,7 @@ impl Node {
         fuel.burn(results.iter().map(cost).sum())?;
         if results.len() < self.outputs.len() {
             return Err(Error::contract(format!(
-                "the operator gives {} outputs, the model wants {}",
+                "the operator has {} outputs, the model expects {}",
                 results.len(),
                 self.outputs.len()
             )));

@@ -262,7 +262,7 @@ fn output_axes(model: &GraphModel) -> Option<Vec<Option<usize>>> {
     Some((0..first.len()).map(axis).collect())
 }
 
-/// Whether a row of a graph that insists on a number of rows changes what is made of the others;
+/// Whether a row of a graph with a fixed batch size changes what is made of the others;
 /// false where that cannot be seen.
 pub(super) fn changes_neighbours(model: &GraphModel) -> bool {
     let Some(batch) = model.batch().filter(|batch| *batch > 1) else {

@@ -68,7 +68,7 @@ pub struct GraphModel {
     /// For each input, whether the graph wants its columns as they are.
     takes_columns: Vec<bool>,
     answers: AnswerColumns,
-    /// The number of rows that the graph insists on, if it does.
+    /// The number of rows of a graph with a fixed batch size.
     pub(super) batch: Option<usize>,
     /// How long an open axis is where rows are made up.
     sample: usize,
@@ -224,7 +224,7 @@ impl GraphModel {
             .join(", ")
     }
 
-    /// The number of rows that the graph insists on, if it does.
+    /// The number of rows of a graph with a fixed batch size.
     #[must_use]
     pub fn batch(&self) -> Option<usize> {
         self.batch
@@ -234,12 +234,12 @@ impl GraphModel {
     /// there is none.
     ///
     /// # Errors
-    /// Fails where the graph does, and for a graph that insists on a number of rows.
+    /// Fails where the graph does, and for a graph with a fixed batch size.
     pub fn run_empty(&self) -> Result<Vec<Value>> {
         match self.batch {
             None => self.run_rows(0),
             Some(batch) => Err(Error::contract(format!(
-                "the graph insists on {batch} rows"
+                "the graph has a fixed batch size of {batch} rows"
             ))),
         }
     }

@@ -4,6 +4,8 @@
 
 #![allow(clippy::doc_markdown, reason = "the manual is prose for users")]
 
+pub mod layout;
+
 /// One topic of the manual.
 #[derive(Clone, Copy, Debug)]
 pub struct Topic {
@@ -62,15 +64,73 @@ pub fn find(name: &str) -> Option<&'static Topic> {
     TOPICS.iter().find(|topic| topic.name == name)
 }
 
-/// The topic with the nearest name: one that begins like it, else the one with the fewest edits.
+/// The topic whose name nearly is this one: it contains it, or differs by few letters.
 #[must_use]
-pub fn nearest(name: &str) -> &'static Topic {
+pub fn nearest(name: &str) -> Option<&'static Topic> {
     let name = plain(name);
     let distance = |topic: &&Topic| {
         let is_part = name.len() > 2 && topic.name.contains(&name);
         if is_part { 0 } else { edits(&name, topic.name) }
     };
-    TOPICS.iter().min_by_key(distance).unwrap_or(&TOPICS[0])
+    let near = TOPICS.iter().min_by_key(distance)?;
+    (distance(&near) <= MAX_TYPING_ERRORS.min(name.len() / 3)).then_some(near)
+}
+
+/// Letters by which a name may differ and still be meant; of a short one a third.
+const MAX_TYPING_ERRORS: usize = 2;
+
+/// A section of a topic.
+#[derive(Clone, Copy, Debug)]
+pub struct Section {
+    /// The topic.
+    pub topic: &'static Topic,
+    /// The heading of the section.
+    pub heading: &'static str,
+}
+
+/// The section that is most about a word: its heading has it, or its text has it most often.
+#[must_use]
+pub fn section_about(word: &str) -> Option<Section> {
+    let word = stem(&word.trim().to_lowercase());
+    let mut best: Option<(usize, Section)> = None;
+    for topic in TOPICS {
+        let sections = topic
+            .text
+            .split("\n## ")
+            .flat_map(|part| part.split("\n### "));
+        for text in sections {
+            let (heading, body) = text.split_once('\n').unwrap_or((text, ""));
+            let heading = heading.trim_start_matches("# ");
+            let count = weight(heading, &word) + occurrences(body, &word);
+            if count > best.map_or(0, |(most, _)| most) {
+                best = Some((count, Section { topic, heading }));
+            }
+        }
+    }
+    best.map(|(_, section)| section)
+}
+
+/// More for a heading that has the word than any text has words, most for one that begins with it.
+fn weight(heading: &str, word: &str) -> usize {
+    let first = heading.split(' ').next().unwrap_or_default();
+    let begins = occurrences(first, word) > 0;
+    1000 * usize::from(occurrences(heading, word) > 0) + 500 * usize::from(begins)
+}
+
+/// How often a text has a word, in the singular or the plural.
+fn occurrences(text: &str, word: &str) -> usize {
+    let words = text.split(|letter: char| !letter.is_alphanumeric());
+    words
+        .filter(|other| stem(&other.to_lowercase()) == word)
+        .count()
+}
+
+/// `gates` is `gate`; short words stay.
+fn stem(word: &str) -> String {
+    match word.strip_suffix('s') {
+        Some(stem) if stem.len() > 2 => stem.to_owned(),
+        _ => word.to_owned(),
+    }
 }
 
 fn plain(name: &str) -> String {
@@ -123,9 +183,36 @@ mod tests {
             ("memroy", "memory"),
         ];
         for (name, expected) in cases {
-            assert_eq!(nearest(name).name, expected, "{name}");
+            assert_eq!(nearest(name).unwrap().name, expected, "{name}");
+        }
+        for name in ["job", "csv", "gates", "s3", "labels"] {
+            assert!(nearest(name).is_none(), "{name}");
         }
         assert_eq!(edits("kitten", "sitting"), 3);
         assert_eq!(edits("", "abc"), 3);
+    }
+
+    #[test]
+    fn a_word_is_found_in_headings_and_then_in_texts() {
+        let cases = [
+            ("job", "getting-started", "Job files"),
+            ("csv", "data", "CSV and other delimited text"),
+            ("parquet", "data", "Parquet types"),
+            ("gates", "monitoring", "Gates"),
+            ("gate", "monitoring", "Gates"),
+            ("s3", "limits", "Inputs and outputs"),
+            ("cron", "getting-started", "On a schedule"),
+            ("joblib", "models", "Pickle, joblib and skops"),
+            ("Replay", "life-cycle", "Replay"),
+        ];
+        for (word, topic, heading) in cases {
+            let found = section_about(word).unwrap();
+            assert_eq!(
+                (found.topic.name, found.heading),
+                (topic, heading),
+                "{word}"
+            );
+        }
+        assert!(section_about("xyzzy").is_none());
     }
 }

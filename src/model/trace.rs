@@ -85,6 +85,12 @@ pub struct TreePath {
     pub leaf: usize,
     /// What the leaf adds to the margins.
     pub values: Vec<f64>,
+    /// The margin of each value, from 0; empty where the model has a single one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub margins: Vec<usize>,
+    /// What each of these margins stands for, such as a class; empty where that is not known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
 }
 
 /// A condition on the way.
@@ -213,6 +219,15 @@ pub fn name(feature: usize) -> String {
 #[must_use]
 pub fn category(input: usize, code: usize) -> Option<String> {
     with_record(|record| record.features.get(input)?.categories.get(code).cloned())
+}
+
+/// What a code of a feature stands for, where the features are the inputs of the model.
+#[must_use]
+pub fn category_of_feature(feature: usize, code: usize) -> Option<String> {
+    with_record(|record| {
+        let features = record.names.is_none().then_some(&record.features)?;
+        features.get(feature)?.categories.get(code).cloned()
+    })
 }
 
 /// Notes a weighted sum, which belongs to the next step that is noted.

@@ -4,12 +4,16 @@
 //! calibration error, the log loss and the Brier score. Parts add up in any order. It must not know
 //! where probabilities come from.
 
-use super::interval::{Estimate, Mean, bootstrap};
+use super::interval::{Estimate, Mean, bias, bootstrap};
+use super::special::chi_square_tail;
 use crate::outcome::is_probability;
 use crate::statistics::exact_sum::ExactSum;
 
 /// The bins of a reliability table, of equal width over 0 to 1.
 pub const BIN_COUNT: usize = 10;
+
+/// From this probability on an error may be chance: the other side of a 95 % interval.
+const CHANCE: f64 = 0.05;
 
 /// A bin of a reliability table.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -126,12 +130,20 @@ impl Calibration {
             };
             bins.map(distance).sum::<f64>() / total as f64
         };
-        let cells = counts.as_flattened();
-        Some(Estimate::of_moved_replicates(
-            ece(cells),
-            bootstrap(cells, ece),
-            (0.0, 1.0),
-        ))
+        let (cells, value) = (counts.as_flattened(), ece(counts.as_flattened()));
+        let replicates = bootstrap(cells, ece);
+        let bias = bias(value, &replicates).max(0.0);
+        let moved = Estimate::of_moved_replicates(value, replicates, (0.0, 1.0));
+        // The error is above the true one by chance alone, as its replicates are above it.
+        let Some((low, high)) = moved.interval else {
+            return Some(moved);
+        };
+        let low = if is_chance(&counts, &scores) {
+            0.0
+        } else {
+            low - bias
+        };
+        Some(Estimate::between(value, (low, high), (0.0, 1.0)))
     }
 
     /// The mean probability less the share of positives: above 0 where the model promises too much.
@@ -148,10 +160,29 @@ impl Calibration {
     }
 }
 
+/// Whether the positives of the bins may be as many as their mean probabilities promise: the test
+/// of Hosmer and Lemeshow, of probabilities that were not fitted to these rows.
+fn is_chance(counts: &[[u64; 2]], scores: &[f64]) -> bool {
+    let (mut statistic, mut degrees) = (0.0, 0.0);
+    for ([positives, negatives], score) in counts.iter().zip(scores) {
+        let rows = (positives + negatives) as f64;
+        let distance = *positives as f64 - rows * score;
+        let variance = rows * score * (1.0 - score);
+        if variance > 0.0 {
+            statistic += distance * distance / variance;
+            degrees += 1.0;
+        } else if distance != 0.0 {
+            return false;
+        }
+    }
+    chi_square_tail(statistic, degrees) >= CHANCE
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::golden::clf_rows;
+    use crate::monitor::golden::{clf_rows, noise};
+    use crate::monitor::special::normal_tail;
 
     fn of(rows: &[(f64, bool)]) -> Calibration {
         let mut calibration = Calibration::default();
@@ -210,6 +241,30 @@ mod tests {
         }
         assert_eq!(of(&[]).brier(), None);
         assert_eq!(of(&[(0.25, true)]).calibration_in_the_large(), Some(-0.75));
+    }
+
+    #[test]
+    fn the_interval_of_a_calibration_error_holds_the_true_one() {
+        // Of probabilities of 0.05 to 0.95: right, and 0.04 too high.
+        for moved in [0.0, 0.04] {
+            let mut width = 0.0;
+            let misses = (61..=120_u64).filter(|seed| {
+                let row = |row: u64| {
+                    let score = 0.05 + 0.1 * (row % 10) as f64;
+                    let share = normal_tail(noise(*seed, row));
+                    (score, share < score - moved)
+                };
+                let rows: Vec<(f64, bool)> = (0..600).map(row).collect();
+                let (low, high) = of(&rows).ece().unwrap().interval.unwrap();
+                width += (high - low) / 60.0;
+                moved < low || moved > high
+            });
+            let count = misses.count();
+            assert!(
+                count <= 6 && width < 0.09,
+                "{moved}: {count} of 60, {width} wide"
+            );
+        }
     }
 
     #[test]

@@ -9,14 +9,14 @@
 //! E. R. `DeLong`, D. M. `DeLong` and D. L. Clarke-Pearson, *Comparing the areas under two or more
 //! correlated receiver operating characteristic curves* (1988).
 
-use super::interval::{Estimate, bootstrap};
+use super::interval::{Estimate, bias, bootstrap_of};
 use super::kolmogorov::two_sample;
+use super::rank_bins::RankBins;
+use super::rank_metrics::{average_precision_of, ks_of};
+use super::special::Z_95;
 
 /// Steps of the tables of gains.
 pub const DECILES: usize = 10;
-
-/// Neighbouring scores are joined to at most so many groups for the bootstrap.
-const MAX_GROUPS: u64 = 512;
 
 /// From this probability on a distance may be chance: the other side of a 95 % interval.
 const CHANCE: f64 = 0.05;
@@ -65,12 +65,16 @@ pub struct Curve {
     negative_placements: [u128; 2],
     precision_sum: f64,
     ks: f64,
+    /// The shares of positives and of negatives where the distance is largest.
+    ks_at: [f64; 2],
     gains: [Gain; DECILES],
     thresholds: Vec<f64>,
     swept: Vec<AtThreshold>,
     costs: Costs,
     cheapest: Option<(f64, AtThreshold)>,
     best_f1: Option<(f64, AtThreshold)>,
+    /// How scores are joined to groups for the bootstrap; none without one.
+    bins: Option<RankBins>,
     groups: Vec<[u64; 2]>,
     largest: Option<f64>,
 }
@@ -133,15 +137,24 @@ impl Curve {
             negative_placements: [0; 2],
             precision_sum: 0.0,
             ks: 0.0,
+            ks_at: [0.0; 2],
             gains: [Gain::default(); DECILES],
             swept: Vec::with_capacity(thresholds.len()),
             thresholds,
             costs,
             cheapest: None,
             best_f1: None,
+            bins: Some(RankBins::new(positives, negatives)),
             groups: Vec::new(),
             largest: None,
         }
+    }
+
+    /// The walk without the bootstrap: average precision and KS have no interval.
+    #[must_use]
+    pub fn without_intervals(mut self) -> Self {
+        self.bins = None;
+        self
     }
 
     /// Takes the next higher score and its rows.
@@ -163,7 +176,10 @@ impl Curve {
             self.below[0] as f64 / self.positives as f64,
             self.below[1] as f64 / self.negatives as f64,
         ];
-        self.ks = self.ks.max((positive - negative).abs());
+        let distance = (positive - negative).abs();
+        if distance > self.ks {
+            (self.ks, self.ks_at) = (distance, [positive, negative]);
+        }
     }
 
     /// Ends the walk.
@@ -173,6 +189,7 @@ impl Curve {
         self.decide_on_none();
         let variance = self.variance();
         let area = self.area();
+        let [average_precision, ks] = self.resampled();
         let of_area = |value: f64, scale: f64, range| {
             Estimate::normal(value, scale * variance.unwrap_or(f64::NAN).sqrt(), range)
         };
@@ -181,8 +198,8 @@ impl Curve {
             roc_auc: area.map(|area| of_area(area, 1.0, (0.0, 1.0))),
             roc_auc_variance: variance,
             gini: area.map(|area| of_area(2.0 * area - 1.0, 2.0, (-1.0, 1.0))),
-            average_precision: self.average_precision(),
-            ks: area.map(|_| self.distance()),
+            average_precision,
+            ks,
             gains: self.gains.to_vec(),
             sweep: std::mem::take(&mut self.swept),
             cheapest: self.cheapest.map(|(_, at)| at),
@@ -279,16 +296,16 @@ impl Curve {
     }
 
     fn group(&mut self, positives: u64, negatives: u64) {
-        let total = self.positives + self.negatives;
-        let before = u128::from(self.below[0] + self.below[1]);
-        let group = before * u128::from(MAX_GROUPS) / u128::from(total.max(1));
-        let is_apart = total <= MAX_GROUPS || self.groups.len() as u128 <= group;
-        match self.groups.last_mut().filter(|_| !is_apart) {
-            Some(last) => {
-                last[0] += positives;
-                last[1] += negatives;
-            }
-            None => self.groups.push([positives, negatives]),
+        let Some(bins) = &mut self.bins else {
+            return;
+        };
+        let group = bins.step(positives, negatives) as usize;
+        if group == self.groups.len() {
+            self.groups.push([0; 2]);
+        }
+        if let Some([of_positives, of_negatives]) = self.groups.get_mut(group) {
+            *of_positives += positives;
+            *of_negatives += negatives;
         }
     }
 
@@ -315,72 +332,45 @@ impl Curve {
         })
     }
 
-    fn average_precision(&self) -> Option<Estimate> {
-        let value = self.precision_sum / self.positives as f64;
-        (self.positives > 0).then(|| self.moved(value, average_precision_of))
-    }
-
-    /// The largest distance. It is above 0 by chance alone, and its replicates are even more so:
-    /// the interval begins at 0 unless the test of Kolmogorov and Smirnov tells the classes apart.
-    fn distance(&self) -> Estimate {
-        let Estimate { value, interval } = self.moved(self.ks, ks_of);
-        let is_chance = || two_sample(value, self.positives, self.negatives) >= CHANCE;
-        Estimate {
-            value,
-            interval: interval.map(|(low, high)| (if is_chance() { 0.0 } else { low }, high)),
+    /// Average precision and the largest distance, with the intervals of their replicates.
+    fn resampled(&self) -> [Option<Estimate>; 2] {
+        let [area, _, precision, ks] = self.values();
+        if self.bins.is_none() || precision.is_none() {
+            return [precision, ks].map(|value| value.map(Estimate::exactly));
         }
+        let [of_precision, of_ks] = bootstrap_of(self.groups.as_flattened(), |groups| {
+            [average_precision_of(groups), ks_of(groups)]
+        });
+        let moved = |value| Estimate::of_moved_replicates(value, of_precision, (0.0, 1.0));
+        [precision.map(moved), area.map(|_| self.distance(of_ks))]
     }
 
-    /// A metric with the interval of its bootstrap over groups of scores.
-    fn moved(&self, value: f64, metric: impl Fn(&[u64]) -> f64) -> Estimate {
-        let replicates = bootstrap(self.groups.as_flattened(), metric);
-        Estimate::of_moved_replicates(value, replicates, (0.0, 1.0))
-    }
-}
-
-/// Totals of positives and negatives in groups.
-fn totals(groups: &[u64]) -> [f64; 2] {
-    groups
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .fold([0.0; 2], |sum, group| {
-            [sum[0] + group[0] as f64, sum[1] + group[1] as f64]
-        })
-}
-
-pub(super) fn average_precision_of(groups: &[u64]) -> f64 {
-    let [positives, negatives] = totals(groups);
-    let (mut above, mut called, mut sum) = (positives, positives + negatives, 0.0);
-    for group in groups.as_chunks::<2>().0 {
-        if called > 0.0 {
-            sum += group[0] as f64 * above / called;
+    /// The largest distance. It is above the true one by chance alone, since the largest of many is
+    /// taken, and its replicates are above it for the same reason: by about half as much, so the
+    /// true one is looked for once to twice their bias below. The width is that of the distance at
+    /// the score where it is largest; replicates change that score, and vary less. The interval
+    /// begins at 0 unless the test of Kolmogorov and Smirnov tells the classes apart, and then ends
+    /// where replicates do.
+    fn distance(&self, replicates: Vec<f64>) -> Estimate {
+        if two_sample(self.ks, self.positives, self.negatives) >= CHANCE {
+            let moved = Estimate::of_moved_replicates(self.ks, replicates, (0.0, 1.0));
+            let interval = moved.interval.map(|(_, high)| (0.0, high));
+            return Estimate { interval, ..moved };
         }
-        above -= group[0] as f64;
-        called -= (group[0] + group[1]) as f64;
-    }
-    sum / positives
-}
-
-pub(super) fn ks_of(groups: &[u64]) -> f64 {
-    let [positives, negatives] = totals(groups);
-    let (mut below, mut ks) = ([0.0; 2], 0.0_f64);
-    for group in groups.as_chunks::<2>().0 {
-        below[0] += group[0] as f64 / positives;
-        below[1] += group[1] as f64 / negatives;
-        ks = ks.max((below[0] - below[1]).abs());
-    }
-    if positives * negatives > 0.0 {
-        ks
-    } else {
-        f64::NAN
+        let counts = [self.positives, self.negatives];
+        let parts = self.ks_at.iter().zip(counts);
+        let variance = parts.map(|(share, count)| share * (1.0 - share) / count as f64);
+        let reach = Z_95 * variance.sum::<f64>().sqrt();
+        let bias = bias(self.ks, &replicates).max(0.0);
+        let ends = (self.ks - 2.0 * bias - reach, self.ks - bias + reach);
+        Estimate::between(self.ks, ends, (0.0, 1.0))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::monitor::golden::{clf_rows, rows_by_score};
+    use crate::monitor::golden::{clf_rows, noise, row_bootstrap, rows_by_score};
 
     const NO_COSTS: Costs = Costs {
         false_positive: 1.0,
@@ -442,6 +432,46 @@ mod tests {
                 );
             }
         }
+    }
+
+    /// Rows whose score has a normal distribution, of positives around `shift`.
+    fn normal_rows(count: u64, positive_share: f64, shift: f64, seed: u64) -> Vec<(f64, bool)> {
+        let row = |row: u64| {
+            let is_positive = (row as f64 * 0.618_033_988_749_895).fract() < positive_share;
+            (
+                noise(seed, row) + if is_positive { shift } else { 0.0 },
+                is_positive,
+            )
+        };
+        (0..count).map(row).collect()
+    }
+
+    #[test]
+    fn the_interval_of_ks_holds_the_true_distance() {
+        // 2 Φ(0.45) − 1 of normal distributions that are 0.9 apart
+        let distance = 0.347_289_601_476_795;
+        let misses = (1..=100).filter(|seed| {
+            let found = walk(&normal_rows(150, 0.25, 0.9, *seed), &[]);
+            let (low, high) = found.ks.unwrap().interval.unwrap();
+            distance < low || distance > high
+        });
+        let count = misses.count();
+        assert!((1..=9).contains(&count), "{count} of 100");
+    }
+
+    #[test]
+    fn average_precision_of_rare_positives_has_the_interval_of_drawn_rows() {
+        let rows = normal_rows(20_000, 0.005, 2.0, 3);
+        let (low, high) = walk(&rows, &[])
+            .average_precision
+            .unwrap()
+            .interval
+            .unwrap();
+        // One score against one that calls all rows alike.
+        let against_none: Vec<_> = rows.iter().map(|row| ([0.0, row.0], row.1)).collect();
+        let [[_, deviation], _] = row_bootstrap(&against_none, 100);
+        let ratio = (high - low) / (2.0 * 1.96 * deviation);
+        assert!((0.85..1.15).contains(&ratio), "{ratio}");
     }
 
     #[test]

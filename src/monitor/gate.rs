@@ -69,9 +69,13 @@ impl Gate {
             Some(call) => call.split_once('(').ok_or_else(wrong)?,
             None => (left, ""),
         };
-        let is_metric = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        // `quantile_0.5` has a point.
+        let is_metric = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
         let metric = metric.trim();
-        if metric.is_empty() || !metric.bytes().all(is_metric) || !limit.is_finite() {
+        if !metric.starts_with(|letter: char| letter.is_ascii_alphabetic())
+            || !metric.bytes().all(is_metric)
+            || !limit.is_finite()
+        {
             return Err(wrong());
         }
         Ok(Self {
@@ -81,6 +85,25 @@ impl Gate {
             operator,
             limit,
         })
+    }
+
+    /// Checks that `*` is not a part of the subject: it stands for every subject, not for a value.
+    ///
+    /// # Errors
+    /// A usage error that names the form that is meant.
+    pub fn check_star(&self) -> Result<()> {
+        let parts = self.subject.split(',');
+        let mut values = parts.filter_map(|part| part.trim().split_once('='));
+        let Some((column, _)) = values.find(|(_, value)| value.trim() == "*") else {
+            return Ok(());
+        };
+        let Self { metric, limit, .. } = self;
+        let (operator, column) = (self.operator(), column.trim());
+        let message = format!("the gate `{self}` has `*` for a value, which stands alone");
+        Err(Error::usage(message).hint(format!(
+            "write `{metric}(*) {operator} {limit}` for every segment, or name one: \
+             `{metric}({column}=VALUE) {operator} {limit}`"
+        )))
     }
 
     /// What is compared.
@@ -176,6 +199,7 @@ mod tests {
             ("roc_auc(*) >= 0.7", "region=north", "roc_auc", 0.7, true),
             ("roc_auc(*) > 0.8", "region=north", "roc_auc", 0.7, false),
             ("js(a (b)) < 0.1", "a (b)", "js", 0.05, true),
+            ("quantile_0.5(p) < 0.9", "p", "quantile_0.5", 0.4, true),
             ("shift >= -1.5", "", "shift", -1.5, true),
             ("mcc > 0", "", "mcc", f64::NAN, false),
             ("mcc < 1", "", "mcc", f64::NAN, false),
@@ -200,6 +224,29 @@ mod tests {
     }
 
     #[test]
+    fn a_star_stands_alone() {
+        for text in ["roc_auc(region=*) >= 0.6", "f1(plan=pro, region = *) > 0.5"] {
+            let error = Gate::parse(text).unwrap().check_star().unwrap_err();
+            assert!(error.to_string().contains(text), "{error}");
+            let metric = text.split_once('(').unwrap().0;
+            let hint = error.hint_text().unwrap();
+            assert!(hint.starts_with(&format!("write `{metric}(*) >")), "{hint}");
+            assert!(
+                hint.contains(&format!("`{metric}(region=VALUE) >")),
+                "{hint}"
+            );
+        }
+        for text in [
+            "roc_auc(*) >= 0.6",
+            "js(a*b) < 1",
+            "f1(region=n*) > 0.5",
+            "f1 > 0",
+        ] {
+            assert!(Gate::parse(text).unwrap().check_star().is_ok(), "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_not_a_gate_is_a_usage_error() {
         for text in [
             "",
@@ -207,6 +254,7 @@ mod tests {
             "roc_auc >=",
             ">= 1",
             "roc auc > 1",
+            "0.5 > 1",
             "roc_auc => 1",
             "roc_auc = 1",
             "roc_auc > nan",

@@ -83,3 +83,65 @@ pub(crate) fn regression_rows() -> Vec<(f64, f64)> {
         })
         .collect()
 }
+
+/// A number around 0 with a deviation of 1, of the sum of twelve equally distributed ones.
+pub(crate) fn noise(seed: u64, index: u64) -> f64 {
+    let uniform = |part: u64| {
+        let hash =
+            crate::statistics::hash::of_bytes(&[seed, index, part].map(u64::to_le_bytes).concat());
+        (hash as u64 >> 11) as f64 / (1_u64 << 53) as f64
+    };
+    (0..12).map(uniform).sum::<f64>() - 6.0
+}
+
+/// Average precision and KS of the second score less those of the first: the value, and its
+/// deviation over replicates in which every row has a Poisson weight of its own.
+pub(crate) fn row_bootstrap(rows: &[([f64; 2], bool)], replicates: u64) -> [[f64; 2]; 2] {
+    let orders = [0, 1].map(|side| {
+        let mut order: Vec<usize> = (0..rows.len()).collect();
+        order.sort_by(|one, other| rows[*other].0[side].total_cmp(&rows[*one].0[side]));
+        order
+    });
+    let of_weights = |weights: &[u8]| {
+        let positives: f64 = rows
+            .iter()
+            .zip(weights)
+            .filter(|one| one.0.1)
+            .map(|one| f64::from(*one.1))
+            .sum();
+        let all: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        let sides = orders.each_ref().map(|order| {
+            let (mut called, mut right, mut precision, mut ks) = (0.0, 0.0, 0.0, 0.0_f64);
+            for row in order {
+                let weight = f64::from(weights[*row]);
+                called += weight;
+                if rows[*row].1 && weight > 0.0 {
+                    right += weight;
+                    precision += weight * right / called;
+                }
+                ks = ks.max((right / positives - (called - right) / (all - positives)).abs());
+            }
+            [precision / positives, ks]
+        });
+        [0, 1].map(|metric| sides[1][metric] - sides[0][metric])
+    };
+    let value = of_weights(&vec![1; rows.len()]);
+    let draw = |replicate: u64| {
+        let weight = |row: usize| {
+            let mut bits = (replicate << 32 | row as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            bits = (bits ^ bits >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            let uniform = ((bits ^ bits >> 32) >> 11) as f64 / (1_u64 << 53) as f64;
+            // The distribution of Poisson with a mean of 1.
+            let ends = [0.3679, 0.7358, 0.9197, 0.9810, 0.9963, 0.9994];
+            ends.iter().filter(|end| uniform > **end).count() as u8
+        };
+        of_weights(&(0..rows.len()).map(weight).collect::<Vec<u8>>())
+    };
+    let drawn: Vec<[f64; 2]> = (1..=replicates).map(draw).collect();
+    [0, 1].map(|metric| {
+        let of = |one: &[f64; 2]| one[metric];
+        let mean = drawn.iter().map(of).sum::<f64>() / replicates as f64;
+        let squares: f64 = drawn.iter().map(|one| (of(one) - mean).powi(2)).sum();
+        [value[metric], (squares / (replicates - 1) as f64).sqrt()]
+    })
+}

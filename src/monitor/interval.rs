@@ -79,21 +79,35 @@ impl Estimate {
         }
     }
 
+    /// The value with an interval that holds it, kept within a range; none without width.
+    #[must_use]
+    pub fn between(value: f64, (low, high): (f64, f64), range: (f64, f64)) -> Self {
+        let interval = (low.min(value).max(range.0), high.max(value).min(range.1));
+        Self {
+            value,
+            interval: (interval.0 < interval.1).then_some(interval),
+        }
+    }
+
     /// As [`Estimate::of_replicates`], moved so that the mean of the replicates lies on the value:
     /// for metrics whose replicates are biased, such as a calibration error.
     #[must_use]
     pub fn of_moved_replicates(value: f64, replicates: Vec<f64>, range: (f64, f64)) -> Self {
-        let finite: Vec<f64> = replicates
-            .into_iter()
-            .filter(|one| one.is_finite())
-            .collect();
-        let mean = finite.iter().sum::<f64>() / finite.len() as f64;
-        let moved = |end: f64| (end - mean + value).clamp(range.0, range.1);
+        let bias = bias(value, &replicates);
+        let moved = |end: f64| (end - bias).clamp(range.0, range.1);
         Self {
             value,
-            interval: outer_quantiles(finite).map(|(low, high)| (moved(low), moved(high))),
+            interval: outer_quantiles(replicates).map(|(low, high)| (moved(low), moved(high))),
         }
     }
+}
+
+/// The mean of the replicates that are numbers, less the value.
+#[must_use]
+pub fn bias(value: f64, replicates: &[f64]) -> f64 {
+    let finite = replicates.iter().filter(|one| one.is_finite());
+    let (sum, count) = finite.fold((0.0, 0.0), |(sum, count), one| (sum + one, count + 1.0));
+    sum / count - value
 }
 
 /// The 2.5 % and 97.5 % quantile of the numbers that are finite; none where they are one.
@@ -112,43 +126,84 @@ fn outer_quantiles(numbers: Vec<f64>) -> Option<(f64, f64)> {
 
 /// Each replicate's statistic of a table of counts; NaN for a replicate without rows.
 pub fn bootstrap(counts: &[u64], statistic: impl Fn(&[u64]) -> f64) -> Vec<f64> {
+    let [replicates] = bootstrap_of(counts, |drawn| [statistic(drawn)]);
+    replicates
+}
+
+/// As [`bootstrap`], of several statistics of the same replicates.
+pub fn bootstrap_of<const N: usize>(
+    counts: &[u64],
+    statistics: impl Fn(&[u64]) -> [f64; N],
+) -> [Vec<f64>; N] {
+    let poisson = Poisson::up_to(counts.iter().copied().max().unwrap_or(0));
     let mut drawn = vec![0; counts.len()];
-    (0..REPLICATES)
-        .map(|replicate| {
-            for (cell, (weight, count)) in drawn.iter_mut().zip(counts).enumerate() {
-                *weight = poisson(*count, spread(replicate << 32 | cell as u64));
-            }
-            if drawn.iter().all(|count| *count == 0) {
-                f64::NAN
-            } else {
-                statistic(&drawn)
-            }
-        })
-        .collect()
+    let mut replicates = [(); N].map(|()| Vec::with_capacity(REPLICATES as usize));
+    for replicate in 0..REPLICATES {
+        for (cell, (weight, count)) in drawn.iter_mut().zip(counts).enumerate() {
+            *weight = match *count {
+                0 => 0,
+                count => poisson.draw(count, spread(replicate << 32 | cell as u64)),
+            };
+        }
+        let found = if drawn.iter().all(|count| *count == 0) {
+            [f64::NAN; N]
+        } else {
+            statistics(&drawn)
+        };
+        for (replicates, found) in replicates.iter_mut().zip(found) {
+            replicates.push(found);
+        }
+    }
+    replicates
 }
 
 /// The largest expectation whose distribution is summed term by term.
 const MAX_SUMMED: u64 = 64;
 
-/// A number of a Poisson distribution, chosen by random bits.
-fn poisson(expectation: u64, bits: u64) -> u64 {
-    let uniform = ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-    if expectation > MAX_SUMMED {
+/// The sums of a distribution that are looked at together.
+const SUMS_AT_ONCE: usize = 8;
+
+/// Poisson distributions of small means, summed once.
+struct Poisson(Vec<Vec<f64>>);
+
+impl Poisson {
+    /// The distributions of means up to this one.
+    fn up_to(max: u64) -> Self {
+        let sums = |mean: u64| {
+            let mean = mean as f64;
+            let (mut term, mut number) = (libm::exp(-mean), 0_u32);
+            let mut sum = term;
+            let mut sums = vec![sum];
+            // Up to where sums no longer grow.
+            while f64::from(number) < mean || sum + term > sum {
+                number += 1;
+                term *= mean / f64::from(number);
+                sum += term;
+                sums.push(sum);
+            }
+            sums
+        };
+        Self((0..=max.min(MAX_SUMMED)).map(sums).collect())
+    }
+
+    /// A number of the distribution with this mean, chosen by random bits.
+    fn draw(&self, mean: u64, bits: u64) -> u64 {
+        let uniform = ((bits >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+        if let Some(sums) = self.0.get(mean as usize) {
+            // Most numbers are small: these sums are compared without a branch each.
+            let (first, others) = sums.split_at(sums.len().min(SUMS_AT_ONCE));
+            let number = first.iter().filter(|sum| **sum < uniform).count();
+            if number < first.len() {
+                return number as u64;
+            }
+            return (number + others.partition_point(|sum| *sum < uniform)) as u64;
+        }
         // The expansion of Cornish and Fisher, with one term for the skewness.
-        let (mean, z) = (expectation as f64, normal_quantile(uniform));
-        return (mean + mean.sqrt() * z + (z * z - 1.0) / 6.0)
+        let (mean, z) = (mean as f64, normal_quantile(uniform));
+        (mean + mean.sqrt() * z + (z * z - 1.0) / 6.0)
             .round()
-            .max(0.0) as u64;
+            .max(0.0) as u64
     }
-    let mean = expectation as f64;
-    let (mut term, mut number) = (libm::exp(-mean), 0_u64);
-    let mut sum = term;
-    while sum < uniform && number < 10 * MAX_SUMMED {
-        number += 1;
-        term *= mean / number as f64;
-        sum += term;
-    }
-    number
 }
 
 /// A mean of numbers, taken exactly.
@@ -263,8 +318,9 @@ mod tests {
     #[test]
     fn draws_have_the_mean_and_variance_of_their_distribution() {
         for expectation in [0, 1, 7, 64, 65, 1000, 1_000_000_000] {
+            let poisson = Poisson::up_to(expectation);
             let draws: Vec<f64> = (0..20_000)
-                .map(|index| poisson(expectation, spread(index)) as f64)
+                .map(|index| poisson.draw(expectation, spread(index)) as f64)
                 .collect();
             let count = draws.len() as f64;
             let mean = draws.iter().sum::<f64>() / count;

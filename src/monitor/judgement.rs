@@ -48,8 +48,10 @@ impl PlannedGate {
     /// # Errors
     /// A usage error for a text that is not a gate.
     pub fn of_flag(text: &str) -> Result<Self> {
+        let gate = Gate::parse(text)?;
+        gate.check_star()?;
         Ok(Self {
-            gate: Gate::parse(text)?,
+            gate,
             severity: Severity::Fail,
             on_trip: None,
         })

@@ -8,9 +8,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::curve::{Costs, Curve, average_precision_of, ks_of};
+use super::curve::{Costs, Curve};
 use super::evaluate::gather::{order_bytes, ordered_number};
-use super::interval::{Estimate, bootstrap};
+use super::interval::Estimate;
+use super::paired_bootstrap::PairedTable;
+use super::rank_bins::RankBins;
 use super::tenths::Tenths;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -19,9 +21,6 @@ use crate::table::sorted::{Record, Sorted, Sorter};
 
 /// Tenths of the rows by score.
 pub const DECILES: usize = 10;
-
-/// Bins of each score in the table that the bootstrap draws from.
-const GRID: usize = 24;
 
 /// Rows between two checks whether the process was asked to stop.
 const ROWS_BETWEEN_CHECKS: u64 = 1 << 16;
@@ -145,12 +144,14 @@ impl PairedScores {
                 let label = number(&payload, 8).ok_or_else(damaged)?;
                 let class = class_of(label, positive);
                 let [rank, placement] = walk.first.ranks(tied, class);
+                let bin = walk.first.bin(tied);
                 let second = payload.first_chunk::<8>().ok_or_else(damaged)?;
                 let key = [&group.to_be_bytes()[..], second].concat();
                 let row = [
                     &rank.to_be_bytes()[..],
                     &placement.to_be_bytes(),
                     &class.to_be_bytes(),
+                    &bin.to_be_bytes(),
                 ]
                 .concat();
                 by_second.push(&key, &row)?;
@@ -158,9 +159,20 @@ impl PairedScores {
             walk.end_first(score, tied);
         }
         let mut second = Ties::new(by_second.finish()?)?;
+        let mut found = BTreeMap::new();
+        // Groups come one after the other: only one has a table for its bootstrap.
+        let mut current: Option<(u32, Walk)> = None;
         while let Some((group, score)) = second.next_tie()? {
             interrupt.check()?;
-            let walk = walks.get_mut(&group).ok_or_else(damaged)?;
+            if let Some((last, walk)) = current.take_if(|current| current.0 != group) {
+                found.insert(last, walk.finish());
+            }
+            let (_, walk) = if let Some(current) = &mut current {
+                current
+            } else {
+                let walk = walks.remove(&group).ok_or_else(damaged)?;
+                current.insert((group, walk))
+            };
             let mut tie = SecondTie::default();
             while let Some(payload) = second.next_row()? {
                 let row = FirstRanks::of_bytes(&payload).ok_or_else(damaged)?;
@@ -168,10 +180,8 @@ impl PairedScores {
             }
             walk.end_second(score, &tie);
         }
-        Ok(walks
-            .into_iter()
-            .map(|(group, walk)| (group, walk.finish()))
-            .collect())
+        found.extend(current.map(|(last, walk)| (last, walk.finish())));
+        Ok(found)
     }
 }
 
@@ -257,6 +267,9 @@ struct Order {
     /// By class, Σ of placements and of their squares.
     placements: [[i128; 2]; CLASSES],
     curve: Curve,
+    bins: RankBins,
+    /// The bin of the rows of the score, once one of them has asked.
+    bin: Option<u32>,
 }
 
 impl Order {
@@ -266,8 +279,21 @@ impl Order {
             below: [0; CLASSES],
             squares: 0,
             placements: [[0; 2]; CLASSES],
-            curve: Curve::new(counts[2], counts[1], &[], NO_COSTS),
+            curve: Curve::new(counts[2], counts[1], &[], NO_COSTS).without_intervals(),
+            bins: RankBins::new(counts[2], counts[1]),
+            bin: None,
         }
+    }
+
+    /// The bin of the rows of a score, as far as they have labels.
+    fn bin(&mut self, tied: Tied) -> u32 {
+        if tied.0[1] + tied.0[2] == 0 {
+            return 0;
+        }
+        let bins = &mut self.bins;
+        *self
+            .bin
+            .get_or_insert_with(|| bins.step(tied.0[2], tied.0[1]))
     }
 
     fn rows_below(&self) -> u64 {
@@ -300,6 +326,7 @@ impl Order {
         if tied.0[1] + tied.0[2] > 0 {
             self.curve.step(score, tied.0[2], tied.0[1]);
         }
+        self.bin = None;
         for (below, tied) in self.below.iter_mut().zip(tied.0) {
             *below += tied;
         }
@@ -311,6 +338,7 @@ struct FirstRanks {
     rank: i64,
     placement: i64,
     class: u8,
+    bin: u32,
 }
 
 impl FirstRanks {
@@ -321,6 +349,7 @@ impl FirstRanks {
             class: *bytes
                 .get(16)
                 .filter(|class| usize::from(**class) < CLASSES)?,
+            bin: u32::from_be_bytes(*bytes.get(17..)?.first_chunk()?),
         })
     }
 }
@@ -333,7 +362,7 @@ struct SecondTie {
     place_sums: [i128; CLASSES],
     deciles: [u64; DECILES],
     /// By bin of the first score and class.
-    bins: HashMap<(usize, u8), u64>,
+    bins: HashMap<(u32, u8), u64>,
 }
 
 impl SecondTie {
@@ -341,21 +370,18 @@ impl SecondTie {
         self.tied.add(row.class);
         self.rank_sum += i128::from(row.rank);
         self.place_sums[usize::from(row.class)] += i128::from(row.placement);
-        self.deciles[bin(row.rank, rows, DECILES)] += 1;
+        self.deciles[decile(row.rank, rows)] += 1;
         if row.class > 0 {
-            *self
-                .bins
-                .entry((bin(row.rank, rows, GRID), row.class))
-                .or_default() += 1;
+            *self.bins.entry((row.bin, row.class)).or_default() += 1;
         }
     }
 }
 
-/// The bin of a centred, doubled mid-rank, of so many equal ones.
-fn bin(rank: i64, rows: u64, bins: usize) -> usize {
+/// The decile of a centred, doubled mid-rank.
+fn decile(rank: i64, rows: u64) -> usize {
     let from_zero = i128::from(rank) + i128::from(rows);
-    let bin = from_zero * bins as i128 / (2 * i128::from(rows.max(1)));
-    (bin.max(0) as usize).min(bins - 1)
+    let decile = from_zero * DECILES as i128 / (2 * i128::from(rows.max(1)));
+    (decile.max(0) as usize).min(DECILES - 1)
 }
 
 /// Both walks through one group.
@@ -369,8 +395,8 @@ struct Walk {
     deciles: [[u64; DECILES]; DECILES],
     /// Rows of both scores in the tenths of the first.
     tenths: Tenths,
-    /// Negatives and positives by bins of both scores.
-    grid: Vec<[u64; 2]>,
+    /// Rows with labels by bins of both scores.
+    table: PairedTable,
 }
 
 impl Walk {
@@ -387,7 +413,7 @@ impl Walk {
             place_products: [0; CLASSES],
             deciles: [[0; DECILES]; DECILES],
             tenths: Tenths::new(counts.iter().sum()),
-            grid: vec![[0; 2]; GRID * GRID],
+            table: PairedTable::default(),
         }
     }
 
@@ -405,14 +431,14 @@ impl Walk {
         let [rank, _] = self.second.ranks(tie.tied, 0);
         self.products += tie.rank_sum * i128::from(rank);
         let rows = self.second.rows;
-        let decile = bin(rank, rows, DECILES);
+        let decile = decile(rank, rows);
         for (row, count) in self.deciles.iter_mut().zip(tie.deciles) {
             row[decile] += count;
         }
         self.tenths.add_second(score, tie.tied.rows());
-        let column = bin(rank, rows, GRID);
-        for ((row, class), count) in &tie.bins {
-            self.grid[row * GRID + column][usize::from(*class) - 1] += count;
+        let bin = self.second.bin(tie.tied);
+        for ((first, class), count) in &tie.bins {
+            self.table.add([*first, bin], *class == 2, *count);
         }
         self.second.end(score, tie.tied);
     }
@@ -429,7 +455,7 @@ impl Walk {
         }
     }
 
-    fn curves(&self) -> Option<PairedCurves> {
+    fn curves(self) -> Option<PairedCurves> {
         let [area, variance, precision, ks] = self.first.curve.values();
         let [other_area, other_variance, other_precision, other_ks] = self.second.curve.values();
         let areas = [area?, other_area?];
@@ -440,21 +466,16 @@ impl Walk {
             .map(|(both, (first, second))| (first + second - 2.0 * both).max(0.0));
         let error = variance.map_or(f64::NAN, f64::sqrt);
         let p = variance.map(|variance| probability(difference, variance.sqrt()));
-        let cells: Vec<&[u64; 2]> = self.grid.iter().collect();
-        let moved = |pair: Option<(f64, f64)>, of: fn(&[u64]) -> f64| {
-            let (first, second) = pair?;
-            let counts: Vec<u64> = cells.iter().flat_map(|cell| **cell).collect();
-            let replicates = bootstrap_of(&counts, of);
-            let value = second - first;
-            let estimate = Estimate::of_moved_replicates(value, replicates, (-1.0, 1.0));
-            Some(([first, second], estimate))
-        };
+        let pairs = [precision.zip(other_precision), ks.zip(other_ks)];
+        let moved = pairs.map(|pair| pair.map_or(f64::NAN, |(first, second)| second - first));
+        let [precision, ks] = self.table.differences(moved);
+        let known = |pair: Option<(f64, f64)>, estimate| Some((<[f64; 2]>::from(pair?), estimate));
         Some(PairedCurves {
             areas,
             area_difference: Estimate::normal(difference, error, (-1.0, 1.0)),
             p,
-            average_precision: moved(precision.zip(other_precision), average_precision_of),
-            ks: moved(ks.zip(other_ks), ks_of),
+            average_precision: known(pairs[0], precision),
+            ks: known(pairs[1], ks),
         })
     }
 
@@ -486,24 +507,6 @@ pub fn probability(difference: f64, error: f64) -> f64 {
     } else {
         super::special::normal_two_sided(difference / error)
     }
-}
-
-/// Replicates of the second score's metric less the first's. The table has a pair of negatives and
-/// positives for each pair of bins.
-fn bootstrap_of(counts: &[u64], metric: fn(&[u64]) -> f64) -> Vec<f64> {
-    // Cells without rows have none in any replicate.
-    let cells: Vec<usize> = (0..counts.len()).filter(|cell| counts[*cell] > 0).collect();
-    let drawn: Vec<u64> = cells.iter().map(|cell| counts[*cell]).collect();
-    bootstrap(&drawn, |drawn| {
-        let mut sides = [[0_u64; 2 * GRID]; 2];
-        for (cell, count) in cells.iter().zip(drawn) {
-            let (bins, class) = (cell / 2, cell % 2);
-            // Positives come first in a group.
-            sides[0][2 * (bins / GRID) + 1 - class] += count;
-            sides[1][2 * (bins % GRID) + 1 - class] += count;
-        }
-        metric(&sides[1]) - metric(&sides[0])
-    })
 }
 
 #[cfg(test)]

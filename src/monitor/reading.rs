@@ -218,7 +218,7 @@ impl InputReader {
                     }
                 }
                 let column = cast(column, &DataType::Float64).map_err(|error| {
-                    Error::internal("an input that is no number").because(error)
+                    Error::internal("an input that is not a number").because(error)
                 })?;
                 let column = column.as_primitive::<Float64Type>();
                 let values: Vec<f64> = column

@@ -172,7 +172,7 @@ impl Network {
     }
 }
 
-/// What one worker writes on.
+/// Per-worker scratch space for scoring.
 #[derive(Debug, Default)]
 struct Workspace {
     rows: Vec<f32>,

@@ -25,6 +25,13 @@ impl std::fmt::Display for Label {
     }
 }
 
+/// The labels of what is true or not.
+pub(super) const FLAGS: [Label; 2] = [Label::Integer(0), Label::Integer(1)];
+
+pub(super) fn flag_field(name: &str) -> Field {
+    label_field(&FLAGS).with_name(format!("prediction_{name}"))
+}
+
 pub(super) fn label_field(labels: &[Label]) -> Field {
     let numbers = labels
         .iter()

@@ -69,6 +69,16 @@ real!(f32, Float32Array);
 real!(f64, Float64Array);
 
 impl Link {
+    /// Turns a row's margins into scores in single precision, in place.
+    pub(crate) fn apply_single(self, row: &mut [f32]) {
+        self.apply(row);
+    }
+
+    /// Turns a row's margins into scores in double precision, in place.
+    pub(crate) fn apply_double(self, row: &mut [f64]) {
+        self.apply(row);
+    }
+
     /// Turns a row's margins into scores, in place.
     pub(super) fn apply<T: Linked>(self, row: &mut [T]) {
         match self {

@@ -39,7 +39,7 @@ impl Task {
             }
             Self::Columns(_) => {
                 return Err(Error::usage(
-                    "a threshold is for two classes, and the model's outputs are no label with \
+                    "a threshold is for two classes, and the model's outputs are not a label with \
                      the probabilities of two",
                 ));
             }

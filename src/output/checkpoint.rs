@@ -8,10 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::identity::RunIdentity;
+use super::identity::{RunIdentity, Versions};
 use super::names::{
     CORRECTIONS, IDENTITY, PENDING_MANIFEST, REJECTED, STAGED, STATE, is_left_by_run,
     is_part_record, part_name, staged,
@@ -21,7 +20,6 @@ use super::table_writer::WrittenFile;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::package::Resolved;
 use crate::pipeline::part::{PartAccount, Segment};
 use crate::storage::{
     Location, Metadata, SharedFile, files_below, find_below, list, remove_below,
@@ -59,36 +57,18 @@ impl PartRecord {
     }
 }
 
-/// The version of a registry's model that the run which lies unfinished in `directory` began with;
-/// none if there is no such run, or its model is not from a registry.
+/// The versions of a registry's models that the run which lies unfinished in `directory` began
+/// with; none if there is no such run.
 ///
 /// # Errors
 /// Fails if the record of the run cannot be read.
-pub fn begun(directory: &Location) -> Result<Option<Resolved>> {
+pub fn begun(directory: &Location) -> Result<Option<Versions>> {
     if find_below(directory, IDENTITY)?.is_none() {
         return Ok(None);
     }
-    Ok(from_json::<RunIdentity>(directory, IDENTITY)?.model_version)
-}
-
-/// The versions of a registry's models that answer a share of the rows in the run which lies
-/// unfinished in `directory`, by their names in it.
-///
-/// # Errors
-/// Fails if the record of the run cannot be read.
-pub fn begun_split(directory: &Location) -> Result<BTreeMap<String, Resolved>> {
-    if find_below(directory, IDENTITY)?.is_none() {
-        return Ok(BTreeMap::new());
-    }
-    let identity: RunIdentity = from_json(directory, IDENTITY)?;
-    let split = identity.configuration.get("--split");
-    let arms = split.and_then(|split| split.get("arms")?.as_array());
-    let version = |arm: &Json| {
-        let name = arm.get("name")?.as_str()?.to_owned();
-        let resolved = serde_json::from_value(arm.get("resolved")?.clone()).ok()?;
-        Some((name, resolved))
-    };
-    Ok(arms.into_iter().flatten().filter_map(version).collect())
+    Ok(Some(
+        from_json::<RunIdentity>(directory, IDENTITY)?.versions(),
+    ))
 }
 
 /// The state of a run, in its output's directory.

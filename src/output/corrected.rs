@@ -5,7 +5,7 @@
 //! All rows that were ever corrected stay with the data set, because a part is always made from the
 //! input and them. Owns these tables. It must not know how parts are scored.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -31,8 +31,7 @@ use crate::table::name_index::NameIndex;
 use crate::table::output_format::OutputFormat;
 
 /// The hint for a table whose fields are separated by something else.
-const ONE_COLUMN: &str =
-    "it was read as one column: say what separates its fields, such as `--delimiter ';'`";
+const ONE_COLUMN: &str = "it was read as one column: name its separator, such as `--delimiter ';'`";
 
 /// Whether a table of corrected rows is delimited text.
 #[must_use]
@@ -47,6 +46,8 @@ pub struct CorrectedRows {
     rows: RecordBatch,
     /// (file, row in it from 0), one for each row, ascending.
     locations: Vec<(usize, u64)>,
+    /// The columns, by position, that no table has.
+    absent: BTreeSet<usize>,
 }
 
 impl CorrectedRows {
@@ -63,6 +64,37 @@ impl CorrectedRows {
         files: &HashMap<String, usize>,
         options: &ReadOptions,
     ) -> Result<Self> {
+        Self::read_columns(tables, job, files, options, &BTreeSet::new())
+    }
+
+    /// As [`CorrectedRows::read`] of tables that a data set keeps. A column that the run did not
+    /// read, and that they do not have, has the values of the input.
+    ///
+    /// # Errors
+    /// As [`CorrectedRows::read`].
+    pub fn read_kept(
+        tables: &[Location],
+        job: &Job,
+        files: &HashMap<String, usize>,
+    ) -> Result<Self> {
+        let mut absent = BTreeSet::new();
+        for path in tables {
+            let dataset = Dataset::of_file(path)?;
+            let schema = dataset.schema();
+            let fields = job.read_schema.fields().iter().enumerate();
+            let missing = fields.filter(|(_, field)| schema.index_of(field.name()).is_err());
+            absent.extend(missing.map(|(index, _)| index));
+        }
+        Self::read_columns(tables, job, files, &ReadOptions::default(), &absent)
+    }
+
+    fn read_columns(
+        tables: &[Location],
+        job: &Job,
+        files: &HashMap<String, usize>,
+        options: &ReadOptions,
+        absent: &BTreeSet<usize>,
+    ) -> Result<Self> {
         let mut batches = Vec::new();
         let (mut locations, mut firsts) = (Vec::new(), Vec::new());
         for path in tables {
@@ -71,12 +103,17 @@ impl CorrectedRows {
             for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
                 let batch = batch?;
                 locations.extend(indices_of(&batch, files).map_err(|error| error.at_path(path))?);
-                batches.push(as_job_reads(&batch, job).map_err(|error| error.at_path(path))?);
+                batches
+                    .push(as_job_reads(&batch, job, absent).map_err(|error| error.at_path(path))?);
             }
         }
         let rows = concat_batches(&job.read_schema, &batches)
             .map_err(|error| Error::internal("corrected rows of several kinds").because(error))?;
-        let all = Self { rows, locations };
+        let all = Self {
+            rows,
+            locations,
+            absent: absent.clone(),
+        };
         let distinct = all.last_of_each_index()?;
         if distinct.len() == all.len() {
             return Ok(distinct);
@@ -107,7 +144,7 @@ impl CorrectedRows {
             files,
             &format!("row corrected twice: in `{first}`{where_else}"),
         )
-        .hint("leave one of both out"))
+        .hint("remove one of them"))
     }
 
     /// These rows and others; of two for one place the other is taken.
@@ -121,15 +158,16 @@ impl CorrectedRows {
         Self {
             rows,
             locations: [self.locations.as_slice(), others.locations.as_slice()].concat(),
+            absent: self.absent.union(&others.absent).copied().collect(),
         }
         .last_of_each_index()
     }
 
-    /// Says no to a row that is neither among `rejected` nor corrected before, nor of one of the
-    /// `open` parts, whose own tables say what was rejected.
+    /// Rejects a row that is neither among `rejected` nor corrected before, nor of one of the
+    /// `open` parts, whose own tables list what was rejected.
     ///
     /// # Errors
-    /// A contract error with the row's place.
+    /// A contract error with the row's file and number.
     pub fn must_have_been_rejected(
         &self,
         before: &Self,
@@ -139,7 +177,7 @@ impl CorrectedRows {
     ) -> Result<()> {
         const NEVER: &str = "a corrected row was never rejected";
         const HINT: &str =
-            "keep `rejected_file` and `rejected_row` as they are: they say where the row belongs";
+            "keep `rejected_file` and `rejected_row` as they are: they identify the row";
         let is_new = |location: &(usize, u64)| before.locations.binary_search(location).is_err();
         let is_open = |location: &(usize, u64)| {
             let position = Position {
@@ -211,7 +249,11 @@ impl CorrectedRows {
         let (locations, indices): (Vec<_>, Vec<u64>) = chosen.into_iter().unzip();
         let rows = take_record_batch(&self.rows, &UInt64Array::from(indices))
             .map_err(|error| Error::internal("cannot take corrected rows").because(error))?;
-        Ok(Self { rows, locations })
+        Ok(Self {
+            rows,
+            locations,
+            absent: self.absent.clone(),
+        })
     }
 
     /// How many rows there are.
@@ -305,7 +347,8 @@ impl CorrectedRows {
     /// An internal error; positions are unique by now.
     pub fn into_corrections(self, job: &Job) -> Result<Corrections> {
         let fields = job.read_schema.fields().iter().enumerate();
-        let kept = fields.filter(|(_, field)| job.mask.covers(field.name()));
+        let kept = fields
+            .filter(|(index, field)| job.mask.covers(field.name()) || self.absent.contains(index));
         let kept = kept.map(|(index, _)| index).collect();
         Ok(Corrections::new(self.rows, &self.locations)?.keeping(kept))
     }
@@ -344,7 +387,7 @@ fn indices_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec
     let column = |name: &str, data_type: &DataType| {
         let missing_column = || {
             let error = Error::contract(
-                "the table of corrected rows is missing the column that says where a row belongs",
+                "the table of corrected rows is missing a column that identifies the row",
             )
             .at_column(name);
             if batch.num_columns() == 1 {
@@ -355,7 +398,7 @@ fn indices_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec
         };
         let found = batch.column_by_name(name).ok_or_else(missing_column)?;
         cast(found, data_type).map_err(|error| {
-            Error::contract("a row's place cannot be read")
+            Error::contract("cannot read the number of a row")
                 .at_column(name)
                 .because(error)
         })
@@ -378,8 +421,8 @@ fn indices_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec
                 .at_row(index as u64 + 1)
                 .at_column(COLUMNS[0]);
             error.hint(
-                "keep `rejected_file` and `rejected_row` as they are: they say where the row \
-                 belongs",
+                "keep `rejected_file` and `rejected_row` as they are: they identify the \
+                 row",
             )
         })
     };
@@ -404,11 +447,11 @@ fn with_nulls(column: &ArrayRef, requested: &DataType) -> ArrayRef {
 
 /// The columns of the job, in its types. Those that its outputs hash or leave out are null: a
 /// corrected row keeps their values of the input.
-fn as_job_reads(batch: &RecordBatch, job: &Job) -> Result<RecordBatch> {
+fn as_job_reads(batch: &RecordBatch, job: &Job, absent: &BTreeSet<usize>) -> Result<RecordBatch> {
     let (schema, read_schema) = (batch.schema(), &job.read_schema);
     let names = NameIndex::new(&schema);
-    let column = |field: &Arc<Field>| {
-        if job.mask.covers(field.name()) {
+    let column = |(index, field): (usize, &Arc<Field>)| {
+        if job.mask.covers(field.name()) || absent.contains(&index) {
             return Ok(new_null_array(field.data_type(), batch.num_rows()));
         }
         let position = names.position(field.name()).ok_or_else(|| {
@@ -429,6 +472,7 @@ fn as_job_reads(batch: &RecordBatch, job: &Job) -> Result<RecordBatch> {
     let columns = read_schema
         .fields()
         .iter()
+        .enumerate()
         .map(column)
         .collect::<Result<Vec<_>>>()?;
     RecordBatch::try_new(read_schema.clone(), columns)

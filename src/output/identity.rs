@@ -35,13 +35,45 @@ pub struct RunIdentity {
     /// the output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_version: Option<Resolved>,
+    /// The same of challengers, by their names in the run; they do not show in the output either.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub challenger_versions: BTreeMap<String, Resolved>,
     /// Every option that shows in the output.
     pub configuration: BTreeMap<String, Json>,
     /// The files, in order.
     pub inputs: Vec<InputRecord>,
 }
 
+/// The versions of a registry's models that a run began with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Versions {
+    /// That of its own model, if it was named by a registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Resolved>,
+    /// Those of its challengers and of the models that answer a share of the rows, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub challengers: BTreeMap<String, Resolved>,
+}
+
 impl RunIdentity {
+    /// The versions of a registry's models that the run began with.
+    #[must_use]
+    pub fn versions(&self) -> Versions {
+        let split = self.configuration.get("--split");
+        let arms = split.and_then(|split| split.get("arms")?.as_array());
+        let version = |arm: &Json| {
+            let name = arm.get("name")?.as_str()?.to_owned();
+            let resolved = serde_json::from_value(arm.get("resolved")?.clone()).ok()?;
+            Some((name, resolved))
+        };
+        let mut challengers = self.challenger_versions.clone();
+        challengers.extend(arms.into_iter().flatten().filter_map(version));
+        Versions {
+            model: self.model_version.clone(),
+            challengers,
+        }
+    }
+
     /// What changed from `earlier` to this one, in words; empty if nothing did.
     #[must_use]
     pub fn changes_since(&self, earlier: &Self) -> Vec<String> {

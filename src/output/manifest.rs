@@ -119,6 +119,12 @@ impl Manifest {
         let Some(name) = name_in(directory)? else {
             return Ok(None);
         };
+        if find_below(directory, name)?.is_some_and(|found| !found.is_file) {
+            let error = Error::failed("the manifest of the data set is not a plain file");
+            return Err(error
+                .at_path(directory.join(name))
+                .hint("choose another directory, or remove it if nothing needs it"));
+        }
         from_json(directory, name).map(Some).map_err(|error| {
             if error.system_error().is_some() {
                 return error;

@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::storage::Location;
+use crate::table::challenger::{self, CHALLENGERS};
 use crate::table::output_format::OutputFormat;
 
 /// The directory in a data set that holds all but its predictions; readers of data sets skip names
@@ -15,10 +16,10 @@ use crate::table::output_format::OutputFormat;
 pub const STATE: &str = "_tallow";
 
 /// The data set's own account of itself.
-pub const MANIFEST: &str = "_tallow/manifest.json";
+pub const MANIFEST: &str = challenger::MANIFEST;
 
 /// The manifest of a publication that was begun and is not finished.
-pub const PENDING_MANIFEST: &str = "_tallow/publication.json";
+pub const PENDING_MANIFEST: &str = challenger::PENDING_MANIFEST;
 
 /// The signature of [`MANIFEST`], if the data set is signed.
 pub const SIGNATURE: &str = "_tallow/manifest.json.sig";
@@ -178,7 +179,7 @@ pub fn challenger(path: &Location, is_dataset: bool, name: &str) -> Location {
         // `.` and `..` have no name of their own to extend.
         directory.push("/");
     }
-    directory.push(".challengers");
+    directory.push(CHALLENGERS);
     let name = if is_dataset {
         name.to_owned()
     } else {
@@ -192,7 +193,7 @@ pub fn challenger(path: &Location, is_dataset: bool, name: &str) -> Location {
 pub fn challenged(path: &Location) -> Option<Location> {
     let directory = path.tidied().parent()?;
     let bytes = directory.as_os_str().as_bytes();
-    let output = bytes.strip_suffix(b".challengers")?;
+    let output = bytes.strip_suffix(CHALLENGERS.as_bytes())?;
     (!output.is_empty()).then(|| Location::from(OsStr::from_bytes(output)))
 }
 

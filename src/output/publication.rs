@@ -53,7 +53,7 @@ pub fn publish(
         Some(signer) => write_json(directory, PENDING_MANIFEST, &signed(manifest, signer)?)?,
         None => write_json(directory, PENDING_MANIFEST, manifest)?,
     }
-    recover(directory).map(|_| ())
+    recover(directory).map(drop)
 }
 
 /// The manifest with a signature of what [`recover`] makes of it.
@@ -144,13 +144,13 @@ fn pending(directory: &Location) -> Result<Option<&'static str>> {
         .then_some(earlier))
 }
 
-/// Finishes a publication that was begun; says whether there was one.
+/// Finishes a publication that was begun; returns its manifest, if there was one.
 ///
 /// # Errors
 /// Fails if the file system refuses or a file is missing.
-pub fn recover(directory: &Location) -> Result<bool> {
+pub fn recover(directory: &Location) -> Result<Option<Manifest>> {
     let Some(pending) = pending(directory)? else {
-        return Ok(false);
+        return Ok(None);
     };
     let manifest: Manifest = from_json(directory, pending)?;
     let listed = listed_before(directory, &manifest)?;
@@ -171,7 +171,7 @@ pub fn recover(directory: &Location) -> Result<bool> {
     remove_old_files(directory, &manifest, &listed)?;
     if pending == PENDING_MANIFEST {
         let signature = manifest.signature.clone();
-        write_json(directory, MANIFEST, &manifest.published())?;
+        write_json(directory, MANIFEST, &manifest.clone().published())?;
         match signature {
             Some(text) => replace_below(directory, SIGNATURE, &mut text.as_bytes())?,
             None => remove_below(directory, SIGNATURE)?,
@@ -187,7 +187,7 @@ pub fn recover(directory: &Location) -> Result<bool> {
         // The first version keeps nothing there once a data set is whole.
         remove_empty_directory_below(directory, STATE);
     }
-    Ok(true)
+    Ok(Some(manifest))
 }
 
 /// Takes back a publication that was begun and cannot be finished; finishes one that can.
@@ -285,6 +285,12 @@ fn remove_old_files(
     Ok(())
 }
 
+/// Whether the mark of a whole data set is more than the empty file that writers leave.
+fn has_foreign_mark(directory: &Location) -> Result<bool> {
+    let mark = find_below(directory, SUCCESS)?;
+    Ok(mark.is_some_and(|found| !found.is_file || found.byte_count > 0))
+}
+
 /// Checks that a data set may be written to `directory`: it is missing, empty, or holds nothing but
 /// a data set of ours.
 ///
@@ -301,15 +307,15 @@ pub fn check_directory(directory: &Location) -> Result<()> {
         Some(found) if !found.is_directory => {
             return Err(Error::failed("the output is a file, not a directory").at_path(directory));
         }
-        Some(_) => list(directory)?.iter().any(is_foreign),
+        Some(_) => list(directory)?.iter().any(is_foreign) || has_foreign_mark(directory)?,
     };
     if holds_files
         && name_in(directory)?.is_none()
         && pending(directory)?.is_none()
         && find_below(directory, IDENTITY)?.is_none()
     {
-        let error = Error::failed("the directory holds files that are no data set of tallow's")
-            .at_path(directory);
+        let error =
+            Error::failed("the directory holds files that tallow did not write").at_path(directory);
         return Err(error.hint("choose a directory that is empty or not there yet"));
     }
     Ok(())

@@ -11,8 +11,8 @@ use super::output::{LabelName, LinkName, TaskName};
 use crate::contract::{CategoryValue, Contract, Input, InputKind, Policy, Vocabulary};
 use crate::count::counted;
 use crate::error::{Error, Result};
-use crate::format::Artefact;
 use crate::format::safetensors::weights;
+use crate::format::{Artefact, refuse};
 use crate::model::{Description, LoadedModel, NumericModel, TrainedModel};
 use crate::network::{Architecture, Encoding, Network};
 use crate::outcome::{Label, Link, Outcome, Task};
@@ -36,6 +36,7 @@ impl Networks<'_> {
             .iter()
             .map(|entry| encoding(entry).map_err(|error| error.at_column(&entry.name)))
             .collect::<Result<Vec<_>>>()?;
+        refuse(artefact)?;
         let weights = weights(&artefact.bytes)?;
         let network = Network::load(self.architecture, &encodings, &weights)?;
         let inputs = entries.iter().enumerate().map(|(index, entry)| {
@@ -273,7 +274,7 @@ pub(super) fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
         }
         (Some(KindName::Number), None) if !is_number => {
             return Err(Error::contract(
-                "the manifest says `kind = \"number\"`, and the model reads a category",
+                "the manifest has `kind = \"number\"`, and the model reads a category",
             ));
         }
         (Some(KindName::Category), None)
@@ -286,7 +287,7 @@ pub(super) fn tighten(input: &mut Input, entry: &InputEntry) -> Result<()> {
         }
         (Some(KindName::Code), None) if is_number => {
             return Err(Error::contract(
-                "the manifest says `kind = \"code\"`, and the model reads a number",
+                "the manifest has `kind = \"code\"`, and the model reads a number",
             ));
         }
         // A vocabulary of integers is a list of codes already, and says which codes there are.
@@ -425,7 +426,7 @@ fn relabel(task: &mut Task, names: &[LabelName]) -> Result<()> {
             return Err(Error::contract("`labels` are the model's own"));
         }
         Task::Uncertain(uncertain) => return relabel(&mut uncertain.own, names),
-        Task::Value | Task::Values(_) => {
+        Task::Value | Task::Values(_) | Task::Flags(_) => {
             return Err(
                 Error::contract("`labels` are for classes, and the model gives numbers").hint(
                     "say `link = \"logistic\"` or `link = \"softmax\"` under `[outputs]` if the \
@@ -445,7 +446,7 @@ fn rename(task: &mut Task, names: &[String]) -> Result<()> {
     if let Task::Uncertain(uncertain) = task {
         return rename(&mut uncertain.own, names);
     }
-    let Task::Values(known) = task else {
+    let (Task::Values(known) | Task::Flags(known)) = task else {
         return Err(Error::contract("`names` are for several numbers a row"));
     };
     if known.len() != names.len() {
@@ -471,7 +472,7 @@ fn agree(name: TaskName, task: &Task) -> Result<()> {
             ),
             "one number a row",
         ),
-        Task::Values(_) => (name == TaskName::Values, "several numbers a row"),
+        Task::Values(_) | Task::Flags(_) => (name == TaskName::Values, "several numbers a row"),
         Task::Binary { .. } => (name == TaskName::Binary, "two classes with one margin"),
         Task::Classes { .. } => (
             name == TaskName::Classes,
@@ -482,7 +483,7 @@ fn agree(name: TaskName, task: &Task) -> Result<()> {
         return Ok(());
     }
     Err(Error::contract(format!(
-        "the manifest says the task is {}, and the model gives {found}",
+        "the manifest has the task {}, and the model returns {found}",
         name.name()
     )))
 }

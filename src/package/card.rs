@@ -12,6 +12,9 @@ use crate::storage::{self, Location};
 /// The card's name in a package; hubs show a file of this name.
 pub const CARD_NAME: &str = "README.md";
 
+/// The key of the model's name in the front matter.
+const NAME_KEY: &str = "model_name:";
+
 /// The most bytes of a model card that are read.
 const CARD_BYTES: u64 = 256 << 10;
 
@@ -75,8 +78,12 @@ const SECTIONS: [Section; 9] = [
 pub struct CardFacts {
     /// The model's name.
     pub name: String,
-    /// Lines of the front matter, such as (`library_name`, `xgboost`).
+    /// Lines of the front matter, such as (`license`, `mit`), that a user may have written
+    /// otherwise.
     pub front_matter: Vec<(String, String)>,
+    /// Lines of the front matter that say which model it is: those of an earlier card are of
+    /// another one.
+    pub identity: Vec<(String, String)>,
     /// Markdown for sections, by the name of their mark.
     pub sections: Vec<(&'static str, String)>,
 }
@@ -114,8 +121,11 @@ pub fn card(facts: &CardFacts, earlier: Option<&str>) -> String {
     let (front, body) = split(&earlier);
     let mut text = front_matter(facts, front);
     let mut body = body.trim_start_matches('\n').to_owned();
+    let title = format!("# {}", facts.name.replace(['\n', '\r'], " "));
     if body.trim().is_empty() {
-        body = format!("# {}\n", facts.name.replace(['\n', '\r'], " "));
+        body = format!("{title}\n");
+    } else if let Some(earlier) = earlier_title(front, &body) {
+        body = body.replacen(&earlier, &title, 1);
     }
     for section in &SECTIONS {
         let own = facts
@@ -142,14 +152,31 @@ fn split(text: &str) -> (Option<&str>, &str) {
     }
 }
 
+/// The first line of a card as tallow wrote it: the name that its front matter has.
+fn earlier_title(front: Option<&str>, body: &str) -> Option<String> {
+    let name = front?
+        .lines()
+        .find_map(|line| line.strip_prefix(NAME_KEY))?;
+    let name = name.trim();
+    let name = serde_json::from_str(name).unwrap_or_else(|_| name.to_owned());
+    let title = format!("# {name}");
+    (body.lines().next() == Some(&title)).then_some(title)
+}
+
 /// The user's lines, and those that are missing.
 fn front_matter(facts: &CardFacts, earlier: Option<&str>) -> String {
-    let mut lines: Vec<String> = earlier
-        .unwrap_or_default()
-        .lines()
-        .map(str::to_owned)
-        .collect();
-    for (key, value) in &facts.front_matter {
+    let earlier = earlier.unwrap_or_default().lines();
+    let mut lines: Vec<String> = earlier.map(str::to_owned).collect();
+    for (key, value) in &facts.identity {
+        let is_own = |line: &&mut String| {
+            let own = line.split_once(':');
+            own.is_some_and(|(own, _)| own == key)
+        };
+        if let Some(line) = lines.iter_mut().find(is_own) {
+            *line = format!("{key}: {value}");
+        }
+    }
+    for (key, value) in facts.identity.iter().chain(&facts.front_matter) {
         let is_there = lines
             .iter()
             .any(|line| line.split_once(':').is_some_and(|(own, _)| own == key));
@@ -202,10 +229,11 @@ mod tests {
     fn facts(trees: u32) -> CardFacts {
         CardFacts {
             name: "churn".into(),
-            front_matter: vec![
+            identity: vec![
+                ("model_name".into(), "churn".into()),
                 ("library_name".into(), "xgboost".into()),
-                ("tags".into(), "[tallow]".into()),
             ],
+            front_matter: vec![("tags".into(), "[tallow]".into())],
             sections: vec![("details", format!("| trees | {trees} |"))],
         }
     }
@@ -213,7 +241,9 @@ mod tests {
     #[test]
     fn a_new_card_has_front_matter_and_nine_headings() {
         let text = card(&facts(60), None);
-        assert!(text.starts_with("---\nlibrary_name: xgboost\ntags: [tallow]\n---\n\n# churn\n"));
+        assert!(text.starts_with(
+            "---\nmodel_name: churn\nlibrary_name: xgboost\ntags: [tallow]\n---\n\n# churn\n"
+        ));
         let headings: Vec<&str> = text
             .lines()
             .filter_map(|line| line.strip_prefix("## "))
@@ -227,7 +257,7 @@ mod tests {
     fn text_of_the_user_is_kept_and_facts_are_replaced() {
         let text = card(&facts(60), None);
         let edited = text
-            .replace("library_name: xgboost", "library_name: mine\nlicense: mit")
+            .replace("tags: [tallow]", "license: mit\ntags: [mine]")
             .replace("# churn\n", "# Churn, a model\n\nWritten by Ann.\n")
             .replace(
                 "<!-- Which decisions is the model made for, and which not? -->",
@@ -235,12 +265,28 @@ mod tests {
             );
         let again = card(&facts(80), Some(&edited.replace('\n', "\r\n")));
         assert!(again.starts_with(
-            "---\nlibrary_name: mine\nlicense: mit\ntags: [tallow]\n---\n\n# Churn, a model\n\n\
-             Written by Ann.\n"
+            "---\nmodel_name: churn\nlibrary_name: xgboost\nlicense: mit\ntags: [mine]\n---\n\n\
+             # Churn, a model\n\nWritten by Ann.\n"
         ));
         assert!(again.contains("| trees | 80 |") && !again.contains("| trees | 60 |"));
         assert!(again.contains("## Intended use\n\nRetention offers only.\n"));
         assert_eq!(again.matches("## ").count(), 9);
+    }
+
+    #[test]
+    fn a_card_is_of_the_model_that_is_packed_now() {
+        let text = card(&facts(60), None).replace("# churn\n", "# churn\n\nWritten by Ann.\n");
+        let mut other = facts(60);
+        other.name = "a: b".into();
+        other.identity = vec![
+            ("model_name".into(), "\"a: b\"".into()),
+            ("library_name".into(), "lightgbm".into()),
+        ];
+        let other = card(&other, Some(&text));
+        let head = "---\nmodel_name: \"a: b\"\nlibrary_name: lightgbm\ntags: [tallow]\n---\n\n\
+                    # a: b\n\nWritten by Ann.\n";
+        assert!(other.starts_with(head), "{other}");
+        assert_eq!(card(&facts(60), Some(&other)), text);
     }
 
     #[test]

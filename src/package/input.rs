@@ -152,7 +152,7 @@ impl InputEntry {
         }
         if !self.required && matches!(self.on_null, None | Some(Policy::Error)) {
             return Err(Error::contract(
-                "`required = false` needs an `on_null` that says what the model reads instead",
+                "`required = false` needs an `on_null` with the value that the model reads instead",
             )
             .hint(
                 "add `on_null = { default = 0 }`, `on_null = \"null\"` or `on_null = \"reject\"`",

@@ -48,9 +48,14 @@ pub(super) fn only_model_in(directory: &Location) -> Result<Location> {
     }
     let (mut models, mut refused) = (Vec::new(), Ok(()));
     for path in list(directory)? {
-        // A signature is not a model.
-        let is_signature = path.file_name().is_some_and(|name| name == SIGNATURE_NAME);
-        if !is_signature && !metadata(&path)?.is_directory {
+        // A signature is not a model, and neither is an empty file or what tools hide
+        // (`.gitignore`); signatures in pieces do not even list empty files.
+        let is_aside = path.file_name().is_some_and(|name| {
+            name == SIGNATURE_NAME || name.as_encoded_bytes().starts_with(b".")
+        });
+        let found = metadata(&path)?;
+        let is_empty = found.is_file && found.byte_count == 0;
+        if !is_aside && !is_empty && !found.is_directory {
             let (artefact, is_model) = match reading::find(path)? {
                 Found::Whole(artefact, _held) => {
                     let is_model = recognised(&artefact)?.is_some();
@@ -85,7 +90,7 @@ pub(super) fn only_model_in(directory: &Location) -> Result<Location> {
                 .hint(huggingface::DOWNLOAD_WEIGHTS))
         }
         [] => Err(
-            Error::contract("the directory holds no model that tallow knows")
+            Error::contract("the directory has no model that tallow can read")
                 .at_path(directory)
                 .hint("give the model file itself, or add a `tallow.toml`"),
         ),

@@ -48,7 +48,7 @@ pub struct Manifest {
     pub graph: Option<GraphEntry>,
     /// How texts are read and answered, if the model reads texts.
     pub text: Option<TextEntry>,
-    /// Rows with the answers that the model must give.
+    /// Rows with known answers.
     pub golden: Option<Golden>,
     /// What the training data was like.
     pub baseline: Option<Baseline>,
@@ -233,7 +233,7 @@ impl GraphEntry {
     }
 }
 
-/// Rows with the answers that the model must give, replayed by `tallow check`.
+/// Rows with known answers, scored again by `tallow check`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Golden {

@@ -39,7 +39,7 @@ use crate::text::encoder::assemble;
 pub const MANIFEST_NAME: &str = "tallow.toml";
 
 /// Where a network's weights lie if the manifest lists no artefact: the first of these.
-const DEFAULT_WEIGHTS: [&str; 4] = ["model.safetensors", "model.pt", "model.pth", "model.bin"];
+pub const DEFAULT_WEIGHTS: [&str; 4] = ["model.safetensors", "model.pt", "model.pth", "model.bin"];
 
 /// How a package reaches the disk; `storage` holds the functions.
 #[derive(Clone, Copy)]

@@ -246,7 +246,7 @@ fn contradictions_are_named() {
     );
     assert_eq!(
         message("on_unseen", "required = false\non_unseen"),
-        "`required = false` needs an `on_null` that says what the model reads instead"
+        "`required = false` needs an `on_null` with the value that the model reads instead"
     );
     assert_eq!(
         message("threshold = 0.4", "threshold = 4"),
@@ -411,7 +411,7 @@ fn inputs_of_another_format_are_tightened_by_name() {
     .unwrap_err();
     assert_eq!(
         number.to_string(),
-        "the manifest says `kind = \"number\"`, and the model reads a category (column `b`)"
+        "the manifest has `kind = \"number\"`, and the model reads a category (column `b`)"
     );
     let mut outcome = Outcome {
         task: Task::Value,
@@ -420,7 +420,7 @@ fn inputs_of_another_format_are_tightened_by_name() {
     let task = apply::outputs(&manifest("task = \"binary\""), &mut outcome, 1).unwrap_err();
     assert_eq!(
         task.message(),
-        "the manifest says the task is binary, and the model gives one number a row"
+        "the manifest has the task binary, and the model returns one number a row"
     );
     let other = apply::inputs(
         &manifest("[[inputs]]\nname = \"b\"\ncategories = [2, 1]"),

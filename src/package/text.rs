@@ -167,11 +167,11 @@ fn task(name: TaskName) -> Result<TextTask> {
         TaskName::TokenClassification => Ok(TextTask::TokenClassification),
         other => {
             let message = format!(
-                "the manifest says the task is {}, which is none of a text model",
+                "the manifest has the task {}, which is not a task of text models",
                 other.name()
             );
             Err(Error::contract(message).hint(
-                "leave `task` out, or say `embedding`, `classification`, `reranking` or \
+                "remove `task`, or use `embedding`, `classification`, `reranking` or \
                  `token-classification`",
             ))
         }
@@ -266,7 +266,7 @@ pub(super) fn at_manifest(
     };
     let hint = match error.hint_text() {
         Some(hint) => format!("correct `{key}` in the manifest: {hint}"),
-        None => format!("correct `{key}` in the manifest, or leave it out"),
+        None => format!("correct `{key}` in the manifest, or remove it"),
     };
     Error::contract(format!("the manifest's `{key}` does not fit the model"))
         .at_path(path)

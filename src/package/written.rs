@@ -5,7 +5,7 @@
 
 use toml::{Table, Value};
 
-use crate::contract::{ColumnType, type_name};
+use crate::contract::{ColumnType, Policy, type_name};
 use crate::error::{Error, Result};
 use crate::storage::Location;
 
@@ -58,16 +58,24 @@ impl WrittenManifest {
         }
     }
 
-    /// Lists an input, with its type unless the user wrote one.
-    pub fn add_input(&mut self, name: &str, column_type: Option<ColumnType>, is_required: bool) {
+    /// Lists an input, with its type unless the user wrote one. One that the data need not have
+    /// is `otherwise`, unless the user wrote what it is.
+    pub fn add_input(
+        &mut self,
+        name: &str,
+        column_type: Option<ColumnType>,
+        otherwise: Option<Policy>,
+    ) {
         let entry = entry(self.entries("inputs"), "name", name);
         if let Some(column_type) = column_type
             && !entry.contains_key("type")
         {
             entry.insert("type".to_owned(), type_name(column_type).into());
         }
-        if !is_required {
+        if let Some(otherwise) = otherwise {
             entry.insert("required".to_owned(), false.into());
+            let written = entry.entry("on_null");
+            written.or_insert_with(|| policy(otherwise));
         }
     }
 
@@ -125,6 +133,15 @@ fn entry<'a>(list: &'a mut Vec<Value>, key: &str, name: &str) -> &'a mut Table {
     }
 }
 
+fn policy(policy: Policy) -> Value {
+    match policy {
+        Policy::Error => "error".into(),
+        Policy::Reject => "reject".into(),
+        Policy::Null => "null".into(),
+        Policy::Default(value) => Table::from_iter([("default".to_owned(), value.into())]).into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,8 +152,8 @@ mod tests {
         let mut manifest = WrittenManifest::default();
         manifest.set("name", "churn");
         manifest.set_artefact(&Location::from("model.ubj"), None);
-        manifest.add_input("age", Some(ColumnType::Int32), true);
-        manifest.add_input("region", None, true);
+        manifest.add_input("age", Some(ColumnType::Int32), None);
+        manifest.add_input("region", None, None);
         manifest.set("version", "7");
         manifest.set_artefact(&Location::from("model.ubj"), Some(&"a".repeat(64)));
         let text = manifest.to_text().unwrap();
@@ -159,7 +176,7 @@ mod tests {
                        [[derived]]\nname = \"x\"\nexpression = \"a / b\"\n";
         let mut manifest = WrittenManifest::parse(earlier.as_bytes()).unwrap();
         manifest.set_artefact(&Location::from("model.ubj"), None);
-        manifest.add_input("age", Some(ColumnType::Int32), true);
+        manifest.add_input("age", Some(ColumnType::Int32), None);
         let text = manifest.to_text().unwrap();
         let parsed = Manifest::parse(text.as_bytes()).unwrap();
         let mut expected = Manifest::parse(earlier.as_bytes()).unwrap();

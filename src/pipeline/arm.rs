@@ -148,7 +148,7 @@ impl Arms {
         fields
     }
 
-    /// What one worker writes on.
+    /// Per-worker scratch space for scoring.
     #[must_use]
     pub fn scorers(&self) -> Vec<Scorer<'_>> {
         self.iter().map(|arm| arm.scoring.scorer()).collect()
@@ -396,5 +396,5 @@ fn different(name: &str, expected: &[Field], actual: &[Field]) -> Error {
         listed(actual),
         listed(expected)
     ))
-    .hint("score all rows with both: leave `--split` out")
+    .hint("score all rows with both: remove `--split`")
 }

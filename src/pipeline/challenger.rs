@@ -184,8 +184,13 @@ impl Allowance {
         if arm.state.work.total().as_secs_f64() <= most {
             return Ok(());
         }
+        let champion = if champion < 0.1 {
+            "less than 0.1 s".to_owned()
+        } else {
+            format!("{champion:.1} s")
+        };
         let error = Error::failed(format!(
-            "it took more than {most:.0} s of work, and the run's own model {champion:.1} s"
+            "it took more than {most:.0} s of work, and the run's own model {champion}"
         ));
         Err(error.hint("`--challenger-time SPAN` allows more"))
     }
@@ -533,7 +538,7 @@ pub(super) fn kept(schema: &Schema, columns: Vec<ArrayRef>, keep: &[bool]) -> Re
         return Ok(output);
     }
     filter_record_batch(&output, &BooleanArray::from(keep.to_vec()))
-        .map_err(|error| Error::internal("cannot leave rows out").because(error))
+        .map_err(|error| Error::internal("cannot filter rows").because(error))
 }
 
 /// What the run's own model answered to the rows that are kept, null where it rejected one; and a

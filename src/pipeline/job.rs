@@ -140,7 +140,7 @@ impl Job {
         scores: Vec<ArrayRef>,
         rejections: &[Rejection],
     ) -> Result<(RecordBatch, Option<RecordBatch>)> {
-        let internal = |error| Error::internal("cannot leave rows out").because(error);
+        let internal = |error| Error::internal("cannot filter rows").because(error);
         let columns: Vec<ArrayRef> = self
             .passthrough
             .iter()

@@ -3,10 +3,10 @@
 //! Owns when a part ends, and that a challenger whose results cannot be taken drops out. It must
 //! not know what models are.
 
-use super::answers::add_counts;
 use super::challenger::{Challenger, Challengers};
 use super::gathering::Gathering;
 use super::job::{Finished, Job};
+use super::model_output::add_counts;
 use super::observer::{Observer, Partials};
 use super::part::{PartAccount, Segment};
 use super::run::{Outcomes, Receiver};

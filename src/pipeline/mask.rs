@@ -21,6 +21,7 @@ use sha2::Sha256;
 
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
+use crate::table::shown_type::shown_type;
 use crate::table::texts_of;
 
 /// Numbers of this size and above are not all integers that a double can hold.
@@ -76,6 +77,12 @@ impl Mask {
         }
     }
 
+    /// Whether no column is hashed or left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hashed.is_empty() && self.dropped.is_empty()
+    }
+
     /// Whether a column is hashed or left out.
     #[must_use]
     pub fn covers(&self, name: &str) -> bool {
@@ -95,7 +102,7 @@ impl Mask {
     /// The columns that a table with these columns has in an output.
     #[must_use]
     pub fn schema(&self, table: &SchemaRef) -> SchemaRef {
-        if self.hashed.is_empty() && self.dropped.is_empty() {
+        if self.is_empty() {
             return Arc::clone(table);
         }
         let fields = table.fields().iter();
@@ -115,7 +122,7 @@ impl Mask {
     /// # Errors
     /// A contract error for a column whose values have no text.
     pub fn apply(&self, rows: RecordBatch, count: usize) -> Result<RecordBatch> {
-        if self.hashed.is_empty() && self.dropped.is_empty() {
+        if self.is_empty() {
             return Ok(rows);
         }
         let schema = rows.schema();
@@ -185,10 +192,13 @@ pub fn check_hashed(field: &Field) -> Result<()> {
     if !data_type.is_nested() || matches!(data_type, DataType::Dictionary(..)) {
         return Ok(());
     }
-    let error = Error::contract(format!("a column of type {data_type} cannot be hashed"));
+    let error = Error::contract(format!(
+        "a column of type {} cannot be hashed",
+        shown_type(data_type)
+    ));
     Err(error
         .at_column(field.name())
-        .hint("leave it out of the outputs: `--drop-columns`"))
+        .hint("drop it from the outputs: `--drop-columns`"))
 }
 
 #[cfg(test)]

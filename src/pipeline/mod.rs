@@ -13,7 +13,6 @@
 //! [`arm`]s, whose answers are the output: one model in an ordinary run. Its [`challenger`]s score
 //! the same rows, and what comes of them goes elsewhere.
 
-mod answers;
 mod apart;
 pub mod arm;
 pub mod budget;
@@ -25,6 +24,7 @@ pub mod job;
 pub mod lane;
 pub mod ledger;
 pub mod mask;
+mod model_output;
 pub mod observer;
 mod ordered;
 pub mod part;

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 pub(super) trait Work: Sync {
     /// What comes in.
     type Item: Send;
-    /// What one worker writes on; made on the thread that uses it.
+    /// Per-worker scratch space, made on the thread that uses it.
     type State;
     /// An item that is ready to be worked on piece by piece.
     type Prepared: Send + Sync;

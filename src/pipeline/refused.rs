@@ -56,8 +56,8 @@ pub(super) fn settle_numbers(
                     .at_column(&bound.column)
                     .at_row(origin.row_number(row))
                     .hint(format!(
-                        "fix the row, or let the run go on: `--on-unseen {reject}` leaves such \
-                         rows out, `--on-unseen {null}` gives them a missing result"
+                        "fix the row, or let the run continue: `--on-unseen {reject}` rejects such \
+                         rows, `--on-unseen {null}` gives them a missing result"
                     )));
             }
         }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::DataType;
 
-use super::answers::Answers;
+use super::model_output::ModelOutput;
 use super::observer::{EncodedBlock, Features, Watch};
 use super::refused::{settle_numbers, settle_texts, without_margins, without_results};
 use super::scoring::{Rejection, ScoredBlock, Scoring};
@@ -21,7 +21,7 @@ use crate::outcome::{Outcome, Task};
 use crate::table::nested;
 
 impl Scoring {
-    /// What one worker writes on.
+    /// Per-worker scratch space for scoring.
     #[must_use]
     pub fn scorer(&self) -> Scorer<'_> {
         Scorer {
@@ -110,7 +110,7 @@ impl Scorer<'_> {
                 without_margins(&mut margins, &missing, rows);
                 let features = Features::Numbers(block);
                 watched(watch, &columns, features, &verdicts, rows, &mut times)?;
-                (Answers::Margins(margins), verdicts, Vec::new())
+                (ModelOutput::Margins(margins), verdicts, Vec::new())
             }
             Bench::Columnar(worker) => {
                 let (encoded, verdicts) = times.measure(Stage::Encode, || {
@@ -137,7 +137,11 @@ impl Scorer<'_> {
                     .for_each(|(coercions, count)| coercions.unseen_count += count);
                 let features = Features::Columns(&encoded);
                 watched(watch, &columns, features, &verdicts, rows, &mut times)?;
-                (Answers::Columns(scored.columns), verdicts, scored.counts)
+                (
+                    ModelOutput::Columns(scored.columns),
+                    verdicts,
+                    scored.counts,
+                )
             }
         };
         let rejection = |(row, input, reason)| Rejection {
@@ -203,7 +207,7 @@ fn unseen(
     Ok(unseen)
 }
 
-/// Scores the encoded columns; whatever a graph says of rejected rows is of no account.
+/// Scores the encoded columns; graph output for rejected rows is ignored.
 fn score_columns(
     worker: &mut dyn ColumnWorker,
     columns: &[ArrayRef],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, new_null_array};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::answers::{Answers, Gathered, add_counts};
+use super::model_output::{Gathered, ModelOutput, add_counts};
 use super::stage::StageTimes;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
@@ -70,7 +70,7 @@ pub enum OneRow {
 /// What came of a block of a batch.
 #[derive(Debug)]
 pub struct ScoredBlock {
-    pub(super) answers: Answers,
+    pub(super) answers: ModelOutput,
     pub(super) rejections: Vec<Rejection>,
     pub(super) coercions: Vec<Coercions>,
     pub(super) counts: Vec<u64>,
@@ -310,11 +310,11 @@ impl Scoring {
                 .for_each(|(sum, counts)| sum.add(counts));
         }
         let columns = match gathered.joined()? {
-            Answers::Margins(margins) => {
+            ModelOutput::Margins(margins) => {
                 let margin_count = loaded.model.margin_count();
                 loaded.outcome.columns(&margins, margin_count, self.raw)
             }
-            Answers::Columns(columns) => loaded.outcome.finished(&columns),
+            ModelOutput::Columns(columns) => loaded.outcome.finished(&columns),
         };
         Ok(Scored {
             columns,

@@ -176,8 +176,9 @@ impl View {
         if is_missing.true_count() == 0 {
             return Ok(column.clone());
         }
-        nullif(column, &is_missing)
-            .map_err(|error| Error::internal("cannot leave values out of a column").because(error))
+        nullif(column, &is_missing).map_err(|error| {
+            Error::internal("cannot replace values of a column by null").because(error)
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use arrow::datatypes::{DataType, Float64Type};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::table::shown_type::shown_type;
 
 /// What separates the parts that are hashed.
 const SEPARATOR: [u8; 1] = [0x1f];
@@ -105,7 +106,8 @@ pub fn check_key(name: &str, data_type: &DataType) -> Result<()> {
         return Ok(());
     }
     let error = Error::contract(format!(
-        "rows cannot be split by a column of type {data_type}"
+        "rows cannot be split by a column of type {}",
+        shown_type(data_type)
     ));
     Err(error
         .at_column(name)

@@ -20,7 +20,7 @@ use super::options::{
 use super::{signed, text};
 use crate::contract::Contract;
 use crate::contract::binding::{BindingOptions, BoundInput, bind, fed_columns};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shell_word};
 use crate::feature::encode::Encoder;
 use crate::feature::missing::MissingValues;
 use crate::memory::Pool;
@@ -35,7 +35,7 @@ use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
 use crate::process;
 use crate::registry::name::Reference;
-use crate::request::challenger::{Located, misnamed, name_of};
+use crate::request::challenger::{Located, misnamed, name_of, split_name};
 use crate::request::work::Work;
 use crate::storage::{Location, find, read_unchanged};
 use crate::table::dataset::Dataset;
@@ -118,7 +118,7 @@ pub fn names(args: &Work, champion: &str) -> Result<Vec<String>> {
     {
         return Err(
             Error::usage(format!("`{flag}` does nothing without `--challenger`"))
-                .hint(format!("add `--challenger MODEL`, or leave `{flag}` out")),
+                .hint(format!("add `--challenger MODEL`, or remove `{flag}`")),
         );
     }
     options.challenger.iter().try_for_each(refuse_misnamed)?;
@@ -138,7 +138,7 @@ pub fn names(args: &Work, champion: &str) -> Result<Vec<String>> {
 /// whose end is no model.
 fn refuse_misnamed(text: &Location) -> Result<()> {
     let Some((name, model)) = misnamed(text) else {
-        return Ok(());
+        return refuse_taken_apart(text);
     };
     let is_model = || {
         let is_reference = model.to_str().and_then(Reference::parse).is_some();
@@ -157,6 +157,24 @@ fn refuse_misnamed(text: &Location) -> Result<()> {
         "write `--challenger NAME=MODEL`; a name has letters, digits, `.`, `_` and `-`, and begins \
          with a letter or digit",
     ))
+}
+
+/// Refuses a path that is there and is read as `NAME=MODEL`, where no such model is.
+fn refuse_taken_apart(text: &Location) -> Result<()> {
+    let (Some(name), model) = split_name(text) else {
+        return Ok(());
+    };
+    let is_reference = model.to_str().and_then(Reference::parse).is_some();
+    if is_reference || find(&model)?.is_some() || find(text)?.is_none() {
+        return Ok(());
+    }
+    let text = text.to_string_lossy();
+    let message = format!("`--challenger {text}` is read as a model called `{name}`");
+    let path = shell_word(&format!("./{text}"));
+    Err(Error::usage(message)
+        .at_path(&model)
+        .because("no such file or directory")
+        .hint(format!("for the path, write `--challenger {path}`")))
 }
 
 /// Opens and binds all challengers.

@@ -17,7 +17,7 @@ use crate::request::work::Prediction;
 use crate::table::dataset::Dataset;
 use crate::table::name_index::NameIndex;
 use crate::table::nested;
-use crate::table::spelling::did_you_mean;
+use crate::table::spelling::did_you_mean_column;
 
 /// The names of the columns that come along: by default the table's that feed no input; if named,
 /// derived ones may be among them.
@@ -50,11 +50,7 @@ pub(super) fn passthrough(
                 "`--passthrough` names a column that is not in the data",
             )
             .at_column(name)
-            .hint(did_you_mean(
-                name,
-                &column_names(widened),
-                "`tallow inspect` lists the columns of a file",
-            ))),
+            .hint(did_you_mean_column(name, &column_names(widened)))),
             None => Ok(names.to_vec()),
         },
     }
@@ -114,8 +110,7 @@ pub(super) fn refuse_duplicates(schema: &Schema, dataset: &Dataset) -> Result<()
         .files
         .iter()
         .fold(error, |error, file| error.at_path(&file.path));
-    Err(error
-        .hint("leave the column out with `--passthrough`, or rename one where the file is written"))
+    Err(error.hint("omit the column with `--passthrough`, or rename one where the file is written"))
 }
 
 pub(super) fn positions(names: &[String], schema: &Schema) -> Result<Vec<usize>> {
@@ -141,7 +136,9 @@ pub(super) fn output_schema(
         let error =
             Error::contract("the data has a column of the same name as one that the model adds")
                 .at_column(field.name());
-        return Err(error.hint("leave it out with `--passthrough`, or rename it with `--rename`"));
+        return Err(
+            error.hint("select other columns with `--passthrough`, or rename it with `--rename`")
+        );
     }
     if let Some(name) = first_duplicate(outcome.iter().map(|field| field.name().as_str())) {
         let error = Error::contract("the model adds two columns of this name").at_column(name);

@@ -14,6 +14,7 @@ use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
 use crate::feature::token_use::NamedBy;
+use crate::outcome::Task;
 use crate::package::open::OpenedModel;
 use crate::report::cost::Price;
 use crate::report::stored::{REPORT_ENDING, StoredReport};
@@ -45,7 +46,7 @@ pub(super) fn refuse(args: &Work, opened: &OpenedModel, reads_texts: bool) -> Re
     if trees.is_some() && !OF_TREES.contains(&family) && family != "linear" {
         let message =
             format!("`--trees` is for models of trees, and this one is of the family `{family}`");
-        return Err(Error::usage(message).hint("leave `--trees` out"));
+        return Err(Error::usage(message).hint("remove `--trees`"));
     }
     let fields = |raw| {
         loaded
@@ -57,10 +58,15 @@ pub(super) fn refuse(args: &Work, opened: &OpenedModel, reads_texts: bool) -> Re
         let error = Error::usage(
             "`--raw` writes the scores before the link, and this model finishes its own columns",
         );
-        return Err(error.hint(
-            "leave `--raw` out; a graph gives its raw scores if it is exported with them as an \
-             output",
-        ));
+        return Err(error.hint(match loaded.outcome.task {
+            Task::Listed(_) => {
+                "remove `--raw`; a decision that the estimator has is a column already"
+            }
+            _ => {
+                "remove `--raw`; a graph gives its raw scores if it is exported with them as \
+                 an output"
+            }
+        }));
     }
     Ok(())
 }
@@ -76,7 +82,7 @@ pub fn refuse_trees(trees: Option<&str>, family: Option<&str>) -> Result<()> {
             tree_selection(Some(trees))?;
             Err(
                 Error::usage("`--trees` is for models of trees, and this is not one")
-                    .hint("leave `--trees` out"),
+                    .hint("remove `--trees`"),
             )
         }
     }
@@ -101,7 +107,7 @@ pub fn refuse_alone(
         if is_wrong {
             Err(
                 Error::usage(format!("`{flag}` does nothing without {needed}"))
-                    .hint(format!("add {needed}, or leave `{flag}` out")),
+                    .hint(format!("add {needed}, or remove `{flag}`")),
             )
         } else {
             Ok(())
@@ -131,7 +137,7 @@ pub fn refuse_alone(
     needs(
         guards.skip_code.is_some() && !is_known,
         "--skip-code",
-        "a report: it says what made the file that is there",
+        "a report: it records what made the existing file",
     )
 }
 
@@ -196,7 +202,7 @@ pub(super) fn of_monitoring(request: &Monitoring, monitor: &Monitor) -> Vec<Erro
     let mut warnings: Vec<Error> = idle
         .map(|(flag, _, (needed, add, _))| {
             Error::usage(format!("`{flag}` has no effect without {needed}"))
-                .hint(format!("add `{add}`, or leave `{flag}` out"))
+                .hint(format!("add `{add}`, or remove `{flag}`"))
         })
         .collect();
     warnings.extend(request.history.as_ref().and_then(unread_history));
@@ -238,7 +244,7 @@ fn unread_history(path: &Location) -> Option<Error> {
 pub(super) fn of_examples(count: usize, rule_count: usize) -> Option<Error> {
     (count > 0 && rule_count == 0).then(|| {
         Error::usage("`--rule-examples` has no effect without a rule")
-            .hint("add `--rule`, or leave `--rule-examples` out")
+            .hint("add `--rule`, or remove `--rule-examples`")
     })
 }
 

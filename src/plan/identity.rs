@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 use super::Plan;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::output::identity::{ENCRYPTION_KEY, HASH_KEY, InputRecord, RunIdentity};
+use crate::output::identity::{ENCRYPTION_KEY, HASH_KEY, InputRecord, RunIdentity, Versions};
 use crate::pipeline::mask::HashKey;
 use crate::process::rfc3339;
 use crate::request::work::Work;
@@ -40,7 +40,7 @@ pub fn configuration(args: &Work) -> Result<BTreeMap<String, Json>> {
         resources: _,
     } = args;
     let json = |value: serde_json::Result<Json>| {
-        value.map_err(|error| Error::internal("options that are no JSON").because(error))
+        value.map_err(|error| Error::internal("options that are not JSON").because(error))
     };
     let groups = [
         json(serde_json::to_value(binding))?,
@@ -127,6 +127,21 @@ pub fn without_digests(plan: &Plan) -> Result<RunIdentity> {
     with_inputs(plan, inputs.collect())
 }
 
+/// The versions of a registry's models that a run begins with.
+#[must_use]
+pub fn versions(plan: &Plan) -> Versions {
+    let challengers = plan.challengers.iter();
+    let challengers = challengers.map(|one| (&one.name, &one.resolved));
+    let arms = plan.split.iter().map(|arm| (&arm.name, &arm.resolved));
+    Versions {
+        model: plan.model_version.clone(),
+        challengers: challengers
+            .chain(arms)
+            .filter_map(|(name, resolved)| Some((name.clone(), resolved.clone()?)))
+            .collect(),
+    }
+}
+
 fn with_inputs(plan: &Plan, inputs: Vec<InputRecord>) -> Result<RunIdentity> {
     let mut configuration = plan.configuration.clone();
     let target = plan
@@ -140,6 +155,11 @@ fn with_inputs(plan: &Plan, inputs: Vec<InputRecord>) -> Result<RunIdentity> {
         tool_version: env!("CARGO_PKG_VERSION").into(),
         model_digest: plan.model.digest.clone(),
         model_version: plan.model_version.clone(),
+        challenger_versions: plan
+            .challengers
+            .iter()
+            .filter_map(|one| Some((one.name.clone(), one.resolved.clone()?)))
+            .collect(),
         configuration,
         inputs,
     })

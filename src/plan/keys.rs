@@ -36,6 +36,17 @@ pub fn install(request: &Request) -> Result<Vec<Error>> {
     Ok(warnings)
 }
 
+/// Gives this process the keys that a run read its inputs with, after those that it has. Keys whose
+/// files are gone or changed are passed over: whatever needs them says so.
+pub fn add_inputs(of_run: &Request) {
+    let Ok(reading) = reading(&of_run.decryption_key, &mut Vec::new()) else {
+        return;
+    };
+    let mut keyring = Keyring::clone(&Keyring::of_process());
+    keyring.reading.extend(reading);
+    keyring.install();
+}
+
 /// A warning for each column of `--decryption-key` that no file had which was read.
 #[must_use]
 pub fn unread_columns() -> Vec<Error> {
@@ -98,7 +109,7 @@ fn loaded(request: &Request, warnings: &mut Vec<Error>) -> Result<Keyring> {
         .as_ref()
         .map(|file| hash_bytes(file, warnings))
         .transpose()?;
-    let reading = keys("--decryption-key", decryption_key, warnings)?;
+    let reading = reading(decryption_key, warnings)?;
     let writing = keys("--encryption-key", encryption_key, warnings)?;
     let Some(writing) = writing else {
         let alone = [
@@ -161,7 +172,22 @@ fn name_key(encryption: &mut Encryption, text: &str) -> Result<()> {
     Ok(())
 }
 
-/// The keys of one flag; none if it is not there.
+/// The keys that open what is read. Each key of a footer begins a set, with the keys of columns
+/// that follow it; those before the first one belong to it, too.
+fn reading(texts: &[Location], warnings: &mut Vec<Error>) -> Result<Vec<Keys>> {
+    let footers = texts.iter().enumerate();
+    let footers = footers.filter(|(_, text)| split_column(text).0.is_none());
+    let ends = footers.skip(1).map(|(index, _)| index).chain([texts.len()]);
+    let mut sets = Vec::new();
+    let mut start = 0;
+    for end in ends {
+        sets.extend(keys("--decryption-key", &texts[start..end], warnings)?);
+        start = end;
+    }
+    Ok(sets)
+}
+
+/// One set of keys; none if there is no key.
 fn keys(flag: &str, texts: &[Location], warnings: &mut Vec<Error>) -> Result<Option<Keys>> {
     let (mut footer, mut columns) = (None, Vec::<(String, Key)>::new());
     for text in texts {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::pipeline::mask::{HashKey, Mask, check_hashed};
 use crate::request::work::Prediction;
 use crate::table::keyring::Keyring;
-use crate::table::spelling::did_you_mean;
+use crate::table::spelling::did_you_mean_column;
 
 /// The mask of a run whose data has the columns of `table`, derived ones included.
 ///
@@ -21,7 +21,7 @@ pub(super) fn mask(outcome: &Prediction, table: &Schema) -> Result<Mask> {
     let hashed = named("--hash-columns", &outcome.hash_columns, table)?;
     let dropped = named("--drop-columns", &outcome.drop_columns, table)?;
     if let Some(name) = hashed.iter().find(|name| dropped.contains(name)) {
-        let error = Error::usage("a column is both hashed and left out").at_column(name);
+        let error = Error::usage("a column is both hashed and dropped").at_column(name);
         return Err(error.hint("name it in `--hash-columns` or in `--drop-columns`"));
     }
     for name in &hashed {
@@ -42,8 +42,7 @@ fn named(flag: &str, texts: &[String], table: &Schema) -> Result<Vec<String>> {
     for (index, name) in names.iter().enumerate() {
         if table.column_with_name(name).is_none() {
             let error = Error::usage(format!("`{flag}` names a column that is not in the data"));
-            let otherwise = "`tallow inspect` lists the columns of a file";
-            let hint = did_you_mean(name, &column_names(table), otherwise);
+            let hint = did_you_mean_column(name, &column_names(table));
             return Err(error.at_column(name).hint(hint));
         }
         if names[..index].contains(name) {

@@ -11,6 +11,7 @@
 
 use arrow::datatypes::Schema;
 
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::pipeline::scoring::BLOCK_ROWS;
 use crate::process;
@@ -357,9 +358,13 @@ fn too_little(most: u64, needs: &Needs, demands: &[Demand]) -> Error {
     // The next run may begin with a little more; what it takes varies with what it holds.
     let spare = RESIDENT_STEP + least.saturating_sub(STEADY_BYTES) / SPARE_SHARE;
     let least = (least + spare).div_ceil(1 << 20);
+    let requested = if most < 1 << 20 {
+        counted(most, "byte")
+    } else {
+        format!("{} MiB", most >> 20)
+    };
     let error = Error::usage(format!(
-        "`--memory` of {} MiB is too little: this run needs at least {least} MiB",
-        most >> 20
+        "`--memory` of {requested} is too little: this run needs at least {least} MiB"
     ));
     let hint = format!("pass `--memory {least}MiB`");
     match demand

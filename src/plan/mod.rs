@@ -6,6 +6,7 @@
 pub mod agreement;
 pub mod challenger;
 mod columns;
+pub mod draft;
 pub mod effect;
 pub mod geo;
 pub mod guard;
@@ -36,6 +37,7 @@ use serde_json::{Map, Value as Json};
 
 use self::challenger::{Champion, Contender, afford_all};
 use self::columns::{output_schema, passthrough, positions, refuse_duplicates, requested_columns};
+use self::draft::Draft;
 use self::guard::{Guards, budget};
 use self::import::import_options;
 use self::memory::{Needs, before_rows};
@@ -55,7 +57,6 @@ use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::feature::token_use::TokenUses;
 use crate::format::GraphFeatures;
-use crate::interrupt::Interrupt;
 use crate::memory::Pool;
 use crate::monitor::profiling::PROFILE;
 use crate::package::Resolved;
@@ -67,7 +68,6 @@ use crate::pipeline::observer::Observer;
 use crate::pipeline::rule::Rules;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
-use crate::pipeline::verification;
 use crate::process;
 use crate::query::Derived;
 use crate::request::Request;
@@ -80,7 +80,8 @@ use crate::table::dataset::Dataset;
 use crate::table::dataset_file::BadFile;
 use crate::table::location::{Located, locate};
 
-/// A run, ready to start.
+/// A run, ready to start. Nothing changes it: what is not known before the input was looked through
+/// is part of its [`draft`].
 #[derive(Debug)]
 pub struct Plan {
     /// The work.
@@ -115,54 +116,24 @@ pub struct Plan {
     pub budget: Budget,
     /// The exit code of a run that has nothing to do.
     pub skip_code: Option<u8>,
-    /// Whether files that cannot be read to their end are dropped.
-    is_skipping: bool,
     /// The options that show in the rows, by the names of their flags.
     configuration: BTreeMap<String, Json>,
     /// All options, for a later run that corrects this one.
     pub request: Map<String, Json>,
     /// What the user should look at, though the run can go on.
     pub warnings: Vec<Error>,
-    /// What the user should look at once the run is over.
-    pub doubt: Option<Error>,
     /// Which of the values that stand for a missing one occur.
     missing_uses: TokenUses,
 }
 
 impl Plan {
-    /// The plan of a request whose results go to `target`; `names` are those of input files that
-    /// are recorded under other names than their paths.
+    /// The plan of a request whose files are read as they are found; `names` are those of input
+    /// files that are recorded under other names than their paths.
     ///
     /// # Errors
-    /// As [`Plan::bind`]; a usage error if the run would write over what it reads, or for a limit
-    /// that is not one.
-    pub fn resolve(
-        request: &Request,
-        target: Option<Target>,
-        names: &HashMap<Location, Location>,
-    ) -> Result<Self> {
-        let mut plan = Self::bind_watched(&request.work, &request.monitoring)?;
-        plan.own_dataset()?.name_files(names);
-        keys::check_columns(&plan.job.output_schema, &plan.job.dataset.schema())?;
-        if let Some(target) = &target {
-            target.refuse_inputs(&request.work.model, &plan.job.dataset)?;
-        }
-        let report = match &target {
-            Some(target) => target.last_report()?,
-            None => None,
-        };
-        (plan.guards, plan.doubt) = Guards::resolve(&request.limits, report.as_ref())?;
-        plan.budget = budget(&request.limits, plan.job.row_count())?;
-        plan.skip_code = request.limits.skip_code;
-        plan.request = request
-            .to_json()
-            .map_err(|error| Error::internal("options that have no form as JSON").because(error))?;
-        let may_reject = effect::may_reject(plan.job.arms.inputs()) || plan.job.rules.may_reject();
-        let output = target.as_ref().map(|_| &request.output);
-        plan.warnings
-            .extend(effect::of_rejections(output, &request.limits, may_reject));
-        plan.target = target;
-        Ok(plan)
+    /// As [`Draft::resolve`].
+    pub fn resolve(request: &Request, names: &HashMap<Location, Location>) -> Result<Self> {
+        Draft::resolve(request, None, names)?.finish(Vec::new(), |_| Ok(false))
     }
 
     /// Opens model and data, binds them and lays out the output's columns: a plan without a target
@@ -242,7 +213,7 @@ impl Plan {
             return Err(Error::usage(
                 "`--rows-axis` is for ONNX graphs, and this model reads one row after the other",
             )
-            .hint("leave it out"));
+            .hint("remove the flag"));
         }
         let reads_texts = text::reads_texts(&opened.loaded.contract);
         if !reads_texts {
@@ -295,9 +266,10 @@ impl Plan {
                 .map_or_else(|| schema.clone(), |selection| selection.widened(schema))
         };
         let wide = widened(&selection, &schema);
+        let mask = mask::mask(outcome, &wide)?;
         let entries = quality::entries(&opened.rules, requested_quality)?;
         let rules = Rules::new(&entries, &wide, &schema, &fed, &missing)?
-            .with_examples(requested_quality.rule_examples)
+            .with_examples(requested_quality.rule_examples, mask.clone())
             .with_numbers(requested_quality.loss_column.as_deref(), &wide)?;
         if reads_texts && binding_options.features.is_none() {
             binding_options.features = text::columns(text, contract, &wide, is_text)?;
@@ -307,7 +279,6 @@ impl Plan {
         check_missing_names(&bound, &missing.columns)?;
         // A column of offsets is not a feature: it comes along, and is in no order of training.
         let read = &bound[..bound.len() - binding_options.offset.len()];
-        let mask = mask::mask(outcome, &wide)?;
         let mut along = passthrough(outcome, read, &schema, &wide)?;
         along.retain(|name| !mask.drops(name));
         let mut warnings = warnings(
@@ -490,12 +461,10 @@ impl Plan {
             guards: Guards::default(),
             budget: Budget::default(),
             skip_code: None,
-            is_skipping: rows.on_bad_file == OnBadFile::Skip,
             configuration,
             model_version: resolved.clone(),
             request: Map::new(),
             warnings,
-            doubt: None,
             missing_uses: missing.uses,
         })
     }
@@ -535,52 +504,6 @@ impl Plan {
         Ok(demands
             .first()
             .map_or(0, |demand| self.needs.estimate(*threads, demand)))
-    }
-
-    /// The files of which every row is to be read before the first is scored, so that a file is
-    /// scored whole or not at all: those that cannot be read to their end, by their indices.
-    ///
-    /// # Errors
-    /// Fails if a worker cannot be started; [`crate::error::Kind::Signal`] if `interrupt` says so.
-    pub fn unreadable(&self, interrupt: &Interrupt) -> Result<Vec<(usize, BadFile)>> {
-        if self.is_skipping {
-            verification::unreadable(&self.job, interrupt)
-        } else {
-            Ok(Vec::new())
-        }
-    }
-
-    /// The data set, while nothing else holds it.
-    fn own_dataset(&mut self) -> Result<&mut Dataset> {
-        Arc::get_mut(&mut self.job.dataset).ok_or_else(|| Error::internal("the data set is in use"))
-    }
-
-    /// The same plan without files that cannot be read to their end.
-    ///
-    /// # Errors
-    /// Fails if no file is left.
-    pub fn without(mut self, unreadable: Vec<(usize, BadFile)>) -> Result<Self> {
-        if !unreadable.is_empty() {
-            self.own_dataset()?.remove_nodes(&unreadable)?;
-            self.bad_files
-                .extend(unreadable.into_iter().map(|(_, bad_file)| bad_file));
-            self.run_id = self.name.run_id(&self.job.dataset)?;
-        }
-        self.budget.row_count = self.job.row_count();
-        self.job.rows_per_part = self
-            .target
-            .as_ref()
-            .and_then(|target| target.rows_per_part(&self.job));
-        Ok(self)
-    }
-
-    /// The same plan, which may replace an output that is there.
-    #[must_use]
-    pub fn overwriting(mut self) -> Self {
-        if let Some(target) = &mut self.target {
-            target.overwrite = true;
-        }
-        self
     }
 }
 

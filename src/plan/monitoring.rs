@@ -296,7 +296,7 @@ impl Monitor {
         let (message, hint) = if gate.subject().is_empty() {
             let metric = gate.metric();
             (
-                format!("the gate `{gate}` does not say of which {what}"),
+                format!("the gate `{gate}` names no {what}"),
                 format!(
                     "write `{metric}({})`, or `{metric}(*)` for every one",
                     what.to_uppercase()

@@ -57,7 +57,7 @@ pub(super) fn check_virtual_ensembles(opened: &OpenedModel, count: Option<usize>
         Some(_) if format != "catboost" => Err(Error::usage(format!(
             "`--virtual-ensembles` is for models of CatBoost, and this is one of {format}"
         ))
-        .hint("leave it out")),
+        .hint("remove the flag")),
         _ => Ok(()),
     }
 }
@@ -73,13 +73,18 @@ pub(super) fn check_offset(opened: &OpenedModel, columns: &[String]) -> Result<O
             return Err(Error::usage(
                 "`--offset` and `--virtual-ensembles` exclude each other, as in CatBoost",
             )
-            .hint("leave one of them out"));
+            .hint("remove one of them"));
         }
-        return Err(Error::usage(format!(
-            "`--offset` is for models of XGBoost, LightGBM and CatBoost, and this is one of \
-             {format}"
-        ))
-        .hint("leave `--offset` out"));
+        let message = if format == "lightgbm" {
+            "`--offset` has no effect on a random forest of LightGBM, which averages its trees"
+                .to_owned()
+        } else {
+            format!(
+                "`--offset` is for models of XGBoost, LightGBM and CatBoost, and this is one of \
+                 {format}"
+            )
+        };
+        return Err(Error::usage(message).hint("remove `--offset`"));
     };
     match model.margin_count() {
         count if count == columns.len() => Ok(Some(rule)),
@@ -373,8 +378,14 @@ pub fn byte_size(flag: &str, text: &str) -> Result<u64> {
 /// # Errors
 /// A usage error for anything else.
 pub fn share(flag: &str, text: &str, is_bounded: bool) -> Result<f64> {
-    let wrong =
-        || Error::usage(format!("`{flag} {text}` is not a share")).hint("write `1%` or `0.01`");
+    let range = if is_bounded {
+        "between 0 and 1, or a percentage"
+    } else {
+        "a number of at least 0, or a percentage"
+    };
+    let wrong = || {
+        Error::usage(format!("`{flag}` must be {range}; got `{text}`")).hint("write `1%` or `0.01`")
+    };
     let (number, divisor) = text
         .strip_suffix('%')
         .map_or((text, 1.0), |number| (number, 100.0));

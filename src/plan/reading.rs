@@ -143,32 +143,40 @@ fn column_types(texts: &[String], renames: &[(String, String)]) -> Result<Vec<(S
     for text in texts.iter().flat_map(|text| between_commas(text)) {
         let wrong =
             |message: String| Error::usage(message).hint("such as `--types id=int64,day=date`");
-        let (name, type_text) = text
-            .rsplit_once('=')
-            .ok_or_else(|| wrong(format!("`--types {text}`: there is no `=`")))?;
+        let parts = if text.starts_with('"') {
+            assignment(text)
+        } else {
+            text.rsplit_once('=')
+                .map(|(name, own)| (name.to_owned(), own))
+        };
+        let (name, type_text) =
+            parts.ok_or_else(|| wrong(format!("`--types {text}`: there is no `=`")))?;
         let Some(data_type) = type_of(type_text) else {
             let error = Error::usage(format!("`--types {text}`: `{type_text}` is not a type"));
             return Err(error.hint(format!("types are {}", type_names())));
         };
         let name = renames
             .iter()
-            .find(|(_, new)| new == name)
-            .map_or(name, |(own, _)| own);
+            .find(|(_, new)| *new == name)
+            .map_or(&name, |(own, _)| own);
         if types.iter().any(|(other, _)| other == name) {
             return Err(wrong(format!(
                 "`--types` gives the column `{name}` two types"
             )));
         }
-        types.push((name.to_owned(), data_type));
+        types.push((name.clone(), data_type));
     }
     Ok(types)
 }
 
-/// The parts between commas that are not in parentheses.
+/// The parts between commas that are neither in parentheses nor in double quotes.
 fn between_commas(text: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
+    let mut is_quoted = false;
     for (position, character) in text.char_indices() {
         match character {
+            '"' => is_quoted = !is_quoted,
+            _ if is_quoted => {}
             '(' => depth += 1,
             ')' => depth = depth.saturating_sub(1),
             ',' if depth == 0 => {
@@ -249,7 +257,7 @@ pub(super) fn without_effect(rows: &Rows, dataset: &Dataset) -> Result<Option<Er
             .take(1)
             .fold(error, |error, file| error.at_path(&file.path));
         return Err(
-            error.hint("leave it out of `--types`, or cast the column where the file is written")
+            error.hint("remove it from `--types`, or cast the column where the file is written")
         );
     }
     let flags = rows.text.set_flags();
@@ -259,7 +267,7 @@ pub(super) fn without_effect(rows: &Rows, dataset: &Dataset) -> Result<Option<Er
     );
     Ok((!flags.is_empty()).then(|| {
         Error::usage(message)
-            .hint("leave the flag out, or check that the inputs are the files you mean")
+            .hint("remove the flag, or check that the inputs are the files you mean")
     }))
 }
 

@@ -5,11 +5,12 @@
 
 use std::io::Write;
 
-use crate::error::{Error, Result, shell_word};
+use crate::error::{Error, Kind, Result, shell_word};
+use crate::format::ImportOptions;
 use crate::interrupt::Interrupt;
 use crate::output::manifest::Manifest;
 use crate::output::names;
-use crate::package::open::OpenedModel;
+use crate::package::open::{OpenedModel, golden_rows, open};
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::signature::certificate::Authority;
 use crate::package::signature::key::{KEY_BYTES_LIMIT, PrivateKey};
@@ -132,6 +133,40 @@ pub fn verify_model(request: &Verify) -> Result<Verified> {
     Ok(verified)
 }
 
+/// Verifies as [`verify_model`], and that everything is signed which tallow reads of a model. A
+/// signer chooses which files are ignored, and others are by default (`.git…`).
+///
+/// # Errors
+/// As [`verify_model`]; a trust error for a file that is read and not signed.
+pub fn verify_all(request: &Verify) -> Result<Verified> {
+    let verified = verify_model(request)?;
+    if is_data_set(&request.model)? {
+        return Ok(verified);
+    }
+    let vouched = Vouched::new(&request.model, verified.files.clone())?;
+    let options = ImportOptions {
+        for_inspection: true,
+        ..ImportOptions::default()
+    };
+    let read = vouched.guard(|| {
+        let opened = open(&request.model, &options)?;
+        Ok((opened.monitoring, golden_rows(&request.model)?))
+    });
+    let (monitoring, golden) = match read {
+        Ok(read) => read,
+        Err(error) if error.kind() == Kind::Trust => return Err(error),
+        // What is signed is no model of ours: there is nothing that a run would read.
+        Err(_) => return Ok(verified),
+    };
+    let golden = golden
+        .iter()
+        .flat_map(|golden| [&golden.rows, &golden.expected]);
+    let watched = [&monitoring.baseline, &monitoring.reference];
+    let watched = watched.into_iter().flatten();
+    vouched.pin(watched.chain(golden), PACKAGE_FILE_LIMIT)?;
+    Ok(verified)
+}
+
 /// The error of a model or of scores without a signature.
 fn unsigned(request: &Verify) -> Result<Error> {
     let path = &request.model;
@@ -227,7 +262,7 @@ pub(super) fn verified(args: &Work) -> Result<Vouching> {
             return Err(Error::usage(
                 "`--signature-time` does nothing without `--require-signature`",
             )
-            .hint("add `--require-signature KEY`, or leave `--signature-time` out"));
+            .hint("add `--require-signature KEY`, or remove `--signature-time`"));
         }
         return Ok((None, Vec::new()));
     }
@@ -271,31 +306,21 @@ pub(super) fn pinned<'a>(
     )
 }
 
-/// Refuses a model whose digest, or that of its version in a registry, was revoked.
+/// Refuses a model whose digest was revoked: its own, in or out of a package, that of a package, of
+/// one of its files, or of its version in a registry.
 pub(super) fn refuse_revoked(args: &Work, opened: &OpenedModel) -> Result<()> {
-    let version = args
-        .resolved
-        .as_ref()
-        .map(|resolved| resolved.digest.as_str());
-    for digest in [Some(opened.digest.as_str()), version]
-        .into_iter()
-        .flatten()
-    {
-        let plain = |text: &str| {
-            text.strip_prefix("sha256:")
-                .unwrap_or(text)
-                .to_ascii_lowercase()
-        };
-        if args
-            .trust
-            .revoked
-            .iter()
-            .any(|revoked| plain(revoked) == plain(digest))
-        {
-            return Err(Error::trust(format!("the model `{digest}` was revoked"))
-                .at_path(&args.model)
-                .hint("use another version, or remove the digest from `[trust]` in config.toml"));
-        }
+    let version = args.resolved.iter().map(|resolved| &resolved.digest);
+    let files = opened.artefacts.iter().map(|artefact| &artefact.sha256);
+    let own = [&opened.digest, &opened.file_digest].into_iter();
+    let revoked = Trust {
+        revoked: args.trust.revoked.clone(),
+        ..Trust::default()
+    };
+    let mut digests = own.chain(files).chain(version);
+    match digests.find(|digest| revoked.is_revoked(digest)) {
+        None => Ok(()),
+        Some(digest) => Err(Error::trust(format!("the model `{digest}` was revoked"))
+            .at_path(&args.model)
+            .hint("use another version, or remove the digest from `[trust]` in config.toml")),
     }
-    Ok(())
 }

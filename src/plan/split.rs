@@ -20,7 +20,7 @@ use crate::pipeline::arm::{Arm, Arms};
 use crate::pipeline::split::{Split, check_key};
 use crate::request::work::Work;
 use crate::table::dataset::Dataset;
-use crate::table::spelling::did_you_mean;
+use crate::table::spelling::{did_you_mean, did_you_mean_column};
 
 /// A model that answers a share of the rows.
 #[derive(Clone, Debug)]
@@ -77,8 +77,7 @@ pub(super) fn resolve(
     for key in &keys {
         let Some((_, field)) = schema.column_with_name(key) else {
             let error = Error::contract("`--split-by` names a column that is not in the data");
-            let otherwise = "`tallow inspect` lists the columns of a file";
-            let hint = did_you_mean(key, &column_names(schema), otherwise);
+            let hint = did_you_mean_column(key, &column_names(schema));
             return Err(error.at_column(key).hint(hint));
         };
         check_key(key, field.data_type())?;

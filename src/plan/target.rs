@@ -17,6 +17,7 @@ use crate::table::keyring::Keyring;
 use crate::table::location::inside;
 use crate::table::name_index::NameIndex;
 use crate::table::output_format::OutputFormat;
+use crate::table::spelling::did_you_mean;
 
 /// Rows of a part where no one says otherwise: eight row groups of the output.
 const DEFAULT_ROWS_PER_PART: u64 = 1 << 20;
@@ -158,7 +159,7 @@ impl Target {
         }
         if self.is_dataset() && self.is_rejected_named && self.rejected.is_some() {
             return Err(Error::usage("rejected rows of a data set lie in it")
-                .hint("leave `--rejected` out, or pass `--rejected none`"));
+                .hint("remove `--rejected`, or pass `--rejected none`"));
         }
         if self.is_dataset() {
             return check_directory(&self.path);
@@ -249,7 +250,7 @@ impl Target {
             let error = Error::usage(
                 "answers of challengers lie next to a file, and `--output -` is standard output",
             );
-            return Err(error.hint("name a file, or leave `--challenger` out"));
+            return Err(error.hint("name a file, or remove `--challenger`"));
         }
         Ok(())
     }
@@ -391,12 +392,16 @@ impl Target {
                     .hint("partition by columns of the data"),
             ),
             None => Err(Error::contract(
-                "`--partition-by` names a column that the output is missing",
+                "`--partition-by` names a column that is not in the output",
             )
             .at_column(name)
-            .hint(
-                "name a column of the data; `--passthrough` adds those that the output leaves out",
-            )),
+            .hint(did_you_mean(
+                name,
+                &output.fields()[..passthrough_count]
+                    .iter()
+                    .map(|field| field.name().as_str()),
+                "name a column of the data; `--passthrough` adds more of them to the output",
+            ))),
         };
         let columns = self
             .partition_by
@@ -456,12 +461,12 @@ fn refuse_with_stream(args: &Output) -> Result<()> {
     ];
     if let Some((_, flag)) = needs_directory.iter().find(|(is_given, _)| *is_given) {
         let message = format!("`{flag}` is for data sets, and `--output -` is standard output");
-        return Err(Error::usage(message).hint(format!("name a directory, or leave `{flag}` out")));
+        return Err(Error::usage(message).hint(format!("name a directory, or remove `{flag}`")));
     }
     if args.sign_key.is_some() {
         return Err(
             Error::usage("a signature lies next to a file, and `--output -` is none")
-                .hint("name a file, or leave `--sign-key` out"),
+                .hint("name a file, or remove `--sign-key`"),
         );
     }
     Ok(())

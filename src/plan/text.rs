@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::request::text::{AggregationName, PrecisionName, TaskName, TextModel};
 use crate::request::work::Prediction;
 use crate::table::cast::is_text;
-use crate::table::spelling::did_you_mean;
+use crate::table::spelling::did_you_mean_column;
 use crate::text::encoder::parts::{Aggregation, Processor, TextOptions, TextTask};
 use crate::text::encoder::{ProductPrecision, TEXT};
 
@@ -135,11 +135,7 @@ pub(crate) fn columns(
             .as_ref()
             .filter(|name| schema.column_with_name(name).is_none())
         {
-            let hint = did_you_mean(
-                name,
-                &column_names(schema),
-                "`tallow inspect` lists the columns of a file",
-            );
+            let hint = did_you_mean_column(name, &column_names(schema));
             return Err(Error::contract(format!(
                 "`{flag} {name}` names a column that is not in the data"
             ))

@@ -53,7 +53,7 @@ pub(super) fn other_names(
     );
     (!others.is_empty()).then(|| {
         Error::contract(message).hint(
-            "leave `--features` out to bind by name, and name columns that are called otherwise \
+            "remove `--features` to bind by name, and name columns that are called otherwise \
              with `--rename`",
         )
     })

@@ -7,7 +7,6 @@
 //! know what becomes of the rows.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
@@ -16,9 +15,11 @@ use super::evaluate::{Rows, attempted};
 use super::expression::Expression;
 use super::formula::Formula;
 use super::frame::Column;
+use super::pieces::in_pieces;
 use super::translation::{Source, Translator};
 use super::{empty_column, rows_of, value};
 use crate::error::{Error, Result};
+use crate::panics::caught;
 
 /// What polars may take of the stack, however deep a condition nests.
 const STACK: usize = 16 << 20;
@@ -121,10 +122,11 @@ impl Conditions {
 
 /// Whether each row meets a formula; null is no.
 fn met_by_rows(formula: &Formula, columns: &[Column], count: usize) -> Result<BooleanArray> {
-    let work = || stacker::grow(STACK, || formula.booleans(columns));
-    let computed = catch_unwind(AssertUnwindSafe(work))
-        .map_err(|_| Error::internal("polars stopped at a rule"))?;
-    let computed = computed.ok_or_else(|| Error::internal("polars cannot compute a rule"))?;
+    let work = || {
+        let computed = stacker::grow(STACK, || formula.booleans(columns));
+        computed.ok_or_else(|| Error::internal("polars cannot compute a rule"))
+    };
+    let computed = caught("polars stopped at a rule", work)?;
     let is_met = |value: Option<bool>| value.unwrap_or(false);
     match computed.len() {
         length if length == count => Ok(computed.iter().map(|value| Some(is_met(value))).collect()),
@@ -139,11 +141,14 @@ fn values(source: &Source, rows: &Rows) -> Result<ArrayRef> {
         Source::Column(name) => rows.columns.get(name).cloned().ok_or_else(|| {
             Error::internal("a batch is missing a column that a rule reads").at_column(name)
         }),
-        Source::Computed(node) => {
-            let value = attempted(node, rows).and_then(|value| value.expanded(rows.count));
-            value
-                .map_err(|fault| Error::failed(format!("cannot compute a rule: {}", fault.message)))
-        }
+        Source::Computed(node) => in_pieces(
+            rows,
+            |piece| attempted(node, piece).and_then(|value| value.expanded(piece.count)),
+            |fault, _| {
+                let error = Error::failed(format!("cannot compute a rule: {}", fault.message));
+                fault.hint.into_iter().fold(error, Error::hint)
+            },
+        ),
     }
 }
 

@@ -4,6 +4,7 @@
 //! not know what the values are for.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow::array::ArrayRef;
@@ -13,6 +14,7 @@ use arrow::datatypes::{DataType, Schema};
 use super::evaluate::{Rows, evaluate};
 use super::node::Node;
 use super::parse::{Refusal, parse};
+use super::pieces::in_pieces;
 use super::value::{Fault, Outcome, name_of};
 use super::written::{column_of, read_as_written};
 use crate::count::counted;
@@ -132,22 +134,29 @@ impl Expression {
     /// # Errors
     /// Fails at the first row, counted from 1 among these, for which the value cannot be computed.
     pub(super) fn values(&self, rows: &Rows) -> Result<ArrayRef> {
-        self.compute(rows).map_err(|fault| {
-            let row = if fault.is_memory {
-                None
-            } else {
-                self.first_fault(rows, 0, rows.count)
-            };
-            let (fault, index) = row.map_or((fault, None), |(row, fault)| (fault, Some(row)));
-            let error = Error::failed(format!(
-                "cannot compute the expression `{}`: {}",
-                self.text, fault.message
-            ));
-            let error = index
-                .into_iter()
-                .fold(error, |error, row| error.at_row(row as u64 + 1));
-            fault.hint.into_iter().fold(error, Error::hint)
-        })
+        in_pieces(
+            rows,
+            |piece| self.compute(piece),
+            |fault, piece| self.failure(fault, rows, piece),
+        )
+    }
+
+    /// The error of a fault that came among these rows.
+    fn failure(&self, fault: Fault, rows: &Rows, piece: Range<usize>) -> Error {
+        let row = if fault.is_memory {
+            None
+        } else {
+            self.first_fault(rows, piece.start, piece.end)
+        };
+        let (fault, index) = row.map_or((fault, None), |(row, fault)| (fault, Some(row)));
+        let error = Error::failed(format!(
+            "cannot compute the expression `{}`: {}",
+            self.text, fault.message
+        ));
+        let error = index
+            .into_iter()
+            .fold(error, |error, row| error.at_row(row as u64 + 1));
+        fault.hint.into_iter().fold(error, Error::hint)
     }
 
     fn compute(&self, rows: &Rows) -> Outcome<ArrayRef> {
@@ -294,17 +303,15 @@ fn text_hint(node: &Node, rows: &Rows) -> Option<String> {
         Node::Column(name) if *rows.columns.get(name)?.data_type() == DataType::Utf8 => Some(name),
         _ => None,
     })?;
-    let is_time = |operand: &&Node| {
-        let value = evaluate(operand, rows).ok();
-        value.is_some_and(|value| {
-            matches!(
-                value.data_type(),
-                DataType::Date32 | DataType::Timestamp(..)
-            )
-        })
+    let is_of = |test: fn(&DataType) -> bool| {
+        let values = operands.iter().filter_map(|one| evaluate(one, rows).ok());
+        values.into_iter().any(|value| test(value.data_type()))
     };
-    let (sql, flag) = if operands.iter().any(is_time) {
+    let (sql, flag) = if is_of(|found| matches!(found, DataType::Date32 | DataType::Timestamp(..)))
+    {
         ("DATE", "date")
+    } else if is_of(|found| *found == DataType::Boolean) {
+        ("BOOLEAN", "boolean")
     } else {
         ("DOUBLE", "float64")
     };
@@ -316,9 +323,19 @@ fn text_hint(node: &Node, rows: &Rows) -> Option<String> {
     } else {
         format!("\"{}\"", name.replace('"', "\"\""))
     };
-    let typed = shell_word(&format!("{name}={flag}"));
+    let listed = if name.contains([',', '"', '=']) {
+        &quoted
+    } else {
+        name
+    };
+    let typed = shell_word(&format!("{listed}={flag}"));
+    let numbers = if flag == "float64" {
+        ", which reads numbers as `--decimal` and `--thousands` say"
+    } else {
+        ""
+    };
     Some(format!(
-        "`{name}` is text: write `CAST({quoted} AS {sql})`, or for delimited text pass \
-         `--types {typed}`"
+        "`{name}` is text: for delimited text pass `--types {typed}`{numbers}; else write \
+         `CAST({quoted} AS {sql})`"
     ))
 }

@@ -1,6 +1,6 @@
 //! Texts that expressions make, counted in the process's memory for as long as they live.
 //!
-//! Owns their bounds: what a batch may make, and what the pool still has. The reservation is part
+//! Owns their bounds: what one array may hold, and what the pool still has. The reservation is part
 //! of the array's buffer, so it ends when the last array that reads the buffer ends, wherever that
 //! is. It must not know functions.
 
@@ -17,8 +17,8 @@ use super::value::{Fault, Outcome};
 use crate::error::Error;
 use crate::memory::{self, Reservation};
 
-/// The most text that an expression may make of one batch, in bytes.
-const MAX_TEXT: usize = 256 << 20;
+/// The most text of one array, in bytes: more is made of fewer rows at once.
+const MAX_TEXT: usize = 32 << 20;
 
 /// Text of one array that is not counted: what batches of ordinary texts take.
 const FREE_BYTES: usize = 1 << 20;
@@ -71,7 +71,7 @@ impl MadeText {
     /// Adds the text that these parts are together, or null.
     ///
     /// # Errors
-    /// A fault for more text than a batch may make or than there is memory for.
+    /// A fault of memory for more text than an array may hold or than there is memory for.
     pub(super) fn push(&mut self, parts: Option<&[&str]>) -> Outcome<()> {
         if let Some(parts) = parts {
             self.make_room(parts.iter().map(|part| part.len()).sum())?;
@@ -87,11 +87,10 @@ impl MadeText {
     fn make_room(&mut self, more: usize) -> Outcome<()> {
         let needed = self.values.len().saturating_add(more);
         if needed > MAX_TEXT {
-            let fault = Fault::new(format!(
-                "the expression makes more than {} MiB of text of one batch",
+            return Err(Fault::of_memory(format!(
+                "{WHAT} would take more than {} MiB",
                 MAX_TEXT >> 20
-            ));
-            return Err(fault.hint("make shorter texts, or pass `--batch-rows 4096`"));
+            )));
         }
         let capacity = self.values.capacity();
         if needed <= capacity {

@@ -222,7 +222,7 @@ fn round(value: &Value, fraction_digits: Option<&Value>) -> Outcome<Value> {
         DataType::Null => fraction_digits.typed(&DataType::Int64),
         other => {
             return Err(Fault::new(format!(
-                "`ROUND` takes an integer of places, not {}",
+                "`ROUND` takes an integer number of decimals, not {}",
                 name_of(other)
             )));
         }

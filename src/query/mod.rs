@@ -40,6 +40,7 @@ mod moments;
 mod node;
 mod parse;
 mod pattern;
+mod pieces;
 mod special;
 mod sql_type;
 mod strings;

@@ -11,7 +11,7 @@ use sqlparser::ast::{
     UnaryOperator, Value,
 };
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
+use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::Token;
 
 use super::calendar::{Field, Span};
@@ -46,10 +46,7 @@ pub(super) fn unsupported<T>(what: impl Into<String>, hint: impl Into<String>) -
 
 /// Parses one expression; `max_depth` bounds how deep it may nest.
 pub(super) fn parse(text: &str, max_depth: usize) -> Parsed<Node> {
-    let wrong = |error: sqlparser::parser::ParserError| {
-        let text = error.to_string();
-        Refusal::NotUnderstood(text.trim_start_matches("sql parser error: ").to_owned())
-    };
+    let wrong = |error: ParserError| Refusal::NotUnderstood(reason(error));
     let parser = Parser::new(&GenericDialect).with_recursion_limit(max_depth);
     let mut parser = parser.try_with_sql(text).map_err(wrong)?;
     let tree = parser.parse_expr().map_err(wrong)?;
@@ -59,6 +56,37 @@ pub(super) fn parse(text: &str, max_depth: usize) -> Parsed<Node> {
         other => Err(Refusal::NotUnderstood(format!(
             "`{other}` follows the end of the expression"
         ))),
+    }
+}
+
+/// What the parser did not understand, in our words.
+fn reason(error: ParserError) -> String {
+    let text = match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
+        ParserError::RecursionLimitExceeded => return "it is nested too deeply".to_owned(),
+    };
+    // Where in the text: an expression is one short line.
+    let text = text.split(" at Line: ").next().unwrap_or_default();
+    let parts = text
+        .strip_prefix("Expected: ")
+        .and_then(|text| text.split_once(", found: "));
+    match parts {
+        Some((expected, "EOF")) => format!("it ends where {} should follow", quoted(expected)),
+        Some((expected, found)) => format!("expected {}, found `{found}`", quoted(expected)),
+        None => {
+            let mut letters = text.chars();
+            let first = letters.next().map(|first| first.to_lowercase().to_string());
+            first.unwrap_or_default() + letters.as_str()
+        }
+    }
+}
+
+/// Signs in backticks; words as they are.
+fn quoted(expected: &str) -> String {
+    if expected.contains(char::is_alphabetic) {
+        expected.to_owned()
+    } else {
+        format!("`{expected}`")
     }
 }
 

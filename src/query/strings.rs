@@ -352,7 +352,7 @@ fn within(byte_count: usize) -> Outcome<()> {
         "the expression makes a text of more than {} MiB",
         LONGEST_TEXT >> 20
     ));
-    Err(fault.hint("shorten it with LEFT, or leave the row out with `--where`"))
+    Err(fault.hint("shorten it with LEFT, or exclude the row with `--where`"))
 }
 
 #[cfg(test)]

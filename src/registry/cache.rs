@@ -61,7 +61,12 @@ pub fn fetch(cache: &Location, digest: &str, registry: Option<&Registry>) -> Res
         let error = Error::failed("there is no directory to keep the model's files in");
         return Err(error.hint("set `XDG_CACHE_HOME` or `HOME`"));
     }
-    make_directory(cache)?;
+    make_directory(cache).map_err(|error| {
+        error.hint(
+            "set `XDG_CACHE_HOME` to a directory that can be written to: models of registries are \
+             kept in it",
+        )
+    })?;
     let record = cached_record(cache, digits, registry)?;
     let own = format!("packages/{digits}");
     let directory = cache.join(&own);

@@ -68,7 +68,7 @@ impl Promoted {
         let facts = reports.last().map_or(&[][..], |report| &report.facts[..]);
         let own = self.own(facts).map_err(|error| error.at_path(path))?;
         if own.is_none() && !accepts_unnamed {
-            let message = format!("the report does not say that it is of `{}`", self.reference);
+            let message = format!("the report does not name the version `{}`", self.reference);
             return Err(Error::contract(message).at_path(path).hint(format!(
                 "score with `{}`, and keep the run's report next to the output; \
                  `--accept-unnamed` promotes without",
@@ -120,6 +120,14 @@ impl Promoted {
         let is_own = |digest: &str| self.own_digests.iter().any(|own| own == digest);
         if text("digest").is_some_and(is_own) {
             return Claim::Own;
+        }
+        if let (Some(found), Some(own)) = (text("name"), self.name.as_deref())
+            && found != own
+        {
+            return Claim::Other(format!(
+                "the report is of the model `{found}`, and `{}` is of `{own}`",
+                self.reference
+            ));
         }
         match (text("version"), self.label.as_deref()) {
             (Some(found), Some(label)) if found != label => Claim::Other(format!(

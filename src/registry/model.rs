@@ -133,7 +133,10 @@ fn moved(reference: &Reference, begun: &Resolved, registry: Option<&Location>) -
         "the run goes on with `{model}:{}`, with which it began; `{reference}` is `{model}:{}` now",
         begun.version, now.version
     );
-    let warning = Error::failed(message).hint("`--restart` scores all rows with that one");
+    let warning = Error::failed(message).hint(
+        "`--overwrite`, once it is finished, or `--restart` of a data set that is not, scores all \
+         rows with that one",
+    );
     (now.digest != begun.digest).then_some(warning)
 }
 

@@ -16,6 +16,7 @@ use crate::error::{Error, Kind, Result, shell_word};
 use crate::monitor::judgement::{PlannedGate, State};
 use crate::package::MANIFEST_NAME;
 use crate::package::manifest::Manifest;
+use crate::report::gate_hints::absent as absent_hint;
 use crate::report::gate_names;
 use crate::report::gates::{self, Judged};
 use crate::report::monitoring::{DRIFT_METRICS, INPUT_METRICS};
@@ -93,7 +94,7 @@ impl Registry {
             facts.extend(evidence.facts);
             if !evidence.is_named {
                 let path = path.display();
-                let warning = format!("`{path}` does not say that it is of `{to}`");
+                let warning = format!("`{path}` does not name the version `{to}`");
                 checked.warnings.push(warning);
             }
         }
@@ -122,7 +123,14 @@ impl Registry {
         let failed: Vec<String> = judged.of(State::Fail).map(ToString::to_string).collect();
         if !failed.is_empty() {
             let message = format!("`{to}` is not promoted: {}", failed.join("; "));
-            return Err(Error::new(Kind::Gate, message).at_path(path));
+            let error = Error::new(Kind::Gate, message).at_path(path);
+            let mut absent = judged
+                .of(State::Fail)
+                .filter(|one| one.decided_by.is_none());
+            return Err(match absent.next() {
+                Some(one) => error.hint(absent_hint(&one.planned.gate, &facts)),
+                None => error,
+            });
         }
         let held = judged.of(State::Ok);
         checked.held = held.map(|one| one.planned.gate.to_string()).collect();

@@ -17,7 +17,7 @@ use crate::monitor::interval::Estimate;
 pub const SECTION: &str = "arms";
 
 /// The most arms of a summary.
-const ARMS_SHOWN: usize = 3;
+const ARMS_SHOWN: usize = 8;
 
 /// An arm in its place.
 #[derive(Clone, Debug)]
@@ -132,7 +132,7 @@ pub fn lines(facts: &[Fact], detail: Detail) -> Vec<String> {
     lines.extend(names.iter().enumerate().take(max).map(line));
     if names.len() > max {
         let more = and_more(names.len() - max, "arm");
-        lines.push(format!("  \u{2026}{more}"));
+        lines.push(format!("  \u{2026}{more}; -v shows all"));
     }
     lines
 }
@@ -143,5 +143,48 @@ fn probability(p: f64) -> String {
         share(p, 4)
     } else {
         format!("{p:.1e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ranking of so many arms, shown.
+    fn shown(count: usize, detail: Detail) -> Vec<String> {
+        let names: Vec<String> = (0..count).map(|arm| format!("arm{arm}")).collect();
+        let arm = |name| ArmLine {
+            name,
+            rows: 100,
+            estimate: Estimate::exactly(0.5),
+            metrics: &[],
+            model: &[],
+            difference: None,
+            p_adjusted: None,
+            standing: "same",
+        };
+        let arms: Vec<ArmLine<'_>> = names.iter().map(|name| arm(name.as_str())).collect();
+        lines(&facts(("roc_auc", "arm0"), &arms), detail)
+    }
+
+    #[test]
+    fn a_summary_ranks_eight_arms_and_says_what_shows_more() {
+        for (count, more) in [
+            (2, None),
+            (8, None),
+            (9, Some("  \u{2026} and 1 more arm; -v shows all")),
+            (20, Some("  \u{2026} and 12 more arms; -v shows all")),
+        ] {
+            let lines = shown(count, Detail::Summary);
+            let has = |arm: usize| {
+                lines
+                    .iter()
+                    .any(|line| line.contains(&format!(" arm{arm} ")))
+            };
+            assert!((0..count.min(8)).all(has), "{lines:#?}");
+            let last = lines.last().map(String::as_str);
+            assert_eq!(last.filter(|line| line.contains("more")), more);
+            assert_eq!(shown(count, Detail::Verbose).len(), count + 1);
+        }
     }
 }

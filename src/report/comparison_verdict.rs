@@ -8,6 +8,7 @@ use super::evaluation_lines::label;
 use super::facts::{Fact, find, number, text};
 use super::number as numbers;
 use crate::count::counted;
+use crate::monitor::evaluate::is_loss;
 
 /// The fact that states the verdict.
 #[must_use]
@@ -69,17 +70,31 @@ fn sentence(facts: &[Fact]) -> String {
     let decided = match verdict {
         "better" => format!("{b} is better than {a}"),
         "worse" => format!("{b} is worse than {a}{by}"),
+        "not_inferior" if is_worse(facts, metric) => format!("{b} is worse than {a}, but not{by}"),
         "not_inferior" => format!("{b} is not worse than {a}{by}"),
         "same" if number("identical").is_none_or(|share| share == 1.0) => format!(
             "no row of {} tells {a} and {b} apart",
             numbers::count(count)
         ),
         "same" => format!("{a} and {b} differ, but not in what is measured on {rows}"),
+        _ if is_worse(facts, metric) => {
+            format!("{b} is worse than {a}, and it is not clear whether{by}")
+        }
         _ if margin.is_some() => format!("{a} and {b} cannot be told apart, {rows} are too few"),
         _ => format!("{a} and {b} cannot be told apart on {rows}"),
     };
     let difference = difference(facts, "", metric).unwrap_or_default();
     format!("{decided}: {} {difference}", label(metric))
+}
+
+/// Whether the interval of the difference lies on the bad side of 0: a margin does not undo that.
+fn is_worse(facts: &[Fact], metric: &str) -> bool {
+    let end = |end: &str| number(facts, SECTION, "", &format!("{metric}_difference_{end}"));
+    if is_loss(metric) {
+        end("low").is_some_and(|low| low > 0.0)
+    } else {
+        end("high").is_some_and(|high| high < 0.0)
+    }
 }
 
 fn without_labels(facts: &[Fact], a: &str, b: &str) -> String {
@@ -180,6 +195,47 @@ mod tests {
             "no row of 0 tells a and b apart: ROC AUC 0.0000".to_owned(),
         ];
         assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn a_margin_does_not_deny_a_difference() {
+        let of = |verdict, metric: &str, [low, high]: [f64; 2]| {
+            let end = |end: &str, value| {
+                let metric = format!("{metric}_difference{end}");
+                Fact::number(SECTION, "", metric, value, "")
+            };
+            let facts = [
+                Fact::number(SECTION, "", "rows_with_label", 2000.0, ""),
+                Fact::number(SECTION, "", "margin", 0.02, ""),
+                Fact::text(SECTION, "", "verdict", verdict),
+                Fact::text(SECTION, "", "metric", metric),
+                end("", f64::midpoint(low, high)),
+                end("_low", low),
+                end("_high", high),
+            ];
+            sentence(&facts)
+        };
+        let lines = [
+            of("undecided", "roc_auc", [-0.044, -0.0103]),
+            of("undecided", "log_loss", [0.0103, 0.044]),
+            of("not_inferior", "roc_auc", [-0.0125, -0.0025]),
+            of("not_inferior", "log_loss", [-0.0125, -0.0025]),
+            of("undecided", "log_loss", [-0.0125, 0.0425]),
+        ];
+        assert_eq!(
+            lines,
+            [
+                "b is worse than a, and it is not clear whether by more than 0.0200: ROC AUC \
+                 -0.0272 (-0.0440 to -0.0103)",
+                "b is worse than a, and it is not clear whether by more than 0.0200: log loss \
+                 +0.0272 (+0.0103 to +0.0440)",
+                "b is worse than a, but not by more than 0.0200: ROC AUC -0.0075 (-0.0125 to \
+                 -0.0025)",
+                "b is not worse than a by more than 0.0200: log loss -0.0075 (-0.0125 to -0.0025)",
+                "a and b cannot be told apart, 2,000 rows are too few: log loss +0.0150 (-0.0125 \
+                 to +0.0425)",
+            ]
+        );
     }
 
     #[test]

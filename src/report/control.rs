@@ -107,9 +107,20 @@ pub struct History {
     report_count: usize,
 }
 
-/// Whether facts of a section are about scores, and start anew with another model.
-fn is_of_model(section: &str) -> bool {
-    matches!(section, "scores" | "evaluation")
+/// Whether a fact is about scores, and starts anew with another model; `scores` are the columns of
+/// them.
+fn is_of_model(fact: &Fact, scores: &HashSet<&str>) -> bool {
+    match &*fact.section {
+        "scores" | "evaluation" => true,
+        super::drift::SECTION => scores.contains(fact.subject.as_str()),
+        _ => false,
+    }
+}
+
+/// The columns of scores that a report has facts of.
+fn score_columns(facts: &[Fact]) -> HashSet<&str> {
+    let scores = super::facts::of_section(facts, "scores");
+    scores.map(|fact| fact.subject.as_str()).collect()
 }
 
 /// Whether a metric of this section is followed.
@@ -177,12 +188,13 @@ impl History {
         self.report_count += 1;
         let time = report.text("run", "started_at").unwrap_or_default();
         let model = model_of(&report.facts);
+        let scores = score_columns(&report.facts);
         let mut seen = HashSet::new();
         for fact in report.facts.iter().filter(|fact| is_followed(fact)) {
             let Some(value) = fact.as_number() else {
                 continue;
             };
-            let model = model.clone().filter(|_| is_of_model(&fact.section));
+            let model = model.clone().filter(|_| is_of_model(fact, &scores));
             // `mean` of an input and of a score have one name only if they are one column.
             let own = name(&fact.subject, &fact.metric);
             if seen.insert(own.clone()) {
@@ -192,11 +204,17 @@ impl History {
         }
     }
 
-    /// The limit of a fact that earlier nights teach, of whatever model; none from too few.
+    /// The limit of a fact that earlier nights teach, those of this model where it is about scores;
+    /// none from too few.
     #[must_use]
-    pub fn learnt(&self, subject: &str, metric: &str) -> Option<f64> {
+    pub fn learnt(&self, subject: &str, metric: &str, model: &str) -> Option<f64> {
         let series = self.series.get(&name(subject, metric))?;
-        let known: Vec<f64> = series.iter().map(|(.., value)| *value).collect();
+        let own = |of: &Option<String>| of.as_deref().is_none_or(|of| of == model);
+        let known: Vec<f64> = series
+            .iter()
+            .filter(|(_, of, _)| own(of))
+            .map(|(.., value)| *value)
+            .collect();
         let control = Control::new(&known, *known.last()?)?;
         Some(control.limits()[1])
     }
@@ -283,6 +301,46 @@ fn control_facts(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn distances_of_scores_start_anew_with_another_model() {
+        let report = |night: u32, model: &str| StoredReport {
+            facts: vec![
+                Fact::text("run", "", "status", "done"),
+                Fact::text(
+                    "run",
+                    "",
+                    "started_at",
+                    format!("2026-11-{night:02}T02:00:00Z"),
+                ),
+                Fact::text("model", "", "digest", model),
+                Fact::number("scores", "probability", "mean", 0.3, ""),
+                Fact::number(
+                    "drift",
+                    "probability",
+                    "js",
+                    0.01 + f64::from(night % 3) / 1e3,
+                    "",
+                ),
+                Fact::number("drift", "age", "js", 0.01 + f64::from(night % 3) / 1e3, ""),
+            ],
+            run_id: String::new(),
+        };
+        let mut history = History::default();
+        (1..=20).for_each(|night| history.add(&report(night, "one")));
+        assert!(history.learnt("probability", "js", "one").is_some());
+        assert_eq!(history.learnt("probability", "js", "two"), None);
+        assert!(history.learnt("age", "js", "two").is_some());
+        let verdicts = |model: &str| {
+            let facts = history.facts(&report(21, model).facts);
+            let own = |name: &str| facts.iter().any(|fact| fact.subject == name);
+            [own("js(probability)"), own("js(age)")]
+        };
+        assert_eq!(
+            (verdicts("one"), verdicts("two")),
+            ([true, true], [false, true])
+        );
+    }
 
     #[test]
     fn only_the_side_that_is_trouble_is_an_alarm() {

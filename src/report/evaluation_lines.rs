@@ -385,12 +385,12 @@ pub(super) fn note(facts: &[Fact]) -> Option<String> {
                 .split_once('_')
                 .filter(|(noun, _)| ["rows", "labels", "groups"].contains(noun))
                 .map_or(("", fact.metric.as_str()), |(noun, rest)| (noun, rest));
-            let count = numbers::count(count);
             let rest = rest.replace('_', " ");
+            let one = |nouns: &str| nouns.strip_suffix('s').unwrap_or(nouns).to_owned();
             Some(if noun.is_empty() {
-                format!("{count} {rest}")
+                counted(count as u64, &one(&rest))
             } else {
-                format!("{count} {noun} {rest}")
+                format!("{} {rest}", counted(count as u64, &one(noun)))
             })
         })
         .collect();

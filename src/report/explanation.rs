@@ -29,6 +29,9 @@ pub struct Explanation {
     /// Why the row was rejected or filtered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What `retry` did to the row, if it did something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correction: Option<Correction>,
     /// The model: name, version, digest, format, and the version in a registry.
     pub model: Map<String, Json>,
     /// Columns that are passed through, and their values.
@@ -50,6 +53,42 @@ pub struct Explanation {
     pub steps: Vec<Step>,
     /// The way through every tree; empty for other models, and where it is not known.
     pub trees: Vec<TreePath>,
+}
+
+/// What `retry` did to a row that was rejected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Correction {
+    /// The table of corrected rows that has, or had, the values that were scored.
+    pub table: String,
+    /// Whether it still has them. If not, it is not known which rows of the part were corrected.
+    pub is_kept: bool,
+    /// When the data set was finished, by the last `retry`.
+    pub finished_at: String,
+    /// Why the row of the input was rejected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejected_because: Option<String>,
+}
+
+impl Correction {
+    fn lines(&self) -> Vec<String> {
+        let Self {
+            table, finished_at, ..
+        } = self;
+        let rejected = self.rejected_because.iter();
+        let rejected = rejected.map(|reason| format!("  {:24} {reason}", "rejected before"));
+        let corrected = if self.is_kept {
+            format!(
+                "by `retry`, which finished at {finished_at}; its values are those of `{table}`"
+            )
+        } else {
+            format!(
+                "maybe, by `retry`, which finished at {finished_at}: `{table}`, which had the \
+                 corrected values, is gone; look for the row's score in the output"
+            )
+        };
+        let corrected = format!("  {:24} {corrected}", "corrected");
+        rejected.chain([corrected]).collect()
+    }
 }
 
 /// A value that a model reads.
@@ -78,6 +117,7 @@ pub fn lines(one: &Explanation) -> Vec<String> {
             .iter()
             .map(|reason| format!("  {:24} {reason}", "reason")),
     );
+    lines.extend(one.correction.iter().flat_map(Correction::lines));
     let section = |title: &str, values: &Map<String, Json>| {
         let mut lines = Vec::new();
         if !values.is_empty() {
@@ -93,7 +133,9 @@ pub fn lines(one: &Explanation) -> Vec<String> {
     };
     lines.extend(section("model", &one.model));
     lines.extend(section("columns", &one.columns));
-    lines.push("inputs of the model: column, value, what is read".to_owned());
+    if !one.inputs.is_empty() {
+        lines.push("inputs of the model: column, value, what is read".to_owned());
+    }
     lines.extend(one.inputs.iter().map(input_line));
     lines.extend(section("derived columns", &one.derived));
     lines.extend(section("scores", &one.scores));
@@ -117,12 +159,17 @@ fn input_line(input: &InputValue) -> String {
     let read = input
         .read
         .as_ref()
-        .filter(|read| *read != value)
+        .filter(|read| !is_same(value, read))
         .map_or_else(String::new, |read| format!(" read as {read}"));
-    let coercions = if input.coercions.is_empty() {
+    let mut coercions: Vec<&str> = input.coercions.iter().map(String::as_str).collect();
+    if input.value.is_none() {
+        // The value says so.
+        coercions.retain(|name| *name != "missing");
+    }
+    let coercions = if coercions.is_empty() {
         String::new()
     } else {
-        format!(" ({})", input.coercions.join(", "))
+        format!(" ({})", coercions.join(", "))
     };
     let name = if input.feature == input.column {
         input.feature.clone()
@@ -130,6 +177,20 @@ fn input_line(input: &InputValue) -> String {
         format!("{} <- {}", input.feature, input.column)
     };
     format!("  {name:24} {value}{read}{coercions}")
+}
+
+/// Whether a value is the text of the number that is read, in one way of writing or another:
+/// `47.0` is `47`.
+fn is_same(value: &str, read: &str) -> bool {
+    let whole = |text: &str| {
+        let plain = text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || b"+-.".contains(&byte));
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        (plain && !whole.is_empty())
+            .then(|| (whole.to_owned(), fraction.trim_end_matches('0').to_owned()))
+    };
+    value == read || whole(value).is_some_and(|value| Some(value) == whole(read))
 }
 
 fn step_lines(steps: &[Step]) -> Vec<String> {
@@ -208,6 +269,15 @@ fn sum_lines(sum: &Sum, is_one: bool) -> Vec<String> {
     lines
 }
 
+/// What a leaf adds, and to what where there are several margins.
+fn vote(tree: &TreePath, index: usize, value: f64) -> String {
+    match (tree.outputs.get(index), tree.margins.get(index)) {
+        (Some(output), _) => format!("{value} for {output}"),
+        (None, Some(margin)) => format!("{value} for margin {margin}"),
+        (None, None) => value.to_string(),
+    }
+}
+
 fn tree_lines(trees: &[TreePath]) -> Vec<String> {
     let size = |tree: &TreePath| {
         tree.values
@@ -224,7 +294,10 @@ fn tree_lines(trees: &[TreePath]) -> Vec<String> {
         ));
     }
     for tree in largest.iter().take(TREES_SHOWN) {
-        let values: Vec<String> = tree.values.iter().map(ToString::to_string).collect();
+        let values = tree.values.iter().enumerate();
+        let values: Vec<String> = values
+            .map(|(index, value)| vote(tree, index, *value))
+            .collect();
         lines.push(format!(
             "  {}tree {}, leaf {}: {}",
             if tree.step.is_empty() {

@@ -266,7 +266,7 @@ impl Verb {
     }
 
     /// Whether its reports may have such a fact.
-    fn has(self, metric: &str) -> bool {
+    pub(super) fn has(self, metric: &str) -> bool {
         let begins = |beginning: &&str| metric.starts_with(beginning);
         self.beginnings().iter().any(begins) || self.names().iter().any(|name| name == metric)
     }

@@ -27,7 +27,7 @@ use std::collections::HashSet;
 use super::facts::{Fact, Value};
 use super::run::Status;
 use super::{control, models};
-use crate::count::{counted, listed};
+use crate::count::{listed, some_of};
 use crate::error::{Error, Kind, Result};
 use crate::feature::verdict::{Coercions, Reason};
 use crate::monitor::gate::{Gate, Measured};
@@ -143,14 +143,18 @@ impl Judged {
             )
         } else if subject.is_empty() {
             (
-                "does not say of what",
+                "has no subject",
                 format!("write `{metric}(SUBJECT)`, or `{metric}(*)` for every one"),
             )
         } else {
             let names = subjects.map(|fact| fact.subject.as_str());
             let names = names.filter(|name| !name.is_empty());
             let hint = if names.clone().next().is_none() {
-                format!("write `{metric}`: there is one value, of the whole")
+                let has = |section: &str| facts.iter().any(|fact| fact.section == section);
+                let verb = VERBS_OF_SEGMENTS.iter().find(|(section, _)| has(section));
+                let by = verb.and_then(|(_, verb)| segment_flag(subject, verb));
+                let by = by.map_or_else(String::new, |by| format!("; {by}"));
+                format!("write `{metric}`: there is one value, of the whole{by}")
             } else {
                 did_you_mean(subject, &names, otherwise)
             };
@@ -172,9 +176,8 @@ impl Judged {
             return None;
         }
         let message = format!(
-            "{} of {} failed{so}: {}",
-            failed.len(),
-            counted(self.0.len(), "gate"),
+            "{} failed{so}: {}",
+            some_of(failed.len(), self.0.len(), "gate"),
             listed(&failed, GATES_NAMED, "; ", "")
         );
         Some(Error::new(Kind::Gate, message))
@@ -281,6 +284,29 @@ fn gate_facts(one: &Judgement) -> Vec<Fact> {
         facts.push(text(ON_TRIP, what));
     }
     facts
+}
+
+/// The sections whose facts may be those of segments, each with its verb.
+pub const VERBS_OF_SEGMENTS: [(&str, &str); 2] =
+    [("evaluation", "evaluate"), ("comparison", "compare")];
+
+/// How a verb gets values of such a segment; none if it is not one.
+#[must_use]
+pub fn segment_flag(subject: &str, verb: &str) -> Option<String> {
+    let columns = match subject {
+        "*" => "COLUMN".to_owned(),
+        _ => segment_columns(subject)?.join(","),
+    };
+    Some(format!(
+        "`--by {columns}` of `tallow {verb}` adds values of segments"
+    ))
+}
+
+/// The columns of a segment: `region` of `region=north`.
+#[must_use]
+pub fn segment_columns(subject: &str) -> Option<Vec<&str>> {
+    let parts = subject.split(',').map(|part| part.split_once('='));
+    parts.map(|part| Some(part?.0.trim())).collect()
 }
 
 fn is_readable(fact: &Fact) -> bool {

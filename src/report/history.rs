@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::facts::{Fact, number, text};
 use super::stored::StoredReport;
+use crate::count::counted;
 use crate::escape;
 
 /// A run that was recorded.
@@ -73,7 +74,7 @@ impl RecordedRun {
     pub fn row(&self) -> [String; 6] {
         let rows = self
             .rows
-            .map_or_else(String::new, |rows| format!("{rows} rows"));
+            .map_or_else(String::new, |rows| counted(rows, "row"));
         let shown = |text: &str| escape::line(text).into_owned();
         [
             self.time.clone(),

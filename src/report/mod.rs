@@ -20,6 +20,7 @@ pub mod evaluation_lines;
 mod evaluation_summary;
 pub mod explanation;
 pub mod facts;
+pub mod gate_hints;
 pub mod gate_names;
 pub mod gates;
 pub mod history;

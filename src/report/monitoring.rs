@@ -258,10 +258,8 @@ pub fn history_offers(offers: &[Offer]) -> Vec<Offer> {
             subjects.map(|subject| control::name(subject, &offer.metric))
         })
         .collect();
-    let metrics = control::METRICS.iter();
-    metrics
-        .map(|metric| Offer::new(control::SECTION, *metric, &names))
-        .collect()
+    let offer = |metric: &&'static str| Offer::new(control::SECTION, *metric, &names);
+    control::METRICS.iter().map(offer).collect()
 }
 
 fn is_number(data_type: &DataType) -> bool {
@@ -298,6 +296,8 @@ pub struct Watched<'a> {
     pub owners: &'a [(String, String)],
     /// What limits are learnt from, where the user did not give one.
     pub history: Option<&'a History>,
+    /// The digest of the model that scored.
+    pub model: &'a str,
 }
 
 impl Watched<'_> {
@@ -350,7 +350,9 @@ impl Watched<'_> {
     }
 
     fn limits_of(&self, name: &str) -> Limits {
-        let learnt = self.history.and_then(|history| history.learnt(name, "js"));
+        let learnt = self
+            .history
+            .and_then(|history| history.learnt(name, "js", self.model));
         Limits {
             js: learnt.map_or(self.limits.js, |js| js.clamp(MIN_LIMIT, 1.0)),
             ..self.limits

@@ -3,7 +3,7 @@
 //! Owns the first lines and the layout, of a run that has just ended and of one that was read back.
 //! It must not know where the facts are from.
 
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanCount;
 use serde_json::Value as Json;
 
 use super::facts::{Fact, number, of_section, text};
@@ -119,7 +119,7 @@ fn description(report: &Report<'_>) -> Vec<Line> {
     for metric in ["registry_digest", "log_head", "signer", "signed_digest"] {
         add(metric, own("model", metric));
     }
-    add("time", time(facts));
+    add("time", time(facts, None));
     lines
 }
 
@@ -131,11 +131,20 @@ fn headline(facts: &[Fact]) -> String {
         Some(before) if before as u64 >= read => "in an earlier run and judged them again in",
         Some(_) => "in several runs, the last one in",
     };
+    // Rows that were filtered out are not those of the headline.
+    let seconds = number(facts, "performance", "", "wall_seconds");
+    let rate = seconds.filter(|seconds| how == "in" && *seconds > 0.0);
+    let rate = rate.map(|seconds| scored as f64 / seconds);
     format!(
-        "{} scored {} {how} {}{}",
+        "{}{} scored {} {how} {}{}",
+        if watch_lines::has_failed(facts) {
+            "failed: "
+        } else {
+            ""
+        },
         model(facts),
         counted(scored, "row"),
-        time(facts).unwrap_or_default(),
+        time(facts, rate).unwrap_or_default(),
         watch_lines::verdict(facts)
     )
 }
@@ -147,15 +156,26 @@ fn model(facts: &[Fact]) -> String {
     format.map_or_else(|| name.to_owned(), |format| format!("{name} ({format})"))
 }
 
-/// How long the run took, how fast it was, what memory it took.
-fn time(facts: &[Fact]) -> Option<String> {
+/// Memory in as many digits as say something.
+fn memory_text(bytes: f64) -> String {
+    const MIB: f64 = (1 << 20) as f64;
+    if bytes < 1024.0 * MIB {
+        format!("{:.0} MiB", bytes / MIB)
+    } else {
+        format!("{:.1} GiB", bytes / 1024.0 / MIB)
+    }
+}
+
+/// How long the run took, how fast it was (at `rate`, or by the rows that were read), what memory
+/// it took.
+fn time(facts: &[Fact], rate: Option<f64>) -> Option<String> {
     let number = |metric: &str| number(facts, "performance", "", metric);
-    let speed = match number("rows_per_second")? {
+    let speed = match rate.or(number("rows_per_second"))? {
         0.0 => String::new(),
         speed => format!("{} rows/s", HumanCount(speed as u64)),
     };
     let memory = number("peak_memory_bytes").map_or(String::new(), |bytes| {
-        format!("{} peak", HumanBytes(bytes as u64))
+        format!("{} peak", memory_text(bytes))
     });
     let seconds = number("wall_seconds")?;
     let parts = [speed, memory].into_iter().filter(|part| !part.is_empty());

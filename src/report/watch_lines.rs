@@ -33,10 +33,31 @@ pub fn verdict(facts: &[Fact]) -> String {
             format!(": {undecided} of {} undecided", counted(all, "gate"))
         }
         (1, 0, 0) => ": its gate passed".to_owned(),
-        (1, 1, _) => ": its gate failed".to_owned(),
+        (1, 1, _) => format!(": its gate failed{}", withheld(facts)),
         (all, 0, 0) => format!(": all {all} gates passed"),
         (all, 0, warned) => format!(": {warned} of {} warned", counted(all, "gate")),
-        (all, failed, _) => format!(": {failed} of {} failed", counted(all, "gate")),
+        (all, failed, _) => {
+            format!(
+                ": {failed} of {} failed{}",
+                counted(all, "gate"),
+                withheld(facts)
+            )
+        }
+    }
+}
+
+/// Whether gates or rules that fail make the run a failure.
+pub(super) fn has_failed(facts: &[Fact]) -> bool {
+    let failed = number(facts, GATES, "", "failed").unwrap_or(0.0);
+    failed > 0.0 || is_withheld(facts)
+}
+
+/// What became of the output of a run whose gates failed.
+fn withheld(facts: &[Fact]) -> &'static str {
+    if is_withheld(facts) {
+        ", output withheld"
+    } else {
+        ""
     }
 }
 
@@ -157,22 +178,24 @@ fn drift(facts: &[Fact], max: usize) -> Vec<Weighed> {
         let limit = number(facts, SECTION, one.name, "max_js");
         one.verdict == "ok" && limit.is_some_and(|limit| one.js >= limit)
     };
+    let by_chance = columns.iter().filter(is_chance).count();
     let largest = columns
         .iter()
         .filter(|one| !is_chance(one))
         .max_by(|one, other| one.js.total_cmp(&other.js));
     if let Some(largest) = largest.filter(|one| one.js >= 0.0) {
+        let others = match by_chance {
+            0 => String::new(),
+            1 => " apart from 1 column that differs by chance".to_owned(),
+            count => format!(" apart from {count} columns that differ by chance"),
+        };
         let limit = number(facts, SECTION, largest.name, "max_js").unwrap_or(0.0);
         summary.push_str(&format!(
-            "; largest JS {:.3} (`{}`, limit {})",
+            "; largest JS {:.3} (`{}`, limit {}){others}",
             largest.js,
             largest.name,
             shown(limit)
         ));
-    }
-    let by_chance = columns.iter().filter(is_chance).count();
-    if by_chance > 0 {
-        summary.push_str(&format!(", {by_chance} above it by chance"));
     }
     let mut lines = vec![(Weight::Broken, ("drift".to_owned(), summary))];
     let bad: Vec<&Column<'_>> = columns.iter().filter(|one| one.verdict != "ok").collect();

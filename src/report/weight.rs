@@ -52,7 +52,13 @@ pub(super) fn fit(lines: Vec<(Weight, Line)>, max: usize, all: &str) -> Vec<Line
     let more = and_more(count - kept.len(), "line");
     let more = (String::new(), format!("\u{2026}{more}: {all}"));
     let mut shown: Vec<Line> = kept.iter().map(|index| lines[*index].1.clone()).collect();
-    shown.insert(last.map_or(0, |last| last + 1), more);
+    // Where all that is kept is whole, the first line of the others was here.
+    let first = kept
+        .iter()
+        .enumerate()
+        .take_while(|(index, kept)| index == *kept);
+    let index = last.map_or(first.count(), |last| last + 1);
+    shown.insert(index, more);
     shown
 }
 
@@ -88,6 +94,10 @@ mod tests {
         assert_eq!(
             lines(5),
             "rows | age | rule | \u{2026} and 2 more lines: see there | report"
+        );
+        assert_eq!(
+            lines(3),
+            "rows | \u{2026} and 4 more lines: see there | report"
         );
         assert_eq!(lines(1), "\u{2026} and 6 more lines: see there");
     }

@@ -58,13 +58,13 @@ pub struct Request {
     /// Keys of encrypted files.
     #[serde(flatten)]
     pub keys: Keys,
-    /// What is too bad to go on.
+    /// Limits that stop the run.
     #[serde(flatten)]
     pub limits: Limits,
     /// What is watched.
     #[serde(flatten)]
     pub monitoring: Monitoring,
-    /// Who is notified.
+    /// Notifications: metrics, lineage and logs.
     #[serde(flatten)]
     pub telemetry: Telemetry,
 }

@@ -37,7 +37,7 @@ pub struct Output {
     pub sign_certificate: Vec<Location>,
 }
 
-/// What is too bad to go on.
+/// Limits that stop the run.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Limits {

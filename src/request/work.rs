@@ -11,7 +11,7 @@ use super::text::TextModel;
 use crate::package::Resolved;
 use crate::storage::Location;
 
-/// Model, data and how they fit: what `score` and `check` share.
+/// Model, data and how columns are bound: what `score` and `check` share.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Work {

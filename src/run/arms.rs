@@ -231,8 +231,7 @@ fn model_texts(origin: Option<&Origin>, path: &Location) -> Vec<(String, String)
     let is_named = origin.is_some();
     let origin = origin.into_iter().flat_map(Origin::texts);
     let origin = origin.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let of_record = record::model_texts(path).into_iter();
-    let of_record = of_record.filter(|(name, _)| !is_named || name != "digest");
+    let of_record = record::model_texts_besides(path, is_named);
     origin.chain(of_record).collect()
 }
 

@@ -19,7 +19,7 @@ use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
-use crate::plan::Plan;
+use crate::plan::{Plan, keys};
 use crate::report::attribution::Attribution;
 use crate::request::challenger::Challengers;
 use crate::request::keys::Keys;
@@ -82,8 +82,9 @@ fn side(path: &Location, caller: &Caller, interrupt: &Interrupt) -> Result<Side>
         manifest.working_directory.clone()
     };
     check_inputs(&manifest, &base)?;
-    let (resources, keys) = (Resources::default(), Keys::default());
-    let mut request = recorded_request(&resources, &keys, &manifest, &base, path)?;
+    let (resources, named) = (Resources::default(), Keys::default());
+    let mut request = recorded_request(&resources, &named, &manifest, &base, path)?;
+    keys::add_inputs(&request.keys);
     named_model::locate(&mut request.work, None, &caller.local, &caller.trust)?;
     Ok(Side {
         work: request.work,

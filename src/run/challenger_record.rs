@@ -13,16 +13,11 @@ use crate::output::table_writer::WrittenFile;
 use crate::package::Resolved;
 use crate::request::challenger::{Challengers, name_of, split_name};
 use crate::storage::Location;
+use crate::table::challenger::{CHALLENGER, CHAMPION};
 use crate::table::origin::{MODEL_DIGEST, RUN_ID};
 use crate::table::parquet::footer_value;
 
 use super::record::{of_report, only_part};
-
-/// The key, in a footer, of the name of the challenger that wrote the file.
-pub(super) const CHALLENGER: &str = "tallow.challenger";
-
-/// The name, in the configuration of a challenger's data set, of the digest of the run's own model.
-pub(super) const CHAMPION: &str = "champion";
 
 /// Whether a data set holds the answers of a challenger.
 pub(super) fn is_of_challenger(manifest: &Manifest) -> bool {

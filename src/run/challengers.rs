@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Run;
-use super::challenger_record::{CHALLENGER, CHAMPION, alone, is_of_challenger};
+use super::challenger_record::{alone, is_of_challenger};
 use crate::error::{Error, Result};
 use crate::output::checkpoint::{Checkpoint, PartRecord, forget};
 use crate::output::dataset::{DatasetOutput, Layout};
@@ -40,6 +40,7 @@ use crate::storage::{
     Location, Lock, PendingFile, find, find_below, list, make_directory, remove, remove_below,
     remove_empty_directory_below,
 };
+use crate::table::challenger::{CHALLENGER, CHAMPION};
 use crate::table::hive::Partitioning;
 use crate::table::origin::{MODEL_DIGEST, MODEL_FILE_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID};
 use crate::table::output_format::OutputFormat;
@@ -303,6 +304,22 @@ impl<'a> Challengers<'a> {
     }
 }
 
+impl Drop for Challengers<'_> {
+    /// A run that ends without their files leaves no directory for them.
+    fn drop(&mut self) {
+        let paths: Vec<Location> = self.arms.iter().map(|arm| arm.sink.path.clone()).collect();
+        if self.run.target().is_dataset() {
+            return;
+        }
+        // What is not published goes first.
+        self.arms.clear();
+        for directory in paths.iter().map(Location::directory) {
+            let name = directory.file_name().unwrap_or_default();
+            remove_empty_directory_below(directory.directory(), name);
+        }
+    }
+}
+
 impl Arm<'_> {
     /// What its data set is made of: what the run's is, and the models of both.
     fn identity(&self, of_run: &RunIdentity) -> RunIdentity {
@@ -313,6 +330,7 @@ impl Arm<'_> {
         let model = self.contender.identity.as_ref();
         own.model_digest = model.map(|model| model.digest.clone()).unwrap_or_default();
         own.model_version.clone_from(&self.contender.resolved);
+        own.challenger_versions.clear();
         own
     }
 

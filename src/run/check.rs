@@ -14,6 +14,7 @@ use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
 use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
+use crate::plan::draft::Draft;
 use crate::plan::replay::{Replay, replay};
 use crate::plan::target::Target;
 use crate::plan::{Plan, effect};
@@ -55,15 +56,14 @@ pub fn check(
         effect::refuse_alone(&request.output, &request.limits, &request.telemetry, target)?;
         target.refuse_inside_inputs(&request.work.inputs)?;
     }
-    let mut plan = Plan::resolve(request, target, &HashMap::new())?;
-    let unreadable = plan.unreadable(interrupt)?;
-    plan = plan.without(unreadable)?;
+    let mut draft = Draft::resolve(request, target, &HashMap::new())?;
+    let unreadable = draft.unreadable(interrupt)?;
+    let doubt = draft.doubt.take();
+    let plan = draft.finish(unreadable, |_| Ok(false))?;
     if let Some(target) = &plan.target {
         target.partitioning(&plan.job.output_schema, plan.job.passthrough.len())?;
         refuse_existing(target)?;
     }
-    let doubt = plan.doubt.take();
-    plan.warnings.extend(doubt);
     plan.guards.before(
         &plan.job.dataset,
         plan.job.row_count(),
@@ -72,6 +72,7 @@ pub fn check(
     let estimated_bytes = plan.estimated_bytes()?;
     plan.warnings
         .iter()
+        .chain(&doubt)
         .for_each(|warning| events.warned(warning));
     let replay = replay(&request.work)?;
     let own = plan.challengers.iter();

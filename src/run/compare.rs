@@ -134,8 +134,7 @@ fn model_facts(side: &str, path: &Location, table: &Dataset) -> Vec<Fact> {
         return vec![Fact::text(MODELS, side, SPLIT, names.join(", "))];
     }
     let is_named = names_models(table);
-    let texts = record::model_texts(path).into_iter();
-    let texts = texts.filter(|(name, _)| !is_named || name != "digest");
+    let texts = record::model_texts_besides(path, is_named).into_iter();
     let fact = |(metric, value)| Fact::text(MODELS, side, metric, value);
     texts.map(fact).collect()
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json};
 
-use super::ending::{Failure, RunResult};
 use super::events::{Account, Events};
+use super::result::{Failure, RunResult};
 use super::{Run, Written};
 use crate::error::{Error, Kind, Result};
 use crate::monitor::quality;
@@ -133,6 +133,7 @@ impl Run<'_> {
         if let Some(number) = self.interrupt().came() {
             return Err(self.stopped_too_late(number, object));
         }
+        self.published();
         if let Some(error) = failure {
             return Err(Failure {
                 object,
@@ -149,10 +150,8 @@ impl Run<'_> {
     /// Ends a run that was asked to stop while its results got their names: they have them, and the
     /// same command may give them again.
     fn stopped_too_late(&self, number: u8, object: Map<String, Json>) -> Failure {
-        // The next run of the same name may give the names again.
-        if !self.target.is_dataset() {
-            self.lock.leave_behind();
-        }
+        // The next run of the same name may give the names again, and keeps its versions.
+        self.lock.leave_behind();
         let error = Error::new(
             Kind::Signal(number),
             format!("by signal {number}, when the output was being published: it is whole"),

@@ -13,9 +13,10 @@ use super::named_model;
 use super::record;
 use super::report_path::refuse_taken;
 use super::split_record;
+use crate::count::listed;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::monitor::evaluate::{self as measures, Evaluation};
+use crate::monitor::evaluate::{self as measures, Disjoint, Evaluation};
 use crate::monitor::judgement::PlannedGate;
 use crate::output::report as report_file;
 use crate::package::Resolved;
@@ -32,6 +33,9 @@ use crate::request::work::Work;
 use crate::storage::{Location, PendingFile};
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
+
+/// Labels and predictions of which a warning shows so many.
+const VALUES_SHOWN: usize = 5;
 
 /// Evaluates predictions, and writes the report and the reference. Rows that do not fit into memory
 /// are put aside next to the report, or in `temporary`.
@@ -61,6 +65,9 @@ pub fn evaluate(
         DEFAULT_RUN_BYTES,
         interrupt,
     )?;
+    if let Some(disjoint) = &found.disjoint {
+        events.warned(&never_equal(disjoint));
+    }
     let mut facts = head(started_at);
     let split = match request.question.predictions.as_slice() {
         [path] => split_record::models(path, &found.split),
@@ -94,6 +101,22 @@ pub fn evaluate(
     save_reference(&request, &found)?;
     let failure = judged.failure("");
     Ok(Findings { facts, failure })
+}
+
+/// The warning that no prediction can be right.
+fn never_equal(disjoint: &Disjoint) -> Error {
+    let quoted = |values: &[String]| {
+        let values = values.iter().map(|value| format!("`{value}`"));
+        listed(values, VALUES_SHOWN, ", ", "")
+    };
+    let (labels, predictions) = (quoted(&disjoint.labels), quoted(&disjoint.predictions));
+    let message = format!(
+        "no prediction equals any label: labels are {labels}, predictions are {predictions}"
+    );
+    Error::contract(message).hint(
+        "give the model the names of its classes (`[outputs] labels` of a package) and score \
+         again, or judge the scores: `--threshold 0.5`",
+    )
 }
 
 /// Writes the reference for estimates without labels, if it was asked for.
@@ -138,8 +161,12 @@ fn model_texts(
     named: Option<&Resolved>,
     events: &dyn Events,
 ) -> Vec<(String, String)> {
-    let (recorded, mut texts) = match request.question.predictions.as_slice() {
-        [path] => (record::version(path), record::model_texts(path)),
+    let (recorded, texts) = match request.question.predictions.as_slice() {
+        [path] => {
+            let is_named = found.origin.is_some();
+            let texts = record::model_texts_besides(path, is_named);
+            (record::version(path), texts)
+        }
         _ => (None, Vec::new()),
     };
     if let (Some(recorded), Some(named)) = (&recorded, named)
@@ -152,8 +179,6 @@ fn model_texts(
     if texts.is_empty() && !found.names_models {
         return named.map_or_else(Vec::new, Resolved::facts);
     }
-    // A file says more of it.
-    texts.retain(|(name, _)| found.origin.is_none() || name != "digest");
     texts
 }
 

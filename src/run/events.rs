@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::{Map, Value as Json};
 
 use super::Written;
-use super::ending::{Failure, RunResult};
+use super::result::{Failure, RunResult};
 use crate::error::{Error, Result};
 use crate::panics::caught;
 use crate::pipeline::Outcomes;

@@ -3,24 +3,25 @@
 //! Owns the way from a manifest to one row's values, and the checks that model and input are those
 //! of the run. It must not know how that is shown. Contributions of features will come in here.
 
-use arrow::array::{Array, ArrayRef, RecordBatch};
-use arrow::util::display::array_value_to_string;
+use arrow::array::RecordBatch;
 use serde_json::{Map, Value as Json};
 
 use super::caller::Caller;
+use super::corrected_row::CorrectedRun;
+use super::explained_values::{derived, name_outputs, named, passed, read_text, text};
 use super::follow::Followed;
 use super::named_model;
 use super::own_filter::{OwnFilter, own_filter};
-use super::record::{Recorded, recorded};
-use super::replay::recorded_request;
+use super::record::recorded;
+use super::replay::{recorded_request, refuse_missing_model};
 use super::retry::names_of;
 use super::retry_request::without_output_keys;
+use super::same_models::check_models;
 use crate::error::{Error, Result};
 use crate::feature::verdict::Origin;
 use crate::interrupt::Interrupt;
 use crate::outcome::Margins;
 use crate::output::manifest::Manifest;
-use crate::pipeline::Job;
 use crate::pipeline::arm::{MODEL, MODEL_VERSION};
 use crate::plan::{Plan, identity, keys};
 use crate::report::explanation::{Explanation, InputValue};
@@ -31,6 +32,9 @@ use crate::table::dataset::Position;
 
 /// Rows that are read at once.
 const PORTION_ROWS: u64 = 1 << 16;
+
+/// The outcome of a row that was not scored.
+const REJECTED: &str = "rejected";
 
 /// What is asked.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +63,7 @@ pub fn explain(
 ) -> Result<Vec<Explanation>> {
     let recorded = recorded(&asked.directory)?;
     recorded.refuse_replaced(&asked.directory, interrupt)?;
-    let Recorded { manifest, .. } = recorded;
+    let manifest = recorded.manifest;
     let is_there = caller.working_directory == manifest.working_directory;
     let base = if is_there {
         Location::default()
@@ -71,20 +75,16 @@ pub fn explain(
         recorded_request(&resources, &asked.keys, &manifest, &base, &asked.directory)?;
     without_output_keys(&mut request);
     keys::install(&request.keys)?;
+    refuse_missing_model(&request.work)?;
     named_model::locate(&mut request.work, None, &caller.local, &caller.trust)?;
     let names = names_of(&manifest, &base);
     let filter_text = request.work.rows.filter.clone();
     let own_filter = own_filter(&mut request, asked.filter.as_deref(), &names)?;
-    let plan = Plan::resolve(&request, None, &names)?;
-    if plan.model.digest != manifest.identity.model_digest {
-        let error = Error::contract("the model is another one than the run's");
-        return Err(error
-            .at_path(&plan.model.path)
-            .hint("restore the model as it was when the data set was made"));
-    }
-    check_arms(&plan, &manifest)?;
+    let plan = Plan::resolve(&request, &names)?;
+    check_models(&plan, &manifest)?;
     let explainer = Explainer {
         followed: Followed::all(&request, &plan)?,
+        corrected: CorrectedRun::find(&manifest, &recorded.directory, &plan.job)?,
         own_filter,
         filter_text,
         plan: &plan,
@@ -94,26 +94,13 @@ pub fn explain(
     explainer.rows(asked)
 }
 
-/// The models of an A/B test must be those of then.
-fn check_arms(plan: &Plan, manifest: &Manifest) -> Result<()> {
-    let recorded = manifest.identity.configuration.get("--split");
-    for (index, arm) in plan.split.iter().enumerate() {
-        let digest = recorded.and_then(|split| split["arms"][index]["digest"].as_str());
-        if digest != Some(&arm.identity.digest) {
-            let message = format!("the model `{}` is another one than the run's", arm.name);
-            return Err(Error::contract(message)
-                .at_path(&arm.identity.path)
-                .hint("restore the model as it was when the data set was made"));
-        }
-    }
-    Ok(())
-}
-
 struct Explainer<'a> {
     plan: &'a Plan,
     manifest: &'a Manifest,
     /// The models, in the order of the arms.
     followed: Vec<Followed>,
+    /// The rows that `retry` corrected.
+    corrected: Option<CorrectedRun>,
     own_filter: Option<OwnFilter>,
     /// The run's `--where`.
     filter_text: Option<String>,
@@ -147,7 +134,7 @@ impl Explainer<'_> {
                 batch = batch.slice((index - first) as usize, 1);
                 first_row += index - first;
             }
-            let found = self.selected(&batch, (file, first_row), asked, explained.len())?;
+            let found = self.selected(batch, (file, first_row), asked, explained.len())?;
             if !found.is_empty() && checked != Some(file) {
                 self.check_input(file)?;
                 checked = Some(file);
@@ -204,16 +191,21 @@ impl Explainer<'_> {
     /// The rows of a batch that pass the filter, explained.
     fn selected(
         &self,
-        batch: &RecordBatch,
+        batch: RecordBatch,
         (file, first_row): (usize, u64),
         asked: &Explain,
         known: usize,
     ) -> Result<Vec<Explanation>> {
         let job = &self.plan.job;
         let path = &job.dataset.files[file].path;
+        let of_input = batch.clone();
+        let batch = match &self.corrected {
+            Some(corrected) => corrected.apply(batch, file, first_row)?,
+            None => batch,
+        };
         let (rows, kept) = match &job.selection {
             Some(selection) => selection
-                .apply(batch)
+                .apply(&batch)
                 .map_err(|error| error.map_row(|row| row + first_row).at_path(path))?,
             None => (batch.clone(), None),
         };
@@ -224,18 +216,54 @@ impl Explainer<'_> {
             first_row + row
         };
         if asked.row.is_some() && rows.num_rows() == 0 {
-            return Ok(vec![self.filtered(file, first_row)]);
+            let found = self.filtered(file, first_row);
+            return Ok(vec![
+                self.with_correction(found, &of_input, file, first_row)?,
+            ]);
         }
         (0..rows.num_rows())
             .take(asked.max_rows.saturating_sub(known))
             .map(|index| {
-                let row = rows.slice(index, 1);
-                match &self.own_filter {
-                    Some(own) if !own.keeps(&row)? => Ok(self.filtered(file, number(index))),
-                    _ => self.one(&row, file, number(index)),
-                }
+                let (row, number) = (rows.slice(index, 1), number(index));
+                let found = match &self.own_filter {
+                    Some(own) if !own.keeps(&row)? => self.filtered(file, number),
+                    _ => self.one(&row, file, number)?,
+                };
+                let of_input = of_input.slice((number - first_row) as usize, 1);
+                self.with_correction(found, &of_input, file, number)
             })
             .collect()
+    }
+
+    /// The explanation of a row with what `retry` did to it; `of_input` is the row as the run read
+    /// it.
+    fn with_correction(
+        &self,
+        found: Explanation,
+        of_input: &RecordBatch,
+        file: usize,
+        number: u64,
+    ) -> Result<Explanation> {
+        let is_rejected = found.outcome == REJECTED;
+        let corrected = self.corrected.as_ref();
+        let Some(mut correction) =
+            corrected.and_then(|rows| rows.of_row((file, number), is_rejected))
+        else {
+            return Ok(found);
+        };
+        if correction.is_kept {
+            let before = match &self.plan.job.selection {
+                Some(selection) => selection.apply(of_input)?.0,
+                None => of_input.clone(),
+            };
+            if before.num_rows() > 0 {
+                correction.rejected_because = self.one(&before, file, number)?.reason;
+            }
+        }
+        Ok(Explanation {
+            correction: Some(correction),
+            ..found
+        })
     }
 
     /// A row that the run's own filter removed.
@@ -311,8 +339,9 @@ impl Explainer<'_> {
         let mut explanation = self.begun(file, number, index);
         if let Some((values, scores)) = &read {
             let is_single = matches!(scores.margins, Margins::Single(_));
-            for (input, value) in inputs.iter_mut().zip(values) {
-                input.read = Some(number_text(*value, is_single));
+            let bound = scoring.encoder().inputs();
+            for ((input, bound), value) in inputs.iter_mut().zip(bound).zip(values) {
+                input.read = read_text(&bound.input.kind, *value, is_single);
             }
             explanation.margins = match &scores.margins {
                 Margins::Single(margins) => margins.iter().map(|one| f64::from(*one)).collect(),
@@ -321,7 +350,7 @@ impl Explainer<'_> {
         }
         "scored".clone_into(&mut explanation.outcome);
         if let Some(rejection) = rejection {
-            "rejected".clone_into(&mut explanation.outcome);
+            REJECTED.clone_into(&mut explanation.outcome);
             let column = inputs
                 .get(rejection.input)
                 .map_or("", |input| &input.column);
@@ -341,6 +370,7 @@ impl Explainer<'_> {
             }
             let trace = self.followed[index].follow(scoring, row, origin, read.as_ref())?;
             (explanation.steps, explanation.trees) = (trace.steps, trace.trees);
+            name_outputs(&mut explanation.trees, &scoring.model().outcome.task);
             let is_margin = !explanation.margins.is_empty();
             explanation.link = is_margin.then(|| scoring.model().outcome.link.formula());
         }
@@ -349,43 +379,4 @@ impl Explainer<'_> {
         explanation.derived = derived(job, row);
         Ok(explanation)
     }
-}
-
-/// A number with the digits of its precision.
-fn number_text(value: f64, is_single: bool) -> String {
-    if is_single {
-        (value as f32).to_string()
-    } else {
-        value.to_string()
-    }
-}
-
-/// The value of the only row; none if it is missing.
-fn text(column: &ArrayRef) -> Option<String> {
-    if column.is_null(0) {
-        return None;
-    }
-    array_value_to_string(column, 0).ok()
-}
-
-fn named<'a>(columns: impl Iterator<Item = (String, &'a ArrayRef)>) -> Map<String, Json> {
-    columns
-        .map(|(name, column)| (name, text(column).map_or(Json::Null, Json::from)))
-        .collect()
-}
-
-/// The columns that come along.
-fn passed(job: &Job, row: &RecordBatch) -> Map<String, Json> {
-    let schema = row.schema();
-    let columns = job.passthrough.iter();
-    let columns = columns.filter(|index| !job.mask.covers(schema.field(**index).name()));
-    named(columns.map(|index| (schema.field(*index).name().clone(), row.column(*index))))
-}
-
-/// The columns that expressions add.
-fn derived(job: &Job, row: &RecordBatch) -> Map<String, Json> {
-    let schema = row.schema();
-    let known = job.read_schema.fields().len();
-    let fields = schema.fields().iter().zip(row.columns()).skip(known);
-    named(fields.map(|(field, column)| (field.name().clone(), column)))
 }

@@ -79,6 +79,7 @@ impl Run<'_> {
             shows_values: monitor.shows_values,
             owners: &monitor.owners,
             history: monitor.history.as_ref().filter(|_| monitor.is_learning),
+            model: &self.plan().model.digest,
         })
     }
 

@@ -3,7 +3,7 @@
 //! Owns where a run is recorded: a data set's manifest and report, and the report of a file. It
 //! must not know how the list is shown.
 
-use super::{challenger_record, record};
+use super::{below, challenger_record, record};
 use crate::error::{Error, Result};
 use crate::output::manifest::Manifest;
 use crate::output::names;
@@ -14,39 +14,98 @@ use crate::storage::{Location, find};
 use crate::table::origin::{MODEL_NAME, MODEL_VERSION};
 use crate::table::parquet::footer_value;
 
-/// The runs of all paths, the oldest first.
+/// The runs of all paths, the oldest first; and an error for each path without one, if others have
+/// some.
 ///
 /// # Errors
-/// Fails for a path without a record of a run.
-pub fn runs(paths: &[Location]) -> Result<Vec<RecordedRun>> {
-    let mut runs = Vec::new();
+/// Fails if no path has a record of a run, or one cannot be read.
+pub fn runs(paths: &[Location]) -> Result<(Vec<RecordedRun>, Vec<Error>)> {
+    let (mut runs, mut without) = (Vec::new(), Vec::new());
     for path in paths {
-        runs.extend(of_path(path)?);
+        let found = of_path(path)?;
+        if found.runs.is_empty() && found.without.is_empty() {
+            without.push(no_record(path));
+        }
+        runs.extend(found.runs);
+        without.extend(found.without);
+    }
+    if runs.is_empty() && !without.is_empty() {
+        return Err(without.remove(0));
     }
     runs.sort_by(|left, right| (&left.time, &left.run_id).cmp(&(&right.time, &right.run_id)));
     runs.dedup();
-    Ok(runs)
+    Ok((runs, without))
 }
 
-fn of_path(path: &Location) -> Result<Vec<RecordedRun>> {
+/// What a path records.
+#[derive(Default)]
+struct Found {
+    runs: Vec<RecordedRun>,
+    /// Why something in it is no record.
+    without: Vec<Error>,
+}
+
+impl From<Vec<RecordedRun>> for Found {
+    fn from(runs: Vec<RecordedRun>) -> Self {
+        Self {
+            runs,
+            ..Self::default()
+        }
+    }
+}
+
+fn of_path(path: &Location) -> Result<Found> {
     let found = find(path)?
         .ok_or_else(|| Error::failed("there is no such file or directory").at_path(path))?;
     if found.is_directory {
-        let manifest = Manifest::find(path)?.ok_or_else(|| no_record(path))?;
-        return Ok(of_manifest(&manifest, path));
+        return of_directory(path);
     }
     if let Some(run) = of_challenger(path)? {
-        return Ok(vec![run]);
+        return Ok(vec![run].into());
     }
     let report = names::report(path, false);
     let error = match StoredReport::read(path) {
-        Ok(reports) => return Ok(of_reports(&reports, path)),
+        Ok(reports) => return Ok(of_reports(&reports, path).into()),
         Err(error) => error,
     };
     if find(&report)?.is_none() {
-        return Err(no_record(path).because(error));
+        return Ok(Found {
+            without: vec![no_record(path).because(error)],
+            ..Found::default()
+        });
     }
-    Ok(of_reports(&StoredReport::read(&report)?, &report))
+    Ok(of_reports(&StoredReport::read(&report)?, &report).into())
+}
+
+/// The run of a data set, or those of all data sets and reports below a directory that is none.
+fn of_directory(path: &Location) -> Result<Found> {
+    if let Some(manifest) = Manifest::find(path)? {
+        return Ok(of_manifest(&manifest, path).into());
+    }
+    let mut found = Found::default();
+    for data_set in below::data_sets(path)? {
+        match Manifest::find(&data_set) {
+            Ok(manifest) => found.runs.extend(
+                manifest
+                    .iter()
+                    .flat_map(|manifest| of_manifest(manifest, &data_set)),
+            ),
+            Err(error) => found.without.push(error),
+        }
+    }
+    // What else lies there need not be tables.
+    match below::reports(path) {
+        Ok(reports) => reports
+            .iter()
+            .for_each(|report| match StoredReport::read(report) {
+                Ok(stored) => found.runs.extend(of_reports(&stored, report)),
+                Err(error) => found.without.push(error),
+            }),
+        Err(error) if error.system_error().is_some() => found.without.push(error),
+        // A directory without tables has no reports either.
+        Err(_) => {}
+    }
+    Ok(found)
 }
 
 /// The runs of reports; who acted is in the record of the last one, in the footer of `file`.

@@ -2,8 +2,8 @@
 //!
 //! Owns the order in which it is tried to be one of these. It must not know how it is shown.
 
-use crate::error::{Error, Kind, Result};
-use crate::format::ImportOptions;
+use crate::error::{Error, Result};
+use crate::format::{ImportOptions, NOT_TRUSTED, is_unknown};
 use crate::interrupt::Interrupt;
 use crate::monitor::profile::Profile;
 use crate::monitor::profile_table::{is_profile, profile_of};
@@ -71,6 +71,7 @@ pub fn inspect(request: &Inspection) -> Result<Inspected> {
     let options = ImportOptions {
         trees: tree_selection(trees.as_deref())?,
         for_inspection: true,
+        describes_untrusted: true,
         ..ImportOptions::default()
     };
     let found = match find(path)? {
@@ -95,6 +96,25 @@ pub fn inspect(request: &Inspection) -> Result<Inspected> {
     let opened = open(path, &options).map_err(|error| neither(error, path))?;
     refuse_trees(trees.as_deref(), Some(opened.loaded.model.family()))?;
     Ok(Inspected::Model(Box::new(opened)))
+}
+
+/// Refuses what a file would call if Python loaded it, once it is shown.
+///
+/// # Errors
+/// A trust error that names the calls.
+pub fn refuse_untrusted(inspected: &Inspected) -> Result<()> {
+    let Inspected::Model(opened) = inspected else {
+        return Ok(());
+    };
+    let mut facts = opened.loaded.description.facts.iter();
+    if !facts.any(|(name, _)| name == NOT_TRUSTED) {
+        return Ok(());
+    }
+    let options = ImportOptions {
+        for_inspection: true,
+        ..ImportOptions::default()
+    };
+    open(&opened.path, &options).map(drop)
 }
 
 /// Refuses a directory in which a run is not finished.
@@ -150,8 +170,7 @@ fn neither(error: Error, path: &Location) -> Error {
     let is_text = read_head(path).is_ok_and(|head| {
         std::str::from_utf8(&head[..head.len().min(1024)]).is_ok_and(|_| !head.contains(&0))
     });
-    let is_unknown =
-        error.kind() == Kind::Contract && error.message().starts_with("the file is not a model");
+    let is_unknown = is_unknown(&error);
     if let Some(other) = read_head(path)
         .ok()
         .filter(|_| is_unknown)

@@ -5,8 +5,8 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::caller::Caller;
-use super::ending::{Failure, RunResult};
 use super::events::{Account, Events};
+use super::result::{Failure, RunResult};
 use super::telemetry::{absolute_path, foreign};
 use crate::error::{Error, Kind, Result};
 use crate::plan::Plan;

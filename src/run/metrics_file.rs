@@ -6,8 +6,8 @@ use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::ending::{Failure, RunResult};
 use super::events::{Account, Events};
+use super::result::{Failure, RunResult};
 use super::telemetry::foreign;
 use crate::error::{Error, Result};
 use crate::plan::Plan;

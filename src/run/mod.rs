@@ -6,19 +6,21 @@
 
 pub mod arms;
 mod attribute;
+mod below;
 pub mod caller;
 mod challenger_record;
 mod challengers;
 pub mod check;
 pub mod compare;
 mod conclusion;
+mod corrected_row;
 mod destination;
 pub mod drift;
-pub mod ending;
 pub mod evaluate;
 pub mod events;
 mod existing;
 pub mod explain;
+mod explained_values;
 pub mod findings;
 mod follow;
 mod gates;
@@ -32,16 +34,20 @@ pub mod named_model;
 mod own_filter;
 pub mod pack;
 pub mod profile;
+mod publishing;
 mod record;
 pub mod replay;
 pub mod report_page;
 pub mod report_path;
+pub mod result;
 pub mod retry;
 mod retry_request;
+mod same_models;
 pub mod score;
 mod scratch;
 mod split_footer;
 mod split_record;
+mod takeover;
 mod telemetry;
 mod to_dataset;
 mod to_file;
@@ -52,22 +58,22 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use self::caller::Caller;
-use self::ending::{Failure, RunResult};
 use self::events::{Audience, Events, Progress};
 use self::existing::is_left_behind;
 use self::meter::Meter;
+use self::result::{Failure, RunResult};
 use crate::contract::Policy;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
 use crate::monitor::quality;
-use crate::output::publication;
 use crate::output::quarantine::Quarantine;
 use crate::package::open::Identity;
 use crate::package::signature::sign::SigningIdentity;
 use crate::pipeline::lane::Entry;
 use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
+use crate::plan::draft::Draft;
 use crate::plan::target::Target;
-use crate::plan::{Plan, effect, geo, keys, signed};
+use crate::plan::{Plan, effect, geo, identity, keys, signed};
 use crate::process;
 use crate::report::monitoring::Found;
 use crate::request::Request;
@@ -102,9 +108,13 @@ pub struct Run<'a> {
     lock: Lock,
 }
 
-/// What a run notes before its results get their names.
-fn publication_of(run_id: &str) -> String {
-    format!("publishing {run_id}")
+/// Whether a run of this name may replace an output that is there, though the user did not ask for
+/// it. A run that died while it gave names may have given some: they are of the same content, and
+/// this run may give them again. A data set knows its own files.
+fn may_replace(lock: &Lock, target: &Target, run_id: &str) -> Result<bool> {
+    let note = lock.previous_note().and_then(publishing::read);
+    let is_same = note.is_some_and(|(own, _)| own == run_id) && !target.is_dataset();
+    Ok(is_same || is_left_behind(target)?)
 }
 
 /// What a run wrote.
@@ -151,19 +161,22 @@ impl<'a> Run<'a> {
         let signer = key
             .map(|key| signed::identity(key, &request.output.sign_certificate))
             .transpose()?;
-        let lock = taken(&target, &started_at, audience)?;
+        let (lock, begun) = takeover::taken(&target, &started_at, &|text| audience.noted(text))?;
         let mut request = request.clone();
-        let warnings = named_model::locate(
-            &mut request.work,
-            Some(&target),
-            &caller.local,
-            &caller.trust,
-        )?;
+        let warnings =
+            named_model::locate(&mut request.work, Some(begun), &caller.local, &caller.trust)?;
         warnings.iter().for_each(|warning| audience.warned(warning));
-        let mut plan = Plan::resolve(&request, Some(target.clone()), names)?;
-        if let Some(doubt) = plan.doubt.take() {
+        let mut draft = Draft::resolve(&request, Some(target.clone()), names)?;
+        if let Some(doubt) = draft.doubt.take() {
             audience.warn_at_end(doubt);
         }
+        let unreadable = interrupt.check().and_then(|()| draft.unreadable(interrupt));
+        let (unreadable, stopped) = match unreadable {
+            Ok(unreadable) => (unreadable, None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let plan = draft.finish(unreadable, |run_id| may_replace(&lock, &target, run_id))?;
+        let target = plan.target.clone().unwrap_or(target);
         let control = Control {
             interrupt: interrupt.clone(),
             budget: plan.budget,
@@ -184,34 +197,12 @@ impl<'a> Run<'a> {
             signer,
             lock,
         };
-        run.settled()
-    }
-
-    /// The run, once it is known which files are read and what may be replaced. One that is stopped
-    /// before leaves a report too.
-    fn settled(mut self) -> Result<Self, Failure> {
-        let interrupt = self.interrupt();
-        let unreadable = interrupt
-            .check()
-            .and_then(|()| self.plan.unreadable(interrupt));
-        let unreadable = unreadable.map_err(|error| self.stopped_early(error.into()))?;
-        self.plan = self.plan.without(unreadable)?;
-        // A run that died while it gave names may have given some: they are of the same content,
-        // and this run may give them again.
-        let may_overwrite = self
-            .lock
-            .previous_note()
-            .is_some_and(|note| note == publication_of(&self.plan.run_id));
-        if may_overwrite || is_left_behind(&self.target)? {
-            self.plan = self.plan.overwriting();
+        if let Some(error) = stopped {
+            return Err(run.stopped_early(error.into()));
         }
-        if let Some(target) = &self.plan.target {
-            self.target.clone_from(target);
-        }
-        self.control.budget = self.plan.budget;
-        self.refuse_foreign()?;
-        self.refuse_profile()?;
-        Ok(self)
+        run.refuse_foreign()?;
+        run.refuse_profile()?;
+        Ok(run)
     }
 
     /// Passes the plan on, asks the guards and does the work. A run that is stopped before its
@@ -265,7 +256,17 @@ impl<'a> Run<'a> {
         // milliseconds.
         self.interrupt().check()?;
         self.plan.check_unchanged()?;
-        self.lock.note(&publication_of(&self.plan.run_id))
+        let versions = identity::versions(&self.plan);
+        self.lock
+            .note(&publishing::note(&self.plan.run_id, &versions))?;
+        self.lock.leave_behind();
+        Ok(())
+    }
+
+    /// All results have their names, and who asked for them knows: the next run has nothing to go
+    /// on with.
+    fn published(&self) {
+        self.lock.give_back();
     }
 
     /// The table of rejected rows; none if they are not needed or no policy rejects any.
@@ -352,28 +353,4 @@ impl<'a> Run<'a> {
             .filter(|_| !budget.publishes)
             .map_or(Ok(()), Err)
     }
-}
-
-/// Takes the output for this run alone, and ends the publication that an earlier run had begun.
-fn taken(target: &Target, started_at: &str, audience: &Audience) -> Result<Lock> {
-    let lock = target.lock(&format!(
-        "process {} since {started_at}",
-        std::process::id()
-    ))?;
-    if let Some(previous) = lock.previous_owner() {
-        let how = if lock.previous_note().is_some() {
-            "while its results got their names"
-        } else {
-            "without a word"
-        };
-        audience.noted(&format!(
-            "took over from a run that ended {how} ({previous})"
-        ));
-    }
-    if target.is_dataset() && target.restart {
-        publication::abandon(&target.path)?;
-    } else if target.is_dataset() && publication::recover(&target.path)? {
-        audience.noted("finished the publication that an earlier run had begun");
-    }
-    Ok(lock)
 }

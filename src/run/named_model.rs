@@ -3,9 +3,11 @@
 //! Owns that a run which goes on keeps the version that it began with. It must not know how names
 //! are looked up.
 
+use std::collections::BTreeMap;
+
 use crate::error::{Error, Result};
-use crate::output::{checkpoint, names};
-use crate::plan::target::Target;
+use crate::output::identity::Versions;
+use crate::package::Resolved;
 use crate::registry::model::{self, Local};
 use crate::registry::name::Reference;
 use crate::request::challenger::{Challengers, Located, name_of, split_name};
@@ -14,24 +16,21 @@ use crate::request::work::Work;
 use crate::storage::{Location, find};
 
 /// Puts the model's path in place of its name in a registry, and adds what the user's configuration
-/// requires of every model. `target` is where results go, if they do. Returns warnings.
+/// requires of every model. `begun` has the versions of the run that goes on, if one does. Returns
+/// warnings.
 ///
 /// # Errors
 /// Fails if the name leads nowhere; [`crate::error::Kind::Trust`] if the registry was tampered
 /// with.
 pub fn locate(
     work: &mut Work,
-    target: Option<&Target>,
+    begun: Option<Versions>,
     local: &Local,
     trust: &TrustRequest,
 ) -> Result<Vec<Error>> {
-    let goes_on = target.filter(|target| target.is_dataset() && !target.restart);
-    let begun = match goes_on {
-        Some(target) => checkpoint::begun(&target.path)?,
-        None => None,
-    };
-    let mut warnings = Vec::from_iter(model::locate(work, local, begun)?);
-    warnings.extend(locate_challengers(work, goes_on, local));
+    let begun = begun.unwrap_or_default();
+    let mut warnings = Vec::from_iter(model::locate(work, local, begun.model)?);
+    warnings.extend(locate_challengers(work, begun.challengers, local));
     if work.trust.keys.is_empty() {
         work.trust.keys.clone_from(&trust.keys);
     }
@@ -79,18 +78,16 @@ pub fn find_unless_file(
 
 /// Looks up the models of all challengers. One that is not found is none of the run's concern: the
 /// plan says what becomes of it. Returns warnings.
-fn locate_challengers(work: &mut Work, goes_on: Option<&Target>, local: &Local) -> Vec<Error> {
+fn locate_challengers(
+    work: &mut Work,
+    mut begun: BTreeMap<String, Resolved>,
+    local: &Local,
+) -> Vec<Error> {
     let mut warnings = Vec::new();
-    let is_split = !work.challengers.split.is_empty();
     let located = work.challengers.challenger.iter().enumerate();
     let located = located.map(|(index, text)| {
         let (name, (_, model)) = (name_of(text), split_name(text));
-        let begun = goes_on.and_then(|target| {
-            if is_split {
-                return checkpoint::begun_split(&target.path).ok()?.remove(&name);
-            }
-            checkpoint::begun(&names::challenger(&target.path, true, &name)).ok()?
-        });
+        let begun = begun.remove(&name);
         let known = work.challengers.resolved_challengers.get(index);
         let mut own = work.clone();
         own.model = model.clone();

@@ -56,7 +56,7 @@ pub(super) fn own_filter(
         request.work.rows.filter = Some(asked.to_owned());
         return Ok(None);
     };
-    let job = Plan::resolve(request, None, names)?.job;
+    let job = Plan::resolve(request, names)?.job;
     let selection = job.selection;
     let selection = selection.ok_or_else(|| Error::internal("`--where` without a selection"))?;
     // The columns of both are read, and what is asked decides.

@@ -13,7 +13,8 @@ use crate::output::table_writer::WrittenFile;
 use crate::package::Resolved;
 use crate::pipeline::part::PartAccount;
 use crate::plan::identity;
-use crate::report::Fact;
+use crate::report::facts::{Fact, find as find_fact};
+use crate::report::stored::StoredReport;
 use crate::storage::{Location, find};
 use crate::table::origin::RUN_ID;
 use crate::table::parquet::footer_value;
@@ -180,10 +181,27 @@ pub(super) fn version(path: &Location) -> Option<Resolved> {
     manifest.identity.model_version.filter(|_| is_whole)
 }
 
+/// What files say of their model themselves, where they say anything.
+const OF_FILES: [&str; 3] = ["name", "version", "digest"];
+
+/// As [`model_texts`], without what files that name their model say themselves.
+pub(super) fn model_texts_besides(path: &Location, is_named: bool) -> Vec<(String, String)> {
+    let mut texts = model_texts(path);
+    texts.retain(|(name, _)| !is_named || !OF_FILES.contains(&name.as_str()));
+    texts
+}
+
 /// (name, value) of what the record of a run says of the model that made a data set or a file:
-/// its version in a registry, else its digest; nothing if several did.
+/// its digest and its version in a registry, and its name and version, where a report is next to
+/// it; nothing if several did.
 pub(super) fn model_texts(path: &Location) -> Vec<(String, String)> {
-    let Ok(Recorded { manifest, .. }) = recorded(path) else {
+    let Ok(Recorded {
+        manifest,
+        is_file,
+        champion,
+        ..
+    }) = recorded(path)
+    else {
         return Vec::new();
     };
     let identity = manifest.identity.clone();
@@ -192,7 +210,26 @@ pub(super) fn model_texts(path: &Location) -> Vec<(String, String)> {
     }
     let digest = ("digest".to_owned(), identity.model_digest);
     let resolved = identity.model_version.iter().flat_map(Resolved::facts);
-    std::iter::once(digest).chain(resolved).collect()
+    let named = if champion.is_none() {
+        named(&names::report(path, !is_file), &digest.1)
+    } else {
+        Vec::new()
+    };
+    named.into_iter().chain([digest]).chain(resolved).collect()
+}
+
+/// The name and the version in a run's report, if it is of the model with this digest.
+fn named(report: &Location, digest: &str) -> Vec<(String, String)> {
+    let reports = StoredReport::read(report).unwrap_or_default();
+    let facts = reports.last().map_or(&[][..], |report| &report.facts[..]);
+    let text = |metric: &str| find_fact(facts, "model", "", metric).and_then(Fact::as_text);
+    if text("digest") != Some(digest) {
+        return Vec::new();
+    }
+    let known = ["name", "version"].into_iter();
+    known
+        .filter_map(|metric| Some((metric.to_owned(), text(metric)?.to_owned())))
+        .collect()
 }
 
 /// Whether the rows of a recorded run were split between models.

@@ -11,9 +11,9 @@ use serde_json::{Map, Value as Json, json};
 use super::Run;
 use super::caller::Caller;
 use super::challenger_record::is_of_challenger;
-use super::ending::{Failure, RunResult};
 use super::events::{Audience, Events, Progress};
 use super::record::{Recorded, recorded};
+use super::result::{Failure, RunResult};
 use super::retry::{Retry, names_of};
 use super::retry_request::request;
 use super::score::into;
@@ -33,7 +33,7 @@ use crate::request::Request;
 use crate::request::keys::Keys;
 use crate::request::monitoring::Monitoring;
 use crate::request::output::Output;
-use crate::request::work::Resources;
+use crate::request::work::{Resources, Work};
 use crate::storage::{Location, find};
 use crate::table::ReadOptions;
 use crate::table::dataset::{Dataset, Position};
@@ -231,6 +231,7 @@ pub fn replay(
     let names = names_of(&manifest, &base);
     let audience = Audience::new(vec![Box::new(ProgressOnly(listener)) as Box<dyn Events>]);
     audience.watch(&caller.invocation_id, || -> Result<RunResult, Failure> {
+        refuse_missing_model(&request.work)?;
         let run = Run::begin(&request, &names, &caller, &audience, interrupt)?;
         check_identity(&run, &manifest, &asked.directory, is_file)?;
         run.carry_out(|| {
@@ -278,6 +279,15 @@ impl Events for ProgressOnly<'_> {
     fn progressed(&self, progress: Progress) {
         self.0.progressed(progress);
     }
+}
+
+/// Refuses a model whose files are gone; one of a registry is looked for there.
+pub(super) fn refuse_missing_model(work: &Work) -> Result<()> {
+    if work.resolved.is_some() || find(&work.model)?.is_some() {
+        return Ok(());
+    }
+    let error = Error::contract("the model of the recorded run is gone").at_path(&work.model);
+    Err(error.hint("restore the model as it was when the output was made"))
 }
 
 /// Names the inputs that are gone or have another size, before anything is read.

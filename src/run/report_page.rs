@@ -2,16 +2,16 @@
 
 use std::io::Write;
 
+use super::below;
 use crate::error::{Error, Result};
 use crate::output::names;
 use crate::package::card;
 use crate::report::page::document::Options;
 use crate::report::page::page;
-use crate::report::stored::{REPORT_ENDING, StoredReport};
+use crate::report::stored::StoredReport;
 use crate::request::report_page::ReportPage;
 use crate::storage::{Location, PendingFile, find};
-use crate::table::location::resolve_present;
-use crate::table::walk::{is_pattern, missing};
+use crate::table::walk::{is_pattern, matched, missing};
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,9 +70,20 @@ fn report_files(path: &Location) -> Result<Vec<Location>> {
             let file = report_of_run(path, false)?;
             return file.map(|file| vec![file]).ok_or_else(|| missing(path));
         }
-        let files = resolve_present(path)?;
+        let (mut files, mut without) = (Vec::new(), None);
+        for matched in matched(path)? {
+            if !find(&matched)?.is_some_and(|found| found.is_directory) {
+                // A file that was meant is one to read, whatever it is.
+                files.push(matched);
+                continue;
+            }
+            match report_files(&matched) {
+                Ok(found) => files.extend(found),
+                Err(error) => without = without.or(Some(error)),
+            }
+        }
         return if files.is_empty() {
-            Err(missing(path))
+            Err(without.unwrap_or_else(|| missing(path)))
         } else {
             Ok(files)
         };
@@ -85,19 +96,15 @@ fn report_files(path: &Location) -> Result<Vec<Location>> {
         return Ok(vec![file]);
     }
     if is_dataset {
-        let files = resolve_present(path)?;
-        let is_report = |file: &Location| {
-            file.to_string_lossy().ends_with(REPORT_ENDING) || StoredReport::is_at(file)
-        };
-        let files: Vec<Location> = files.into_iter().filter(is_report).collect();
+        let mut files = below::reports(path)?;
+        for data_set in below::data_sets(path)? {
+            files.extend(report_of_run(&data_set, true)?);
+        }
         if !files.is_empty() {
             return Ok(files);
         }
         let error = Error::failed("there is no report in the directory").at_path(path);
-        return Err(error.hint(format!(
-            "name reports with a pattern: `'{}/*.report.pq'`",
-            path.display()
-        )));
+        return Err(error.hint("name reports, data sets, or directories that hold some"));
     }
     // Reading it gives the error that fits.
     Ok(vec![path.to_owned()])

@@ -6,9 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::caller::Caller;
-use super::ending::{Failure, RunResult};
 use super::events::{Audience, Events};
 use super::inspect::refuse_unfinished;
+use super::result::{Failure, RunResult};
 use super::retry_request::{has_challengers, request};
 use super::score::into;
 use super::to_dataset::{Remake, ToDataset};
@@ -46,7 +46,7 @@ pub struct Retry {
     pub keys: Keys,
     /// The exit code if no row was corrected.
     pub skip_code: Option<u8>,
-    /// Who is notified.
+    /// Notifications: metrics, lineage and logs.
     pub telemetry: Telemetry,
     /// What it may take.
     pub resources: Resources,
@@ -157,7 +157,7 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
             flags.join("`, `")
         );
         run.audience
-            .warned(&Error::usage(message).hint("leave the flag out"));
+            .warned(&Error::usage(message).hint("remove the flag"));
     }
     now.must_have_been_rejected(
         &before,
@@ -270,7 +270,7 @@ fn check_unchanged(run: &Run, manifest: &Manifest) -> Result<()> {
     );
     Err(Error::contract(message)
         .at_path(&run.target().path)
-        .hint("score the input again, with `--overwrite`"))
+        .hint("restore what changed, or score the input again with `--overwrite`"))
 }
 
 /// Which of these are there: names of this version and of an earlier one, both if a data set of the

@@ -108,7 +108,7 @@ impl<'a> ToDataset<'a> {
         if let Some(published) = &published {
             let changes = identity.changes_since(&published.identity);
             let is_same = changes.is_empty();
-            // Anyone who starts over need not hear whether it is whole.
+            // `--restart` does not care whether the old output is complete.
             let may_stay = is_same && !target.restart;
             let damaged = if may_stay {
                 published.first_changed(directory, run.interrupt())?
@@ -322,10 +322,7 @@ impl Destination for ToDataset<'_> {
     }
 
     fn seal(&mut self, _facts: &[Fact]) -> Result<()> {
-        // The last moment at which the run can be stopped and resumed; from here on it takes
-        // milliseconds.
-        self.run.interrupt().check()?;
-        self.run.plan().check_unchanged()
+        self.run.note_publication()
     }
 
     fn publish(&mut self, outcomes: &Outcomes, facts: &[Fact]) -> Result<Option<String>> {

@@ -6,9 +6,9 @@
 use serde_json::{Map, Value as Json};
 
 use super::Run;
-use super::ending::{Failure, RunResult};
 use super::events::Events;
 use super::record;
+use super::result::{Failure, RunResult};
 use crate::error::{Error, Result};
 use crate::output::checkpoint::Checkpoint;
 use crate::output::manifest::Manifest;
@@ -38,6 +38,7 @@ impl Run<'_> {
         let output = self.target.path.display().to_string();
         self.audience
             .noted(&format!("nothing to {doing} `{output}`: {because}"));
+        self.published();
         let judged = self.judge_earlier(&output, budget)?;
         let mut object = judged.as_ref().map(passed_on).unwrap_or_default();
         let code = self.plan.skip_code.unwrap_or(0);
@@ -205,16 +206,16 @@ impl Run<'_> {
         let error = match other_baseline {
             Some(path) => Error::failed(format!(
                 "the output exists already, and was compared with another baseline than `{}` \
-                 holds now, or with none: nothing says whether the gates hold",
+                 holds now, or with none: it is unknown whether the gates pass",
                 path.display()
             )),
             None => Error::failed(
-                "the output exists already, and nothing that was kept of its run says whether the \
-                 gates hold",
+                "the output exists already, and its run kept no record of whether the \
+                 gates passed",
             ),
         };
         error.at_path(&self.target.path).hint(format!(
-            "{} makes it again, and judges the gates",
+            "{} scores again, and judges the gates",
             self.again()
         ))
     }

@@ -4,6 +4,7 @@
 //! another one of the same kind, and written to bytes and read back: parts of a run and shards are
 //! added up later. It must not know columns, rows or files.
 
+mod buckets;
 pub mod bytes;
 pub mod categories;
 pub mod distinct;

@@ -10,9 +10,7 @@
 //! exactly; smooth data of any scale lands within about 0.3 % of rank. Each bucket knows
 //! its least and largest value, so that one value repeated often (such as zero) stays what it is.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
-
+use super::buckets::{Bucket, Buckets};
 use super::bytes::{Reader, Writer};
 
 /// The most buckets: some 256 KiB with the table's free positions.
@@ -28,23 +26,6 @@ const MANY_BUCKETS: usize = 448;
 
 /// What a bucket takes at most: of the table's slots, half may be free.
 pub const BUCKET_BYTES: usize = 66;
-
-/// The values that share their leading bits.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Bucket {
-    count: u64,
-    least: u64,
-    largest: u64,
-}
-
-impl Bucket {
-    #[inline]
-    fn join(&mut self, other: Self) {
-        self.count += other.count;
-        self.least = self.least.min(other.least);
-        self.largest = self.largest.max(other.largest);
-    }
-}
 
 /// A run of values: the least, the largest, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,7 +53,7 @@ pub struct SharedRange {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct QuantileSketch {
     dropped_bits: u32,
-    buckets: HashMap<u64, Bucket, BuildHasherDefault<KeyHasher>>,
+    buckets: Buckets,
     count: u64,
 }
 
@@ -81,8 +62,9 @@ impl QuantileSketch {
     #[inline]
     pub(super) fn add(&mut self, value: f64) {
         self.count += 1;
-        if self.buckets.len() == MANY_BUCKETS && self.buckets.capacity() < MAX_LOOSE_BUCKETS {
-            self.buckets.reserve(MAX_LOOSE_BUCKETS - MANY_BUCKETS);
+        let table = self.buckets.table();
+        if table.len() == MANY_BUCKETS && table.capacity() < MAX_LOOSE_BUCKETS {
+            table.reserve(MAX_LOOSE_BUCKETS - MANY_BUCKETS);
         }
         let key = key(value);
         self.join(
@@ -105,10 +87,10 @@ impl QuantileSketch {
         }
         // The order of one table crowds a smaller one's slots.
         let missing = other.buckets.len().saturating_sub(self.buckets.len());
-        self.buckets.reserve(missing);
-        for (leading, bucket) in &other.buckets {
+        self.buckets.table().reserve(missing);
+        for (leading, bucket) in other.buckets.iter() {
             let narrower = self.dropped_bits - other.dropped_bits;
-            self.join(leading >> narrower, *bucket);
+            self.join(leading >> narrower, bucket);
             if self.buckets.len() > MAX_LOOSE_BUCKETS {
                 self.fit();
             }
@@ -134,30 +116,21 @@ impl QuantileSketch {
     /// The buckets in rising order.
     #[must_use]
     pub fn ranges(&self) -> Vec<Range> {
-        let mut sorted: Vec<Bucket> = self.buckets.values().copied().collect();
-        sorted.sort_unstable_by_key(|bucket| bucket.least);
-        sorted
-            .into_iter()
-            .map(|bucket| Range {
-                low: number(bucket.least),
-                high: number(bucket.largest),
-                count: bucket.count,
-            })
-            .collect()
+        let range = |(_, bucket): &(u64, Bucket)| Range {
+            low: number(bucket.least),
+            high: number(bucket.largest),
+            count: bucket.count,
+        };
+        self.buckets.sorted().iter().map(range).collect()
     }
 
     /// Writes the sketch: its buckets in rising order, each by its distance from the one before.
     pub fn write(&self, writer: &mut Writer) {
-        let mut sorted: Vec<(u64, Bucket)> = self
-            .buckets
-            .iter()
-            .map(|(leading, bucket)| (*leading, *bucket))
-            .collect();
-        sorted.sort_unstable_by_key(|(leading, _)| *leading);
+        let sorted = self.buckets.sorted();
         writer.integer(u64::from(self.dropped_bits));
         writer.integer(sorted.len() as u64);
         let mut next = 0;
-        for (leading, bucket) in sorted {
+        for (leading, bucket) in sorted.iter() {
             writer.integer(leading - next);
             writer.integer(bucket.count);
             writer.integer(bucket.least - (leading << self.dropped_bits));
@@ -172,12 +145,8 @@ impl QuantileSketch {
             .ok()
             .filter(|bits| *bits < 64)?;
         let bucket_count = reader.length().filter(|count| *count <= MAX_BUCKETS)?;
-        let mut sketch = Self {
-            dropped_bits,
-            ..Self::default()
-        };
-        sketch.buckets.reserve(bucket_count);
-        let mut next: u64 = 0;
+        let mut sorted = Vec::with_capacity(bucket_count);
+        let (mut next, mut total) = (0_u64, 0_u64);
         for _ in 0..bucket_count {
             let leading = next.checked_add(reader.integer()?)?;
             let count = reader.count().filter(|count| *count > 0)?;
@@ -188,18 +157,20 @@ impl QuantileSketch {
             if !is_inside(least) || !is_inside(largest) {
                 return None;
             }
-            sketch.count = sketch.count.checked_add(count)?;
-            sketch.join(
-                leading,
-                Bucket {
-                    count,
-                    least,
-                    largest,
-                },
-            );
+            total = total.checked_add(count)?;
+            let bucket = Bucket {
+                count,
+                least,
+                largest,
+            };
+            sorted.push((leading, bucket));
             next = leading.checked_add(1)?;
         }
-        Some(sketch)
+        Some(Self {
+            dropped_bits,
+            buckets: Buckets::of_sorted(sorted),
+            count: total,
+        })
     }
 
     /// The smallest and the largest number; none for no numbers.
@@ -215,23 +186,32 @@ impl QuantileSketch {
     #[must_use]
     pub fn side_by_side(&self, other: &Self) -> Vec<SharedRange> {
         let dropped_bits = self.dropped_bits.max(other.dropped_bits);
-        let mut shared: BTreeMap<u64, (Bucket, [u64; 2])> = BTreeMap::new();
-        for (side, sketch) in [self, other].into_iter().enumerate() {
-            for (leading, bucket) in &sketch.buckets {
-                let leading = leading >> (dropped_bits - sketch.dropped_bits);
-                let (joined, counts) = shared.entry(leading).or_insert((*bucket, [0; 2]));
-                joined.join(*bucket);
-                counts[side] += bucket.count;
+        let sides = [self, other].map(|sketch| (sketch, sketch.buckets.sorted()));
+        let mut rest = [&*sides[0].1, &*sides[1].1];
+        let leading = |side: usize, rest: &[(u64, Bucket)]| {
+            let (first, _) = rest.first()?;
+            Some(first >> (dropped_bits - sides[side].0.dropped_bits))
+        };
+        let mut shared = Vec::with_capacity(rest[0].len().max(rest[1].len()));
+        while let Some(next) = (0..2).filter_map(|side| leading(side, rest[side])).min() {
+            let (mut least, mut largest, mut counts) = (u64::MAX, 0, [0; 2]);
+            for side in 0..2 {
+                while let [(_, bucket), others @ ..] = rest[side]
+                    && leading(side, rest[side]) == Some(next)
+                {
+                    least = least.min(bucket.least);
+                    largest = largest.max(bucket.largest);
+                    counts[side] += bucket.count;
+                    rest[side] = others;
+                }
             }
+            shared.push(SharedRange {
+                low: number(least),
+                high: number(largest),
+                counts,
+            });
         }
         shared
-            .into_values()
-            .map(|(bucket, counts)| SharedRange {
-                low: number(bucket.least),
-                high: number(bucket.largest),
-                counts,
-            })
-            .collect()
     }
 
     /// Drops the fewest bits with which the buckets are no more than [`MAX_BUCKETS`].
@@ -242,7 +222,7 @@ impl QuantileSketch {
     }
 
     fn excess_bits(&self) -> u32 {
-        let mut sorted: Vec<u64> = self.buckets.keys().copied().collect();
+        let mut sorted: Vec<u64> = self.buckets.iter().map(|(leading, _)| leading).collect();
         sorted.sort_unstable();
         // Neighbours by the bits that have to be dropped until they are one.
         let mut joined_by = [0; u64::BITS as usize + 1];
@@ -259,7 +239,7 @@ impl QuantileSketch {
 
     fn drop_bits(&mut self, bits: u32) {
         self.dropped_bits += bits;
-        let buckets: Vec<(u64, Bucket)> = self.buckets.drain().collect();
+        let buckets: Vec<(u64, Bucket)> = self.buckets.table().drain().collect();
         for (leading, bucket) in buckets {
             self.join(leading >> bits, bucket);
         }
@@ -267,7 +247,8 @@ impl QuantileSketch {
 
     #[inline]
     fn join(&mut self, leading: u64, bucket: Bucket) {
-        self.buckets
+        let table = self.buckets.table();
+        table
             .entry(leading)
             .and_modify(|present| present.join(bucket))
             .or_insert(bucket);
@@ -292,28 +273,6 @@ fn number(key: u64) -> f64 {
     } else {
         !key
     })
-}
-
-/// Spreads keys by one multiplication; keys come from data, but at most [`MAX_LOOSE_BUCKETS`]
-/// stand in the table, which bounds what values that collide on purpose could cost.
-#[derive(Clone, Copy, Debug, Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        let spread = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = spread ^ (spread >> 32);
-    }
 }
 
 #[cfg(test)]

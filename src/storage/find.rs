@@ -1,11 +1,9 @@
 //! Questions about a location, and what is made and removed there, whatever kind of storage it is
 //! in. It must not know what is in the files.
 
-use std::io;
-
+use super::location::{CHECK_SPELLING, Location};
 use super::metadata::Metadata;
-use super::{Location, io_error};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What is known about a location; none if there is nothing of that name.
 ///
@@ -22,9 +20,15 @@ pub fn find(location: impl Into<Location>) -> Result<Option<Metadata>> {
 /// Fails if there is nothing of that name.
 pub fn metadata(location: impl Into<Location>) -> Result<Metadata> {
     let location = location.into();
-    find(&location)?.ok_or_else(|| {
-        io_error("cannot look at the path", io::ErrorKind::NotFound.into()).at_path(location)
-    })
+    find(&location)?.ok_or_else(|| nothing_at(&location))
+}
+
+/// The error of a location that has to be there.
+#[must_use]
+pub(super) fn nothing_at(location: &Location) -> Error {
+    Error::failed("there is no such file or directory")
+        .at_path(location)
+        .hint(CHECK_SPELLING)
 }
 
 /// Whether users who do not own the file may read or change it.

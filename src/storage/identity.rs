@@ -6,7 +6,8 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 
-use super::{Location, io_error};
+use super::Location;
+use super::find::nothing_at;
 use crate::count::counted;
 use crate::error::{Error, Result};
 
@@ -102,12 +103,8 @@ pub fn check_unchanged(location: impl Into<Location>, identity: &Identity) -> Re
 /// Fails if one of them is not there or the storage refuses to say.
 pub fn is_newer(location: impl Into<Location>, other: impl Into<Location>) -> Result<bool> {
     let [own, other] = [location.into(), other.into()].map(|location| {
-        let missing = || {
-            let error = rustix::io::Errno::NOENT.into();
-            io_error("cannot look at the path", error).at_path(&location)
-        };
         let found = location.store().identity(&location)?;
-        found.ok_or_else(missing)
+        found.ok_or_else(|| nothing_at(&location))
     });
     let (own, other) = (own?, other?);
     Ok(own.modified.max(own.changed) >= other.modified)

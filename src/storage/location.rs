@@ -33,6 +33,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::path_text;
 
+/// What to do about a path at which there is nothing.
+pub const CHECK_SPELLING: &str =
+    "check the spelling; a relative path starts at the working directory";
+
 /// The name of something stored. Two locations are equal, ordered and hashed as their names are,
 /// part by part: `a//b`, `a/./b` and `a/b` are one.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -42,7 +42,8 @@ impl Lock {
         self.0.previous_owner()
     }
 
-    /// What that owner had noted last.
+    /// What that owner had noted last, or one before it that none has made out of date. It stays
+    /// in the lock, for the next one, until this owner notes something itself.
     #[must_use]
     pub fn previous_note(&self) -> Option<&str> {
         self.0.previous_note()
@@ -61,5 +62,10 @@ impl Lock {
     /// owner hears of this one and of its note.
     pub fn leave_behind(&self) {
         self.0.leave_behind();
+    }
+
+    /// Takes [`Lock::leave_behind`] back: nothing is left to do for the next owner.
+    pub fn give_back(&self) {
+        self.0.give_back();
     }
 }

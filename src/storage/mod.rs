@@ -45,7 +45,7 @@ pub use self::find::{
 };
 pub use self::identity::{Identity, check_unchanged, is_newer};
 pub use self::local::io_error;
-pub use self::location::Location;
+pub use self::location::{CHECK_SPELLING, Location};
 pub use self::lock::Lock;
 pub use self::metadata::Metadata;
 pub use self::pending::PendingFile;

@@ -244,4 +244,7 @@ pub trait Held: Debug + Send + Sync {
     /// Leaves the lock where it is when it is dropped, as if the process had died: the next owner
     /// hears of this one and of its note.
     fn leave_behind(&self);
+
+    /// Takes [`leave_behind`](Held::leave_behind) back.
+    fn give_back(&self);
 }

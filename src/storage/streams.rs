@@ -251,4 +251,6 @@ impl Held for Alone {
     }
 
     fn leave_behind(&self) {}
+
+    fn give_back(&self) {}
 }

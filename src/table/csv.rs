@@ -701,6 +701,54 @@ mod tests {
         })
     }
 
+    /// Reads `table` in portions of this size, and again from the end of each one. With `damage`
+    /// two broken rows follow.
+    fn is_read_in_portions(
+        table: &[Vec<String>],
+        (portion_bytes, portion_rows): (usize, usize),
+        damage: bool,
+    ) -> Result<(), TestCaseError> {
+        let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
+        writer
+            .write_record((0..table[0].len()).map(|number| format!("c{number}")))
+            .unwrap();
+        for row in table {
+            writer.write_record(row).unwrap();
+        }
+        let mut text = writer.into_inner().unwrap();
+        if damage {
+            text.extend_from_slice(b"one,field,too,many\n\"never closed");
+        }
+        let (case, path) = Case::new("rows.csv", &text);
+        let options = ReadOptions {
+            portion_bytes,
+            portion_rows,
+            ..case.options
+        };
+        let (rows, error, ends) = rows_from(&Location::from(&path), &options, Start::default());
+        // The portion with the damaged row was cut, but none of its rows could be read.
+        for start in ends
+            .into_iter()
+            .filter(|start| start.row <= rows.len() as u64)
+        {
+            let (rest, ..) = rows_from(&Location::from(&path), &options, start);
+            prop_assert_eq!(
+                &rest[..],
+                &rows[start.row as usize..],
+                "on from {:?}",
+                start
+            );
+        }
+        if damage {
+            prop_assert_eq!(&rows[..], &table[..rows.len()]);
+            prop_assert_eq!(error.unwrap().location().row, Some(table.len() as u64 + 1));
+        } else {
+            prop_assert_eq!(&rows[..], table);
+            prop_assert!(error.is_none());
+        }
+        Ok(())
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
@@ -710,44 +758,12 @@ mod tests {
             portion_rows in 0_usize..5,
             damage in any::<bool>(),
         ) {
-            let mut writer = csv::WriterBuilder::new().from_writer(Vec::new());
-            writer
-                .write_record((0..table[0].len()).map(|number| format!("c{number}")))
-                .unwrap();
-            for row in &table {
-                writer.write_record(row).unwrap();
-            }
-            let mut text = writer.into_inner().unwrap();
-            if damage {
-                text.extend_from_slice(b"one,field,too,many\n\"never closed");
-            }
-            let (case, path) = Case::new("rows.csv", &text);
-            let options = ReadOptions {
-                portion_bytes,
-                portion_rows,
-                ..case.options
-            };
-            let (rows, error, ends) = rows_from(&Location::from(&path), &options, Start::default());
-            // The portion with the damaged row was cut, but none of its rows could be read.
-            for start in ends
-                .into_iter()
-                .filter(|start| start.row <= rows.len() as u64)
-            {
-                let (rest, ..) = rows_from(&Location::from(&path), &options, start);
-                prop_assert_eq!(
-                    &rest[..],
-                    &rows[start.row as usize..],
-                    "on from {:?}",
-                    start
-                );
-            }
-            if damage {
-                prop_assert_eq!(&rows[..], &table[..rows.len()]);
-                prop_assert_eq!(error.unwrap().location().row, Some(table.len() as u64 + 1));
-            } else {
-                prop_assert_eq!(rows, table);
-                prop_assert!(error.is_none());
-            }
+            is_read_in_portions(&table, (portion_bytes, portion_rows), damage)?;
         }
+    }
+
+    #[test]
+    fn one_empty_field_is_read_in_portions_of_any_size() {
+        is_read_in_portions(&[vec![String::new()]], (0, 0), false).unwrap();
     }
 }

@@ -288,7 +288,8 @@ impl Projection {
         ));
         if is_blank {
             return error.hint(
-                "remove blank lines, such as with `grep -v '^[[:space:]]*$' old.csv > new.csv`",
+                "remove blank lines, such as with `grep -v '^[[:space:]]*$' old.csv > new.csv` \
+                 where no value in quotes has any",
             );
         }
         if let Some(hint) = self.delimiter_of_header() {

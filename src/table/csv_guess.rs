@@ -88,9 +88,23 @@ pub(super) fn other_reading(
 pub fn looks_delimited(head: &[u8]) -> bool {
     let head = compression::peek(head);
     is_text(&head)
+        && !is_binary(&head)
         && b",;\t|"
             .iter()
             .any(|delimiter| has_even_lines(&head, *delimiter))
+}
+
+/// Whether the first line holds bytes that no text does. A compressed model may be so short that it
+/// has no NUL byte.
+fn is_binary(head: &[u8]) -> bool {
+    // In UTF-16 they are halves of characters.
+    let is_wide = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
+    let is_binary = |byte: &u8| matches!(byte, 1..=6 | 8 | 0x0e..=0x1a | 0x1c..=0x1f);
+    let mut lines = head.split(|byte| *byte == b'\n');
+    !is_wide
+        && lines
+            .next()
+            .is_some_and(|first| first.iter().any(is_binary))
 }
 
 fn has_even_lines(head: &[u8], delimiter: u8) -> bool {
@@ -118,6 +132,13 @@ fn has_even_lines(head: &[u8], delimiter: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn compressed_bytes_are_no_table_though_they_hold_delimiters() {
+        assert!(looks_delimited(b"a,b\n1,2\n"));
+        assert!(looks_delimited(b"\xff\xfe\x04\x04,\0\x05\x04\n\0"));
+        assert!(!looks_delimited(b"x\xda\x95T,\x16\n\x13,\xde\n"));
+    }
 
     #[test]
     fn the_line_that_names_the_columns_is_found_with_what_reads_it() {

@@ -172,7 +172,7 @@ impl<W: Write + Send> CsvSink<W> {
             .at_column(name)
             .because(error)
             .hint(
-                "write Parquet, which keeps every value, or leave the column out with \
+                "write Parquet, which keeps every value, or omit the column with \
                  `--passthrough`",
             )
     }

@@ -333,7 +333,7 @@ mod tests {
             ("date", ["2024-01-31", "2024-02-30"]),
             ("decimal(18,2)", ["1", "1.234"]),
             ("decimal(3,2)", ["1", "12.34"]),
-            // What casts round, cut or move without a word.
+            // What casts round, cut or move silently.
             ("decimal(9,2)", ["1", "1e-9"]),
             ("decimal(9,2)", ["1", "1.25e-1"]),
             ("decimal(9,2)", ["1", "1e99999999999"]),

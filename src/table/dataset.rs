@@ -17,7 +17,7 @@ use super::hive_file;
 use super::location::Located;
 use super::name_index::NameIndex;
 use super::parquet_open::read_type;
-use super::spelling::did_you_mean;
+use super::spelling::did_you_mean_column;
 use super::union::{Unified, rename, unify};
 use super::{ColumnRequest, ReadOptions, Start, csv_guess};
 use crate::error::{Error, Result};
@@ -169,9 +169,7 @@ impl Dataset {
         {
             let error =
                 Error::failed(format!("cannot read the file: {MISNAMED}")).at_path(&file.path);
-            return Err(
-                error.hint("write or copy it again, or leave it out with `--on-bad-file skip`")
-            );
+            return Err(error.hint("write or copy it again, or skip it with `--on-bad-file skip`"));
         }
         if let Some(pair) = files
             .windows(2)
@@ -195,11 +193,7 @@ impl Dataset {
             let error = Error::contract("`--types` names a column that the data does not have")
                 .at_column(name);
             let names = columns.iter().map(|field| field.name().as_str());
-            return Err(error.hint(did_you_mean(
-                name,
-                &names,
-                "`tallow inspect` lists the columns of a file",
-            )));
+            return Err(error.hint(did_you_mean_column(name, &names)));
         }
         let (schema, originals) = rename(&columns, renames)?;
         let spelt_numbers = spelt_numbers(&files, &columns);

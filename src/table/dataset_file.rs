@@ -100,9 +100,13 @@ pub(super) fn open_file(
     let Located { path, partitions } = located;
     let head = read_head(path)?;
     if head.is_empty() {
-        return Err(Error::failed("the file is empty")
-            .at_path(path)
-            .hint("write the file again, or leave it out"));
+        let error = Error::failed("the file is empty").at_path(path);
+        return Err(error.hint(if path.is_stream() {
+            "nothing came through standard input: pass the rows there; a run that read it is \
+             repeated with the same bytes, `tallow replay OUTPUT < FILE`"
+        } else {
+            "write the file again, or remove it from the inputs"
+        }));
     }
     let format = FORMATS
         .iter()

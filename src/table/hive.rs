@@ -147,7 +147,7 @@ fn too_long(column: &str, byte_count: usize) -> Error {
          of {MAX_NAME_BYTES}"
     );
     let hint = "partition by another column, or by a derived one that shortens it; `--where` can \
-                leave such rows out";
+                exclude such rows";
     Error::failed(message).at_column(column).hint(hint)
 }
 

@@ -146,8 +146,8 @@ impl Encryption {
 /// All keys of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keyring {
-    /// The keys that open what is read.
-    pub reading: Option<Keys>,
+    /// The keys that open what is read: a file is opened with the first that open it.
+    pub reading: Vec<Keys>,
     /// The keys that rows are written with; none if they are not encrypted.
     pub writing: Option<Encryption>,
     /// The key that columns are hashed with.
@@ -164,35 +164,34 @@ impl Keyring {
 
     /// Makes these the keys of the process.
     pub fn install(self) {
-        seal_rows(self.reading.is_some() || self.writing.is_some());
+        seal_rows(!self.reading.is_empty() || self.writing.is_some());
         *OF_PROCESS.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(self));
     }
 
     /// Notes the leaves of a file that is read, where columns have keys of their own.
     pub(super) fn note_leaves<'a>(&self, leaves: impl Iterator<Item = &'a [String]>) {
-        let Some(keys) = self
-            .reading
-            .as_ref()
-            .filter(|keys| !keys.columns.is_empty())
-        else {
+        let own: BTreeSet<&str> = self.read_names().collect();
+        if own.is_empty() {
             return;
-        };
+        }
         let named = leaves.flat_map(|path| [Some(path.join(".")), path.first().cloned()]);
         let mut read = READ_COLUMNS.lock().unwrap_or_else(PoisonError::into_inner);
-        for name in named.flatten() {
-            if keys.columns.iter().any(|(own, _)| *own == name) {
-                read.insert(name);
-            }
-        }
+        read.extend(named.flatten().filter(|name| own.contains(name.as_str())));
     }
 
     /// The columns with keys for reading that no Parquet file had which this process read.
     #[must_use]
     pub fn unread_columns(&self) -> Vec<&str> {
         let read = READ_COLUMNS.lock().unwrap_or_else(PoisonError::into_inner);
+        self.read_names()
+            .filter(|name| !read.contains(*name))
+            .collect()
+    }
+
+    /// The columns with keys for reading.
+    fn read_names(&self) -> impl Iterator<Item = &str> {
         let columns = self.reading.iter().flat_map(|keys| &keys.columns);
-        let names = columns.map(|(name, _)| name.as_str());
-        names.filter(|name| !read.contains(*name)).collect()
+        columns.map(|(name, _)| name.as_str())
     }
 
     /// The keys that may open a file: those for reading, then those that this process writes with.

@@ -212,7 +212,7 @@ const NUMPY: &str = "python -c \"import numpy, pandas; \
 const EXCEL: &str =
     "save the sheet as CSV, or read it with `pandas.read_excel` and write it with `to_parquet`";
 
-const NOT_DATA: &str = "leave it out, or name the data files alone";
+const NOT_DATA: &str = "remove it, or name only the data files";
 
 pub(super) const WEB_PAGE: &str =
     "look into it: a download that failed often leaves a page with a message";
@@ -235,6 +235,11 @@ pub(super) const ZIPPED: &[(&[u8], &str, Remedy)] = &[
         Do("write its arrays as one table, such as with `pandas.DataFrame(…).to_parquet`"),
     ),
     (b"META-INF/", "a Java archive", Do(NOT_DATA)),
+    (
+        b"/code/__torch__",
+        "a TorchScript program",
+        Do("name a model with `--model`, and name the data here"),
+    ),
     (
         b"data.pkl",
         "a PyTorch checkpoint",

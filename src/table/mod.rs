@@ -9,6 +9,7 @@ use crate::storage::Location;
 
 pub mod batch;
 pub mod cast;
+pub mod challenger;
 pub mod chunk;
 mod compact;
 pub mod compression;
@@ -63,6 +64,7 @@ mod parquet_times;
 mod parquet_types;
 mod parquet_zones;
 pub mod row_size;
+pub mod shown_type;
 pub mod sorted;
 pub(crate) mod spelling;
 mod thrift;

@@ -43,7 +43,11 @@ impl NumberFormat {
                 let error = Error::usage(format!(
                     "`{mark}` cannot be both the decimal mark and the separator of thousands"
                 ));
-                Err(error.hint("pass `--decimal ,` too if a comma is the decimal mark"))
+                Err(error.hint(if mark == '.' {
+                    "pass `--decimal ,` too if a comma is the decimal mark"
+                } else {
+                    "name the mark of each, such as `--decimal , --thousands .`"
+                }))
             }
             thousands => Ok(Self { decimal, thousands }),
         }

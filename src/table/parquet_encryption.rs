@@ -87,7 +87,7 @@ impl Sealed {
             Error::failed("cannot read the file: some of its columns are encrypted")
         });
         match opened {
-            Err(_) if keyring.reading.is_none() => Ok(None),
+            Err(_) if keyring.reading.is_empty() => Ok(None),
             opened => opened.map(Some),
         }
     }

@@ -23,6 +23,7 @@ use super::parquet_input::Input;
 use super::parquet_stored_schema::legible;
 use super::parquet_types::{annotated, readable};
 use super::parquet_zones::{WIDE_INTEGERS, with_zones};
+use super::thrift::TOO_DEEP;
 use crate::error::{Error, Result};
 use crate::memory;
 
@@ -41,16 +42,21 @@ pub(super) fn footer(input: &Input) -> Result<Footer> {
     let path = input.0.path();
     let hint = "the file is cut off or damaged: write or copy it again";
     let damaged = |error: ParquetError| {
-        let hint = if error.to_string().contains(WIDE_INTEGERS) {
+        let text = error.to_string();
+        let hint = if text.contains(TOO_DEEP) {
+            "write the table with columns that are nested less deeply"
+        } else if text.contains(WIDE_INTEGERS) {
             "cast the column before you write the file, such as to `pl.Decimal(38, 0)`, `pl.Int64` \
              or `pl.String`"
         } else {
             hint
         };
-        Error::failed("cannot read the Parquet footer")
-            .at_path(path)
-            .because(error)
-            .hint(hint)
+        let failed = Error::failed("cannot read the Parquet footer").at_path(path);
+        match error {
+            ParquetError::External(source) => failed.because(source),
+            other => failed.because(other),
+        }
+        .hint(hint)
     };
     let (bytes, is_sealed) = footer_bytes(input).map_err(damaged)?;
     let keyring = Keyring::of_process();
@@ -167,7 +173,7 @@ fn parsed_footer(source: FooterSource, file_bytes: u64) -> parquet::errors::Resu
     } else {
         metadata
     });
-    // An Arrow schema that does not fit the columns is of no account: the columns' own types are
+    // An Arrow schema that does not fit the columns is ignored: the columns' own types are
     // what counts.
     let arrow = ArrowReaderMetadata::try_new(Arc::clone(&metadata), ArrowReaderOptions::new())
         .or_else(|_| {
@@ -222,7 +228,7 @@ fn footer_bytes(input: &Input) -> parquet::errors::Result<(bytes::Bytes, bool)> 
     let start = tail_start.checked_sub(length as u64);
     let start = start.ok_or_else(|| {
         ParquetError::EOF(format!(
-            "the footer says that it has {length} bytes, the file has {}",
+            "the footer has a length of {length} bytes, the file has {}",
             input.len()
         ))
     })?;

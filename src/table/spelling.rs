@@ -2,6 +2,11 @@
 //!
 //! Owns how near is near enough to suggest. It must not know what the names are of.
 
+use crate::count::listed;
+
+/// Columns of a table that a hint lists.
+const COLUMNS_LISTED: usize = 8;
+
 /// Letters by which a long name may differ and still be meant; a short one by a third of its own.
 const MAX_TYPING_ERRORS: usize = 2;
 
@@ -34,6 +39,19 @@ pub(crate) fn did_you_mean<'a>(
         || otherwise.to_owned(),
         |near| format!("did you mean `{near}`?"),
     )
+}
+
+/// Asks whether the nearest of a table's columns is meant, or lists the first of them.
+pub(crate) fn did_you_mean_column<'a>(
+    name: &str,
+    names: &(impl Iterator<Item = &'a str> + Clone),
+) -> String {
+    let quoted = names.clone().map(|name| format!("`{name}`"));
+    let otherwise = format!(
+        "the columns are {}",
+        listed(quoted, COLUMNS_LISTED, ", ", "")
+    );
+    did_you_mean(name, names, &otherwise)
 }
 
 /// Whether two names differ only in case, blanks, dashes and underscores.

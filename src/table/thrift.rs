@@ -16,6 +16,9 @@ pub(super) use super::thrift_kind::{Kind, code, is_known};
 /// Structs, lists and maps inside each other: the depth at which parsers give up, too.
 pub(super) const MAX_DEPTH: usize = 64;
 
+/// How the reason for a deeper schema begins.
+pub(super) const TOO_DEEP: &str = "the schema is more than";
+
 /// The deepest schema: what Apache Arrow's C++ reader takes, too.
 const MAX_SCHEMA_DEPTH: usize = 100;
 
@@ -296,7 +299,7 @@ impl Walk<'_> {
     pub(super) fn count(&mut self) -> Result<usize, Refusal> {
         let count = self.number()?;
         i32::try_from(count).map_or_else(
-            |_| wrong(format!("a list says that it has {count} elements")),
+            |_| wrong(format!("a list claims {count} elements")),
             |count| Ok(count as usize),
         )
     }
@@ -378,7 +381,7 @@ fn check_tree(children: &[usize]) -> Result<(), Refusal> {
         }
         if count > children.len() - index - 1 {
             return wrong(format!(
-                "element {index} of the schema says that it has {count} children, but {} elements \
+                "element {index} of the schema claims {count} children, but {} elements \
                  follow",
                 children.len() - index - 1
             ));
@@ -387,7 +390,7 @@ fn check_tree(children: &[usize]) -> Result<(), Refusal> {
             open.push(count);
         }
         if open.len() > MAX_SCHEMA_DEPTH {
-            return wrong(format!("the schema is more than {MAX_SCHEMA_DEPTH} deep"));
+            return wrong(format!("{TOO_DEEP} {MAX_SCHEMA_DEPTH} levels deep"));
         }
     }
     Ok(())
@@ -457,7 +460,7 @@ mod tests {
         );
         assert_eq!(
             refusal(&[0x59, 0xf5, 0xff, 0xff, 0xff, 0xff, 0x0f]),
-            "a list says that it has 4294967295 elements"
+            "a list claims 4294967295 elements"
         );
         assert_eq!(
             refusal(&[[0x15].as_slice(), &[0x80; 10], &[0]].concat()),
@@ -506,11 +509,11 @@ mod tests {
         let text = |children: &[usize]| check_tree(children).unwrap_err().to_string();
         assert_eq!(
             text(&[2_147_483_647, 0]),
-            "element 0 of the schema says that it has 2147483647 children, but 1 elements follow"
+            "element 0 of the schema claims 2147483647 children, but 1 elements follow"
         );
         assert_eq!(
             text(&[[1; 101].as_slice(), &[0]].concat()),
-            "the schema is more than 100 deep"
+            "the schema is more than 100 levels deep"
         );
         assert_eq!(check_tree(&[[1; 100].as_slice(), &[0]].concat()), Ok(()));
         let flat = [vec![1_000], [1, 0].repeat(500), vec![0; 500]].concat();

@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use arrow::datatypes::{Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema};
 
 use super::cast::common_type;
 use super::dataset_file::DatasetFile;
 use super::parquet_annotation::WHOLE;
-use super::spelling::did_you_mean;
+use super::spelling::did_you_mean_column;
 use crate::error::{Error, Result, shell_word};
 
 /// The columns of all files together.
@@ -95,14 +95,24 @@ pub(super) fn rename(
         .iter()
         .find(|(from, _)| !known.contains(from.as_str()))
     {
+        let of_struct = columns.iter().find(|field| {
+            let inner = from.strip_prefix(field.name().as_str());
+            inner.is_some_and(|inner| inner.starts_with('.'))
+                && matches!(field.data_type(), DataType::Struct(_))
+        });
+        let hint = if let Some(outer) = of_struct {
+            format!(
+                "fields of `{}` keep their names: bind one by its path, such as with `--features \
+                 {from}`",
+                outer.name()
+            )
+        } else {
+            did_you_mean_column(from, &columns.iter().map(|field| field.name().as_str()))
+        };
         return Err(
             Error::contract("`--rename` names a column that is not in the data")
                 .at_column(from)
-                .hint(did_you_mean(
-                    from,
-                    &columns.iter().map(|field| field.name().as_str()),
-                    "`tallow inspect` lists the columns of a file",
-                )),
+                .hint(hint),
         );
     }
     let targets: BTreeMap<&str, &String> = renames

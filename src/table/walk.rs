@@ -1,16 +1,18 @@
 //! The files that a directory or a pattern stands for.
 //!
-//! Owns the walk over directories, and which names it passes over. It must not open the files.
+//! Owns the walk over directories, and which names it passes over: hidden ones, and the answers of
+//! challengers, which lie next to the rows of their run. It must not open other files.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 
 use glob::{MatchOptions, Pattern};
 
+use super::challenger::{CHALLENGERS, is_answers, is_named_so};
 use super::lake::Lakes;
 use super::{FORMATS, has_known_ending};
 use crate::error::{Error, Result};
-use crate::storage::{self, Location};
+use crate::storage::{self, CHECK_SPELLING, Location};
 
 /// Leading dots are left to [`is_spelt_out`], which treats underscores the same.
 pub(super) const MATCHING: MatchOptions = MatchOptions {
@@ -32,6 +34,8 @@ pub(super) struct Walk {
     pub(super) any_ending: bool,
     pub(super) ignored: BTreeSet<Location>,
     pub(super) lakes: Lakes,
+    /// Whether what lies in a directory of challengers is the answers of one.
+    pub(super) answers: BTreeMap<Location, bool>,
 }
 
 /// Whether a path that does not exist stands for others.
@@ -74,7 +78,7 @@ const NAMED: usize = 3;
 impl Walk {
     pub(super) fn directory(&mut self, path: &Location) -> Result<Vec<Location>> {
         let (mut files, ignored_before) = (Vec::new(), self.ignored.len());
-        let hidden_count = self.below(path, &mut Vec::new(), &mut files)?;
+        let hidden_count = self.below(path, &mut Vec::new(), &mut files, false)?;
         if !files.is_empty() {
             return Ok(files);
         }
@@ -101,20 +105,41 @@ impl Walk {
             return Err(Error::failed(message).at_path(path).hint(hint));
         }
         let error = Error::failed(NO_FILES).at_path(path);
-        Err(if hidden_count > 0 {
+        Err(if let Some(hint) = self.hint_of_answers() {
+            error.hint(hint)
+        } else if hidden_count > 0 {
             error.hint("names that start with `_` or `.` are not read")
         } else {
             error
         })
     }
 
-    /// Collects the files below `path`, and returns how many names were passed over.
+    /// What to type for the answers of challengers that were passed over, if any were.
+    fn hint_of_answers(&self) -> Option<String> {
+        let mut passed_over = self.answers.iter().filter(|(_, is_answers)| **is_answers);
+        passed_over.next().map(|(path, _)| {
+            format!(
+                "answers of challengers are read only where they are named: `{}`",
+                path.display()
+            )
+        })
+    }
+
+    fn is_answers(&mut self, path: &Location) -> bool {
+        let known = self.answers.entry(path.clone());
+        *known.or_insert_with(|| is_answers(path))
+    }
+
+    /// Collects the files below `path`, and returns how many hidden names were passed over. Where
+    /// `path` was found, and not named, the answers of challengers in it are not its rows.
     fn below(
         &mut self,
         path: &Location,
         above: &mut Vec<Location>,
         files: &mut Vec<Location>,
+        was_found: bool,
     ) -> Result<usize> {
+        let may_hold_answers = was_found && path.file_name().is_some_and(is_named_so);
         let real = storage::canonical(path)?;
         if above.contains(&real) {
             let error = Error::failed(
@@ -130,8 +155,13 @@ impl Walk {
         for entry in entries {
             if is_hidden(&entry) {
                 hidden_count += 1;
-            } else if storage::metadata(&entry)?.is_directory {
-                hidden_count += self.below(&entry, above, files)?;
+                continue;
+            }
+            if may_hold_answers && self.is_answers(&entry) {
+                continue;
+            }
+            if storage::metadata(&entry)?.is_directory {
+                hidden_count += self.below(&entry, above, files, true)?;
             } else if self.any_ending || has_known_ending(&entry) {
                 files.push(entry);
             } else {
@@ -143,6 +173,33 @@ impl Walk {
     }
 
     pub(super) fn pattern(&mut self, input: &Location) -> Result<Vec<Location>> {
+        let (matched, was_found) = self.matched(input)?;
+        let mut files = BTreeSet::new();
+        for path in matched {
+            if storage::metadata(&path)?.is_directory {
+                let mut below = Vec::new();
+                self.below(&path, &mut Vec::new(), &mut below, was_found)?;
+                files.extend(below);
+            } else {
+                files.insert(path);
+            }
+        }
+        if files.is_empty() {
+            let error = Error::failed(NO_MATCH).at_path(input);
+            if let Some(hint) = self.hint_of_answers() {
+                return Err(error.hint(hint));
+            }
+            return Err(error.hint(
+                "put the pattern in quotes so that the shell does not change it, and check where \
+                 it starts",
+            ));
+        }
+        Ok(files.into_iter().collect())
+    }
+
+    /// What a pattern matches, but for answers of challengers that it does not name; and whether
+    /// it would pass over those in a directory.
+    fn matched(&mut self, input: &Location) -> Result<(BTreeSet<Location>, bool)> {
         if !is_pattern(input) {
             return Err(missing(input));
         }
@@ -163,25 +220,52 @@ impl Walk {
             .collect();
         let mut matched = BTreeSet::new();
         matching(&base, &rest, &names, &mut Vec::new(), &mut matched)?;
-        let mut files = BTreeSet::new();
-        for path in matched {
-            if storage::metadata(&path)?.is_directory {
-                let mut below = Vec::new();
-                self.below(&path, &mut Vec::new(), &mut below)?;
-                files.extend(below);
-            } else {
-                files.insert(path);
-            }
-        }
-        if files.is_empty() {
-            let error = Error::failed(NO_MATCH).at_path(input);
-            return Err(error.hint(
-                "put the pattern in quotes so that the shell does not change it, and check where \
-                 it starts",
-            ));
-        }
-        Ok(files.into_iter().collect())
+        matched.retain(|path| !self.is_in_answers(path, &base, &names));
+        matched.retain(|path| names_challengers(&names) || !self.holds_only_answers(path));
+        Ok((matched, !names_challengers(&names)))
     }
+
+    /// Whether a directory is one of challengers, and no one put anything else there.
+    fn holds_only_answers(&mut self, path: &Location) -> bool {
+        if !path.file_name().is_some_and(is_named_so) {
+            return false;
+        }
+        let entries = storage::list(path).unwrap_or_default();
+        let mut entries = entries.iter().filter(|entry| !is_hidden(entry)).peekable();
+        entries.peek().is_some() && entries.all(|entry| self.is_answers(entry))
+    }
+
+    /// Whether what a pattern matched below `base` belongs to the answers of a challenger, whose
+    /// directory the pattern does not name.
+    fn is_in_answers(&mut self, path: &Location, base: &Location, names: &[Pattern]) -> bool {
+        if names_challengers(names) {
+            return false;
+        }
+        let above: Vec<Location> = path.ancestors().collect();
+        let mut pairs = above.iter().zip(above.iter().skip(1));
+        pairs.any(|(path, directory)| {
+            directory.names().count() > base.names().count()
+                && directory.file_name().is_some_and(is_named_so)
+                && self.is_answers(path)
+        })
+    }
+}
+
+/// Whether a pattern names directories of challengers.
+fn names_challengers(names: &[Pattern]) -> bool {
+    names
+        .iter()
+        .any(|name| name.as_str().ends_with(CHALLENGERS))
+}
+
+/// The files and directories that a pattern matches, sorted; answers of challengers only where it
+/// names their directory.
+///
+/// # Errors
+/// As [`super::location::resolve`], but where nothing matches.
+pub fn matched(pattern: &Location) -> Result<Vec<Location>> {
+    let (matched, _) = Walk::default().matched(pattern)?;
+    Ok(matched.into_iter().collect())
 }
 
 /// Collects what matches the rest of a pattern below `base`; names need not be UTF-8.
@@ -262,5 +346,5 @@ pub fn missing(input: &Location) -> Error {
     if input.to_str().is_some_and(|text| text.contains("://")) {
         return error.hint("only local files are read: copy it to this machine first");
     }
-    error.hint("check the spelling; a relative path starts at the working directory")
+    error.hint(CHECK_SPELLING)
 }

@@ -67,7 +67,7 @@ fn who_asks_for_more_is_reported_which_column_feeds_which_feature() {
     let room = nameless_room("x,b,a\n1,0.9,0.1\n");
     let lines = "features of the model, and the columns that feed them\n  \
         f0                       <- a \
-         (Utf8)\n  f1                       <- b (Utf8)\n";
+         (string)\n  f1                       <- b (string)\n";
     assert!(
         score(&room, "--features a,b -v")
             .ok()
@@ -201,7 +201,61 @@ fn the_name_that_was_nearly_typed_is_suggested() {
         );
     }
     let run = score(&rooms, "--rename nobody=c").fails(3);
-    assert!(run.stderr.contains("hint: `tallow inspect` lists"), "{run}");
+    let listed = "hint: the columns are `charge`, `b`, `a`\n";
+    assert!(run.stderr.ends_with(listed), "{run}");
+}
+
+#[test]
+fn a_number_in_the_stead_of_a_category_is_the_one_that_is_spelled_so() {
+    let room = Room::new();
+    let model = data("golden/lightgbm_4_7_0_pandas_categorical/model.txt");
+    let score = |grade: &str, policy: &str| {
+        let rows = format!("price,grade,always,city\n0.5,{grade},same,Riga\n");
+        room.file("rows.csv", rows);
+        let line = "score -qq --overwrite rows.csv --output out.csv --passthrough none --model";
+        room.tallow(&format!("{line} {} {policy}", model.display()))
+    };
+    let answer = |grade: &str, policy: &str| {
+        score(grade, policy).ok();
+        std::fs::read_to_string(room.path("out.csv")).unwrap()
+    };
+    let missing = answer("", "");
+    let mut answers = vec![missing];
+    for grade in ["-4", "3", "10", "20"] {
+        let own = answer(grade, "");
+        assert_eq!(answer("", &format!("--on-null grade={grade}")), own);
+        assert_eq!(answer("99", &format!("--on-unseen grade={grade}")), own);
+        answers.push(own);
+    }
+    answers.dedup();
+    assert!(
+        answers.len() > 2,
+        "the model asks for the grade: {answers:?}"
+    );
+    for (policy, column, hint) in [
+        (
+            "--on-null grade=2",
+            "grade",
+            "pass a category that is a number",
+        ),
+        (
+            "--on-unseen grade=0",
+            "grade",
+            "pass a category that is a number",
+        ),
+        (
+            "--on-null city=2",
+            "city",
+            "pass a category that is a number",
+        ),
+        ("--on-null 0", "city", "`--on-null 0 --on-null city=null`"),
+    ] {
+        let error = score("", policy).fails(2).stderr;
+        assert!(
+            error.contains(&format!("column `{column}`")) && error.contains(hint),
+            "{policy}: {error}"
+        );
+    }
 }
 
 #[test]
@@ -316,7 +370,11 @@ fn expressions_that_do_not_fit_report_it() {
     with("a + 1").fails(3);
     insta::assert_snapshot!(with("c > 1").fails(3).stderr, @r"
     contract error: the expression `c > 1` does not fit the table's columns: VARCHAR cannot be compared with BIGINT
-    hint: `c` is text: write `CAST(c AS DOUBLE)`, or for delimited text pass `--types c=float64`
+    hint: `c` is text: for delimited text pass `--types c=float64`, which reads numbers as `--decimal` and `--thousands` say; else write `CAST(c AS DOUBLE)`
+    ");
+    insta::assert_snapshot!(with("c = true").fails(3).stderr, @r"
+    contract error: the expression `c = true` does not fit the table's columns: VARCHAR cannot be compared with BOOLEAN
+    hint: `c` is text: for delimited text pass `--types c=boolean`; else write `CAST(c AS BOOLEAN)`
     ");
     insta::assert_snapshot!(with("CAST(c AS BIGINT) > 1").fails(1).stderr, @r"
     error: cannot compute the expression `CAST(c AS BIGINT) > 1`: a value cannot become BIGINT (`rows.csv`, row 1)
@@ -412,7 +470,7 @@ fn an_integer_that_does_not_fit_stops_the_run_before_the_first_row() {
         .tallow("score --model package wide.parquet --output no.parquet")
         .fails(3);
     assert!(
-        run.stderr.contains("insists on int32") && run.stderr.contains("column `a`"),
+        run.stderr.contains("requires int32") && run.stderr.contains("column `a`"),
         "{run}"
     );
 }

@@ -332,6 +332,16 @@ fn a_run_goes_on_whatever_became_of_its_challengers() {
     assert_eq!(fact(&models, "mine", "status"), "dropped");
 }
 
+#[test]
+fn a_run_into_a_file_that_fails_leaves_no_directory_for_its_challengers() {
+    let room = challenged();
+    let line = format!("{SCORE} --quiet --output out.parquet --challenger next.json");
+    room.tallow(&format!("{line} --gate rows_in<=0")).fails(5);
+    assert!(!room.path("out.parquet.challengers").exists());
+    room.tallow(&line).ok();
+    assert!(room.path("out.parquet.challengers/next.pq").exists());
+}
+
 /// Bytes that a run asks the system for.
 #[cfg(target_os = "linux")]
 fn bytes_read(room: &Room, line: &str) -> u64 {
@@ -659,6 +669,11 @@ fn a_name_that_a_challenger_cannot_have_is_refused() {
         assert!(error.contains(message), "{challenger}: {error}");
         assert!(error.contains("`--challenger NAME=MODEL`"), "{error}");
     }
+    let error = score("v=2/next.json").fails(2).stderr;
+    assert!(
+        error.contains("is read as a model called `v`") && error.contains("./v=2/next.json"),
+        "{error}"
+    );
     // A path may hold a `=`, whether it is there or not.
     for (challenger, is_there) in [
         ("./v=2/next.json", true),
@@ -714,4 +729,145 @@ fn answers_to_rows_that_are_replaced_do_not_stay() {
     room.tallow(&line).ok();
     room.tallow("retry set").ok();
     assert_eq!(room.listing_of("set.challengers"), ["next"]);
+}
+
+/// Two nights next to each other in one directory, each with a challenger.
+fn nights(room: &Room, outputs: [&str; 2]) {
+    for (night, output) in outputs.iter().enumerate() {
+        let parts = if output.ends_with('/') {
+            "--rows-per-part 1000"
+        } else {
+            std::fs::create_dir_all(room.path(output).parent().unwrap()).unwrap();
+            ""
+        };
+        room.tallow(&format!(
+            "score -qq --model good.json in-{night}.parquet --on-null a=null {parts} \
+             --challenger next.json --output {output}"
+        ))
+        .ok();
+    }
+}
+
+fn rows_of(room: &Room, input: &str) -> u64 {
+    room.tallow(&format!("profile {input} --output p.pq --overwrite"))
+        .ok();
+    let shown = room.tallow("inspect p.pq --format json").ok().json();
+    let rows = shown["columns"][0]["rows"].as_u64();
+    rows.unwrap_or_else(|| panic!("{shown}"))
+}
+
+#[test]
+fn answers_of_challengers_are_no_rows_of_the_directory_above() {
+    let room = challenged();
+    room.tallow("score -qq --model good.json in-0.parquet --on-null a=null --output alone/")
+        .ok();
+    let each = rows_of(&room, "alone");
+    nights(&room, ["sets/day=1/", "sets/day=2/"]);
+    nights(&room, ["files/n1.parquet", "files/n2.parquet"]);
+    for input in [
+        "sets",
+        "sets/*",
+        "sets/day=*",
+        "sets/**/*.parquet",
+        "s*s/**/part*",
+        "files",
+        "files/*.parquet*",
+        "fil*/*.parquet*",
+    ] {
+        assert_eq!(rows_of(&room, input), 2 * each, "{input}");
+    }
+    // Where they are named they are read.
+    for input in [
+        "sets/day=1.challengers/next",
+        "sets/day=1.challengers",
+        "sets/*1.challengers/next/*.parquet",
+        "files/n1.parquet.challengers",
+        "files/n1.*.challengers/*.pq",
+    ] {
+        assert_eq!(rows_of(&room, input), each, "{input}");
+    }
+    // A directory of that name that is a user's is read, and his tables among answers.
+    std::fs::create_dir_all(room.path("sets/mine.challengers")).unwrap();
+    for own in ["sets/mine.challengers", "sets/day=2.challengers"] {
+        let to = room.path(&format!("{own}/own.parquet"));
+        std::fs::copy(room.path("sets/day=1/part-00000.parquet"), to).unwrap();
+    }
+    let part = table(&room.path("sets/day=1/part-00000.parquet")).num_rows() as u64;
+    for input in ["sets", "sets/**/*.parquet"] {
+        assert_eq!(rows_of(&room, input), 2 * each + 2 * part, "{input}");
+    }
+    std::fs::create_dir(room.path("only")).unwrap();
+    std::fs::rename(
+        room.path("files/n1.parquet.challengers"),
+        room.path("only/n1.parquet.challengers"),
+    )
+    .unwrap();
+    let error = room.tallow("profile only --output q.pq").fails(1);
+    assert!(
+        error
+            .stderr
+            .contains("answers of challengers are read only where they are named: `only/"),
+        "{error}"
+    );
+}
+
+#[test]
+fn runs_and_reports_are_found_below_a_directory_and_by_patterns() {
+    let room = challenged();
+    nights(&room, ["nights/day=1/", "nights/day=2/"]);
+    nights(&room, ["nights/more/a.parquet", "nights/more/b.parquet"]);
+    std::fs::create_dir(room.path("empty")).unwrap();
+    let outputs = |paths: &str| -> Vec<String> {
+        let log = room.tallow(&format!("log {paths} --format json")).ok();
+        let runs = log.json()["runs"].clone();
+        let runs = runs.as_array().unwrap().iter();
+        let mut found: Vec<String> = runs
+            .map(|run| run["output"].as_str().unwrap().to_owned())
+            .collect();
+        found.sort();
+        found
+    };
+    let files = ["nights/more/a.parquet", "nights/more/b.parquet"];
+    let sets = ["nights/day=1", "nights/day=2"];
+    assert_eq!(outputs("nights"), [sets, files].concat());
+    assert_eq!(outputs("nights/more"), files);
+    // As a shell expands `nights/day=*`.
+    assert_eq!(
+        outputs("nights/day=1 nights/day=1.challengers nights/day=2"),
+        [
+            "nights/day=1",
+            "nights/day=1.challengers/next",
+            "nights/day=2"
+        ]
+    );
+    let log = room.tallow("log nights/day=1 empty in-0.parquet").ok();
+    assert!(log.stdout.contains(" rows"), "{log}");
+    assert_eq!(
+        log.stderr.matches("no run is recorded here").count(),
+        2,
+        "{log}"
+    );
+    let error = room.tallow("log empty in-0.parquet").fails(1);
+    assert!(
+        error.stderr.contains("no run is recorded here (`empty`)"),
+        "{error}"
+    );
+    let pages = |paths: &str| {
+        let line = format!("report {paths} --output w.html --overwrite --format json");
+        room.tallow(&line).ok().json()["reports"].as_u64().unwrap()
+    };
+    for (paths, count) in [
+        ("nights", 4),
+        ("nights/day=*", 2),
+        ("nights/*", 4),
+        ("nights/*/_tallow/report.pq", 2),
+        ("nights/more/*.report.pq", 2),
+    ] {
+        assert_eq!(pages(paths), count, "{paths}");
+    }
+    let error = room.tallow("report empty --output x.html").fails(1);
+    assert!(
+        error.stderr.contains("there is no report in the directory"),
+        "{error}"
+    );
 }

@@ -24,8 +24,8 @@ fn a_fit_shows_the_binding_and_writes_nothing() {
     for part in [
         "model and data fit",
         "2,000 rows",
-        "tenure_months (Int32)",
-        "probability (Float32)",
+        "tenure_months (int32)",
+        "probability (float)",
     ] {
         assert!(run.stdout.contains(part), "{part}: {run}");
     }

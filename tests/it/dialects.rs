@@ -836,8 +836,8 @@ fn a_pattern_is_inspected() {
         .tallow("inspect x.tab --encoding utf-16le --delimiter ; --types id=int64")
         .ok();
     assert!(
-        run.stdout.contains("id                       Int64")
-            && run.stdout.contains("size                     Utf8"),
+        run.stdout.contains("id                       int64")
+            && run.stdout.contains("size                     string"),
         "{run}"
     );
     let run = room.tallow("inspect x*.csv").ok();

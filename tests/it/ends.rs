@@ -9,6 +9,7 @@ use std::time::Duration;
 use arrow::array::{ArrayRef, Float32Array, RecordBatch};
 
 use crate::harness::{Room, data};
+use crate::recovery::files;
 
 fn room() -> Room {
     let room = Room::new();
@@ -219,6 +220,32 @@ fn a_limit_on_the_size_of_files_is_an_error_that_names_it() {
         );
         assert_eq!(bash(&room, &line).0, Some(0), "{output}");
     }
+}
+
+#[test]
+fn no_verb_dies_of_a_file_that_may_grow_no_further() {
+    let room = room();
+    let score = "score -qq --model good.json rows.csv --output out.parquet --report o.report.pq";
+    room.tallow(score).ok();
+    let key = data("signatures/prime256v1.key").display().to_string();
+    for line in [
+        "report o.report.pq --output page.html".to_owned(),
+        format!("sign good.json --key {key}"),
+        "registry push good.json --registry registry".to_owned(),
+        "pack good.json --output package".to_owned(),
+        "profile rows.csv --output p.profile.pq".to_owned(),
+        "guide > guide.txt".to_owned(),
+        "man > tallow.1".to_owned(),
+        "completions bash > tallow.bash".to_owned(),
+    ] {
+        let limited = format!("(ulimit -f 0; tallow {line}) 2>&1 | cat; exit ${{PIPESTATUS[0]}}");
+        let (code, text) = bash(&room, &limited);
+        assert_eq!(code, Some(1), "{line}: {text}");
+        assert!(text.contains("File too large"), "{line}: {text}");
+    }
+    let mut names = files(&room.path("")).into_keys();
+    let left = names.find(|name| name.contains(".tmp-") || name.contains("/.tmp"));
+    assert_eq!(left, None);
 }
 
 #[test]

@@ -140,6 +140,84 @@ fn an_explanation_has_the_values_the_coercions_and_the_score_of_the_output() {
 }
 
 #[test]
+fn trees_of_several_classes_name_the_class_that_each_votes_for() {
+    for (name, is_several) in [
+        ("xgboost_3.2_softprob", false),
+        ("catboost_multiclass_text", true),
+    ] {
+        let (model, rows) = golden(name);
+        let room = Room::new();
+        room.run(["score", "-qq", "--model", &model, &rows, "--output", "out/"])
+            .ok();
+        let found = explained(&room, &["out", "--row", "3"]).remove(0);
+        let margins = found["margins"].as_array().unwrap();
+        let scores = found["scores"].as_object().unwrap();
+        let class = |margin: usize| {
+            let probabilities = scores
+                .keys()
+                .filter_map(|name| name.strip_prefix("probability_"));
+            probabilities.map(str::to_owned).nth(margin).unwrap()
+        };
+        let trees = found["trees"].as_array().unwrap();
+        for (number, tree) in trees.iter().enumerate() {
+            let expected: Vec<usize> = if is_several {
+                (0..margins.len()).collect()
+            } else {
+                vec![number % margins.len()]
+            };
+            let classes: Vec<String> = expected.iter().map(|margin| class(*margin)).collect();
+            assert_eq!(
+                tree["margins"],
+                serde_json::json!(expected),
+                "{name} {number}"
+            );
+            assert_eq!(
+                tree["outputs"],
+                serde_json::json!(classes),
+                "{name} {number}"
+            );
+        }
+        let text = room.run(["explain", "out", "--row", "3"]).ok().stdout;
+        assert!(text.contains(&format!(" for {}", class(0))), "{text}");
+    }
+}
+
+#[test]
+fn categories_are_shown_by_their_names() {
+    for (name, column, category) in [
+        ("catboost_ctr_simple", "c0", "basic"),
+        ("lightgbm_4_7_0_pandas_categorical", "city", "Wien"),
+        ("xgboost_3.2_letters", "city", "Köln"),
+    ] {
+        let (model, rows) = golden(name);
+        let room = Room::new();
+        room.run(["score", "-qq", "--model", &model, &rows, "--output", "out/"])
+            .ok();
+        let text = room.run(["explain", "out", "--row", "2"]).ok().stdout;
+        let line = format!("  {column:24} {category}");
+        assert!(text.lines().any(|own| own == line), "{name}: {text}");
+        if name.starts_with("catboost") {
+            continue;
+        }
+        let found = explained(&room, &["out", "--row", "2"]).remove(0);
+        let trees = found["trees"].as_array().unwrap();
+        let steps = trees
+            .iter()
+            .flat_map(|tree| tree["path"].as_array().unwrap());
+        let mut asked = steps.filter(|step| step["feature"] == column).peekable();
+        assert!(asked.peek().is_some(), "{name}");
+        for step in asked {
+            assert_eq!(step["value"], category, "{name}");
+            let test = step["test"].as_str().unwrap();
+            let (_, set) = test.split_once('[').unwrap();
+            let holds = set.split([',', ']']).any(|one| one.trim() == category);
+            let is_yes = step["is_left"] == true;
+            assert_eq!(holds != test.starts_with("not "), is_yes, "{name}: {step}");
+        }
+    }
+}
+
+#[test]
 fn rows_that_were_rejected_or_filtered_are_explained_too() {
     let room = Room::new();
     let text = std::fs::read_to_string(data("demo/customers.csv")).unwrap();
@@ -699,4 +777,78 @@ fn the_terms_of_a_linear_model_are_its_margins() {
             }
         }
     }
+}
+
+#[test]
+fn a_corrected_row_that_the_filter_removed_has_its_correction() {
+    let room = crate::recovery::room();
+    let filter = "--where coalesce(a,0.5)>0.3";
+    let line = format!("{} {filter} --output out/", crate::recovery::SCORE);
+    room.tallow(&line).ok();
+    crate::recovery::correct(&room, "out", "part-00000", 10);
+    room.tallow("retry -qq out").ok();
+    let found = explained(&room, &["out", "--row", "8"]).remove(0);
+    assert_eq!(found["outcome"], "filtered", "{found}");
+    let correction = &found["correction"];
+    assert_eq!(correction["is_kept"], true, "{found}");
+    assert_eq!(correction["rejected_because"], "a: a value is missing");
+}
+
+#[test]
+fn a_row_that_was_corrected_is_explained_as_it_was_scored() {
+    let room = crate::recovery::room();
+    let line = format!("{} --output out/", crate::recovery::SCORE);
+    room.tallow(&line).ok();
+    crate::recovery::correct(&room, "out", "part-00000", 10);
+    room.tallow("retry -qq out").ok();
+    let shown = |row: &str| explained(&room, &["out", "--row", row]).remove(0);
+    // Rows 8, 108, … were rejected: `a` is null there.
+    let corrected = shown("8");
+    assert_eq!(corrected["outcome"], "scored", "{corrected}");
+    let correction = &corrected["correction"];
+    assert_eq!(correction["table"], "out/_tallow/corrections/part-00000.pq");
+    assert_eq!(correction["is_kept"], true);
+    assert_eq!(correction["rejected_because"], "a: a value is missing");
+    assert_eq!(corrected["inputs"][0]["value"], "0.25", "{corrected}");
+    let part = table(&room.path("out/part-00000.parquet"));
+    let ids = crate::harness::texts(column(&part, "id"));
+    let row = ids
+        .iter()
+        .position(|id| id.as_deref() == Some("7"))
+        .unwrap();
+    let name = part.schema().fields().last().unwrap().name().clone();
+    let own = crate::harness::texts(column(&part, &name))[row]
+        .clone()
+        .unwrap();
+    let score: f64 = own.parse().unwrap();
+    let explained_score: f64 = corrected["scores"][&name]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((score - explained_score).abs() < 1e-6, "{corrected}");
+    let by_filter = explained(&room, &["out", "--where", "id = 7"]).remove(0);
+    assert_eq!(by_filter, corrected);
+    let text = room.tallow("explain out --row 8").ok().stdout;
+    for line in [
+        "row 8 of in-0.parquet: scored\n",
+        "  rejected before          a: a value is missing\n",
+        "  corrected                by `retry`, which finished at ",
+        "its values are those of `out/_tallow/corrections/part-00000.pq`\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    // A row of another part was not corrected, one that was never bad has no correction.
+    let rejected = shown("1108");
+    assert_eq!(rejected["outcome"], "rejected", "{rejected}");
+    assert!(rejected.get("correction").is_none(), "{rejected}");
+    assert!(shown("9").get("correction").is_none());
+    // Without the corrected values it is not `rejected` and nothing else.
+    std::fs::remove_file(room.path("out/_tallow/corrections/part-00000.pq")).unwrap();
+    let text = room.tallow("explain out --row 8").ok().stdout;
+    assert!(text.contains("row 8 of in-0.parquet: rejected\n"), "{text}");
+    assert!(
+        text.contains("which had the corrected values, is gone; look for the row's score"),
+        "{text}"
+    );
 }

@@ -453,3 +453,44 @@ fn a_missing_value_that_no_row_holds_is_warned_of() {
         ]
     );
 }
+
+#[test]
+fn messages_of_wrong_values_name_what_was_typed_and_what_would_do() {
+    let room = room("forest");
+    let score = "score --model model rows.csv --output o.parquet";
+    let two = "a,c,d\n0.1,0.9,1\n";
+    room.file("two.csv", two);
+    room.file("none.csv", "c,d\n0.1,0.9\n");
+    let texts: Vec<String> = [
+        format!("{score} --max-error-rate 200"),
+        format!("{score} --memory 5"),
+        "score --model model rows.csv --output set/ --partition-by idd".to_owned(),
+        "score --model model rows.csv --output set/ --partition-by elsewhere".to_owned(),
+        format!("{score} --passthrough elsewhere"),
+        format!("{score} --passthrough idd"),
+        format!("{score} --rename elsewhere=x"),
+        format!("{score} --where a=1AND"),
+        format!("{score} --where (a=1"),
+        format!("{score} --where a='x"),
+        format!("{score} --where a=)"),
+        "score --model model two.csv --output o.parquet".to_owned(),
+        "score --model model none.csv --output o.parquet".to_owned(),
+        "evaluate rows.csv --label a --task regression".to_owned(),
+        "evaluate rows.csv --label a --task regression --prediction elsewhere".to_owned(),
+        "evaluate rows.csv --label a --task binary".to_owned(),
+        "pack elsewhere --output packed".to_owned(),
+        "inspect elsewhere".to_owned(),
+    ]
+    .iter()
+    .map(|line| {
+        let run = room.tallow(line);
+        assert_ne!(run.code, 0, "{line}");
+        format!("$ tallow {line}\n{}\n", run.stderr)
+    })
+    .collect();
+    let text = regex::Regex::new(r"\d+ ?MiB")
+        .unwrap()
+        .replace_all(&texts.concat(), "N MiB")
+        .into_owned();
+    insta::assert_snapshot!("wrong_values", text);
+}

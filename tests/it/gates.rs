@@ -122,6 +122,7 @@ fn gates_of_an_evaluation_decide_its_exit_code() {
         .tallow("evaluate labelled.csv --label churned --gate roc_auc(*)>=0.5")
         .fails(2);
     assert!(whole.stderr.contains("write `roc_auc`"), "{whole}");
+    assert!(whole.stderr.contains("`--by COLUMN`"), "{whole}");
     let typo = room.tallow(&format!("{line} --gate roc_acu>=0.5")).fails(2);
     assert!(typo.stderr.contains("did you mean `roc_auc`?"), "{typo}");
     let bad = room
@@ -146,7 +147,7 @@ fn gates_of_an_evaluation_decide_its_exit_code() {
     assert_eq!(status.as_deref(), Some("gates_failed"));
     room.tallow("report bad.pq --output bad.html").ok();
     let page = std::fs::read_to_string(room.path("bad.html")).unwrap();
-    assert!(page.contains("1 of 1 gate failed"), "the page names it");
+    assert!(page.contains("The only gate failed"), "the page names it");
 }
 
 #[test]
@@ -162,7 +163,7 @@ fn gates_of_a_package_about_evaluations_are_judged_by_evaluate() {
     assert!(
         failed
             .stderr
-            .contains("1 of 1 gate failed: `roc_auc>=0.99`"),
+            .contains("the only gate failed: `roc_auc>=0.99`"),
         "{failed}"
     );
     assert!(

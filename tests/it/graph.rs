@@ -46,7 +46,7 @@ fn what_a_graph_cannot_do_is_refused_with_the_reason() {
     let run = score(&room, "onnx_logistic_three", "--threshold 0.8").fails(2);
     assert!(
         run.stderr
-            .contains("no label with the probabilities of two"),
+            .contains("not a label with the probabilities of two"),
         "{run}"
     );
     let run = score(&room, "onnx_mixed", "--on-unseen city=reject").fails(2);

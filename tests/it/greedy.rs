@@ -170,18 +170,18 @@ fn files_of_many_gigabytes_are_recognised_by_their_beginning() {
         (
             "model.json",
             b"",
-            "the file is not a model that tallow knows",
+            "the file is not in a model format that tallow can read",
         ),
         ("model.onnx", b"", "the file is not a complete ONNX model"),
         (
             "model.ubj",
             b"\x01\x02\x03",
-            "the file is not a model that tallow knows",
+            "the file is not in a model format that tallow can read",
         ),
         (
             "folder/weights.bin",
             b"",
-            "the directory holds no model that tallow knows",
+            "the directory has no model that tallow can read",
         ),
     ];
     let claimed: [(&str, &[u8], &str); 3] = [
@@ -421,18 +421,6 @@ fn text_that_expressions_make_is_counted_as_long_as_it_lives() {
             "constant",
             "length(concat_ws(repeat('y', 1000000), t, t, t)) * 1.0",
         ),
-        (
-            "alive",
-            "length(repeat(t, 40) || repeat(t, 41) || repeat(t, 42)) * 1.0",
-        ),
-        (
-            "branches",
-            "length(CASE WHEN b > 0 THEN repeat(t, 60) ELSE t END || t) * 1.0",
-        ),
-        (
-            "hidden",
-            "COALESCE(length(TRY(repeat(t, 400) || repeat(t, 401))), 1) * 1.0",
-        ),
         ("words", "length(words || 'x') * 1.0"),
     ];
     for (name, expression) in one {
@@ -450,8 +438,12 @@ fn text_that_expressions_make_is_counted_as_long_as_it_lives() {
                 peak,
                 seconds,
             } = watched(&room, "", &line);
-            let is_refused = message.contains("the text that an expression makes of a batch would")
-                || message.contains("makes a text of more than 1 MiB");
+            let is_refused = [
+                "the text that an expression makes of a batch would",
+                "makes a text of more than 1 MiB",
+                "its values are more than 128 MiB of text of one batch",
+            ];
+            let is_refused = is_refused.iter().any(|reason| message.contains(reason));
             assert!(
                 code.is_some_and(|code| [1, 3].contains(&code)) && is_refused,
                 "{line}: {code:?} {message}"
@@ -462,6 +454,64 @@ fn text_that_expressions_make_is_counted_as_long_as_it_lives() {
                 peak / MIB
             );
         }
+    }
+}
+
+#[test]
+fn texts_that_do_not_fit_together_are_made_of_fewer_rows_at_once() {
+    let room = room();
+    long_texts(&room);
+    for (name, expression, value) in [
+        (
+            "alive",
+            "length(repeat(t, 40) || repeat(t, 41) || repeat(t, 42)) * 1.0",
+            123_000,
+        ),
+        (
+            "branches",
+            "length(CASE WHEN b > 0 THEN repeat(t, 60) ELSE t END || t) * 1.0",
+            61_000,
+        ),
+        (
+            "hidden",
+            "COALESCE(length(TRY(repeat(t, 400) || repeat(t, 401))), 1) * 1.0",
+            801_000,
+        ),
+    ] {
+        derived(&room, name, &[("a", expression)]);
+        derived(&room, "constant", &[("a", &format!("{value}.0 + b * 0"))]);
+        let line = |model: &str| {
+            format!(
+                "score --quiet --model {model} texts.parquet --limit 500 --threads 2 --memory \
+                 300MiB --output {model}.csv --overwrite"
+            )
+        };
+        let ended = watched(&room, "", &line(name));
+        assert_eq!(ended.code, Some(0), "{name}: {}", ended.message);
+        assert!(ended.peak < 300 * MIB, "{name}: {} MiB", ended.peak / MIB);
+        room.tallow(&line("constant")).ok();
+        let read = |name: &str| std::fs::read(room.path(&format!("{name}.csv"))).unwrap();
+        assert_eq!(read(name), read("constant"), "{name}");
+    }
+}
+
+#[test]
+fn the_hint_of_values_that_are_too_long_together_helps() {
+    let room = room();
+    long_texts(&room);
+    let columns = [("c", "repeat(t, 40)"), ("a", "length(c) * 1.0")];
+    derived(&room, "long", &columns);
+    for memory in ["300MiB", "8GiB"] {
+        let line = format!(
+            "score --quiet --model long texts.parquet --threads 2 --memory {memory} --overwrite \
+             --output out.parquet"
+        );
+        let refused = watched(&room, "", &line);
+        assert_eq!(refused.code, Some(1), "{}", refused.message);
+        let hint = refused.message.split("`--batch-rows ").nth(1).unwrap();
+        let (rows, _) = hint.split_once('`').unwrap();
+        let ended = watched(&room, "", &format!("{line} --batch-rows {rows}"));
+        assert_eq!(ended.code, Some(0), "{}", ended.message);
     }
 }
 

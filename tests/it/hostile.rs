@@ -12,7 +12,7 @@ use arrow::array::{ArrayRef, Float32Array, RecordBatch, StringArray};
 use crate::harness::{Room, data, table};
 
 /// (model, its exit code, the first line of the message).
-const MODELS: [(&str, i32, &str); 26] = [
+const MODELS: [(&str, i32, &str); 30] = [
     (
         "absurd_count.json",
         1,
@@ -33,7 +33,7 @@ const MODELS: [(&str, i32, &str); 26] = [
     (
         "bomb.joblib",
         3,
-        "contract error: the file is not a model that tallow knows (`bomb.joblib`)",
+        "contract error: the file is not in a model format that tallow can read (`bomb.joblib`)",
     ),
     (
         "boosting_on_bayes.joblib",
@@ -46,6 +46,24 @@ const MODELS: [(&str, i32, &str); 26] = [
         "cut.pkl",
         1,
         "error: the pickle ends after 1000 bytes in the middle of a value (`cut.pkl`)",
+    ),
+    (
+        "by_value.pkl",
+        3,
+        "contract error: `__main__.Scale` is not supported (`by_value.pkl`)",
+    ),
+    (
+        "calls_in_pipeline.pkl",
+        6,
+        "trust error: the file would call `posix.system` when Python loads it; tallow has called \
+         nothing (`calls_in_pipeline.pkl`)",
+    ),
+    (
+        "methods_by_value.pkl",
+        6,
+        "trust error: the file would call a function that the file holds as code, `fit`, a \
+         function that the file holds as code, `transform` when Python loads it (it holds the \
+         class `__main__.Scale` as code); tallow has called nothing (`methods_by_value.pkl`)",
     ),
     (
         "os_system.pkl",
@@ -76,7 +94,8 @@ const MODELS: [(&str, i32, &str); 26] = [
     (
         "not_a_model.json",
         3,
-        "contract error: the file is not a model that tallow knows (`not_a_model.json`)",
+        "contract error: the file is not in a model format that tallow can read \
+         (`not_a_model.json`)",
     ),
     (
         "checkpoint.pt",
@@ -110,6 +129,12 @@ const MODELS: [(&str, i32, &str); 26] = [
         6,
         "trust error: refusing a TensorFlow SavedModel: its graph is a program that may read and \
          write files (`saved_model.pb`)",
+    ),
+    (
+        "scripted.pt",
+        6,
+        "trust error: refusing TorchScript: it is a program, and running it could do anything \
+         (`scripted.pt`)",
     ),
     (
         "script.pt",
@@ -154,7 +179,7 @@ const MODELS: [(&str, i32, &str); 26] = [
     (
         "good.parquet",
         3,
-        "contract error: the file is not a model that tallow knows (`good.parquet`)",
+        "contract error: the file is not in a model format that tallow can read (`good.parquet`)",
     ),
 ];
 
@@ -242,7 +267,7 @@ const TABLES: [(&str, i32, &str); 21] = [
     (
         "text_column.parquet",
         3,
-        "contract error: the column is Utf8, the model reads numbers (`text_column.parquet`, \
+        "contract error: the column is string, the model reads numbers (`text_column.parquet`, \
          column `a`)",
     ),
     (
@@ -326,7 +351,7 @@ fn every_hostile_table_gets_its_message() {
 #[test]
 fn what_is_wrong_with_the_records_of_a_parquet_file_is_said_at_once() {
     let causes = [
-        ("deep_schema", "the schema is more than 100 deep"),
+        ("deep_schema", "the schema is more than 100 levels deep"),
         (
             "endless_header",
             "cannot read the page header: the file ends in it",
@@ -339,7 +364,7 @@ fn what_is_wrong_with_the_records_of_a_parquet_file_is_said_at_once() {
         ),
         (
             "many_children",
-            "element 0 of the schema says that it has 2147483647 children, but 1 elements follow",
+            "element 0 of the schema claims 2147483647 children, but 1 elements follow",
         ),
     ];
     for (name, cause) in causes {
@@ -502,10 +527,43 @@ fn output_and_report_need_names_of_their_own() {
     let run = score("-o .").fails(1);
     assert!(
         run.stderr
-            .contains("the directory holds files that are no data set of tallow's"),
+            .contains("the directory holds files that tallow did not write"),
         "{run}"
     );
     assert_eq!(room.listing(), ["d", "good.json", "good.parquet"]);
+}
+
+#[test]
+fn a_mark_with_content_is_somebodys_file() {
+    let room = room_with(&["good.json", "good.parquet"]);
+    let line = "score --quiet --model good.json good.parquet -o out/ --overwrite";
+    room.file("out/_SUCCESS", "2026-11-29 rows=12\n");
+    let run = room.tallow(line).fails(1);
+    assert!(
+        run.stderr.contains("files that tallow did not write"),
+        "{run}"
+    );
+    std::fs::remove_file(room.path("out/_SUCCESS")).unwrap();
+    std::os::unix::fs::symlink("../good.json", room.path("out/_SUCCESS")).unwrap();
+    room.tallow(line).fails(1);
+    std::fs::remove_file(room.path("out/_SUCCESS")).unwrap();
+    // What Spark leaves of an empty table.
+    room.file("out/_SUCCESS", "");
+    room.tallow(line).ok();
+}
+
+#[test]
+fn lines_are_not_added_through_a_link_to_nothing() {
+    let room = room_with(&["good.json", "good.parquet"]);
+    std::os::unix::fs::symlink("elsewhere.jsonl", room.path("lineage.jsonl")).unwrap();
+    let line = "score --quiet --model good.json good.parquet -o out.csv --lineage-file \
+                lineage.jsonl";
+    let run = room.tallow(line).fails(1);
+    assert!(
+        run.stderr.contains("a link to a file that does not exist"),
+        "{run}"
+    );
+    assert!(!room.path("elsewhere.jsonl").exists());
 }
 
 #[test]

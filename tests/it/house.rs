@@ -466,6 +466,114 @@ fn prose_has_no_private_words() {
     assert_eq!(offenders, [], "the words of `.github/CONTRIBUTING.md`");
 }
 
+/// Words and phrases that messages, help and other string literals must not hold.
+const FORBIDDEN_IN_STRINGS: &str = r"(?ix) \b (
+    places? | (is|are)\ no\ [a-z]+ | wants | tells? | told | leaves?\ (\S+\ ){1,3}out | left\ out |
+    whole\ numbers? | truth\ values? | mend(s|ed|ing)? | reckon | whoever | nobody | people | lacks
+) \b";
+
+/// What is plain English all the same: there "is no" such thing, and changes "in place".
+const ALLOWED_IN_STRINGS: &str =
+    r"(?i)there (is|are) no |in place\b|told apart|tells \S+ and \S+ apart|leave `--trees` out";
+
+/// The forbidden phrases in the string literals of a source, outside tests.
+fn forbidden_in_strings(source: &str) -> Vec<String> {
+    let literal = Regex::new(&format!(
+        r#"(?s)//[^\n]*|'(?:\\.[^']*|[^'\\\n])'|(?P<text>{RAW_STRING}|"(?:\\.|[^"\\])*")"#
+    ))
+    .unwrap();
+    let joined = Regex::new(r"\\\n\s*").unwrap();
+    let allowed = Regex::new(ALLOWED_IN_STRINGS).unwrap();
+    let forbidden = Regex::new(FORBIDDEN_IN_STRINGS).unwrap();
+    literal
+        .captures_iter(source)
+        .filter_map(|found| Some(found.name("text")?.as_str().to_owned()))
+        .filter(|text| text.contains(' '))
+        .flat_map(|text| {
+            let text = joined.replace_all(&text, "").into_owned();
+            let text = allowed.replace_all(&text, "").into_owned();
+            let found: Vec<_> = forbidden
+                .find_iter(&text)
+                .map(|found| format!("{}: {text}", found.as_str()))
+                .collect();
+            found
+        })
+        .collect()
+}
+
+#[test]
+fn messages_have_no_private_words() {
+    let source =
+        "error(\"the place is told\"); // a place\nhint(\"there is no \\\n   place in place\");";
+    assert_eq!(forbidden_in_strings(source).len(), 3);
+    let offenders: Vec<_> = sources("src")
+        .into_iter()
+        .filter(|path| !is_test(path))
+        .flat_map(|path| {
+            forbidden_in_strings(&whole(&path))
+                .into_iter()
+                .map(move |text| (path.clone(), text))
+        })
+        .collect();
+    assert_eq!(offenders, [], "the words of `.github/CONTRIBUTING.md`");
+}
+
+/// Everything that a visitor sees in the repository's own folder, hidden names apart.
+const TOP_LEVEL: &str = "CHANGELOG.md Cargo.lock Cargo.toml LICENSE-APACHE LICENSE-MIT README.md \
+    benches data examples src tests";
+
+#[test]
+fn the_top_level_holds_what_it_should_and_nothing_else() {
+    let output = std::process::Command::new("git")
+        .args(["ls-files"])
+        .current_dir(root())
+        .output();
+    // Without git, as in an archive of the sources, there is nothing to ask.
+    let Ok(output) = output else { return };
+    let files = String::from_utf8(output.stdout).unwrap();
+    let names: BTreeSet<_> = files
+        .lines()
+        .filter_map(|file| file.split('/').next())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    let expected: BTreeSet<_> = TOP_LEVEL.split_whitespace().collect();
+    assert!(names.is_empty() || names == expected, "{names:?}");
+}
+
+#[test]
+fn the_map_names_every_room_and_the_glossary_every_word() {
+    let lib = std::fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let (map, rooms) = lib.split_once("//! # Invariants").unwrap();
+    let module = Regex::new(r"(?m)^pub mod (\w+);").unwrap();
+    for found in module.captures_iter(rooms) {
+        let row = Regex::new(&format!(r"(?m)^//! \|.*\[`(mod@)?{}`\].*\|", &found[1])).unwrap();
+        assert!(row.is_match(map), "no row for the room {}", &found[1]);
+    }
+    for word in [
+        "batch",
+        "row group",
+        "portion",
+        "block",
+        "outcome",
+        "task",
+        "part",
+        "segment",
+        "shard",
+        "arm",
+        "challenger",
+        "observer",
+        "guard",
+        "gate",
+        "target",
+        "destination",
+    ] {
+        assert!(
+            rooms.contains(&format!("//! | {word} | ")),
+            "no row for `{word}`"
+        );
+    }
+}
+
 /// Lines that cannot be broken: rows of tables, links, and data in raw strings and snapshots.
 fn is_unbreakable(line: &str) -> bool {
     let text = line

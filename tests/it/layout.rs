@@ -173,7 +173,8 @@ fn what_earlier_versions_wrote_alongside_an_output_goes_when_that_is_replaced() 
     assert_eq!(names, left, "only what is a run's own goes");
 }
 
-/// A data set that the last version with the old layout wrote, in a room as it was made in.
+/// A data set that commit f84714c wrote, in the layout of the first version, in a room as it was
+/// made in. `data/earlier/ORIGIN.md` shows which commit it was.
 fn earlier_data_set() -> Room {
     let room = Room::new();
     assert!(
@@ -191,6 +192,8 @@ fn earlier_data_set() -> Room {
     let path = room.path("set/_manifest.json");
     let mut manifest: serde_json::Value =
         serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let missing = manifest["configuration"]["--missing"].as_array().unwrap();
+    assert_eq!(missing.len(), 8, "the next commit writes no default words");
     manifest["working_directory"] = room
         .path("")
         .canonicalize()
@@ -211,7 +214,7 @@ fn a_data_set_of_the_earlier_layout_is_inspected_guarded_and_found_done() {
     let room = earlier_data_set();
     let run = room.tallow("inspect set").ok();
     assert!(
-        run.stdout.starts_with("data set\n") && run.stdout.contains("whole            yes"),
+        run.stdout.starts_with("data set\n") && run.stdout.contains("complete         yes"),
         "{run}"
     );
     assert!(
@@ -301,7 +304,7 @@ fn rows_of_a_data_set_of_the_earlier_layout_are_corrected() {
         room.tallow("inspect set")
             .ok()
             .stdout
-            .contains("whole            yes")
+            .contains("complete         yes")
     );
     // What no run has touched since lies where it was, and is found there.
     let rows = table(&room.path("set/_rejected/part-00001.parquet"));

@@ -10,6 +10,9 @@ use serde_json::Value as Json;
 
 use crate::harness::{Room, column, data, texts};
 
+/// The model's categories.
+const CATEGORIES: [&str; 2] = ["contract", "payment_method"];
+
 /// A row's values that a policy may refuse: `tenure_months`, `monthly_charge`, `contract`.
 #[derive(Clone, Debug)]
 struct Row {
@@ -228,18 +231,15 @@ fn check(job: &Job) {
     line.extend(names.iter().cloned());
     let mut flag = |name: &str, value: String| line.extend([name.to_owned(), value]);
     flag("--on-null", job.on_null.to_owned());
-    // A category that is missing has no number either.
-    flag(
-        "--on-null",
-        format!(
-            "contract={}",
-            if job.on_null == "1" {
-                "null"
-            } else {
-                job.on_null
-            }
-        ),
-    );
+    // No category is a number.
+    let of_category = if job.on_null == "1" {
+        "null"
+    } else {
+        job.on_null
+    };
+    for column in CATEGORIES {
+        flag("--on-null", format!("{column}={of_category}"));
+    }
     flag("--on-unseen", job.on_unseen.to_owned());
     job.filter
         .iter()

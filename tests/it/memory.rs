@@ -1,5 +1,5 @@
 //! Memory: `--memory` holds as peak resident size whatever the shape of the table, `check` says
-//! what a run takes, and what cannot hold is refused before the first row.
+//! what a run takes, and a limit that cannot be met is refused before the first row.
 
 use std::process::Stdio;
 use std::sync::Arc;

@@ -64,7 +64,7 @@ fn a_signature_decides_about_types() {
         std::fs::read(case.join("input.parquet")).unwrap(),
     );
     let run = room.tallow("check --model model rows.parquet").fails(3);
-    assert!(run.stderr.contains("insists on int64"), "{run}");
+    assert!(run.stderr.contains("requires int64"), "{run}");
 }
 
 #[test]

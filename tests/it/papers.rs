@@ -10,7 +10,7 @@ use std::process::Command;
 
 use clap::CommandFactory;
 use regex::Regex;
-use tallow::guide::TOPICS;
+use tallow::guide::{TOPICS, layout};
 
 use crate::harness::{Room, root};
 use crate::house::sources;
@@ -319,6 +319,56 @@ fn readme_is_short_and_no_line_of_a_paper_is_wide() {
     }
 }
 
+/// More words than this make a sentence two.
+const MAX_WORDS: usize = 30;
+
+/// The sentences of a page, tables and code apart. Code within a line counts as one word.
+fn sentences(text: &str) -> Vec<String> {
+    let code = Regex::new("`[^`]*`").unwrap();
+    let item = Regex::new(r"^(- |\d+\. )").unwrap();
+    let end = Regex::new(r"[.?!]\)? ").unwrap();
+    let (mut blocks, mut is_code) = (vec![String::new()], false);
+    for line in text.lines() {
+        let line = line.trim();
+        is_code ^= line.starts_with("```");
+        let is_prose = !is_code && !line.starts_with(['|', '#']) && !line.starts_with("```");
+        if !is_prose || line.is_empty() || item.is_match(line) {
+            blocks.push(String::new());
+        }
+        if is_prose {
+            let block = blocks.last_mut().unwrap();
+            block.push_str(line);
+            block.push(' ');
+        }
+    }
+    let split = |block: &String| {
+        let block = code.replace_all(block, "X").into_owned();
+        end.split(&block).map(str::to_owned).collect::<Vec<_>>()
+    };
+    blocks.iter().flat_map(split).collect()
+}
+
+#[test]
+fn sentences_of_papers_are_short() {
+    let text = "One two.\nThree `a. b`\nfour.\n\n| five |\n- six\n  seven\n```sh\neight\n```\n";
+    let found: Vec<String> = sentences(text)
+        .iter()
+        .map(|one| one.trim().to_owned())
+        .filter(|one| !one.is_empty())
+        .collect();
+    assert_eq!(found, ["One two", "Three X four", "- six seven"]);
+    for paper in papers() {
+        let text = std::fs::read_to_string(&paper).unwrap();
+        for sentence in sentences(&text) {
+            let words = sentence.split_whitespace();
+            let count = words
+                .filter(|word| word.contains(char::is_alphanumeric))
+                .count();
+            assert!(count <= MAX_WORDS, "{}: {sentence}", paper.display());
+        }
+    }
+}
+
 #[test]
 fn every_topic_of_the_guide_is_a_file_that_readme_names() {
     let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
@@ -441,12 +491,24 @@ fn guide_lists_topics_shows_one_and_names_the_nearest_to_an_unknown_one() {
     let room = Room::new();
     insta::assert_snapshot!("guide_topics", room.tallow("guide").ok().stdout);
     let shown = room.tallow("guide exit-codes").ok();
-    assert_eq!(shown.stdout, topic("exit-codes"));
+    assert_eq!(shown.stdout, layout::unmarked(topic("exit-codes")));
+    let recovery = room.tallow("guide recovery").ok().stdout;
+    assert!(recovery.contains("\n```console\n") && !recovery.contains("unrun"));
     assert_eq!(room.tallow("guide Exit_Codes").ok().stdout, shown.stdout);
     let unknown = room.tallow("guide memroy").fails(2);
     insta::assert_snapshot!(unknown.stderr, @r"
     usage error: `memroy` is not a topic of the guide
     hint: tallow guide memory; `tallow guide` lists all topics
+    ");
+    let word = room.tallow("guide job").fails(2);
+    insta::assert_snapshot!(word.stderr, @r#"
+    usage error: `job` is not a topic of the guide
+    hint: "Job files" in tallow guide getting-started; `tallow guide` lists all topics
+    "#);
+    let nonsense = room.tallow("guide xyzzy").fails(2);
+    insta::assert_snapshot!(nonsense.stderr, @r"
+    usage error: `xyzzy` is not a topic of the guide
+    hint: `tallow guide` lists all topics
     ");
 }
 
@@ -468,7 +530,7 @@ fn guide_pages_on_a_terminal_only() {
             .env("PAGER", pager)
             .output();
         let plain = String::from_utf8(output.unwrap().stdout).unwrap();
-        assert_eq!(plain, topic("limits"), "not a terminal");
+        assert_eq!(plain, layout::unmarked(topic("limits")), "not a terminal");
         let mut script = Command::new("script");
         script
             .args(["-qec", &line, "/dev/null"])

@@ -103,22 +103,33 @@ fn room_with_model() -> Room {
     room
 }
 
-/// The seconds of processor time in the program that a run takes: the least of two runs.
+/// The seconds of processor time in the program that a run takes.
 fn seconds(room: &Room, line: &str) -> f64 {
     let program = env!("CARGO_BIN_EXE_tallow");
     let script = format!("TIMEFORMAT=%U; time {program} {line} --overwrite --quiet >/dev/null");
-    let once = || {
-        let output = Command::new("bash")
-            .args(["-c", &script])
-            .current_dir(room.path(""))
-            .output()
-            .unwrap();
-        let text = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{text}");
-        let last = text.lines().last().unwrap();
-        last.parse::<f64>().unwrap_or_else(|_| panic!("{text}"))
-    };
-    once().min(once())
+    let output = Command::new("bash")
+        .args(["-c", &script])
+        .current_dir(room.path(""))
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{text}");
+    let last = text.lines().last().unwrap();
+    last.parse::<f64>().unwrap_or_else(|_| panic!("{text}"))
+}
+
+/// Whether `holds` of the least times of some runs with few columns and with many. A machine that
+/// does other work at the same time only adds to a time, so more runs come closer to the truth.
+fn settles(mut run: impl FnMut() -> [f64; 2], holds: impl Fn([f64; 2]) -> bool) -> [f64; 2] {
+    let mut least = [f64::MAX; 2];
+    for _ in 0..8 {
+        let times = run();
+        least = [least[0].min(times[0]), least[1].min(times[1])];
+        if holds(least) {
+            break;
+        }
+    }
+    least
 }
 
 #[test]
@@ -148,14 +159,14 @@ fn time_grows_with_the_number_of_columns_and_not_with_its_square() {
             "again.csv",
         ),
     ] {
-        let [few, many] = COLUMN_COUNTS.map(|count| {
-            let line = line.replace("{n}", &count.to_string());
-            seconds(&room, &line)
-        });
-        assert!(room.path(output).exists());
+        let run =
+            || COLUMN_COUNTS.map(|count| seconds(&room, &line.replace("{n}", &count.to_string())));
         // Four times as many columns: 4, were there nothing else; 16, if it were the square.
+        let is_linear = |[few, many]: [f64; 2]| many < 8.0 * few.max(0.05);
+        let [few, many] = settles(run, is_linear);
+        assert!(room.path(output).exists());
         assert!(
-            many < 8.0 * few.max(0.05),
+            is_linear([few, many]),
             "{line}: {few} s for {} columns, {many} s for {}",
             COLUMN_COUNTS[0],
             COLUMN_COUNTS[1]

@@ -166,6 +166,53 @@ fn a_key_that_is_missing_or_wrong_is_one_clear_error() {
 }
 
 #[test]
+fn files_with_different_keys_are_read_together() {
+    let room = room();
+    let score = "score -qq --overwrite --model good.json --on-null null --passthrough all";
+    let of_a = "--decryption-key columns.footer.key --decryption-key a=columns.amounts.key";
+    let of_tags = "--decryption-key tags=columns.labels.key";
+    let alone = [
+        ("uniform_128", "--decryption-key short.key".to_owned()),
+        ("uniform_256", "--decryption-key long.key".to_owned()),
+        ("columns", format!("{of_a} {of_tags}")),
+    ];
+    let mut expected = Vec::new();
+    for (name, keys) in &alone {
+        let line = format!("{score} {name}.parquet {keys} --output {name}.out.parquet");
+        room.tallow(&line).ok();
+        expected.extend(values(&room.path(&format!("{name}.out.parquet"))));
+    }
+    let all = "uniform_128.parquet uniform_256.parquet columns.parquet --output all.parquet";
+    let keys = [&alone[1].1, &alone[0].1, &alone[2].1].map(String::as_str);
+    room.tallow(&format!("{score} {all} {}", keys.join(" ")))
+        .ok();
+    assert_eq!(values(&room.path("all.parquet")), expected);
+    // The keys of columns are those of the footer before them.
+    let keys = format!("{} {} {of_tags}", alone[2].1, alone[0].1);
+    let line = format!("{score} columns.parquet --output x.parquet");
+    room.tallow(&format!("{line} {keys}")).ok();
+    let keys = format!(
+        "--decryption-key columns.footer.key {} {of_tags}",
+        alone[0].1
+    );
+    room.tallow(&format!("{line} {keys}")).fails(1);
+    // Each output under its own key, and each input under its own.
+    for (index, (name, keys)) in alone.iter().take(2).enumerate() {
+        let key = ["short.key", "long.key"][index];
+        let output = format!("--encryption-key {key} --output {name}.sealed.parquet");
+        let line = format!("{score} {name}.parquet {keys} {output}");
+        room.tallow(&line).ok();
+    }
+    let compare = "compare uniform_128.sealed.parquet uniform_256.sealed.parquet --attribute \
+                   --format json";
+    room.tallow(&format!("{compare} --decryption-key short.key"))
+        .fails(1);
+    let keys = "--decryption-key long.key --decryption-key short.key";
+    let found = room.tallow(&format!("{compare} {keys}")).ok().json();
+    assert!(found["attribution"].is_object(), "{found}");
+}
+
+#[test]
 fn a_changed_byte_of_an_encrypted_file_is_an_error_or_changes_no_row() {
     let room = room();
     let bytes = std::fs::read(room.path("uniform_128.parquet")).unwrap();
@@ -373,12 +420,17 @@ fn an_encrypted_data_set_is_resumed_replayed_and_corrected() {
         other.stderr.contains("the key of `--encryption-key`"),
         "{other}"
     );
-    std::fs::rename(room.path("moved.key"), room.path("long.key")).unwrap();
     room.file(
         "fixed.csv",
         "id,a,b,region,rejected_file,rejected_row\nsecret-2,4,3,secret-south,rows.csv,2\n",
     );
-    room.tallow("retry -qq set --corrected fixed.csv").ok();
+    let retry = "retry -qq set --corrected fixed.csv";
+    room.tallow(retry).fails(1);
+    room.tallow(&format!("{retry} --encryption-key short.key"))
+        .fails(3);
+    room.tallow(&format!("{retry} --encryption-key moved.key"))
+        .ok();
+    std::fs::rename(room.path("moved.key"), room.path("long.key")).unwrap();
     for path in files(&room.path("set")) {
         let name = path.to_string_lossy().into_owned();
         if name.ends_with(".parquet") {
@@ -393,7 +445,7 @@ fn an_encrypted_data_set_is_resumed_replayed_and_corrected() {
 }
 
 #[test]
-fn a_run_goes_on_with_the_key_that_it_began_with_and_with_no_other() {
+fn a_run_goes_on_with_the_key_that_it_began_of_and_with_no_other() {
     let room = room();
     customers(&room);
     let score = "score -qq --model good.json rows.csv --on-unseen reject --on-null null \
@@ -633,7 +685,17 @@ fn rejected_rows_hide_the_columns_and_are_corrected_all_the_same() {
         "fixed.csv",
         format!("{}\n{}\n", head.join(","), cells.join(",")),
     );
-    room.tallow("retry -qq set --corrected fixed.csv").ok();
+    std::fs::rename(room.path("hash.key"), room.path("moved.key")).unwrap();
+    key(&room, "other.key", b"another key of hashes");
+    let retry = "retry -qq set --corrected fixed.csv";
+    for line in ["replay set", retry] {
+        room.tallow(line).fails(1);
+        let other = room.tallow(&format!("{line} --hash-key other.key"));
+        assert_ne!(other.code, 0, "{other}");
+        assert!(other.stderr.contains("`--hash-key`"), "{other}");
+        room.tallow(&format!("{line} --hash-key moved.key")).ok();
+    }
+    std::fs::rename(room.path("moved.key"), room.path("hash.key")).unwrap();
     let right = score.replace("rows.csv", "customers.csv");
     room.tallow(&format!("{right} --output right/ --rows-per-part 50"))
         .ok();
@@ -985,4 +1047,54 @@ fn profiles_hold_no_values_of_columns_that_are_hashed_or_left_out() {
             format!("{score} {more} --baseline {profile} --overwrite --output again.parquet");
         room.tallow(&line).ok();
     }
+}
+
+#[test]
+fn examples_of_rules_show_hashes_and_leave_columns_out() {
+    let room = Room::new();
+    demo(&room);
+    let model = data("demo/churn").display().to_string();
+    let run = room
+        .run([
+            "score",
+            "--model",
+            &model,
+            "customers.csv",
+            "--output",
+            "set/",
+            "--hash-columns",
+            "customer_id",
+            "--hash-key",
+            "hash.key",
+            "--drop-columns",
+            "region",
+            "--rule",
+            "young: age < 20 AND customer_id <> 'x' AND region <> 'x'",
+            "--rule-examples",
+            "3",
+            "--log-format",
+            "json",
+            "-v",
+            "--format",
+            "json",
+        ])
+        .ok();
+    let examples = run.json()["quality"]["young"].clone();
+    let first = examples["example_1"].as_str().unwrap();
+    assert!(
+        first.contains(&format!("customer_id={CUSTOMER}")),
+        "{first}"
+    );
+    assert!(!first.contains("region="), "{first}");
+    let mut texts = run.stdout.clone() + &run.stderr;
+    for path in files(&room.path("set")) {
+        let is_table = path
+            .extension()
+            .is_some_and(|end| end == "pq" || end == "parquet");
+        if is_table {
+            texts.extend(values(&path));
+        }
+    }
+    assert!(texts.contains(CUSTOMER));
+    assert!(!texts.contains("C-000"), "a value in clear");
 }

@@ -112,11 +112,11 @@ fn a_report_promotes_the_version_that_it_names_and_no_other() {
     evaluate(&room, "moved.csv", "moved.pq");
     for report in ["other.pq", "gates.pq", "moved.pq"] {
         let refused = promote(report, "").fails(3).stderr;
-        let message = "the report does not say that it is of `m:2`";
+        let message = "the report does not name the version `m:2`";
         assert!(refused.contains(message), "{report}: {refused}");
         assert!(refused.contains("--accept-unnamed"), "{refused}");
         let done = promote(report, "--accept-unnamed").ok().stdout;
-        let warning = format!("warning: `{report}` does not say that it is of `m:2`");
+        let warning = format!("warning: `{report}` does not name the version `m:2`");
         assert!(done.contains(&warning), "{done}");
     }
     evaluate(&room, "moved.csv --model m:2", "stated.pq");
@@ -261,5 +261,49 @@ fn a_gate_without_a_value_does_not_hold() {
         run.stdout
             .contains("warning: `roc_auc>=0.7`: there is no such value"),
         "{run}"
+    );
+}
+
+#[test]
+fn a_gate_without_a_value_says_what_would_give_it() {
+    let room = Room::new();
+    let (model, labels) = (demo("churn"), demo("outcomes.csv"));
+    for (name, gate, flag) in [
+        (
+            "one",
+            "accuracy(plan=pro)>0.5",
+            "`--by plan` of `tallow evaluate`",
+        ),
+        ("two", "not_inferior==1", "`--comparison FILE`"),
+    ] {
+        tallow(
+            &room,
+            &format!("pack {model} --name {name} --output {name} --gate {gate}"),
+        )
+        .ok();
+        tallow(&room, &format!("registry push {name}")).ok();
+        score(
+            &room,
+            &format!("--model {name}:1 --output day.parquet --overwrite"),
+        );
+        let evaluate = format!(
+            "evaluate day.parquet --labels {labels} --key customer_id --label churned --output \
+             e.pq --overwrite"
+        );
+        tallow(&room, &evaluate).ok();
+        let line = format!("registry promote {name}:1 champion --evaluation e.pq");
+        let refused = tallow(&room, &line).fails(5).stderr;
+        assert!(
+            refused.contains(&format!("`{gate}`: there is no such value")),
+            "{refused}"
+        );
+        assert!(refused.contains(flag), "{refused}");
+    }
+    // A star is every segment, and no value.
+    let line = format!("pack {model} --name n --output n --gate roc_auc(contract=*)>=0.6");
+    let refused = tallow(&room, &line).fails(2).stderr;
+    assert!(
+        refused.contains("write `roc_auc(*) >= 0.6` for every segment"),
+        "{refused}"
     );
 }

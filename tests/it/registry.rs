@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use crate::harness::{Room, Run, data};
 use crate::recovery::{SCORE, files, room};
 
@@ -11,7 +13,7 @@ fn version(run: &Run) -> String {
 }
 
 /// A room with a registry that holds two versions of `churn`, the first of which is the champion.
-fn registered() -> Room {
+pub(crate) fn registered() -> Room {
     let room = room();
     room.tallow(
         "registry push good.json --name churn --registry models --actor ann@ci --reason first",
@@ -389,6 +391,33 @@ fn a_model_that_must_be_signed_is_refused_before_it_is_parsed() {
     let revoked = format!("{configuration}revoked = [{digest}]\n");
     room.file("home/.config/tallow/config.toml", revoked);
     assert!(plain("package").fails(6).stderr.contains("was revoked"));
+    // A file that was revoked is so in a package, too, whether signatures are required or not.
+    let model = Sha256::digest(std::fs::read(room.path("good.json")).unwrap());
+    let model = model
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    for digest in [format!("sha256:{model}"), model.to_ascii_uppercase()] {
+        let revoked = format!("[trust]\nrevoked = [\"{digest}\"]\n");
+        room.file("home/.config/tallow/config.toml", revoked);
+        for model in ["package", "good.json", "churn:1"] {
+            let refused = plain(model).fails(6);
+            assert!(refused.stderr.contains("was revoked"), "{model}: {refused}");
+        }
+    }
+    // So is a version, by the digest that the registry shows.
+    room.file("home/.config/tallow/config.toml", "");
+    let line = "score --model churn:1 in-0.parquet --output o.parquet --overwrite --format json";
+    let digest = tallow(&room, line).ok().json()["model"]["registry_digest"].clone();
+    let revoked = format!("[trust]\nrevoked = [{digest}]\n");
+    room.file("home/.config/tallow/config.toml", revoked);
+    assert!(plain("churn:1").fails(6).stderr.contains("was revoked"));
+    plain("good.json").ok();
+    for text in ["sha256:abc", "sha512:aa", "", &model[1..]] {
+        let revoked = format!("[trust]\nrevoked = [\"{text}\"]\n");
+        room.file("home/.config/tallow/config.toml", revoked);
+        let refused = plain("good.json").fails(2);
+        assert!(refused.stderr.contains("not a SHA-256 digest"), "{refused}");
+    }
 }
 
 #[test]

@@ -204,6 +204,11 @@ fn a_log_lists_runs_with_their_users_and_models() {
     );
     let error = room.tallow("log customers.csv").fails(1).stderr;
     assert!(error.contains("no run is recorded here"), "{error}");
+    // What is damaged hides nothing else below the directory.
+    room.file("broken.report.pq", "no report");
+    let run = room.tallow("log .").ok();
+    assert_eq!(run.stdout.lines().count(), 2, "{run}");
+    assert!(run.stderr.contains("broken.report.pq"), "{run}");
 }
 
 #[test]

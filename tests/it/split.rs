@@ -171,7 +171,7 @@ fn a_split_that_cannot_be_is_refused_before_the_run() {
     says(
         &format!("{next} --split next=110% --split-by id"),
         2,
-        "not a share",
+        "must be between 0 and 1, or a percentage; got `110%`",
     );
     says(
         &format!("{next} --split next --split-by id"),

@@ -164,7 +164,10 @@ fn vectors_that_are_said_to_be_of_a_cross_encoder_are_refused() {
         refused(
             score(&room, flags),
             3,
-            &["says that it is a cross-encoder", "correct `model_type`"],
+            &[
+                "a cross-encoder by its configuration",
+                "correct `model_type`",
+            ],
         );
     }
 }

@@ -950,7 +950,7 @@ fn a_task_that_the_models_head_is_not_for_is_refused() {
     lay_out(&room, "bert_mean");
     let run = score(&room, "--task classification").fails(3);
     assert!(
-        run.stderr.contains("it is a `BertModel`") && run.stderr.contains("leave `--task` out"),
+        run.stderr.contains("it is a `BertModel`") && run.stderr.contains("remove `--task`"),
         "{run}"
     );
 }
@@ -1057,8 +1057,8 @@ fn inspect_and_check_report_what_a_text_model_is() {
     }
     let shown = room.tallow("check --model model texts.parquet").ok().stdout;
     assert!(
-        shown.contains("text                     <- text (Utf8)")
-            && shown.contains("embedding (FixedSizeList"),
+        shown.contains("text                     <- text (string)")
+            && shown.contains("embedding (list of 32 float)"),
         "{shown}"
     );
     lay_out(&room, "roberta_three");
@@ -1147,7 +1147,7 @@ fn a_directory_that_is_not_a_complete_text_model_explains_what_is_missing() {
     ] {
         with("config.json", &changed(from, to), what, 3);
     }
-    with("config.json", b"[1]", "no JSON object", 1);
+    with("config.json", b"[1]", "not a JSON object", 1);
     with(
         "model.safetensors",
         &kept("model.safetensors")[..900],
@@ -1178,7 +1178,7 @@ fn a_directory_that_is_not_a_complete_text_model_explains_what_is_missing() {
     );
     let weights = kept("model.safetensors");
     std::fs::remove_file(model.join("model.safetensors")).unwrap();
-    refused("lies outside its directory", 6);
+    refused("is outside its directory", 6);
     room.file(
         "model/model.safetensors.index.json",
         r#"{"weight_map": {"a": "model-00001-of-00001.safetensors"}}"#,

@@ -207,7 +207,7 @@ fn a_package_names_its_columns_of_texts_and_their_policies() {
     assert!(run.stderr.contains("2 in = 1 scored + 1 rejected"), "{run}");
     let checked = room.tallow("check --model model pairs.csv").ok().stdout;
     assert!(
-        checked.contains("<- query (Utf8)") || checked.contains("query                    "),
+        checked.contains("<- query (string)") || checked.contains("query                    "),
         "{checked}"
     );
     let swapped = room
@@ -529,7 +529,7 @@ fn a_manifest_that_does_not_fit_a_text_model_names_its_location_and_what_instead
     );
     refused(
         "[text]\nprompt = \"query\"\nprompt_text = \"x\"\n",
-        &["say two things"],
+        &["exclude each other"],
     );
     refused(
         "task = \"classification\"\n",
@@ -538,7 +538,7 @@ fn a_manifest_that_does_not_fit_a_text_model_names_its_location_and_what_instead
     refused(
         "task = \"binary\"\n",
         &[
-            "the task is binary, which is none of a text model",
+            "the task binary, which is not a task of text models",
             "`embedding`, `classification`",
         ],
     );

@@ -80,7 +80,10 @@ impl ModelInfo {
     /// Whether the loss has several targets a row.
     pub(super) fn has_several_targets(&self) -> bool {
         self.losses().iter().any(|loss| {
-            loss.starts_with("MultiRMSE")
+            // The targets of `SurvivalAft` are the two ends of an interval.
+            ["MultiRMSE", "SurvivalAft"]
+                .iter()
+                .any(|name| loss.starts_with(name))
                 || matches!(loss.as_str(), "MultiLogloss" | "MultiCrossEntropy")
         })
     }

@@ -127,7 +127,7 @@ fn uncertain(outcome: Outcome, readings: usize) -> Result<Outcome> {
             "virtual ensembles have no measure of uncertainty for the loss of this model",
         )
         .hint(
-            "leave `--virtual-ensembles` out; they are for RMSE and alike, RMSEWithUncertainty, \
+            "remove `--virtual-ensembles`; they are for RMSE and alike, RMSEWithUncertainty, \
              Logloss and MultiClass",
         ));
     };
@@ -196,7 +196,7 @@ fn features(stored: &Stored) -> Result<BTreeMap<u32, Feature<'_>>> {
     {
         if features.insert(slot, feature).is_some() {
             return Err(Error::failed(format!(
-                "two features have the place {slot} among all features"
+                "two features have the index {slot} among all features"
             ))
             .at_node("features_info"));
         }

@@ -34,7 +34,7 @@ pub(super) fn outcome(info: &ModelInfo, output_count: usize) -> Result<(Outcome,
         )
         .at_node("tree 0")),
         (Some("MultiLogloss" | "MultiCrossEntropy"), _) => plain(
-            Task::Values(value_names(None, output_count)),
+            Task::Flags(value_names(None, output_count)),
             Link::Logistic { slope: 1.0 },
         ),
         (Some(name @ ("MultiClass" | "MultiClassOneVsAll")), 1) => Err(Error::failed(format!(
@@ -152,7 +152,7 @@ fn class_indices(classes: &ClassParams, output_count: usize) -> Result<Vec<usize
             || indices.contains(&(class as usize))
         {
             return Err(broken(format!(
-                "class `{class}` is not a class's place, or comes twice"
+                "class `{class}` is not an index of a class, or is a duplicate"
             )));
         }
         indices.push(class as usize);
@@ -160,7 +160,7 @@ fn class_indices(classes: &ClassParams, output_count: usize) -> Result<Vec<usize
     Ok(indices)
 }
 
-/// One label for each class: its name, or its place where classes have no names. All texts if any
+/// One label for each class: its name, or its index where classes have no names. All strings if any
 /// is one.
 fn labels(classes: Option<&ClassParams>, least: usize) -> Result<Vec<Label>> {
     let names = classes
@@ -176,7 +176,7 @@ fn labels(classes: Option<&ClassParams>, least: usize) -> Result<Vec<Label>> {
     };
     if count > CLASS_LIMIT || count < least {
         return Err(
-            Error::failed(format!("{count} classes, but places up to {least}"))
+            Error::failed(format!("{count} classes, but indices up to {least}"))
                 .at_node("class_params"),
         );
     }

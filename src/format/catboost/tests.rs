@@ -109,7 +109,7 @@ fn classes_that_training_lacked_have_a_margin_of_minus_infinity() {
     );
     assert!(
         refusal(&json.replace("[0, 2]", "[2, 2]"))
-            .contains("class `2` is not a class's place, or comes twice")
+            .contains("class `2` is not an index of a class, or is a duplicate")
     );
     assert!(refusal(&json.replace("[0, 2]", "[0, 1, 2]")).contains("3 classes for 2 outputs"));
 }
@@ -324,12 +324,14 @@ fn several_cuts_of_the_target_are_refused_in_json_which_does_not_report_them_apa
     assert!(one.starts_with("{\"identifier\""));
     let twice = format!("{start}\"ctrs\": [{0}, {0}{1}", &rest[..end], &rest[end..]);
     assert!(load(&twice).is_ok());
-    let several = twice.replace("\"RMSE\"", "\"MultiRMSE\"");
-    let message = refusal(&several);
-    assert!(
-        message.contains("which CatBoost's JSON does not distinguish"),
-        "{message}"
-    );
+    // The targets of survival are the two ends of an interval.
+    for loss in ["MultiRMSE", "SurvivalAft:dist=Normal"] {
+        let message = refusal(&twice.replace("\"RMSE\"", &format!("\"{loss}\"")));
+        assert!(
+            message.contains("which CatBoost's JSON does not distinguish"),
+            "{loss}: {message}"
+        );
+    }
 }
 
 #[test]
@@ -365,7 +367,7 @@ fn a_broken_file_names_its_location() {
         (
             "\"flat_feature_index\": 1",
             "\"flat_feature_index\": 0",
-            "two features have the place 0",
+            "two features have the index 0",
         ),
         (
             "\"feature_index\": 1",

@@ -95,7 +95,7 @@ pub(super) fn inside(text: &str) -> Result<Location> {
         return Ok(path);
     }
     Err(Error::trust(format!(
-        "the model wants `{text}`, which lies outside its directory"
+        "the model refers to `{text}`, which is outside its directory"
     ))
     .hint("download the model again"))
 }

@@ -78,16 +78,17 @@ fn kind(class: &str) -> Result<String> {
     )))
 }
 
-/// Modules that need no settings; without those of others the result would be another.
-const WITHOUT_SETTINGS: [&str; 2] = ["Normalize", "Dropout"];
+/// Modules whose result would be another without their settings. Of a module that is not supported
+/// the files are not known either.
+const WITH_SETTINGS: [&str; 3] = ["Pooling", "Dense", "LayerNorm"];
 
 pub(super) fn part(files: &dyn ModelFiles, (kind, path): (String, Location)) -> Result<ModulePart> {
     let name = path.join(CONFIG);
-    let config = if WITHOUT_SETTINGS.contains(&kind.as_str()) {
-        settings(files, &name)?
-    } else {
+    let config = if WITH_SETTINGS.contains(&kind.as_str()) {
         let hint = "copy or download the whole directory of the model";
         parsed(&name, &required(files, &name, hint)?)?
+    } else {
+        settings(files, &name)?
     };
     Ok(ModulePart {
         kind,

@@ -107,8 +107,8 @@ impl Found {
     }
 }
 
-/// Trees are read one after the other and dropped when they are planted. Those that are not needed
-/// tell of the features too.
+/// Trees are parsed one at a time and dropped once they are laid out. Trees that are not needed
+/// still contribute to the feature list.
 fn forest(text: &TextModel, round_count: usize) -> Result<(Forest, Found)> {
     let width = text.trees_per_round;
     let frame = Frame {

@@ -23,7 +23,7 @@ const FEATURE_LIMIT: usize = 1 << 20;
 pub(super) struct Inputs {
     pub(super) contract: Contract,
     pub(super) feeds: Vec<Feed>,
-    /// The number of rows that the graph insists on, if it does.
+    /// The number of rows of a graph with a fixed batch size.
     pub(super) batch: Option<usize>,
 }
 

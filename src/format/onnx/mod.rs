@@ -297,7 +297,7 @@ fn sampled(runner: GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Sam
     })
 }
 
-/// What the outputs are, as values of no rows, or of as many as the graph insists on: by running it
+/// What the outputs are, as values of no rows, or of as many as the fixed batch size: by running it
 /// on no rows, which no operator can refuse a value of; else by what the file declares; else by
 /// running it on zeros.
 fn outline(runner: &GraphModel, graph: &GraphProto, ports: &[Port]) -> Result<Vec<Value>> {

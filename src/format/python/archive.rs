@@ -28,6 +28,8 @@ const COMMENT_BYTES: usize = 1 << 16;
 /// The bytes of the record at the end, and of an entry's header in the directory and in front of
 /// its data.
 const END_BYTES: usize = 22;
+const END64_BYTES: usize = 56;
+const LOCATOR64_BYTES: usize = 20;
 const ENTRY_BYTES: usize = 46;
 const LOCAL_BYTES: usize = 30;
 
@@ -90,8 +92,17 @@ pub(crate) fn names(bytes: &[u8]) -> Option<Vec<String>> {
         return None;
     }
     let start = |end: usize| {
-        let size = number(bytes, end + 12, 4).and_then(index).ok()?;
-        end.checked_sub(size)
+        // Records of 64 bits, as PyTorch writes them, lie between the directory and its end.
+        let is = |at: &usize, what: &[u8]| bytes[*at..].starts_with(what);
+        let locator = end.checked_sub(LOCATOR64_BYTES);
+        let (end, size) = match locator.filter(|at| is(at, END64_LOCATOR)) {
+            None => (end, number(bytes, end + 12, 4)),
+            Some(at) => {
+                let end = at.checked_sub(END64_BYTES).filter(|at| is(at, END64))?;
+                (end, number(bytes, end + 40, 8))
+            }
+        };
+        end.checked_sub(size.and_then(index).ok()?)
     };
     let mut names = Vec::new();
     let mut at = end_record(bytes).and_then(start);

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::container::{Compression, Document};
 use super::record::{Arena, Id, Value};
+use super::trust::made_class;
 use crate::count;
 use crate::model::Description;
 
@@ -48,10 +49,18 @@ const UNSHOWN: [&str; 20] = [
 
 /// The module and name of a record's class as users write it, without private modules.
 pub(crate) fn class_name(arena: &Arena, id: Id) -> Option<String> {
-    let (module, name) = arena.class(id)?;
+    let Some((module, name)) = arena.class(id) else {
+        return class_by_value(arena, id);
+    };
     let public = module.split('.').take_while(|part| !part.starts_with('_'));
     let parts: Vec<&str> = public.chain(std::iter::once(name)).collect();
     Some(shown(&parts.join(".")))
+}
+
+/// The name of a class that cloudpickle or dill wrote out whole, such as one of a notebook.
+fn class_by_value(arena: &Arena, id: Id) -> Option<String> {
+    let class = arena.record(arena.record(id)?.class)?;
+    made_class(arena, class.class, class.arguments).map(|name| shown(&name))
 }
 
 /// A text of the file on one line, cut where it is long.

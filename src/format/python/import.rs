@@ -9,7 +9,7 @@ use super::describe::{describe, kind_of};
 use super::{archive, skops};
 use crate::error::{Error, Kind, Result};
 use crate::format::importer::{Artefact, FileImporter, ImportOptions, has_extension};
-use crate::format::inert::inert;
+use crate::format::inert::{inert, untrusted};
 use crate::format::{rounds, sklearn};
 use crate::model::LoadedModel;
 
@@ -60,6 +60,9 @@ impl FileImporter for Python {
             // Functions as code only stop who would run them: the rest can be looked at.
             if options.for_inspection && document.calls.are_functions() {
                 return Ok(inert("python", description, 0, &error));
+            }
+            if options.describes_untrusted {
+                return Ok(untrusted("python", description, &error));
             }
             return Err(error);
         }

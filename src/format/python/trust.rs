@@ -130,6 +130,23 @@ pub(crate) struct Calls {
     count: usize,
     /// How many make a function of code.
     functions: usize,
+    /// Classes that the file holds whole, whose functions these may be.
+    classes: Vec<String>,
+}
+
+/// The module and name of the class that a call makes, as cloudpickle and dill write one that they
+/// cannot import, such as one of a notebook.
+pub(super) fn made_class(arena: &Arena, callee: Id, arguments: Option<Id>) -> Option<String> {
+    let (_, maker) = arena.global(callee)?;
+    if !["_make_skeleton_class", "_create_type"].contains(&maker) {
+        return None;
+    }
+    let [_, name, _, attributes, ..] = arena.items(arguments?)? else {
+        return None;
+    };
+    let module = arena.entry(*attributes, "__module__");
+    let module = module.and_then(|id| arena.text(id)).unwrap_or("__main__");
+    Some(format!("{module}.{}", arena.text(*name)?))
 }
 
 /// Whether a callee is one of the language's own types, as cloudpickle refers to them.
@@ -173,6 +190,11 @@ impl Calls {
             self.functions += 1;
             return self.push(format!("a function that the file holds as code, `{name}`"));
         }
+        if let Some(class) = made_class(arena, callee, arguments)
+            && self.classes.len() < REMEMBERED
+        {
+            self.classes.push(class);
+        }
         let name = match arena.global(callee) {
             Some((module, name)) if is_known(module, name, origin) => return,
             Some((module, name)) => format!("{module}.{name}"),
@@ -205,8 +227,14 @@ impl Calls {
             return Ok(());
         }
         let names: Vec<String> = self.names.iter().map(|name| named(name)).collect();
+        let classes: Vec<String> = self.classes.iter().map(|name| named(name)).collect();
+        let of_classes = match classes.as_slice() {
+            [] => String::new(),
+            [one] => format!(" (it holds the class {one} as code)"),
+            all => format!(" (it holds the classes {} as code)", all.join(", ")),
+        };
         Err(Error::trust(format!(
-            "the file would call {} when Python loads it; tallow has called nothing",
+            "the file would call {} when Python loads it{of_classes}; tallow has called nothing",
             names.join(", ")
         ))
         .hint(

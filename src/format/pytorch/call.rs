@@ -6,6 +6,11 @@ use super::value::{Number, Operand, Size, Tensor, Written};
 use super::writer::Writer;
 use crate::error::{Error, Result};
 
+/// What to try with a program of operators that are not known, or are used in unknown ways.
+pub(super) const DECOMPOSE: &str = "try the program after `run_decompositions()`, which splits \
+                                    operators into simpler ones, or `torch.onnx.export(model, \
+                                    (x,), \"model.onnx\")`";
+
 /// Writes one operator.
 pub(super) type Write = fn(&mut Writer, &Call<'_, '_>) -> Result<Written>;
 

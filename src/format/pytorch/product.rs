@@ -1,6 +1,6 @@
 //! Products of matrices: dense layers, attention, distances.
 
-use super::call::{Call, Write};
+use super::call::{Call, DECOMPOSE, Write};
 use super::message::Attribute;
 use super::value::{Number, Tensor, Written};
 use super::writer::Writer;
@@ -186,9 +186,8 @@ fn attention(graph: &mut Writer, call: &Call) -> Result<Written> {
             .into());
     }
     if call.flag("enable_gqa", false) || is_causal {
-        return Err(Error::contract(
-            "attention of this kind is not supported with a mask",
-        ));
+        let message = "attention of this kind is not supported with a mask or of three axes";
+        return Err(Error::contract(message).hint(DECOMPOSE));
     }
     let element = q.element;
     let scale = match scale {

@@ -1,6 +1,6 @@
 //! Recurrent layers: PyTorch's gates in ONNX's order, layer behind layer.
 
-use super::call::{Call, Write};
+use super::call::{Call, DECOMPOSE, Write};
 use super::message::Attribute;
 use super::value::{Tensor, Written};
 use super::writer::Writer;
@@ -107,9 +107,8 @@ fn layers(graph: &mut Writer, call: &Call, cell: &Cell) -> Result<Written> {
         return Err(super::activation::training());
     }
     if count == 0 || params.len() != count * own {
-        return Err(Error::contract(
-            "a recurrent layer with a projection is not supported",
-        ));
+        let message = "a recurrent layer with a projection is not supported";
+        return Err(Error::contract(message).hint(DECOMPOSE));
     }
     let starts = match call.find_tensor("hx")? {
         Some(one) => vec![one],

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::call::{Call, output_names};
+use super::call::{Call, DECOMPOSE, output_names};
 use super::known::Known;
 use super::operator::{find, parts};
 use super::program::{Argument, Graph as Program, Node};
@@ -195,10 +195,7 @@ pub(super) fn refuse_unknown(nodes: &[&Node]) -> Result<()> {
         "the program uses {word} that tallow does not have: {}",
         names.join(", ")
     ))
-    .hint(
-        "try the program after `run_decompositions()`, which splits operators into simpler ones, \
-         or `torch.onnx.export(model, (x,), \"model.onnx\")`",
-    ))
+    .hint(DECOMPOSE))
 }
 
 /// Writes a node to a graph, and makes its outputs known.

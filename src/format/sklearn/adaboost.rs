@@ -181,6 +181,8 @@ pub(super) fn regressor(
     columns: &[Column],
     inputs: &mut Inputs,
 ) -> Result<Finished> {
+    // It looks for them whatever its members take.
+    inputs.reject_missing(columns);
     let members = members(object, "estimators_")?;
     let mut weights = object.reals("estimator_weights_")?;
     if weights.len() < members.len() {

@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// What a fit stores for each column.
 fn fitted(object: &Object, name: &str, count: usize) -> Result<Vec<f64>> {
-    let missing = || object.refuse("it was not fitted");
+    let missing = || object.unfitted();
     by_column(object, name, count)?.ok_or_else(missing)
 }
 

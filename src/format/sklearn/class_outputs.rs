@@ -12,7 +12,7 @@ use super::grove::{Grove, class_shares};
 use super::inputs::{Inputs, numbers};
 use super::labels::labels_of;
 use super::multiple::{class_columns, class_names};
-use super::neighbors::Neighbourhood;
+use super::neighbors::{Neighbourhood, outliers};
 use super::object::{Object, positions};
 use crate::error::Result;
 use crate::forest::Target;
@@ -60,7 +60,7 @@ pub(super) fn averaged(
             added.extend(class_shares(own, *size, has_weights));
         }
     })?;
-    let takes_missing = takes_missing(object);
+    let takes_missing = takes_missing(object)?;
     if !takes_missing {
         inputs.reject_missing(columns);
     }
@@ -79,7 +79,8 @@ pub(super) fn averaged(
     Ok((made, Fitted::columns(Task::Listed(shown))))
 }
 
-/// `KNeighborsClassifier`: for each output the shares of the classes of the neighbours.
+/// `KNeighborsClassifier` and `RadiusNeighborsClassifier`: for each output the shares of the
+/// classes of the neighbours.
 pub(super) fn neighbours(object: &Object, count: usize) -> Result<Fitted> {
     let labels = labels_of_outputs(object)?;
     let outputs = labels.len();
@@ -91,9 +92,17 @@ pub(super) fn neighbours(object: &Object, count: usize) -> Result<Fitted> {
             && own.all(|(index, class)| *class < sizes[index % outputs])
     });
     let classes = classes.ok_or_else(|| object.refuse("its classes do not fit its rows"))?;
-    let own = labels.iter().enumerate();
-    let shown = own.map(|(output, labels)| class_names(output, labels));
-    let shown: Vec<Shown> = shown.flatten().collect();
+    let mut predicted = labels.clone();
+    let outliers = outliers_of(object, &mut predicted)?;
+    let own = labels.iter().zip(predicted).enumerate();
+    let shown = own.flat_map(|(output, (labels, predicted))| {
+        let mut shown = class_names(output, labels);
+        if let Some(first) = shown.first_mut() {
+            first.labels = Some(predicted);
+        }
+        shown
+    });
+    let shown: Vec<Shown> = shown.collect();
     let takes_missing = neighbourhood.takes_missing();
     let numbers = neighbourhood.number_count() + classes.len();
     let formula = Formula::new("neighbors", shown.len(), numbers, move |values, made| {
@@ -105,9 +114,24 @@ pub(super) fn neighbours(object: &Object, count: usize) -> Result<Fitted> {
                 shares[classes[row * outputs + output]] += weight;
             }
             let sum: f64 = shares.iter().sum();
-            let class = largest(&shares) as f64;
-            let shares = shares.iter().map(|share| share / sum);
-            let own = std::iter::once(class).chain(shares.skip(usize::from(*size == 2)));
+            let class = match outliers.get(output) {
+                Some(outlier) if sum == 0.0 => {
+                    if let Some(share) = shares.get_mut(*outlier) {
+                        *share = 1.0;
+                    }
+                    *outlier as f64
+                }
+                None if sum == 0.0 => {
+                    shares.fill(f64::NAN);
+                    f64::NAN
+                }
+                _ => {
+                    shares.iter_mut().for_each(|share| *share /= sum);
+                    largest(&shares) as f64
+                }
+            };
+            let shares = shares.into_iter().skip(usize::from(*size == 2));
+            let own = std::iter::once(class).chain(shares);
             own.zip(made.by_ref()).for_each(|(value, to)| *to = value);
         }
     });
@@ -115,4 +139,23 @@ pub(super) fn neighbours(object: &Object, count: usize) -> Result<Fitted> {
         takes_missing,
         ..Fitted::plain(Engine::Formula(formula), Task::Listed(shown))
     })
+}
+
+/// The index of each output's label of rows without neighbours, among the labels that may be
+/// predicted, to which it adds those that are no class.
+fn outliers_of(object: &Object, predicted: &mut [Vec<Label>]) -> Result<Vec<usize>> {
+    let Some(outliers) = outliers(object)? else {
+        return Ok(Vec::new());
+    };
+    if outliers.len() != predicted.len() {
+        return Err(object.refuse("its `outlier_label_` does not fit its outputs"));
+    }
+    let of_output = |(label, predicted): (Label, &mut Vec<Label>)| {
+        let found = predicted.iter().position(|one| *one == label);
+        found.unwrap_or_else(|| {
+            predicted.push(label);
+            predicted.len() - 1
+        })
+    };
+    Ok(outliers.into_iter().zip(predicted).map(of_output).collect())
 }

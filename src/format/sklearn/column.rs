@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use super::label::Mark;
+use super::names::Name;
 use crate::contract::CategoryValue;
 
 /// The most columns that a pipeline may make.
@@ -38,6 +39,12 @@ pub(super) enum Step {
     Table(Arc<[f64]>, f64),
     /// The position of the value in a list; −1 where it is not in it.
     Find(Arc<[f64]>),
+    /// The code of the input's category becomes the one that a reader of other categories has for
+    /// it, and [`UNSEEN`] where it has none.
+    Recode(Arc<[f64]>),
+    /// The same for a reader that scikit-learn raises at for such a category: its code becomes NaN.
+    /// The rows are refused (see [`super::finite`]).
+    RecodeKnown(Arc<[f64]>),
     /// Numbers that are not in a list, which scikit-learn raises at, become NaN. The rows are
     /// refused (see [`super::finite`]).
     Known(Arc<[f64]>),
@@ -117,6 +124,8 @@ impl Step {
                     found.map_or(UNSEEN, |found| found as f64)
                 }
             }),
+            Self::Recode(codes) => each(values, |code| recoded(code, codes, UNSEEN)),
+            Self::RecodeKnown(codes) => each(values, |code| recoded(code, codes, f64::NAN)),
             Self::Known(known) => each(values, |value| {
                 if known.contains(&value) {
                     value
@@ -145,6 +154,15 @@ impl Step {
     }
 }
 
+/// What a reader of other categories has for a code; codes of none and NaN stay.
+fn recoded(code: f64, codes: &[f64], other: f64) -> f64 {
+    if code.is_nan() || code < 0.0 {
+        return code;
+    }
+    let own = codes.get(code as usize).copied().unwrap_or(UNSEEN);
+    if own == UNSEEN { other } else { own }
+}
+
 /// A column that an estimator reads.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
@@ -155,8 +173,12 @@ pub(super) struct Column {
     pub(super) may_miss: bool,
     /// What an imputer puts in the place of null, before an encoder reads the text.
     pub(super) filled: Option<CategoryValue>,
+    /// Whether the imputer fills in NaN alone and leaves `None` as it is.
+    pub(super) leaves_none: bool,
     /// Whether scikit-learn holds it in a sparse matrix, in which zeros are not stored.
     pub(super) is_sparse: bool,
+    /// What scikit-learn calls it, where that is known.
+    pub(super) name: Name,
 }
 
 impl Column {
@@ -167,7 +189,18 @@ impl Column {
             steps: Vec::new(),
             may_miss: true,
             filled: None,
+            leaves_none: false,
             is_sparse: false,
+            name: None,
+        }
+    }
+
+    /// Nulls of the input are `None`: an imputer that leaves them did nothing.
+    pub(super) fn keep_none(&mut self) {
+        if std::mem::take(&mut self.leaves_none) {
+            self.filled = None;
+            self.steps.retain(|step| !matches!(step, Step::Fill(_)));
+            self.may_miss = true;
         }
     }
 
@@ -199,7 +232,12 @@ impl Column {
 
     /// Whether a step refuses numbers below a limit.
     pub(super) fn refuses(&self) -> bool {
-        let refuses = |step: &Step| matches!(step, Step::Refuse { .. } | Step::Known(_));
+        let refuses = |step: &Step| {
+            matches!(
+                step,
+                Step::Refuse { .. } | Step::Known(_) | Step::RecodeKnown(_)
+            )
+        };
         self.steps.iter().any(refuses)
     }
 

@@ -5,8 +5,9 @@ use super::fitted::{Finished, Fitted};
 use super::inputs::Inputs;
 use super::object::Object;
 use super::transformer::transform;
+use crate::contract::CategoryValue;
 use crate::error::Result;
-use crate::outcome::{Shown, Task};
+use crate::outcome::{Label, Shown, Task};
 
 /// The packages whose classes transform and do not predict.
 const TRANSFORMING: [&str; 9] = [
@@ -49,13 +50,46 @@ pub(super) fn transformed(
     if made.is_empty() {
         return Err(object.refuse("it makes no columns"));
     }
-    if let Some(column) = made.iter().find(|column| column.filled.is_some()) {
-        let name = inputs.name(column.input).to_owned();
-        return Err(object.refuse(&format!("its column `{name}` is a text, not a number")));
+    // Names are those of `get_feature_names_out`, which most classes have since 1.1.
+    let own = made.iter().map(|column| column.name.as_deref());
+    let own = own.map(|name| name.map(str::to_owned));
+    let own: Option<Vec<String>> = own.collect();
+    let names = own.filter(|_| object.is_since(1, 1));
+    let names = distinct(names.unwrap_or_else(|| self::names(&made, inputs)));
+    let mut shown = Vec::with_capacity(made.len());
+    for ((output, column), name) in made.iter().enumerate().zip(names) {
+        shown.push(match &column.filled {
+            None => Shown::number(name),
+            Some(filled) => {
+                let filled = passed(object, output, column, filled, &made, inputs)?;
+                Shown::label(name, vec![filled])
+            }
+        });
     }
-    let shown = names(&made, inputs).into_iter().map(Shown::number);
-    let task = Task::Listed(shown.collect());
-    Ok(Some((made, Fitted::columns(task))))
+    Ok(Some((made, Fitted::columns(Task::Listed(shown)))))
+}
+
+/// Passes the text of the table on that an imputer leaves; what takes the place of missing ones.
+fn passed(
+    object: &Object,
+    output: usize,
+    column: &Column,
+    filled: &CategoryValue,
+    made: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Label> {
+    let name = inputs.name(column.input).to_owned();
+    let CategoryValue::Text(filled) = filled else {
+        let message = format!("its column `{name}` is neither of texts nor of numbers");
+        return Err(object.refuse(&message));
+    };
+    let others = made.iter().filter(|one| one.input == column.input);
+    let is_text_alone = others.into_iter().all(|one| one.filled.is_some());
+    if !is_text_alone || !inputs.pass(output, column.input, filled.clone()) {
+        let message = format!("column `{name}` is a text here and is read otherwise elsewhere");
+        return Err(object.refuse(&message));
+    }
+    Ok(Label::Text(filled.clone()))
 }
 
 /// The name of its input where a column is the only one of it, else one by number.
@@ -71,8 +105,11 @@ fn names(columns: &[Column], inputs: &Inputs) -> Vec<String> {
             format!("column_{index}")
         }
     };
-    let mut names: Vec<String> = columns.iter().enumerate().map(name).collect();
-    // An input may be called `column_3`, too.
+    columns.iter().enumerate().map(name).collect()
+}
+
+/// The same names, each once: an input may be called `column_3`, too.
+fn distinct(mut names: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     for (index, name) in names.iter_mut().enumerate() {
         while !seen.insert(name.clone()) {

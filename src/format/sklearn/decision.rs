@@ -9,7 +9,7 @@ use super::engine::{Engine, Finish};
 use super::formula::Formula;
 use super::grove::Grove;
 use super::inputs::{Inputs, numbers};
-use super::labels::labels;
+use super::labels::{has_labels, labels};
 use super::linear::linear;
 use super::object::Object;
 use super::steps::{inner, is_skipped, members, steps};
@@ -44,8 +44,11 @@ pub(super) fn decisions(
         ("linear_model" | "discriminant_analysis", _) | ("svm", "LinearSVC")
             if object.find("coef_").is_some() =>
         {
+            if !has_labels(object) {
+                // A regressor has none.
+                return Ok(None);
+            }
             // Some of their engines go on to probabilities.
-            labels(object)?;
             numbers(object, columns, inputs)?;
             inputs.reject_missing(columns);
             let (engine, _) = linear(object, columns.len(), Finish::None)?;

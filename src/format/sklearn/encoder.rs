@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::codes::Codes;
 use super::column::{COLUMNS_LIMIT, Column, Step};
 use super::engine::Engine;
 use super::formula::Formula;
@@ -19,10 +20,44 @@ use crate::format::python::record::{Id, Value};
 /// The most numbers in the tables of one encoded column.
 const TABLES_LIMIT: usize = 1 << 24;
 
-/// The categories of a column, and whether the last one is a missing value.
+/// What stands for a missing value among the categories of a column, which is what a null of the
+/// table is, too. Both at once are two categories, of which a null may be either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Missing {
+    /// Python's `None`: a category like any other, the last one.
+    None,
+    /// NaN, for which encoders have settings of their own.
+    Nan,
+}
+
+/// The categories of a column, and the missing value that is the last one, if it is.
 pub(super) struct Categories {
     values: Vec<CategoryValue>,
-    has_missing: bool,
+    missing: Option<Missing>,
+}
+
+impl Categories {
+    /// The number of categories, the missing one included.
+    fn count(&self) -> usize {
+        self.values.len() + usize::from(self.missing.is_some())
+    }
+
+    /// A category as Python's `str` writes it; none for numbers that it may write otherwise.
+    fn name(&self, code: usize) -> Option<String> {
+        match (self.values.get(code), self.missing) {
+            (Some(CategoryValue::Text(text)), _) => Some(text.clone()),
+            (Some(CategoryValue::Integer(value)), _) => Some(value.to_string()),
+            (Some(CategoryValue::Boolean(true)), _) => Some("True".to_owned()),
+            (Some(CategoryValue::Boolean(false)), _) => Some("False".to_owned()),
+            (Some(CategoryValue::Number(value)), _) => {
+                let is_plain = *value == 0.0 || (1e-4..1e16).contains(&value.abs());
+                is_plain.then(|| format!("{value:?}"))
+            }
+            (None, Some(Missing::None)) => Some("None".to_owned()),
+            (None, Some(Missing::Nan)) => Some("nan".to_owned()),
+            (None, None) => None,
+        }
+    }
 }
 
 fn categories(object: &Object, id: Id) -> Result<Categories> {
@@ -30,20 +65,25 @@ fn categories(object: &Object, id: Id) -> Result<Categories> {
     let array = arena
         .array(id)
         .ok_or_else(|| object.refuse("`categories_` is not of arrays"))?;
-    let mut has_missing = false;
+    let mut missing = None;
     let mut values = Vec::new();
     if let Elements::Objects(list) = array.elements {
         for item in arena.items(list).unwrap_or_default() {
             let value = match arena.get(*item) {
                 Value::Integer(value) => CategoryValue::Integer(*value),
                 Value::Boolean(value) => CategoryValue::Boolean(*value),
-                Value::None if !has_missing => {
-                    has_missing = true;
+                Value::None if missing.is_none() => {
+                    missing = Some(Missing::None);
                     continue;
                 }
-                Value::Float(value) if value.is_nan() && !has_missing => {
-                    has_missing = true;
+                Value::Float(value) if value.is_nan() && missing.is_none() => {
+                    missing = Some(Missing::Nan);
                     continue;
+                }
+                Value::Float(value) if value.is_nan() => {
+                    return Err(object.refuse(
+                        "`None` and NaN are two of its categories, and a null may be either",
+                    ));
                 }
                 Value::Float(value) => CategoryValue::Number(*value),
                 _ => match arena.text(*item) {
@@ -51,7 +91,7 @@ fn categories(object: &Object, id: Id) -> Result<Categories> {
                     None => return Err(object.refuse("a category is of an unknown type")),
                 },
             };
-            if has_missing {
+            if missing.is_some() {
                 return Err(object.refuse("a missing value is not its last category"));
             }
             values.push(value);
@@ -66,17 +106,14 @@ fn categories(object: &Object, id: Id) -> Result<Categories> {
                 Number::Integer(value) => CategoryValue::Integer(value),
                 Number::Unsigned(value) => CategoryValue::Integer(value as i64),
                 Number::Float(value) if value.is_nan() => {
-                    has_missing = true;
+                    missing = Some(Missing::Nan);
                     continue;
                 }
                 Number::Float(value) => CategoryValue::Number(value),
             });
         }
     }
-    Ok(Categories {
-        values,
-        has_missing,
-    })
+    Ok(Categories { values, missing })
 }
 
 /// What becomes of one column's codes.
@@ -99,6 +136,9 @@ pub(super) fn encoded(
     for (index, (mut column, id)) in columns.into_iter().zip(listed).enumerate() {
         let categories = categories(object, *id)?;
         let input = column.input;
+        if categories.missing == Some(Missing::None) {
+            column.keep_none();
+        }
         if column.has_no_steps() && inputs.is_input(input) {
             let filled = column.filled.take();
             let code = filled.map(|value| {
@@ -108,12 +148,21 @@ pub(super) fn encoded(
             if code == Some(-1.0) && is_strict {
                 inputs.reject_null(input);
             }
-            if !inputs.categories(input, categories.values.clone()) {
-                let name = inputs.name(input).to_owned();
-                return Err(object.refuse(&format!(
-                    "column `{name}` is read as categories here and otherwise elsewhere"
-                )));
-            }
+            let codes = inputs
+                .categories(input, &categories.values)
+                .ok_or_else(|| {
+                    let name = inputs.name(input).to_owned();
+                    object.refuse(&format!(
+                        "column `{name}` is read as categories here and otherwise elsewhere"
+                    ))
+                })?;
+            column = match codes {
+                Codes::Other(codes) if is_strict => {
+                    let takes_missing = categories.missing.is_some() || code.is_some();
+                    checked(column, Step::RecodeKnown(codes), takes_missing, inputs)
+                }
+                codes => column.then(codes.steps()),
+            };
             column.steps.extend(code.map(Step::Fill));
         } else {
             let number = |value: &CategoryValue| match value {
@@ -128,11 +177,12 @@ pub(super) fn encoded(
             })?;
             let known: Arc<[f64]> = known.into();
             if is_strict {
-                column = checked(column, &known, categories.has_missing, inputs);
+                let step = Step::Known(Arc::clone(&known));
+                column = checked(column, step, categories.missing.is_some(), inputs);
             }
             column.steps.push(Step::Find(known));
         }
-        if categories.has_missing {
+        if categories.missing.is_some() {
             column
                 .steps
                 .push(Step::Fill(categories.values.len() as f64));
@@ -148,16 +198,21 @@ pub(super) fn encoded(
     bounded(object, made)
 }
 
-/// A column of which other numbers than these are an error, as a missing one is unless it is a
-/// category.
-fn checked(column: Column, known: &Arc<[f64]>, has_missing: bool, inputs: &mut Inputs) -> Column {
-    let may_miss = column.may_miss && has_missing;
-    let column = column.then([Step::Known(Arc::clone(known))]);
+/// A column of which the values that a step refuses are an error, as a missing one is unless it is
+/// a category.
+pub(super) fn checked(
+    column: Column,
+    step: Step,
+    takes_missing: bool,
+    inputs: &mut Inputs,
+) -> Column {
+    let may_miss = column.may_miss && takes_missing;
+    let column = column.then([step]);
     let same = Formula::new("pipeline", 1, 0, |values, output| output[0] = values[0]);
-    if !has_missing {
+    if !takes_missing {
         inputs.reject_missing(std::slice::from_ref(&column));
     }
-    let mut made = inputs.push_reading(vec![column], Engine::Formula(same), !has_missing);
+    let mut made = inputs.push_reading(vec![column], Engine::Formula(same), !takes_missing);
     Column {
         may_miss,
         ..made.swap_remove(0)
@@ -179,7 +234,9 @@ pub(super) fn ordinal(
     categories: &Categories,
     column: &Column,
 ) -> Result<Vec<Column>> {
-    let count = categories.values.len();
+    // `None` has a code like any other category.
+    let is_none = categories.missing == Some(Missing::None);
+    let count = categories.values.len() + usize::from(is_none);
     // Rare categories share the last code.
     let mut table: Vec<f64> = match grouping(object, index) {
         Some(mapping) if mapping.len() >= count => {
@@ -189,7 +246,7 @@ pub(super) fn ordinal(
         Some(_) => return Err(object.refuse("its rare categories do not fit its categories")),
         None => (0..count).map(|code| code as f64).collect(),
     };
-    if categories.has_missing {
+    if categories.missing == Some(Missing::Nan) {
         let encoded = if object.has("encoded_missing_value") {
             object.real("encoded_missing_value")?
         } else {
@@ -234,7 +291,7 @@ pub(super) fn one_hot(
     categories: &Categories,
     column: &Column,
 ) -> Result<Vec<Column>> {
-    let count = categories.values.len() + usize::from(categories.has_missing);
+    let count = categories.count();
     let mapping = grouping(object, index);
     let width = match &mapping {
         Some(mapping) if mapping.len() == count => mapping.iter().max().map_or(0, |max| max + 1),
@@ -261,6 +318,9 @@ pub(super) fn one_hot(
                 .map(|one| one as usize),
         },
     };
+    // A function may join them otherwise.
+    let is_joined =
+        object.text("feature_name_combiner") == "concat" || !object.has("feature_name_combiner");
     let takes_unknown = object.text("handle_unknown") == "infrequent_if_exist" && mapping.is_some();
     let mut made = Vec::new();
     for output in (0..width).filter(|output| Some(*output) != dropped) {
@@ -277,7 +337,21 @@ pub(super) fn one_hot(
                 )
             }
         };
-        made.push(column.clone().then([step]));
+        let name = match &mapping {
+            None => categories.name(output),
+            // Frequent ones keep their order; the rare ones share the last code.
+            Some(mapping) if output + 1 < width => {
+                let own = mapping.iter().position(|one| *one == output);
+                own.and_then(|own| categories.name(own))
+            }
+            Some(_) => Some("infrequent_sklearn".to_owned()),
+        };
+        let whole = column.name.as_ref().zip(name).filter(|_| is_joined);
+        let whole = whole.map(|(input, own)| format!("{input}_{own}").into());
+        made.push(Column {
+            name: whole,
+            ..column.clone().then([step])
+        });
     }
     if made.len() > COLUMNS_LIMIT {
         return Err(object.refuse("it makes more than a million columns"));
@@ -292,7 +366,7 @@ pub(super) fn by_target(
     categories: &Categories,
     column: &Column,
 ) -> Result<Vec<Column>> {
-    let count = categories.values.len() + usize::from(categories.has_missing);
+    let count = categories.count();
     let per_column = if object.text("target_type_") == "multiclass" {
         object.array("classes_")?.len()
     } else {

@@ -6,7 +6,9 @@
 use super::column::Column;
 use super::fitted::{Finished, Fitted};
 use super::inputs::{Inputs, Translator, numbers};
-use super::linear::{Odds, classification, logistic, modified_huber, regression};
+use super::linear::{
+    Odds, classification, has_several_labels, linear_labels, logistic, modified_huber, regression,
+};
 use super::object::Object;
 use super::part::Part;
 use super::pipeline::Columnar;
@@ -16,7 +18,7 @@ use super::transformer::transform;
 use super::{
     adaboost, bayes, boosting, calibration, centroid, class_outputs, cluster, compose, decision,
     discriminant, dummy, foreign, forests, kernel, multiple, neighbors, network, outlier,
-    propagation, svm, target, textual, vote,
+    propagation, stacking, svm, target, textual, vote,
 };
 use crate::error::{Error, Result};
 use crate::format::importer::{ImportOptions, TreeSelection};
@@ -56,8 +58,12 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
     };
     let names = names.filter(|names| names.len() == count);
     let mut inputs = Inputs::new(names, count, translator);
-    let columns = (0..count).map(Column::of).collect();
-    let (columns, fitted) = finish(&root, columns, &mut inputs)?;
+    let read = inputs.columns();
+    let (mut columns, mut fitted) = finish(&root, read.clone(), &mut inputs)?;
+    if let Some(merged) = inputs.merged() {
+        inputs = merged;
+        (columns, fitted) = finish(&root, read, &mut inputs)?;
+    }
     if !fitted.takes_missing {
         inputs.reject_missing(&columns);
     }
@@ -68,11 +74,22 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
         takes_missing,
     } = fitted;
     inputs.bound_by(&columns, &engine);
-    let input_count = inputs.len();
     let has_texts = inputs.has_texts();
+    let passed = inputs.take_passed();
     let facts = inputs.take_facts();
     let label = inputs.label();
-    let (contract, parts) = inputs.into_parts();
+    let mut columns = columns;
+    let (contract, parts) = inputs.into_parts(&mut columns);
+    let passed = passed.into_iter().filter_map(|(output, filled)| {
+        let input = columns.get(output)?.input;
+        Some(textual::Passed {
+            output,
+            input,
+            filled,
+        })
+    });
+    let passed = passed.collect();
+    let input_count = contract.inputs.len();
     let last = Part {
         rejects_missing: !takes_missing,
         label,
@@ -81,7 +98,7 @@ pub(super) fn translate(document: &Document, options: &ImportOptions) -> Result<
     let model = Columnar::new(input_count, parts, last);
     let outcome = Outcome { task, link };
     if has_texts {
-        return Ok(textual::loaded(model, contract, outcome));
+        return Ok(textual::loaded(model, contract, outcome, passed));
     }
     Ok(LoadedModel {
         model: TrainedModel::numeric(model),
@@ -150,7 +167,7 @@ fn composite(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result
             vote::voting(object, columns, inputs)
         }
         ("ensemble", "StackingClassifier" | "StackingRegressor") => {
-            vote::stacking(object, columns, inputs)
+            stacking::stacking(object, columns, inputs)
         }
         ("ensemble", "BaggingClassifier" | "BaggingRegressor") => {
             vote::bagging(object, columns, inputs)
@@ -194,6 +211,9 @@ fn composite(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result
             | "RandomForestClassifier"
             | "ExtraTreesClassifier",
         ) if class_outputs::has_several(object) => class_outputs::averaged(object, columns, inputs),
+        ("linear_model", "RidgeClassifier" | "RidgeClassifierCV") if has_several_labels(object) => {
+            linear_labels(object, columns, inputs)
+        }
         ("svm", "SVC" | "NuSVC") => svm::classifier(object, columns, inputs),
         ("svm" | "linear_model" | "covariance" | "neighbors", name)
             if outlier::DETECTORS.contains(&name) =>
@@ -289,7 +309,9 @@ fn estimator(object: &Object, count: usize) -> Result<Fitted> {
         }
         ("naive_bayes", _) => bayes::fitted(object, count),
         ("neural_network", "MLPClassifier" | "MLPRegressor") => network::fitted(object, count),
-        ("neighbors", "KNeighborsClassifier") if object.flag("outputs_2d_") => {
+        ("neighbors", "KNeighborsClassifier" | "RadiusNeighborsClassifier")
+            if object.flag("outputs_2d_") =>
+        {
             class_outputs::neighbours(object, count)
         }
         ("neighbors", "NearestCentroid") => centroid::fitted(object, count),

@@ -33,10 +33,16 @@ fn name_of(column: &Column, input_count: usize, steps: usize) -> String {
     } else {
         format!("x{}", column.input)
     };
+    let mut codes = None;
     for step in &column.steps[..steps] {
         match step {
+            Step::Recode(own) => codes = Some(own),
             Step::Equals(code) if column.input < input_count => {
-                let category = trace::category(column.input, *code as usize);
+                let code_of_input = match codes {
+                    Some(codes) => codes.iter().position(|own| own == code),
+                    None => Some(*code as usize),
+                };
+                let category = code_of_input.and_then(|code| trace::category(column.input, code));
                 let category = category.unwrap_or_else(|| code.to_string());
                 name = format!("{name} = {category}");
             }

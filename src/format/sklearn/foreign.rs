@@ -6,7 +6,9 @@
 //! the best iteration. Sources: `XGBModel` and `Booster` of XGBoost 1.6 to 3.2, `LGBMModel` and
 //! `Booster` of LightGBM 3.3 to 4.7, `CatBoost` of 0.24 to 1.2.
 
-use super::column::{Column, Step};
+use super::codes::Codes;
+use super::column::{Column, Step, UNSEEN};
+use super::encoder::checked;
 use super::engine::Engine;
 use super::fitted::{Finished, Fitted, same_count};
 use super::inputs::{Inputs, numbers};
@@ -19,7 +21,7 @@ use crate::format::importer::{ImportOptions, SavedFrom, TreeSelection};
 use crate::format::python::record::Value;
 use crate::format::{catboost, lightgbm, xgboost};
 use crate::model::{LoadedModel, TrainedModel};
-use crate::outcome::{Label, Task};
+use crate::outcome::{ABOVE_HALF, Label, Link, Outcome, Task};
 
 /// A library of boosted trees.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -69,7 +71,7 @@ fn booster<'a>(object: &Object<'a>) -> Result<Object<'a>> {
 /// The bytes that an attribute holds, whether as bytes or as a text.
 fn held(object: &Object, names: &[&str]) -> Result<Vec<u8>> {
     let found = names.iter().find_map(|name| object.find(name));
-    let id = found.ok_or_else(|| object.refuse("it was not fitted"))?;
+    let id = found.ok_or_else(|| object.unfitted())?;
     match object.arena.get(id) {
         Value::Bytes(bytes) | Value::Text(bytes) => Ok(bytes.to_vec()),
         _ => Err(object.refuse("its model is not held as bytes")),
@@ -101,6 +103,7 @@ fn import(object: &Object, library: Library, options: &ImportOptions) -> Result<
         }
         Library::Catboost => catboost::import(&held(object, &["__model"])?, &options)?,
     };
+    loaded.outcome = estimated(object, library, loaded.outcome);
     if object.find("classes_").is_some() || object.find("_classes").is_some() {
         relabel(&mut loaded.outcome.task, labels(object)?);
     } else if object.find("_le").is_some() {
@@ -133,6 +136,88 @@ fn import(object: &Object, library: Library, options: &ImportOptions) -> Result<
         loaded.contract.named = true;
     }
     Ok(loaded)
+}
+
+/// What the `predict` and `predict_proba` of a wrapper say, which its objective may not: those of
+/// a regressor are numbers, those of a classifier are classes.
+fn estimated(object: &Object, library: Library, outcome: Outcome) -> Outcome {
+    let Outcome { task, link } = outcome;
+    let name = object.arena.class(object.id).map_or("", |(_, name)| name);
+    let numbers = |count: usize| (0..count).map(|output| output.to_string()).collect();
+    let integers = |count: usize| (0..count as i64).map(Label::Integer).collect();
+    let two = [Label::Integer(0), Label::Integer(1)];
+    // XGBoost and LightGBM compare with one half.
+    let binary = |labels| Task::Binary {
+        labels,
+        threshold: ABOVE_HALF,
+    };
+    match (library, name) {
+        (Library::Xgboost, "XGBRegressor" | "XGBRFRegressor" | "XGBModel" | "XGBRanker")
+        | (Library::Lightgbm, "LGBMRegressor" | "LGBMModel" | "LGBMRanker") => {
+            let task = match task {
+                Task::Binary { .. } => Task::Value,
+                Task::Flags(names) => Task::Values(names),
+                Task::Classes {
+                    labels,
+                    probabilities: true,
+                } => Task::Values(numbers(labels.len())),
+                other => other,
+            };
+            Outcome { task, link }
+        }
+        (Library::Xgboost, "XGBClassifier" | "XGBRFClassifier") => match (task, link) {
+            (Task::Value, Link::Logistic { .. } | Link::Hinge) => Outcome {
+                task: binary(two),
+                link,
+            },
+            // `predict` compares any other score with one half, too.
+            (Task::Value, _) => Outcome {
+                task: Task::Classes {
+                    labels: two.to_vec(),
+                    probabilities: false,
+                },
+                link,
+            },
+            // `multi:softmax`, of which `predict_proba` takes the softmax.
+            (
+                Task::Classes {
+                    labels,
+                    probabilities: false,
+                },
+                _,
+            ) => Outcome {
+                task: Task::Classes {
+                    labels,
+                    probabilities: true,
+                },
+                link: Link::Softmax,
+            },
+            (Task::Values(names), _)
+                if object.real("n_classes_").is_ok_and(|count| count > 2.0) =>
+            {
+                let task = Task::Classes {
+                    labels: integers(names.len()),
+                    probabilities: false,
+                };
+                Outcome { task, link }
+            }
+            (Task::Values(names), _) => Outcome {
+                task: Task::Flags(names),
+                link,
+            },
+            (task, link) => Outcome { task, link },
+        },
+        // An objective of the user's own gives its scores as they are.
+        (Library::Lightgbm, "LGBMClassifier")
+            if task == Task::Value && !object.text("_objective").is_empty() =>
+        {
+            Outcome {
+                task: binary(two),
+                link,
+            }
+        }
+        _ => Outcome { task, link },
+    }
 }
 
 /// Names the classes as the wrapper's `predict` does.
@@ -216,7 +301,29 @@ pub(super) fn finish(
             InputKind::Number => numbers(object, std::slice::from_ref(&column), inputs)?,
             InputKind::CategoryCode if !is_raw => {}
             kind => {
-                if !is_raw || !inputs.kind(column.input, kind) {
+                let fits = match kind {
+                    InputKind::Category(vocabulary) if is_raw && !vocabulary.values.is_empty() => {
+                        let slot = column.input;
+                        let codes = inputs.categories(slot, &vocabulary.values);
+                        let fits = codes.is_some();
+                        let is_strict = input.on_unseen == Policy::Error;
+                        if is_strict {
+                            inputs.reject_unseen(slot);
+                        }
+                        // Encoders may read its codes, too.
+                        column = match codes {
+                            Some(Codes::Other(codes)) if is_strict => {
+                                checked(column, Step::RecodeKnown(codes), true, inputs)
+                            }
+                            codes => column.then(codes.and_then(Codes::steps)),
+                        };
+                        let unseen = Step::Replace(UNSEEN, vocabulary.unseen_code);
+                        column.steps.push(unseen);
+                        fits
+                    }
+                    kind => is_raw && inputs.kind(column.input, kind),
+                };
+                if !fits {
                     return Err(object.refuse(&format!(
                         "its categorical feature `{}` is changed by a step before it, or read \
                          otherwise elsewhere",

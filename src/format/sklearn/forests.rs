@@ -8,7 +8,7 @@ use super::engine::{Engine, TreeReads};
 use super::fitted::{Finished, Fitted};
 use super::grove::{Grove, class_shares, frame, not_repeated};
 use super::inputs::{Inputs, numbers};
-use super::labels::classes;
+use super::labels::{classes, labels, task_of};
 use super::object::{Object, reals};
 use super::tree::of_predictor;
 use crate::error::{Error, Result};
@@ -24,7 +24,11 @@ pub(super) fn averaged(object: &Object, count: usize) -> Result<Fitted> {
         .find("n_outputs_")
         .map_or(Ok(1.0), |_| object.real("n_outputs_"))? as usize;
     let (task, width) = match (is_classifier, outputs) {
-        (true, 1) => classes(object)?,
+        (true, 1) => {
+            let labels = labels(object)?;
+            let count = labels.len().max(1);
+            (task_of(labels), count)
+        }
         (true, _) => return Err(object.refuse("several outputs of classes are not supported")),
         (false, 1) => (Task::Value, 1),
         (false, _) => (
@@ -52,17 +56,50 @@ pub(super) fn averaged(object: &Object, count: usize) -> Result<Fitted> {
         engine: of_trees(forest, divisor),
         task,
         link: Link::Identity,
-        takes_missing: takes_missing(object),
+        takes_missing: takes_missing(object)?,
     })
 }
 
-/// Whether a tree or forest takes missing values.
-pub(super) fn takes_missing(object: &Object) -> bool {
-    match object.class().1 {
-        "DecisionTreeClassifier" | "DecisionTreeRegressor" => object.is_since(1, 3),
-        "RandomForestClassifier" | "RandomForestRegressor" => object.is_since(1, 4),
-        _ => object.is_since(1, 6),
+/// Whether a tree takes missing values, or a forest, which asks its first tree.
+///
+/// Sources: `_support_missing_values` and the tag `allow_nan` of `sklearn/tree/_classes.py`, and
+/// `_validate_X_predict` of `ensemble/_forest.py`.
+pub(super) fn takes_missing(object: &Object) -> Result<bool> {
+    if object.find("estimators_").is_none() {
+        return Ok(tree_takes_missing(object));
     }
+    let first = object.list("estimators_")?.first();
+    let first = first.map(|id| object.part("estimators_[0]", *id));
+    let takes_missing = first
+        .transpose()?
+        .is_some_and(|tree| tree_takes_missing(&tree));
+    Ok(object.is_since(1, 4) && takes_missing)
+}
+
+/// Whether one tree takes missing values: it depends on how it was grown.
+pub(super) fn tree_takes_missing(tree: &Object) -> bool {
+    const CRITERIA: [&str; 6] = [
+        "gini",
+        "log_loss",
+        "entropy",
+        "squared_error",
+        "friedman_mse",
+        "poisson",
+    ];
+    // An `ExtraTreeRegressor` of 1.6 does not say that its splits must be random.
+    let is_extra = match tree.class().1 {
+        "ExtraTreeClassifier" => tree.is_since(1, 6),
+        "ExtraTreeRegressor" => tree.is_since(1, 7),
+        _ => false,
+    };
+    let takes_splits = match tree.text("splitter") {
+        "best" => !is_extra && tree.is_since(1, 3),
+        "random" => tree.is_since(1, 6),
+        _ => false,
+    };
+    let is_plain =
+        CRITERIA.contains(&tree.text("criterion")) && tree.find("monotonic_cst").is_none();
+    takes_splits && (is_plain || tree.is_since(1, 9))
 }
 
 /// Trees that read their columns rounded to f32, all of which are finite.

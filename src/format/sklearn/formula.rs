@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::feature::Columns;
 use crate::interrupt::check_process;
 use crate::model::trace;
+use crate::outcome::Link;
 
 /// Rows between two looks at whether the work is to end: those of a large model take long.
 const ROWS_AT_ONCE: usize = 16;
@@ -111,11 +112,11 @@ impl Formula {
         }
     }
 
-    /// Softmax over so many values.
-    pub(super) fn softmax(width: usize) -> Self {
-        Self::new("linear", width, 0, |values, output| {
+    /// So many margins after a link.
+    pub(super) fn linked(link: Link, width: usize) -> Self {
+        Self::new("linear", width, 0, move |values, output| {
             output.copy_from_slice(values);
-            softmax(output);
+            link.apply_double(output);
         })
     }
 
@@ -213,8 +214,12 @@ pub(super) fn squared_distance(one: &[f64], other: &[f64]) -> f64 {
 }
 
 /// The votes of all pairs of classes, and of what is between ties a third: of each pair (i, j)
-/// whether j is predicted, and the decision for j.
-pub(super) fn pairwise(count: usize, output: &mut [f64], answer: impl Fn(usize) -> (bool, f64)) {
+/// whether j is predicted, which regressors may leave open, and the decision for j.
+pub(super) fn pairwise(
+    count: usize,
+    output: &mut [f64],
+    answer: impl Fn(usize) -> (Option<bool>, f64),
+) {
     let mut sums = vec![0.0; count];
     let mut pair = 0;
     for one in 0..count {
@@ -222,7 +227,11 @@ pub(super) fn pairwise(count: usize, output: &mut [f64], answer: impl Fn(usize) 
             let (is_other, score) = answer(pair);
             sums[one] -= score;
             sums[other] += score;
-            output[if is_other { other } else { one }] += 1.0;
+            match is_other {
+                Some(true) => output[other] += 1.0,
+                Some(false) => output[one] += 1.0,
+                None => {}
+            }
             pair += 1;
         }
     }

@@ -17,6 +17,12 @@ pub(super) fn function(object: &Object, columns: Vec<Column>) -> Result<Vec<Colu
         .collect())
 }
 
+/// Whether a transformer passes its columns on as they are, texts and categories among them, as
+/// the `"passthrough"` of a fitted `ColumnTransformer` does.
+pub(super) fn passes(object: &Object) -> bool {
+    object.find("func").is_none() && !object.flag("validate")
+}
+
 /// Whether a function only checks its values, as histogram gradient boosting does with numbers.
 fn is_check(arena: &Arena, function: Id) -> bool {
     let checks = |id: Id| arena.global(id) == Some(("sklearn.utils.validation", "check_array"));

@@ -1,5 +1,10 @@
 //! `SimpleImputer` and `MissingIndicator`.
 //!
+//! scikit-learn knows two missing values where a table has null: NaN and, in columns of objects,
+//! `None`. An imputer of NaN leaves `None` as it is. Which of them a null is shows in the
+//! categories that an encoder found behind the imputer (see [`super::encoder`]): if `None` is among
+//! them, the imputer left it; else it fills nulls in.
+//!
 //! Source: `sklearn/impute/_base.py` of 0.24 to 1.9.
 
 use super::column::{Column, Step};
@@ -14,6 +19,39 @@ use crate::format::python::record::{Id, Value};
 enum Statistic {
     Number(f64),
     Category(CategoryValue),
+    /// `None`, the most frequent value: a null stays one.
+    None,
+}
+
+/// What an imputer fills in.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Marker {
+    /// NaN, and not `None`.
+    Nan,
+    /// `None`, or what pandas takes for missing.
+    Null,
+    /// A number.
+    Number(f64),
+}
+
+/// Whether a value is `pandas.NA`, whose module is a private one before pandas 3.
+fn is_pandas_missing(object: &Object, id: Id) -> bool {
+    let global = object.arena.global(id);
+    global.is_some_and(|(module, name)| name == "NA" && module.starts_with("pandas"))
+}
+
+fn marker(object: &Object) -> Result<Marker> {
+    let Some(id) = object.arena.attribute(object.id, "missing_values") else {
+        return Ok(Marker::Nan);
+    };
+    match object.arena.get(id) {
+        Value::None => Ok(Marker::Null),
+        Value::Float(value) if value.is_nan() => Ok(Marker::Nan),
+        Value::Float(value) => Ok(Marker::Number(*value)),
+        Value::Integer(value) => Ok(Marker::Number(*value as f64)),
+        _ if is_pandas_missing(object, id) => Ok(Marker::Null),
+        _ => Err(object.refuse("`missing_values` is not a number")),
+    }
 }
 
 fn statistics(object: &Object) -> Result<Vec<Statistic>> {
@@ -25,7 +63,7 @@ fn statistics(object: &Object) -> Result<Vec<Statistic>> {
             Value::Float(value) => Ok(Statistic::Number(*value)),
             Value::Integer(value) => Ok(Statistic::Number(*value as f64)),
             Value::Boolean(value) => Ok(Statistic::Category(CategoryValue::Boolean(*value))),
-            Value::None => Ok(Statistic::Number(f64::NAN)),
+            Value::None => Ok(Statistic::None),
             _ => object
                 .arena
                 .text(*id)
@@ -53,16 +91,9 @@ pub(super) fn imputed(
     if statistics.len() != columns.len() {
         return Err(object.refuse("it fills in more or fewer values than there are columns"));
     }
-    let marker = match object.arena.attribute(object.id, "missing_values") {
-        Some(id) => match object.arena.get(id) {
-            Value::None => None,
-            Value::Float(value) if value.is_nan() => None,
-            Value::Float(value) => Some(*value),
-            Value::Integer(value) => Some(*value as f64),
-            _ => return Err(object.refuse("`missing_values` is not a number")),
-        },
-        None => None,
-    };
+    let marker = marker(object)?;
+    let leaves_none = marker == Marker::Nan;
+    let is_number = matches!(marker, Marker::Number(_));
     let keeps_empty = object.flag("keep_empty_features");
     let mut made = Vec::new();
     let sources = columns.clone();
@@ -72,23 +103,28 @@ pub(super) fn imputed(
             Statistic::Number(value) if value.is_nan() && !keeps_empty => {}
             Statistic::Number(value) => {
                 let value = if value.is_nan() { 0.0 } else { value };
-                let marked = marker.map(|marker| Step::Replace(marker, value));
-                let fill = marked.unwrap_or(Step::Fill(value));
+                let fill = match marker {
+                    Marker::Number(marker) => Step::Replace(marker, value),
+                    Marker::Nan | Marker::Null => Step::Fill(value),
+                };
                 numbers(object, std::slice::from_ref(&column), inputs)?;
-                column.may_miss &= marker.is_some();
+                column.may_miss &= is_number;
+                column.leaves_none = leaves_none && column.is_raw();
                 made.push(column.then([fill]));
             }
+            Statistic::None => made.push(column),
             Statistic::Category(value) => {
-                if marker.is_some() || !column.is_raw() {
+                if is_number || !column.is_raw() {
                     return Err(object.refuse("texts are filled in after another step"));
                 }
                 column.filled = Some(value);
+                column.leaves_none = leaves_none;
                 column.may_miss = false;
                 made.push(column);
             }
         }
     }
-    if object.flag("add_indicator") && marker.is_some() {
+    if object.flag("add_indicator") && is_number {
         return Err(object.refuse("an indicator of a special value is not supported"));
     }
     made.extend(indicated(object, &sources)?);

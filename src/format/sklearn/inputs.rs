@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use super::codes::{Codes, add};
 use super::column::{Column, Step, UNSEEN};
 use super::engine::Engine;
 use super::fitted::Finished;
@@ -25,15 +26,26 @@ use crate::error::Result;
 struct Known {
     name: String,
     categories: Option<Vec<CategoryValue>>,
+    /// Whether its readers have different categories, of which `categories` are all.
+    is_merged: bool,
     /// The kind that a model of another library gives the input.
     kind: Option<InputKind>,
     is_number: bool,
+    /// Whether a step reads it that may not use it.
+    is_read: bool,
     rejects_null: bool,
     rejects_unseen: bool,
     /// Whether what reads it takes infinite numbers, which nearly all of scikit-learn refuses.
     takes_infinity: bool,
     /// Whether trees read it in single precision.
     is_single: bool,
+}
+
+impl Known {
+    /// Whether any step reads it.
+    fn is_used(&self) -> bool {
+        self.is_read || self.is_number || self.categories.is_some() || self.kind.is_some()
+    }
 }
 
 /// Translates the decisions of an estimator; none if it has none.
@@ -70,6 +82,8 @@ pub(super) struct Inputs {
     bytes: usize,
     /// Whether an input is a text.
     has_texts: bool,
+    /// The outputs that are texts of the table, and what takes the place of missing ones.
+    passed: Vec<(usize, String)>,
     /// How a library inside changed the names of the inputs.
     renaming: Renaming,
     translator: Translator,
@@ -77,6 +91,9 @@ pub(super) struct Inputs {
     visits: usize,
     /// What models of other libraries say of themselves.
     facts: Vec<(String, String)>,
+    /// Whether readers of an input have different categories: all of them are known only at the
+    /// end, so that the pipeline is translated anew.
+    differ: bool,
     /// The step that is translated, where the pipeline is to be followed.
     current: Option<Arc<Label>>,
     /// The estimator that was translated last, until a part is made of it.
@@ -92,8 +109,10 @@ impl Inputs {
         let known = names.into_iter().map(|name| Known {
             name,
             categories: None,
+            is_merged: false,
             kind: None,
             is_number: false,
+            is_read: false,
             rejects_null: false,
             rejects_unseen: false,
             takes_infinity: false,
@@ -106,10 +125,12 @@ impl Inputs {
             slot_count,
             bytes: 0,
             has_texts: false,
+            passed: Vec::new(),
             renaming: Renaming::None,
             translator,
             visits: 0,
             facts: Vec::new(),
+            differ: false,
             current: None,
             finished: None,
         }
@@ -179,6 +200,15 @@ impl Inputs {
         columns: &[Column],
     ) -> Result<Option<Vec<Column>>> {
         (self.translator.decisions)(object, columns, self)
+    }
+
+    /// Notes that a step reads these columns, whatever it makes of them.
+    pub(super) fn read(&mut self, columns: &[Column]) {
+        for column in columns {
+            if let Some(known) = self.known.get_mut(column.input) {
+                known.is_read = true;
+            }
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -275,17 +305,46 @@ impl Inputs {
                 .is_none_or(|kind| matches!(kind, InputKind::Number | InputKind::CategoryCode))
     }
 
-    /// Takes the input for codes of these categories; false if it is read otherwise elsewhere.
-    pub(super) fn categories(&mut self, slot: usize, values: Vec<CategoryValue>) -> bool {
-        let Some(known) = self.known.get_mut(slot) else {
-            return false;
+    /// Takes the input for codes of these categories; none if it is read otherwise elsewhere.
+    pub(super) fn categories(&mut self, slot: usize, values: &[CategoryValue]) -> Option<Codes> {
+        let known = self.known.get_mut(slot)?;
+        if known.is_number || known.kind.is_some() {
+            known.categories = Some(values.to_vec());
+            return None;
+        }
+        let Some(all) = &mut known.categories else {
+            known.categories = Some(values.to_vec());
+            return Some(Codes::Own);
         };
-        let fits = known
-            .categories
-            .as_ref()
-            .is_none_or(|other| *other == values);
-        known.categories = Some(values);
-        fits && !known.is_number && known.kind.is_none()
+        let is_same = all == values;
+        if known.is_merged {
+            return Some(if is_same {
+                Codes::Own
+            } else {
+                Codes::of(all, values)
+            });
+        }
+        if !is_same {
+            self.differ = true;
+            add(all, values);
+        }
+        Some(Codes::Own)
+    }
+
+    /// The same inputs with all categories that their readers have, where these differ: the
+    /// pipeline is to be translated anew.
+    pub(super) fn merged(&self) -> Option<Self> {
+        if !self.differ {
+            return None;
+        }
+        let names = self.known.iter().map(|known| known.name.clone()).collect();
+        let mut merged = Self::new(Some(names), self.known.len(), self.translator);
+        merged.named = self.named;
+        for (own, known) in merged.known.iter_mut().zip(&self.known) {
+            own.categories.clone_from(&known.categories);
+            own.is_merged = own.categories.is_some();
+        }
+        Some(merged)
     }
 
     /// Takes the input for what a model of another library reads; false if it is read otherwise
@@ -360,6 +419,29 @@ impl Inputs {
         is_whole.then_some(words)
     }
 
+    /// The columns that the first step reads.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        let named = self.known.iter().enumerate();
+        let column = |(input, known): (usize, &Known)| Column {
+            name: Some(known.name.as_str().into()),
+            ..Column::of(input)
+        };
+        named.map(column).collect()
+    }
+
+    /// Makes an output the text of an input, in which this one takes the place of missing ones;
+    /// false if the input is read otherwise elsewhere.
+    pub(super) fn pass(&mut self, output: usize, input: usize, filled: String) -> bool {
+        self.has_texts = true;
+        self.passed.push((output, filled));
+        self.kind(input, &InputKind::Text)
+    }
+
+    /// The outputs that are texts of the table.
+    pub(super) fn take_passed(&mut self) -> Vec<(usize, String)> {
+        std::mem::take(&mut self.passed)
+    }
+
     /// Whether an input is a text.
     pub(super) fn has_texts(&self) -> bool {
         self.has_texts
@@ -370,15 +452,37 @@ impl Inputs {
         self.renaming = renaming;
     }
 
-    /// The contract, and the parts.
-    pub(super) fn into_parts(mut self) -> (Contract, Vec<Part>) {
-        let parts = std::mem::take(&mut self.parts);
+    /// The contract, and the parts; `last` are the columns that the last part reads.
+    ///
+    /// Columns of the training table that every step drops, as a `ColumnTransformer` does by
+    /// default, are no inputs where columns have names. Others keep their place.
+    pub(super) fn into_parts(mut self, last: &mut [Column]) -> (Contract, Vec<Part>) {
+        let mut parts = std::mem::take(&mut self.parts);
+        let columns = parts.iter().flat_map(|part| &part.columns);
+        self.read(&columns.chain(&*last).cloned().collect::<Vec<_>>());
+        if self.named && self.known.iter().any(Known::is_used) {
+            let count = self.known.len();
+            let used: Vec<bool> = self.known.iter().map(Known::is_used).collect();
+            let dropped_before = |slot: usize| {
+                let before = used.iter().take(slot.min(count));
+                before.filter(|is_used| !**is_used).count()
+            };
+            let moved: Vec<usize> = (0..=count).map(dropped_before).collect();
+            let columns = parts.iter_mut().flat_map(|part| &mut part.columns);
+            for column in columns.chain(last) {
+                column.input -= moved[column.input.min(count)];
+            }
+            self.known.retain(Known::is_used);
+        }
         (self.contract(), parts)
     }
 
     /// What the pipeline needs of a table.
     fn contract(self) -> Contract {
         let inputs = self.known.into_iter().map(|known| {
+            if !known.is_used() {
+                return unread(known.name);
+            }
             let numbers = match known {
                 Known {
                     is_single: true, ..
@@ -417,6 +521,18 @@ impl Inputs {
             renaming: self.renaming,
             ..Contract::default()
         }
+    }
+}
+
+/// A column that keeps the place of one that no step reads: it holds what it likes.
+fn unread(name: String) -> Input {
+    let vocabulary = Vocabulary {
+        values: Vec::new(),
+        unseen_code: UNSEEN,
+    };
+    Input {
+        required: false,
+        ..Input::of_kind(name, InputKind::Category(vocabulary))
     }
 }
 

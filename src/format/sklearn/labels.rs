@@ -7,6 +7,24 @@ use crate::format::python::numpy::{Array, Elements, Kind, Number};
 use crate::format::python::record::{Id, Value};
 use crate::outcome::{ABOVE_HALF, Label, Task};
 
+/// Whether an estimator has classes.
+pub(super) fn has_labels(object: &Object) -> bool {
+    let holders = [
+        "classes_",
+        "_classes",
+        "_label_binarizer",
+        "label_binarizer_",
+        "le_",
+    ];
+    holders.iter().any(|name| object.find(name).is_some())
+}
+
+/// Whether an attribute holds an array of classes for each of several outputs.
+pub(super) fn has_outputs(object: &Object, name: &str) -> bool {
+    let list = object.find(name).and_then(|id| object.arena.items(id));
+    list.is_some_and(|list| list.iter().all(|id| object.arena.array(*id).is_some()))
+}
+
 /// The labels of the classes.
 pub(super) fn labels(object: &Object) -> Result<Vec<Label>> {
     let own = object.find("classes_").or_else(|| object.find("_classes"));
@@ -24,6 +42,9 @@ pub(super) fn labels(object: &Object) -> Result<Vec<Label>> {
     } else {
         "_classes"
     };
+    if has_outputs(&holder, name) {
+        return Err(object.refuse("several outputs of classes are not supported"));
+    }
     labels_of(object, holder.array(name)?)
 }
 
@@ -94,4 +115,13 @@ pub(super) fn classes(object: &Object) -> Result<(Task, usize)> {
         return Err(object.refuse("a classifier of one class is not supported"));
     }
     Ok((task_of(labels), count))
+}
+
+/// The labels as numbers.
+pub(super) fn values_of(labels: &[Label]) -> Option<Vec<f64>> {
+    let value = |label: &Label| match label {
+        Label::Integer(value) => Some(*value as f64),
+        Label::Text(text) => text.parse().ok(),
+    };
+    labels.iter().map(value).collect()
 }

@@ -3,10 +3,13 @@
 //! Sources: the `predict_proba`, `decision_function` and `predict` methods of scikit-learn's linear
 //! models, 0.24 to 1.9.
 
+use super::column::Column;
 use super::engine::{Engine, Finish};
-use super::fitted::Fitted;
+use super::fitted::{Finished, Fitted, same_count};
 use super::formula::{Formula, dot, largest, share};
+use super::inputs::{Inputs, numbers};
 use super::labels::{classes, labels};
+use super::multiple::multilabel;
 use super::object::{Matrix, Object};
 use crate::error::Result;
 use crate::outcome::{Link, Shown, Task};
@@ -113,6 +116,31 @@ pub(super) fn classification(object: &Object, count: usize, odds: Odds) -> Resul
         link,
         takes_missing: false,
     })
+}
+
+/// Whether a linear classifier was fitted on several labels a row.
+pub(super) fn has_several_labels(object: &Object) -> bool {
+    let has_binarizer = object.find("_label_binarizer").is_some();
+    let is_multilabel = |binarizer: Object| binarizer.text("y_type_").starts_with("multilabel");
+    has_binarizer
+        && object
+            .attribute("_label_binarizer")
+            .is_ok_and(is_multilabel)
+}
+
+/// `RidgeClassifier` of several labels: each that has a decision above 0.
+pub(super) fn linear_labels(
+    object: &Object,
+    columns: &[Column],
+    inputs: &mut Inputs,
+) -> Result<Finished> {
+    numbers(object, columns, inputs)?;
+    inputs.reject_missing(columns);
+    let labels = labels(object)?;
+    let (engine, outputs) = linear(object, columns.len(), Finish::None)?;
+    same_count(object, labels.len(), outputs)?;
+    let scores = inputs.push_reading(columns.to_vec(), engine, true);
+    Ok(multilabel(&labels, scores, &[0.0], Vec::new()))
 }
 
 /// `SGDClassifier` with the loss `modified_huber`: (clip(z, −1, 1) + 1) / 2, divided by the sum;

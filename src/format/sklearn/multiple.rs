@@ -9,7 +9,7 @@ use super::engine::Engine;
 use super::fitted::{Finished, Fitted, same_count};
 use super::formula::{Formula, pairwise, squared_distance};
 use super::inputs::Inputs;
-use super::labels::{labels, labels_of, task_of};
+use super::labels::{labels, labels_of, task_of, values_of};
 use super::neighbors::nearest_of;
 use super::object::{Object, positions};
 use super::steps::members;
@@ -113,7 +113,7 @@ pub(super) fn one_vs_rest(
 }
 
 /// For each label whether it is predicted, and how probable it is.
-fn multilabel(
+pub(super) fn multilabel(
     labels: &[Label],
     scores: Vec<Column>,
     thresholds: &[f64],
@@ -152,14 +152,16 @@ pub(super) fn one_vs_one(
     same_count(object, members.len(), count * (count.max(1) - 1) / 2)?;
     let (mut predictions, mut scores) = (Vec::new(), Vec::new());
     let mut threshold = 0.0;
+    let mut are_classifiers = true;
     for member in &members {
         let own = answer(member, columns, inputs)?;
+        are_classifiers &= own.labels().is_some();
         predictions.extend(own.predictions(inputs));
         let (score, its) = binary_score(member, &own, columns, inputs)?;
         scores.push(score);
         threshold = its;
     }
-    if count == 2 {
+    if count == 2 && are_classifiers {
         let predicted = scores.swap_remove(0).then([Step::Above(threshold)]);
         let shown = vec![Shown::label("prediction", labels)];
         return Ok((vec![predicted], Fitted::columns(Task::Listed(shown))));
@@ -167,8 +169,16 @@ pub(super) fn one_vs_one(
     predictions.extend(scores);
     let formula = Formula::new("pipeline", count, 0, move |values, output| {
         let (classes, scores) = values.split_at(values.len() / 2);
-        pairwise(count, output, |pair| (classes[pair] == 1.0, scores[pair]));
+        // A regressor votes where it predicts the number of a class.
+        let vote = |class: f64| (class == 0.0 || class == 1.0).then_some(class == 1.0);
+        pairwise(count, output, |pair| (vote(classes[pair]), scores[pair]));
     });
+    if count == 2 {
+        let mut votes = inputs.push(predictions, Engine::Formula(formula));
+        let predicted = votes.swap_remove(1).then([Step::Above(threshold)]);
+        let shown = vec![Shown::label("prediction", labels)];
+        return Ok((vec![predicted], Fitted::columns(Task::Listed(shown))));
+    }
     let task = Task::Classes {
         labels,
         probabilities: false,
@@ -374,13 +384,4 @@ pub(super) fn class_names(output: usize, labels: &[Label]) -> Vec<Shown> {
         shown.extend(names.map(Shown::number));
     }
     shown
-}
-
-/// The labels as numbers.
-fn values_of(labels: &[Label]) -> Option<Vec<f64>> {
-    let value = |label: &Label| match label {
-        Label::Integer(value) => Some(*value as f64),
-        Label::Text(text) => text.parse().ok(),
-    };
-    labels.iter().map(value).collect()
 }

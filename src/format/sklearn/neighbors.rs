@@ -80,6 +80,7 @@ pub(super) struct Neighbourhood {
     count: Option<usize>,
     radius: f64,
     by_distance: bool,
+    takes_missing: bool,
 }
 
 impl Neighbourhood {
@@ -95,8 +96,12 @@ impl Neighbourhood {
             _ => return Err(object.refuse("weights by a function are not supported")),
         };
         let by_radius = object.class().1.starts_with("Radius");
+        let points = Points::new(object, count)?;
+        // Before, only the metric itself took them.
+        let takes_missing = points.metric.takes_missing() && object.is_since(1, 6);
         Ok(Self {
-            points: Points::new(object, count)?,
+            points,
+            takes_missing,
             count: if by_radius {
                 None
             } else {
@@ -123,7 +128,7 @@ impl Neighbourhood {
 
     /// Whether rows may have missing values.
     pub(super) fn takes_missing(&self) -> bool {
-        self.points.metric.takes_missing()
+        self.takes_missing
     }
 
     /// The neighbours of a row and their distances.
@@ -179,9 +184,6 @@ pub(super) fn fitted(object: &Object, count: usize) -> Result<Fitted> {
 }
 
 fn classifier(object: &Object, count: usize) -> Result<Fitted> {
-    if object.flag("outputs_2d_") {
-        return Err(object.refuse("several outputs of classes are not supported"));
-    }
     let labels = labels(object)?;
     let classes: Vec<usize> = object
         .reals("_y")?
@@ -194,7 +196,8 @@ fn classifier(object: &Object, count: usize) -> Result<Fitted> {
         return Err(object.refuse("its classes do not fit its rows"));
     }
     let mut shown = labels.clone();
-    let outlier = outlier(object)?.map(|label| {
+    let outlier = outliers(object)?.and_then(|labels| labels.into_iter().next());
+    let outlier = outlier.map(|label| {
         let found = shown.iter().position(|one| *one == label);
         found.unwrap_or_else(|| {
             shown.push(label);
@@ -238,16 +241,17 @@ fn classifier(object: &Object, count: usize) -> Result<Fitted> {
     })
 }
 
-/// The label of rows without neighbours.
-fn outlier(object: &Object) -> Result<Option<Label>> {
+/// The label of each output for rows without neighbours.
+pub(super) fn outliers(object: &Object) -> Result<Option<Vec<Label>>> {
     if !object.class().1.starts_with("Radius") || object.find("outlier_label_").is_none() {
         return Ok(None);
     }
     let list = object.list("outlier_label_")?;
-    let first = list
-        .first()
-        .ok_or_else(|| object.refuse("its `outlier_label_` is empty"))?;
-    label_of(object, *first).map(Some)
+    if list.is_empty() {
+        return Err(object.refuse("its `outlier_label_` is empty"));
+    }
+    let labels = list.iter().map(|id| label_of(object, *id));
+    labels.collect::<Result<_>>().map(Some)
 }
 
 /// The label, then the probabilities of all classes, or that of the second of two.

@@ -87,6 +87,7 @@ struct Network {
 
 impl Network {
     fn new(object: &Object, count: usize) -> Result<Self> {
+        object.need("out_activation_")?;
         let names = ["activation", "out_activation_"].map(|name| object.text(name).to_owned());
         let is_softmax = names[1] == "softmax";
         let outer = if is_softmax {

@@ -8,7 +8,12 @@ use crate::format::python::numpy::{Array, Elements};
 use crate::format::python::record::{Arena, Id, Value};
 
 /// How a model leaves scikit-learn where it is not read.
-const EXPORT: &str = "export the model where it was trained, `skl2onnx.to_onnx(model, x[:1])`";
+const EXPORT: &str = "if skl2onnx converts all of its steps, export the model where it was \
+                      trained, `skl2onnx.to_onnx(model, x[:1])`";
+
+/// The same where there is no converter for what is refused.
+const SAVE_ALONE: &str = "save the booster alone in its library's own format, and score the \
+                          columns that it reads; skl2onnx has no converter of its own for it";
 
 /// The deepest estimator in an estimator.
 const DEPTH_LIMIT: usize = 40;
@@ -95,19 +100,51 @@ impl<'a> Object<'a> {
 
     /// The error for an object of a class that is not known.
     pub(super) fn unknown(&self) -> Error {
-        Error::contract(format!("{} is not supported", self.location())).hint(EXPORT)
+        Error::contract(format!("{} is not supported", self.location())).hint(self.way_out())
     }
 
     /// The error for an object that is known but not so.
     pub(super) fn refuse(&self, message: &str) -> Error {
-        Error::contract(format!("{}: {message}", self.location())).hint(EXPORT)
+        Error::contract(format!("{}: {message}", self.location())).hint(self.way_out())
     }
 
+    /// What to do with a model that is not supported.
+    fn way_out(&self) -> &'static str {
+        let module = self.arena.class(self.id).map_or("", |(module, _)| module);
+        let library = module.split('.').next().unwrap_or_default();
+        if ["xgboost", "lightgbm", "catboost"].contains(&library) {
+            SAVE_ALONE
+        } else {
+            EXPORT
+        }
+    }
+
+    /// The error for an attribute of another form than those that are known, or for an object that
+    /// was never fitted.
     fn broken(&self, name: &str, expected: &str) -> Error {
-        Error::failed(format!("{}: `{name}` is not {expected}", self.location())).hint(
-            "save the fitted estimator again; an estimator that was never fitted has no such \
-                   attribute",
-        )
+        // Parameters are there before.
+        let is_of_a_fit = name.starts_with('_') || name.ends_with('_');
+        if is_of_a_fit && self.is_never_fitted() {
+            return self.unfitted();
+        }
+        self.refuse(&format!("`{name}` is not {expected}"))
+    }
+
+    /// The error for an estimator that was never fitted.
+    pub(super) fn unfitted(&self) -> Error {
+        Error::failed(format!("{} was never fitted", self.location()))
+            .hint("fit the estimator, then save it again")
+    }
+
+    /// Whether it is an estimator without what fitting adds: attributes whose names end with an
+    /// underscore.
+    fn is_never_fitted(&self) -> bool {
+        let state = self.arena.record(self.id).and_then(|record| record.state);
+        let pairs = state.and_then(|state| self.arena.pairs(state));
+        let names = pairs.unwrap_or_default().iter();
+        let mut names = names.filter_map(|(name, _)| self.arena.text(*name));
+        let is_fitted = |name: &str| name.ends_with('_') && !name.ends_with("__");
+        self.find("_sklearn_version").is_some() && !names.any(is_fitted)
     }
 
     /// An attribute that may be missing; `None` counts as missing.

@@ -60,7 +60,7 @@ pub(super) fn isolation(
     inputs: &mut Inputs,
 ) -> Result<Finished> {
     numbers(object, columns, inputs)?;
-    if !object.is_since(1, 4) {
+    if !object.is_since(1, 6) {
         inputs.reject_missing(columns);
     }
     let samples = ["_max_samples", "max_samples_"]
@@ -75,7 +75,7 @@ pub(super) fn isolation(
     let denominator = grove.members.len() as f64 * path_length(samples);
     let offset = object.real("offset_")?;
     // Since it takes missing values, it does not look for infinite ones either.
-    let reads = if object.is_since(1, 4) {
+    let reads = if object.is_since(1, 6) {
         inputs.allow_infinity(columns);
         TreeReads::Single
     } else {

@@ -310,8 +310,7 @@ type Power = fn(f64, f64) -> f64;
 
 /// The function of a `PowerTransformer` and its powers.
 fn powers(object: &Object, count: usize, functions: [Power; 2]) -> Result<(Vec<f64>, Power)> {
-    let powers =
-        by_column(object, "lambdas_", count)?.ok_or_else(|| object.refuse("it was not fitted"))?;
+    let powers = by_column(object, "lambdas_", count)?.ok_or_else(|| object.unfitted())?;
     match object.text("method") {
         "yeo-johnson" => Ok((powers, functions[0])),
         "box-cox" => Ok((powers, functions[1])),

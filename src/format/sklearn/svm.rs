@@ -187,7 +187,9 @@ pub(super) fn decisions(
         match classes {
             2 => output[0] = -pairs[0],
             _ if by_pair => output.copy_from_slice(&pairs),
-            _ => pairwise(classes, output, |pair| (pairs[pair] < 0.0, -pairs[pair])),
+            _ => pairwise(classes, output, |pair| {
+                (Some(pairs[pair] < 0.0), -pairs[pair])
+            }),
         }
     });
     let formula = formula.noting(move |values| noted.note_pairs(values, &labels));
@@ -250,7 +252,7 @@ pub(super) fn classifier(
         output[0] = if breaks_ties {
             let mut decisions = vec![0.0; classes];
             pairwise(classes, &mut decisions, |pair| {
-                (pairs[pair] < 0.0, -pairs[pair])
+                (Some(pairs[pair] < 0.0), -pairs[pair])
             });
             largest(&decisions)
         } else {

@@ -95,7 +95,7 @@ impl Machine {
         let mut decisions = vec![0.0; classes];
         let pairs: Vec<f64> = sums.iter().map(|sum| sum.sum).collect();
         pairwise(classes, &mut decisions, |pair| {
-            (pairs[pair] < 0.0, -pairs[pair])
+            (Some(pairs[pair] < 0.0), -pairs[pair])
         });
         let labelled = labels.iter().map(Label::to_string).zip(decisions);
         let decisions = Step {

@@ -7,6 +7,7 @@ use super::column::Column;
 use super::engine::Engine;
 use super::fitted::Fitted;
 use super::inputs::{Inputs, Translator};
+use super::labels::labels;
 use super::object::Object;
 use super::{calibration, decision, estimator, kernel, propagation};
 use crate::error::Result;
@@ -252,6 +253,101 @@ fn isotonic_regressions_are_constant_with_one_threshold_and_keep_their_precision
 const SINGLE: f64 = 0.433_333_367_109_298_7;
 
 /// A selection of columns around an estimator of three classes.
+/// An array of objects.
+fn objects(items: &[Pickled]) -> Pickled {
+    joined(&[
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nJ\0\0\0\0\x85C\x01b\x87R(",
+        &integer(1),
+        &integer(items.len() as i32),
+        b"\x85cnumpy\ndtype\n",
+        &text("O8"),
+        b"\x89\x88\x87R(",
+        &integer(3),
+        &text("|"),
+        b"NNN",
+        &integer(-1),
+        &integer(-1),
+        &integer(63),
+        b"tb\x89",
+        &list(items),
+        b"tb",
+    ])
+}
+
+#[test]
+fn a_column_whose_null_may_be_one_of_two_categories_is_refused() {
+    let encoder = |missing: &[Pickled]| {
+        let categories = objects(&[&[text("a")], missing].concat());
+        record(
+            "preprocessing._encoders.OrdinalEncoder",
+            &[("categories_", list(&[categories]))],
+        )
+    };
+    let (none, nan) = (b"N".to_vec(), float(f64::NAN));
+    for missing in [vec![none.clone()], vec![nan.clone()]] {
+        let document = document(&encoder(&missing));
+        let object = Object::root(&document.arena, document.root);
+        let (mut inputs, columns) = inputs(1);
+        assert_eq!(inputs.transform(&object, columns).unwrap().len(), 1);
+    }
+    let document = document(&encoder(&[none, nan]));
+    let object = Object::root(&document.arena, document.root);
+    let (mut inputs, columns) = inputs(1);
+    refused(
+        inputs.transform(&object, columns),
+        "`None` and NaN are two of its categories, and a null may be either",
+    );
+}
+
+#[test]
+fn classes_of_several_outputs_are_no_broken_file() {
+    let stacking = record(
+        "ensemble._stacking.StackingClassifier",
+        &[("classes_", list(&[row(&[0.0, 1.0]), row(&[0.0, 1.0])]))],
+    );
+    let document = document(&stacking);
+    let object = Object::root(&document.arena, document.root);
+    let found = labels(&object);
+    refused(found, "several outputs of classes are not supported");
+}
+
+#[test]
+fn only_an_estimator_without_fitted_attributes_was_never_fitted() {
+    let shown = |class: &str, attributes: &[(&str, Pickled)]| {
+        let version = [("_sklearn_version", text("1.9.1"))];
+        let document = document(&record(class, &[&version, attributes].concat()));
+        let error = Object::root(&document.arena, document.root)
+            .reals("coef_")
+            .unwrap_err();
+        let hint = error.hint_text().unwrap_or_default().to_owned();
+        (error.to_string(), hint)
+    };
+    let ridge = "linear_model._ridge.Ridge";
+    let (message, hint) = shown(ridge, &[("alpha", float(1.0))]);
+    assert!(message.contains("was never fitted"), "{message}");
+    assert_eq!(hint, "fit the estimator, then save it again");
+    for attributes in [
+        vec![("n_features_in_", integer(3))],
+        vec![("coef_", text("?")), ("n_features_in_", integer(3))],
+    ] {
+        let (message, hint) = shown(ridge, &attributes);
+        assert!(message.contains("`coef_` is not"), "{message}");
+        assert!(hint.contains("to_onnx"), "{hint}");
+    }
+}
+
+#[test]
+fn what_skl2onnx_does_not_convert_is_not_sent_to_it() {
+    let hint = |value: &[u8]| {
+        let document = document(value);
+        let object = Object::root(&document.arena, document.root);
+        object.unknown().hint_text().unwrap_or_default().to_owned()
+    };
+    let booster = b"cxgboost.sklearn\nXGBClassifier\n)\x81";
+    assert!(!hint(booster).contains("to_onnx"));
+    assert!(hint(&record("nothing.Known", &[])).contains("to_onnx"));
+}
+
 fn selection(inner: Pickled) -> Pickled {
     let support = raw_array("b1", &[2], &[1, 0]);
     record(
@@ -276,7 +372,7 @@ fn decisions_of_a_selection_are_those_of_its_estimator() {
     let (mut inputs, columns) = inputs(2);
     let found = decision::decisions(&object, &columns, &mut inputs).unwrap();
     assert_eq!(found.map(|all| all.len()), Some(3));
-    let (_, parts) = inputs.into_parts();
+    let (_, parts) = inputs.into_parts(&mut []);
     assert_eq!(
         parts.len(),
         1,

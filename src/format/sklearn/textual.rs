@@ -1,9 +1,11 @@
 //! A pipeline that reads texts: columns of several types in, finished columns out.
 //!
 //! Owns the way from a native block to the pipeline's numbers and texts, and from its margins to
-//! the columns of its outcome.
+//! the columns of its outcome. Texts that an imputer leaves come out as they are.
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, StringViewArray};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Float64Array, StringArray, StringViewArray};
 use arrow::datatypes::Float64Type;
 
 use super::pipeline::{Columnar, ColumnarWorker};
@@ -26,6 +28,17 @@ struct Textual {
     outcome: Outcome,
     /// Which inputs are texts.
     texts: Vec<bool>,
+    /// The outputs that are texts.
+    passed: Vec<Passed>,
+}
+
+/// An output that is a text of the table.
+#[derive(Debug)]
+pub(super) struct Passed {
+    pub(super) output: usize,
+    pub(super) input: usize,
+    /// What takes the place of a missing one.
+    pub(super) filled: String,
 }
 
 /// The same at work on one thread.
@@ -36,7 +49,12 @@ struct TextualWorker<'a> {
 }
 
 /// The model of a pipeline that reads texts.
-pub(super) fn loaded(pipeline: Columnar, mut contract: Contract, outcome: Outcome) -> LoadedModel {
+pub(super) fn loaded(
+    pipeline: Columnar,
+    mut contract: Contract,
+    outcome: Outcome,
+    passed: Vec<Passed>,
+) -> LoadedModel {
     let is_text = |kind: &InputKind| *kind == InputKind::Text;
     let texts = contract
         .inputs
@@ -61,6 +79,7 @@ pub(super) fn loaded(pipeline: Columnar, mut contract: Contract, outcome: Outcom
         pipeline,
         outcome,
         texts,
+        passed,
     };
     LoadedModel {
         model: TrainedModel::columnar(model),
@@ -136,8 +155,21 @@ impl ColumnWorker for TextualWorker<'_> {
         if trace::is_followed() {
             note_link(self.model.outcome.link);
         }
+        let mut columns = self.model.outcome.columns(&own.margins, width, false);
+        for Passed {
+            output,
+            input,
+            filled,
+        } in &self.model.passed
+        {
+            let text = texts.iter().find(|(index, _)| index == input);
+            let (_, text) = text.ok_or_else(internal)?;
+            let values = text.iter().map(|value| Some(value.unwrap_or(filled)));
+            let column = columns.get_mut(*output).ok_or_else(internal)?;
+            *column = Arc::new(values.collect::<StringArray>());
+        }
         Ok(ColumnScores {
-            columns: self.model.outcome.columns(&own.margins, width, false),
+            columns,
             unfit: own.refused,
             ..ColumnScores::default()
         })

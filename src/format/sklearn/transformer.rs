@@ -7,7 +7,7 @@ use super::affine::{min_max, scaled};
 use super::column::{Column, Step};
 use super::encoder::{by_target, encoded, one_hot, ordinal};
 use super::follow::marked;
-use super::function::function;
+use super::function::{function, passes};
 use super::impute::{imputed, indicator};
 use super::impute_rows::{by_neighbours, by_turns};
 use super::inputs::{Inputs, numbers};
@@ -16,7 +16,8 @@ use super::selection::selected;
 use super::steps::{bounded, steps};
 use super::words::{Weighing, Words};
 use super::{
-    cluster, components, decomposition, embedding, expansion, kernel, scaling, sparsity, topics,
+    cluster, components, decomposition, embedding, expansion, kernel, names, scaling, sparsity,
+    topics,
 };
 use crate::error::Result;
 use crate::format::python::record::{Arena, Id, Value};
@@ -35,8 +36,10 @@ pub(super) fn transform(
 ) -> Result<Vec<Column>> {
     let around = inputs.enter(object);
     let was_sparse = columns.iter().any(|column| column.is_sparse);
+    let before: Vec<_> = columns.iter().map(|column| column.name.clone()).collect();
     let made = transformed(object, columns, inputs).map(|mut made| {
         sparsity::mark(object, was_sparse, &mut made);
+        names::mark(object, &before, &mut made);
         made
     });
     match inputs.leave(around) {
@@ -60,6 +63,11 @@ fn transformed(object: &Object, columns: Vec<Column>, inputs: &mut Inputs) -> Re
         }
         ("pipeline", "FeatureUnion") => return union(object, &columns, inputs),
         ("compose", "ColumnTransformer") => return column_transformer(object, &columns, inputs),
+        ("preprocessing", "FunctionTransformer") if passes(object) => return Ok(columns),
+        _ => columns,
+    };
+    inputs.read(&columns);
+    let columns = match object.class() {
         ("preprocessing", "StandardScaler" | "RobustScaler" | "MaxAbsScaler") => {
             scaled(object, columns)?
         }
@@ -191,7 +199,8 @@ fn union(object: &Object, columns: &[Column], inputs: &mut Inputs) -> Result<Vec
         let name = name
             .and_then(|name| object.arena.text(*name))
             .unwrap_or_default();
-        let columns = transform_or_pass(step, columns.to_vec(), inputs)?;
+        let mut columns = transform_or_pass(step, columns.to_vec(), inputs)?;
+        names::prefix(object, name, &mut columns);
         made.extend(weighted(object, name, columns)?);
     }
     bounded(object, made)
@@ -227,7 +236,8 @@ fn column_transformer(
             .ok_or_else(|| object.refuse(&format!("`{name}` reads a column that there is not")))?;
         if !chosen.is_empty() {
             let part = object.part(name, *part)?;
-            let columns = transform_or_pass(&part, chosen, inputs)?;
+            let mut columns = transform_or_pass(&part, chosen, inputs)?;
+            names::prefix(object, name, &mut columns);
             made.extend(weighted(object, name, columns)?);
         }
     }

@@ -1,12 +1,12 @@
-//! Voting, stacking and bagging: estimators whose members answer, and what is made of the answers.
+//! Voting and bagging: estimators whose members answer, and what is made of the answers.
 //!
-//! Sources: `sklearn/ensemble/_voting.py`, `_stacking.py` and `_bagging.py` of 0.24 to 1.9.
+//! Sources: `sklearn/ensemble/_voting.py` and `_bagging.py` of 0.24 to 1.9.
 
 use super::answer::{answer, probabilities};
 use super::column::Column;
 use super::engine::Engine;
-use super::fitted::{Finished, Fitted, broken};
-use super::forests::of_trees;
+use super::fitted::{Finished, Fitted};
+use super::forests::{of_trees, tree_takes_missing};
 use super::formula::Formula;
 use super::grove::{Grove, class_shares};
 use super::inputs::{Inputs, numbers};
@@ -95,85 +95,6 @@ pub(super) fn voting(object: &Object, columns: &[Column], inputs: &mut Inputs) -
     Ok((answers, Fitted::plain(Engine::Formula(formula), task)))
 }
 
-/// `StackingClassifier` and `StackingRegressor`.
-pub(super) fn stacking(
-    object: &Object,
-    columns: &[Column],
-    inputs: &mut Inputs,
-) -> Result<Finished> {
-    let members = members(object, "estimators_")?;
-    let methods = object.list("stack_method_")?;
-    let methods: Vec<&str> = methods
-        .iter()
-        .map(|id| object.arena.text(*id).unwrap_or_default())
-        .collect();
-    if methods.len() != members.len() {
-        return Err(object.refuse("its members do not fit `stack_method_`"));
-    }
-    let is_classifier = object.class().1 == "StackingClassifier";
-    let labels = if is_classifier {
-        labels(object)?
-    } else {
-        Vec::new()
-    };
-    let mut answers = Vec::new();
-    for (member, method) in members.iter().zip(methods) {
-        let missing = || member.refuse(&format!("it has no `{method}`"));
-        match method {
-            "predict_proba" => {
-                let own = answer(member, columns, inputs)?;
-                let mut found = own.probabilities(inputs).ok_or_else(missing)?;
-                if labels.len() == 2 {
-                    found.drain(..1);
-                }
-                answers.extend(found);
-            }
-            "decision_function" => {
-                answers.extend(inputs.decisions(member, columns)?.ok_or_else(missing)?);
-            }
-            "predict" => answers.extend(answer(member, columns, inputs)?.predictions(inputs)),
-            _ => return Err(missing()),
-        }
-    }
-    if object.flag("passthrough") {
-        let is_sparse = columns.iter().any(|column| column.is_sparse);
-        answers.extend(columns.iter().cloned());
-        let all = answers.iter_mut();
-        all.for_each(|column| column.is_sparse = is_sparse);
-    }
-    let last = object.attribute("final_estimator_")?;
-    let (columns, fitted) = inputs.finish(&last, answers)?;
-    let task = if is_classifier {
-        renamed(&last, fitted.task, labels)?
-    } else {
-        fitted.task
-    };
-    Ok((columns, Fitted { task, ..fitted }))
-}
-
-/// The task with the labels of an outer classifier, whose classes are numbers for the inner one.
-pub(super) fn renamed(inner: &Object, task: Task, found: Vec<Label>) -> Result<Task> {
-    let fits = match &task {
-        Task::Binary { .. } => found.len() == 2,
-        Task::Classes { labels, .. } => labels.len() == found.len(),
-        _ => false,
-    };
-    if !fits {
-        return Err(inner.refuse("its classes are not those of the estimator around it"));
-    }
-    Ok(match task {
-        Task::Binary { threshold, .. } => match <[Label; 2]>::try_from(found) {
-            Ok(labels) => Task::Binary { labels, threshold },
-            Err(_) => return broken("two classes have other labels than two"),
-        },
-        Task::Classes { probabilities, .. } => Task::Classes {
-            labels: found,
-            probabilities,
-        },
-        other => other,
-    })
-}
-
 /// `BaggingClassifier` and `BaggingRegressor`.
 pub(super) fn bagging(
     object: &Object,
@@ -219,7 +140,7 @@ pub(super) fn bagging(
             values(width)
         };
         let fitted = Fitted {
-            takes_missing: object.is_since(1, 3),
+            takes_missing: object.is_since(1, 3) && tree_takes_missing(&grove.members[0]),
             ..Fitted::plain(of_trees(forest, divisor), task)
         };
         return Ok((columns.to_vec(), fitted));

@@ -188,7 +188,7 @@ impl Object {
         };
         text.trim().parse().map(Some).map_err(|_| {
             Error::failed(format!(
-                "the field `{key}` holds `{}`, which is no such number",
+                "the field `{key}` holds `{}`, which is not a number of that type",
                 short(&text)
             ))
         })

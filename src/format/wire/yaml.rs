@@ -57,7 +57,7 @@ impl Yaml {
             let line = line.trim_end();
             let content = line.trim_start_matches(' ');
             if content.starts_with('\t') {
-                return Err(refused(number, "a tab where blanks indent"));
+                return Err(refused(number, "a tab in an indentation of spaces"));
             }
             lines.push(Line {
                 number,

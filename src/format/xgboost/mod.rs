@@ -260,7 +260,7 @@ fn linear(file: &File, weights: &[f32], base: &[f32], options: &ImportOptions) -
     if let TreeSelection::First(_) = options.trees {
         return Err(
             Error::usage("cannot use some of the trees of a linear booster: it has none")
-                .hint("leave `--trees` out"),
+                .hint("remove `--trees`"),
         );
     }
     let feature_weights = file

@@ -110,9 +110,8 @@ impl Objective {
                 labels: labels(),
                 probabilities: false,
             },
-            _ if margin_count > 1 => {
-                Task::Values((0..margin_count).map(|output| output.to_string()).collect())
-            }
+            Answer::Binary if margin_count > 1 => Task::Flags(numbers(margin_count)),
+            _ if margin_count > 1 => Task::Values(numbers(margin_count)),
             Answer::Binary => Task::Binary {
                 labels: [Label::Integer(0), Label::Integer(1)],
                 threshold: ABOVE_HALF,
@@ -124,6 +123,11 @@ impl Objective {
             link: self.link,
         }
     }
+}
+
+/// The names of outputs that have none.
+fn numbers(count: usize) -> Vec<String> {
+    (0..count).map(|output| output.to_string()).collect()
 }
 
 #[cfg(test)]
@@ -165,7 +169,7 @@ mod tests {
         );
         assert_eq!(
             outcome("binary:logistic", 2),
-            Task::Values(vec!["0".into(), "1".into()])
+            Task::Flags(vec!["0".into(), "1".into()])
         );
         assert!(matches!(outcome("binary:logistic", 1), Task::Binary { .. }));
         assert!(matches!(

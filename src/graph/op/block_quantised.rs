@@ -1,8 +1,8 @@
 //! Matrices whose columns are kept in blocks of numbers of few bits, each block with a scale and a
 //! zero point: `MatMulNBits` of ONNX Runtime.
 //!
-//! Owns the layout. The matrix becomes one of reals when the model is read: what ONNX Runtime
-//! rounds of the other factor (`accuracy_level`) is kept here.
+//! Owns the layout, and where ONNX Runtime rounds the other factor (`accuracy_level`). The matrix
+//! becomes one of reals when the model is read.
 
 use crate::error::{Error, Result};
 use crate::graph::cast::cast;
@@ -46,6 +46,22 @@ impl BlockLayout {
             bits,
             block,
         })
+    }
+
+    /// The rows of the matrix.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many of them are in a block.
+    pub(crate) fn block(&self) -> usize {
+        self.block
+    }
+
+    /// Whether ONNX Runtime 1.31 rounds the other factor to bytes at this `accuracy_level`: at 4,
+    /// but for blocks of 16 weights of 2 bits, which it has no such kernel for.
+    pub(crate) fn rounds_factor(&self, accuracy_level: i64) -> bool {
+        accuracy_level == 4 && (self.bits, self.block) != (2, 16)
     }
 
     fn blocks(&self) -> usize {

@@ -281,12 +281,13 @@ fn slot(call: &Call, position: usize, length: usize, past: usize) -> Result<Opti
         .filter(|&found| found < length + past);
     found
         .map(Some)
-        .ok_or_else(|| Error::failed(format!("place {index} of a sequence of {length}")))
+        .ok_or_else(|| Error::failed(format!("index {index} in a sequence of length {length}")))
 }
 
 fn sequence_at(call: &mut Call) -> Result<Vec<Value>> {
     let values = sequence(call.value(0)?)?;
-    let slot = slot(call, 1, values.len(), 0)?.ok_or_else(|| Error::failed("no place is given"))?;
+    let slot =
+        slot(call, 1, values.len(), 0)?.ok_or_else(|| Error::failed("the index is missing"))?;
     Ok(vec![values[slot].clone()])
 }
 

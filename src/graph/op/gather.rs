@@ -253,7 +253,7 @@ fn scattered(
     }
     if starts.len() * run != updates.len() {
         return Err(Error::failed(format!(
-            "{} updates for {} places",
+            "{} updates for {} indices",
             updates.len(),
             starts.len() * run
         )));
@@ -300,7 +300,7 @@ fn tensor_scatter(node: &Definition) -> Result<Built> {
         }
         let first = match call.integers(2)? {
             Some(first) if first.len() == data.shape()[0] => first,
-            Some(_) => return Err(Error::failed("not one place for each row")),
+            Some(_) => return Err(Error::failed("the indices are not one for each row")),
             None => vec![0; data.shape()[0]],
         };
         let (length, new, inner) = (

@@ -92,7 +92,7 @@ impl Sampling {
         let mut out = vec![0.0; element_count(&shape)?];
         let (size, out_size) = (product(indices), product(out_lengths));
         if size == 0 && !out.is_empty() {
-            return Err(Error::failed("a grid over a tensor without places"));
+            return Err(Error::failed("a grid over an empty tensor"));
         }
         let (values, coordinates) = (data.doubles()?, grid.doubles()?);
         let is_single = grid.element_type() == ElementType::Float;

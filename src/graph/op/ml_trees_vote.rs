@@ -393,12 +393,13 @@ fn note_path(number: usize, tree: &VoteTree, row: &[f64]) {
         child = if is_left { branch.yes } else { branch.no };
     }
     let Child::Leaf(leaf) = child else { return };
-    let votes = tree.leaf(leaf as usize).iter();
+    let votes = tree.leaf(leaf as usize);
     trace::note_tree(TreePath {
         tree: number,
         path,
         leaf: leaf as usize,
-        values: votes.map(|(_, weight)| *weight).collect(),
+        values: votes.iter().map(|(_, weight)| *weight).collect(),
+        margins: votes.iter().map(|(target, _)| *target as usize).collect(),
         ..TreePath::default()
     });
 }

@@ -261,7 +261,7 @@ fn max_unpool(node: &Definition) -> Result<Built> {
         let rank = kernel.len();
         if data.rank() != rank + 2 || offsets.len() != data.len() {
             return Err(Error::failed(format!(
-                "{} places for a tensor of shape {:?}",
+                "{} indices for a tensor of shape {:?}",
                 offsets.len(),
                 data.shape()
             )));
@@ -281,10 +281,9 @@ fn max_unpool(node: &Definition) -> Result<Built> {
         let count = element_count(&shape)?;
         let mut from = vec![None; count];
         for (source, slot) in offsets.iter().enumerate() {
-            *from
-                .get_mut(length_of(*slot)?)
-                .ok_or_else(|| Error::failed(format!("the place {slot} of {count}")))? =
-                Some(source);
+            *from.get_mut(length_of(*slot)?).ok_or_else(|| {
+                Error::failed(format!("index {slot} in a tensor of {count} elements"))
+            })? = Some(source);
         }
         let spread = data.picked(&from, None, shape.clone())?;
         let Some(expected) = expected else {

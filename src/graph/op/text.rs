@@ -242,7 +242,7 @@ fn vectorizer(node: &Definition) -> Result<Built> {
     }
     if grams.len() > indices.len() || weights.len() != indices.len() || most > starts.len().max(1) {
         return Err(Error::failed(
-            "the n-grams, their places and their weights are not as many",
+            "the n-grams, their indices and their weights differ in number",
         ));
     }
     single(move |call| {

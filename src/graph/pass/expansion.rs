@@ -217,7 +217,7 @@ fn quantised_embedding(w: &mut Writer) -> Result<Made> {
 }
 
 /// The norm of the embeddings of tokens, positions and segments; the tokens of each row that a mask
-/// keeps; the sum of the embeddings.
+/// keeps, 0 without a mask as in ONNX Runtime; the sum of the embeddings.
 fn embedded(
     w: &mut Writer,
     [words, positions, gamma, beta]: [ValueId; 4],
@@ -246,10 +246,14 @@ fn embedded(
         sum = w.plus(sum, Some(segment))?;
     }
     let out = norm(w, sum, gamma, Some(beta), true)?;
-    let kept = match mask {
-        Some(mask) => {
+    let marks = match mask {
+        None if w.node.has_output(1) => Some(w.add_node("Sub", &[ids, ids], vec![])?),
+        mask => mask,
+    };
+    let kept = match marks {
+        Some(marks) => {
             let axis = w.constant(Tensor::vector(vec![1_i64]));
-            let count = w.add_node("ReduceSum", &[mask, axis], vec![int("keepdims", 0)])?;
+            let count = w.add_node("ReduceSum", &[marks, axis], vec![int("keepdims", 0)])?;
             Some(w.add_node("Cast", &[count], vec![int("to", INT32)])?)
         }
         None => None,

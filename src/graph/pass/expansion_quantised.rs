@@ -72,7 +72,26 @@ pub(super) fn quantised_softmax(w: &mut Writer) -> Result<Made> {
             "`opset` below 13 with an `axis` other than the last is not supported",
         ));
     }
-    by_table(w, "Softmax", &["axis"])
+    let axis = w.own("axis").into_iter().collect();
+    let real = w.real(w.input(0)?, w.input(1)?, w.optional(2))?;
+    let shares = w.add_node("Softmax", &[real], axis)?;
+    let scale = match w.nodes.find_constant(w.input(3)?) {
+        Some(Value::Tensor(scale)) => Some(step_of(&scale.doubles()?)),
+        _ => None,
+    };
+    let scale = match scale.flatten() {
+        Some(step) => w.constant(Tensor::scalar(step)),
+        None => w.input(3)?,
+    };
+    Ok(vec![Some(w.quantised(shares, scale, w.optional(4))?)])
+}
+
+/// The step between two shares: ONNX Runtime counts `1 / scale` in single precision and cuts it to
+/// an integer (`qlinear_softmax.cc`).
+fn step_of(scale: &[f64]) -> Option<f32> {
+    let [scale] = scale else { return None };
+    let steps = (1.0 / *scale as f32).trunc();
+    (steps >= 1.0 && steps <= u32::MAX as f32).then(|| 1.0 / steps)
 }
 
 pub(super) fn quantised_pool(w: &mut Writer, operator: &str) -> Result<Made> {
@@ -118,9 +137,54 @@ pub(super) fn block_product(w: &mut Writer) -> Result<Made> {
         constant(4)?.as_ref(),
     )?;
     let weights = w.constant(weights);
-    let product = w.add_node("MatMul", &[w.input(0)?, weights], vec![])?;
+    let factor = if layout.rounds_factor(w.node.int("accuracy_level", 0)?) {
+        rounded_by_blocks(w, &layout)?
+    } else {
+        w.input(0)?
+    };
+    let product = w.add_node("MatMul", &[factor, weights], vec![])?;
     Ok(vec![Some(w.plus(product, w.optional(5))?)])
 }
+
+/// The other factor as ONNX Runtime's kernels of bytes read it: in each block of a row the largest
+/// number is 127 steps from 0, and every number is rounded to a step (`SQNBitGemm`,
+/// `QuantizeARow_CompInt8`).
+fn rounded_by_blocks(w: &mut Writer, layout: &BlockLayout) -> Result<ValueId> {
+    let factor = w.input(0)?;
+    let ints = |w: &mut Writer, values: &[i64]| w.constant(Tensor::vector(values.to_vec()));
+    let shape = w.add_node("Shape", &[factor], vec![])?;
+    let (length, block) = (layout.rows() as i64, layout.block() as i64);
+    let (missing, rows) = ((-length).rem_euclid(block), ints(w, &[-1, length]));
+    let mut blocks = w.add_node("Reshape", &[factor, rows], vec![])?;
+    if missing > 0 {
+        let pads = ints(w, &[0, 0, 0, missing]);
+        blocks = w.add_node("Pad", &[blocks, pads], vec![])?;
+    }
+    let in_blocks = ints(w, &[-1, (length + missing) / block, block]);
+    blocks = w.add_node("Reshape", &[blocks, in_blocks], vec![])?;
+    let (sizes, last) = (w.add_node("Abs", &[blocks], vec![])?, ints(w, &[-1]));
+    let largest = w.add_node("ReduceMax", &[sizes, last], vec![int("keepdims", 1)])?;
+    let (steps, tiny) = (
+        w.constant(Tensor::scalar(127.0_f32)),
+        w.constant(Tensor::scalar(TINY)),
+    );
+    let step = w.add_node("Div", &[largest, steps], vec![])?;
+    let some = w.add_node("Max", &[largest, tiny], vec![])?;
+    let per_unit = w.add_node("Div", &[steps, some], vec![])?;
+    let counts = w.add_node("Mul", &[blocks, per_unit], vec![])?;
+    let counts = w.add_node("Round", &[counts], vec![])?;
+    let mut rounded = w.add_node("Mul", &[counts, step], vec![])?;
+    if missing > 0 {
+        let rows = ints(w, &[-1, length + missing]);
+        rounded = w.add_node("Reshape", &[rounded, rows], vec![])?;
+        let (start, end, axis) = (ints(w, &[0]), ints(w, &[length]), ints(w, &[1]));
+        rounded = w.add_node("Slice", &[rounded, start, end, axis], vec![])?;
+    }
+    w.add_node("Reshape", &[rounded, shape], vec![])
+}
+
+/// A largest number below this is taken as this: a block of zeros has no step.
+const TINY: f32 = 1e-30;
 
 pub(super) fn quantised_mean(w: &mut Writer) -> Result<Made> {
     let axes = w

@@ -171,7 +171,7 @@ impl Filters {
             && number_count(&[count, depth])? == weights.len();
         if !is_whole || bias.is_some_and(|bias| bias.len() != count) {
             return Err(Error::failed(format!(
-                "{count} filters of {channels} channels and {window} places in {groups} groups"
+                "{count} filters of {channels} channels and {window} elements in {groups} groups"
             )));
         }
         let (own, mut tiles) = (count / groups, Vec::new());
@@ -242,7 +242,7 @@ impl Filters {
                 .is_none_or(|residual| residual.len() == result_count);
         if !are_whole {
             return Err(Error::failed(format!(
-                "images of {inputs:?} places to {outputs:?} by filters of {window:?}"
+                "images of size {inputs:?} to {outputs:?} by filters of {window:?}"
             )));
         }
         let mut out = buffer(result_count)?;

@@ -22,7 +22,8 @@ pub struct PairCounts {
     pub without_key: [u64; 2],
     /// Rows whose key several rows of one table have.
     pub duplicate_keys: [u64; 2],
-    /// Rows whose key the other table does not have, or not with a prediction.
+    /// Rows whose key the other table does not have, or several times. A row whose partner has no
+    /// prediction is not among them: the partner is counted.
     pub alone: [u64; 2],
     /// Rows whose key has labels that differ.
     pub conflicting_labels: u64,

@@ -77,7 +77,9 @@ impl Pairing {
                     Some(label) => actuals(batch.column(label), columns.task, labels)?,
                     None => vec![None; batch.num_rows()],
                 };
+                let mut is_silent = vec![true; batch.num_rows()];
                 for (row, prediction) in rows {
+                    is_silent[row] = false;
                     let mut bytes = vec![0; HASH_BYTES + LABEL_BYTES];
                     let mut key = key_bytes(&keys, row);
                     if is_by_row {
@@ -95,6 +97,17 @@ impl Pairing {
                     }
                     bytes.extend_from_slice(&prediction.to_bytes());
                     sorter.push(&key, &bytes)?;
+                }
+                // Of rows without a prediction the keys alone: they are no partners, and counted.
+                for row in (0..is_silent.len()).filter(|row| is_silent[*row]) {
+                    let key = if is_by_row {
+                        Some((before + row as u64).to_be_bytes().to_vec())
+                    } else {
+                        key_bytes(&keys, row)
+                    };
+                    if let Some(key) = key {
+                        sorter.push(&key, &[])?;
+                    }
                 }
                 Ok(())
             },
@@ -138,23 +151,27 @@ impl Pairing {
                 (Some(left), Some(right)) => left.min(right).clone(),
             };
             let found = [first.take(&key)?, second.take(&key)?];
-            for (index, (_, rows)) in found.iter().enumerate() {
-                counts.duplicate_keys[index] += if *rows > 1 { *rows } else { 0 };
+            for (index, found) in found.iter().enumerate() {
+                counts.duplicate_keys[index] += if found.is_single() { 0 } else { found.rows };
             }
-            let (left, right) = match found {
-                [(Some(left), 1), (Some(right), 1)] => (left, right),
-                [(_, 1), (_, 0)] => {
-                    counts.alone[0] += 1;
-                    continue;
-                }
-                [(_, 0), (_, 1)] => {
-                    counts.alone[1] += 1;
-                    continue;
-                }
-                [(_, left), (_, right)] => {
-                    // The only row of one table, whose key is not the only one of the other.
-                    counts.alone[0] += u64::from(left == 1);
-                    counts.alone[1] += u64::from(right == 1);
+            let [first, second] = found;
+            let (left, right) = match (first, second) {
+                (
+                    Found {
+                        row: Some(left),
+                        rows: 1,
+                        silent: 0,
+                    },
+                    Found {
+                        row: Some(right),
+                        rows: 1,
+                        silent: 0,
+                    },
+                ) => (left, right),
+                // Of one table there is not one row with a prediction.
+                (first, second) => {
+                    counts.alone[0] += u64::from(first.is_alone(&second));
+                    counts.alone[1] += u64::from(second.is_alone(&first));
                     continue;
                 }
             };
@@ -218,14 +235,42 @@ impl Side {
         self.next.as_ref().map(|(key, _)| key)
     }
 
-    /// The first row of a key, and how many rows have it.
-    fn take(&mut self, key: &[u8]) -> Result<(Option<Vec<u8>>, u64)> {
-        let (mut first, mut rows) = (None, 0);
+    /// The rows of a key.
+    fn take(&mut self, key: &[u8]) -> Result<Found> {
+        let mut found = Found::default();
         while let Some((_, payload)) = self.next.take_if(|(next, _)| next == key) {
-            first.get_or_insert(payload);
-            rows += 1;
+            if payload.is_empty() {
+                found.silent += 1;
+            } else {
+                found.row.get_or_insert(payload);
+                found.rows += 1;
+            }
             self.next = self.sorted.next_record()?;
         }
-        Ok((first, rows))
+        Ok(found)
+    }
+}
+
+/// The rows of a key in one table.
+#[derive(Default)]
+struct Found {
+    /// The first row with a prediction.
+    row: Option<Vec<u8>>,
+    /// The rows with a prediction.
+    rows: u64,
+    /// The rows without one.
+    silent: u64,
+}
+
+impl Found {
+    /// Whether the only row of a key has no partner; one without a prediction is a partner, and
+    /// counted as what it is.
+    fn is_alone(&self, other: &Self) -> bool {
+        self.rows == 1 && self.is_single() && !(other.rows == 0 && other.silent > 0)
+    }
+
+    /// Whether no two rows have the key, with a prediction or without.
+    fn is_single(&self) -> bool {
+        self.rows + self.silent <= 1
     }
 }

@@ -180,7 +180,7 @@ impl Reference {
             ));
         }
         serde_json::to_vec(self)
-            .map_err(|error| Error::internal("a reference that is no JSON").because(error))
+            .map_err(|error| Error::internal("a reference that is not JSON").because(error))
     }
 }
 

@@ -17,7 +17,7 @@ use super::question::{Question, Task};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::table::dataset::Dataset;
-use crate::table::spelling::did_you_mean;
+use crate::table::spelling::did_you_mean_column;
 
 /// How the columns of several classes begin.
 const CLASS_PREFIX: &str = "probability_";
@@ -57,17 +57,33 @@ impl Picked<'_> {
         let schema = self.table.schema();
         let Ok(field) = schema.field_with_name(name) else {
             let names = schema.fields().iter().map(|field| field.name().as_str());
-            let listed: Vec<&str> = names.clone().take(8).collect();
-            let otherwise = format!("the columns are {}", listed.join(", "));
             let mut error =
                 Error::contract(format!("`{flag}` names a column that is missing")).at_column(name);
             if let Some(file) = self.table.files.first() {
                 error = error.at_path(&file.path);
             }
-            return Err(error.hint(did_you_mean(name, &names, &otherwise)));
+            return Err(error.hint(did_you_mean_column(name, &names)));
         };
         self.fields.push(Arc::new(field.clone()));
         Ok(self.fields.len() - 1)
+    }
+
+    /// The column that a flag names, or the one that `score` would have written.
+    fn column_or(&mut self, named: Option<&str>, default: &str, flag: &str) -> Result<usize> {
+        let schema = self.table.schema();
+        if named.is_some() || schema.column_with_name(default).is_some() {
+            return self.column(named.unwrap_or(default), flag);
+        }
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let hint = did_you_mean_column(default, &names);
+        let error = Error::contract(format!(
+            "the predictions have no column `{default}`, and `{flag}` names no other"
+        ))
+        .hint(format!("pass `{flag} COLUMN`; {hint}"));
+        Err(match self.table.files.first() {
+            Some(file) => error.at_path(&file.path),
+            None => error,
+        })
     }
 
     fn columns(&mut self, names: &[String], flag: &str) -> Result<Vec<usize>> {
@@ -121,21 +137,21 @@ impl Columns {
         };
         let prediction = request.prediction.as_deref().unwrap_or(PREDICTION);
         let score = request.score.as_deref();
+        let named = request.prediction.as_deref();
         let scores = match task {
-            Task::Binary => vec![picked.column(score.unwrap_or(PROBABILITY), "--score")?],
+            Task::Binary => vec![picked.column_or(score, PROBABILITY, "--score")?],
             Task::Classes => picked.columns(&class_names(&schema), "--score")?,
-            Task::Regression => vec![picked.column(prediction, "--prediction")?],
-            Task::Ranking => vec![picked.column(score.unwrap_or(prediction), "--score")?],
+            Task::Regression => vec![picked.column_or(named, PREDICTION, "--prediction")?],
+            Task::Ranking => vec![picked.column_or(score.or(named), PREDICTION, "--score")?],
         };
         let has_prediction = schema.column_with_name(prediction).is_some();
-        let predicted = match task {
-            Task::Binary if request.threshold.is_none() && has_prediction => Some(prediction),
-            Task::Binary if request.prediction.is_some() => Some(prediction),
-            Task::Classes if has_prediction || scores.is_empty() => Some(prediction),
-            _ => None,
+        let is_picked = match task {
+            Task::Binary => named.is_some() || (request.threshold.is_none() && has_prediction),
+            Task::Classes => has_prediction || scores.is_empty(),
+            Task::Regression | Task::Ranking => false,
         };
-        let predicted = predicted
-            .map(|name| picked.column(name, "--prediction"))
+        let predicted = is_picked
+            .then(|| picked.column_or(named, PREDICTION, "--prediction"))
             .transpose()?;
         let label = if request.labels.is_empty() && !request.label.is_empty() {
             Some(picked.column(&request.label, "--label")?)

@@ -78,6 +78,17 @@ pub struct Evaluation {
     pub split: Vec<SplitModel>,
     /// Whether a file of predictions names the model, or the models, that made it.
     pub names_models: bool,
+    /// The values of labels and of predictions, where they have none in common.
+    pub disjoint: Option<Disjoint>,
+}
+
+/// Labels and predictions that can never be equal.
+#[derive(Debug)]
+pub struct Disjoint {
+    /// The values of labels.
+    pub labels: Vec<String>,
+    /// The values of predictions.
+    pub predictions: Vec<String>,
 }
 
 impl Evaluation {

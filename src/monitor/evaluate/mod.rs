@@ -16,7 +16,7 @@ mod walk;
 use std::sync::Arc;
 
 use self::columns::{Columns, LabelColumns};
-pub use self::found::{ALL, Counts, Evaluation, Segment, Tables, is_loss};
+pub use self::found::{ALL, Counts, Disjoint, Evaluation, Segment, Tables, is_loss};
 use self::gather::Gather;
 use self::join::Join;
 use self::label::Labels;

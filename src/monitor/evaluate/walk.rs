@@ -3,8 +3,10 @@
 //! Owns which metrics a task has, and their names: those of scikit-learn. It must not know how they
 //! are shown.
 
+use std::collections::BTreeSet;
+
 use super::columns::Columns;
-use super::found::{ALL, Counts, Evaluation, Segment, Tables};
+use super::found::{ALL, Counts, Disjoint, Evaluation, Segment, Tables};
 use super::gather::{Gather, NO_CLASS, Sums, ordered_number};
 use super::label::{Labels, in_order, positive};
 use super::question::{Question, Task};
@@ -82,6 +84,7 @@ pub(super) fn walk(
         Some(index) => names[index as usize].clone(),
         None => ALL.to_owned(),
     };
+    let disjoint = gather.sums.get(&0).and_then(|all| disjoint(all, classes));
     let mut sums = gather.sums;
     let mut segments = Vec::new();
     let mut builders = Vec::new();
@@ -101,6 +104,7 @@ pub(super) fn walk(
         let (segment, key) = key.split_first_chunk::<4>().ok_or_else(damaged)?;
         let segment = u32::from_be_bytes(*segment);
         if let Some((last, walk, sums)) = current.take_if(|current| current.0 != segment) {
+            interrupt.check()?;
             end(last, Some(walk), sums);
         }
         let (_, walk, _) = if let Some(current) = &mut current {
@@ -142,6 +146,28 @@ pub(super) fn walk(
         origin: None,
         split: Vec::new(),
         names_models: false,
+        disjoint,
+    })
+}
+
+/// Actual and predicted classes where they have none in common, though that is no chance of a few
+/// rows: several of one of them.
+fn disjoint(all: &Sums, classes: &[String]) -> Option<Disjoint> {
+    let names = |numbers: BTreeSet<u32>| -> Vec<String> {
+        let names = numbers
+            .into_iter()
+            .map(|number| classes.get(number as usize));
+        names.flatten().cloned().collect()
+    };
+    let actual: BTreeSet<u32> = all.classes.keys().map(|(actual, _)| *actual).collect();
+    let predicted = all.classes.keys().map(|(_, predicted)| *predicted);
+    let predicted: BTreeSet<u32> = predicted.filter(|class| *class != NO_CLASS).collect();
+    let is_disjoint = !predicted.is_empty()
+        && actual.len().max(predicted.len()) > 1
+        && actual.is_disjoint(&predicted);
+    is_disjoint.then(|| Disjoint {
+        labels: names(actual),
+        predictions: names(predicted),
     })
 }
 
@@ -356,8 +382,13 @@ impl Binary {
         let thresholds: Vec<f64> = (1..SWEEP_STEPS)
             .map(|step| f64::from(step) / f64::from(SWEEP_STEPS))
             .collect();
+        let curve = Curve::new(positives, sums.rows - positives, &thresholds, whole.costs);
         Self {
-            curve: Curve::new(positives, sums.rows - positives, &thresholds, whole.costs),
+            curve: match whole.task {
+                Task::Binary => curve,
+                // Of each of several classes the area alone is used.
+                _ => curve.without_intervals(),
+            },
             calibration: Calibration::default(),
             confusion: Confusion::new(2),
             score: f64::NAN,

@@ -102,7 +102,7 @@ impl Counts {
                     .ok_or_else(|| Error::internal("a rule that was not judged"))?;
                 *tested += met.len() as u64;
                 *failed += met.false_count() as u64;
-                *examples = first_failures(met, rules.example_count(), portion);
+                *examples = first_failures(met, rules, portion)?;
             }
             (
                 Self::Distinct {
@@ -347,14 +347,20 @@ fn each_hash(values: &ArrayRef, mut add: impl FnMut(u128) -> Result<()>) -> Resu
     Ok((texts.len() - texts.null_count()) as u64)
 }
 
-/// The first rows that do not meet a condition: file, row and nothing of their values.
-fn first_failures(met: &BooleanArray, count: usize, portion: &ScoredPortion<'_>) -> Vec<String> {
-    let failures = (0..met.len()).filter(|row| !met.value(*row)).take(count);
+/// The first rows that do not meet a condition: file, row and the values that may be shown.
+fn first_failures(
+    met: &BooleanArray,
+    rules: &Rules,
+    portion: &ScoredPortion<'_>,
+) -> Result<Vec<String>> {
+    let failures = (0..met.len()).filter(|row| !met.value(*row));
+    let failures = failures.take(rules.example_count());
     failures
         .map(|row| {
             let path = portion.origin.path.text();
             let number = portion.origin.row_number(row);
-            format!("{path}, row {number}: {}", values_of(portion.rows, row))
+            let values = values_of(&rules.example(portion.rows, row)?);
+            Ok(format!("{path}, row {number}: {values}"))
         })
         .collect()
 }
@@ -363,11 +369,11 @@ fn first_failures(met: &BooleanArray, count: usize, portion: &ScoredPortion<'_>)
 const EXAMPLE_LENGTH: usize = 300;
 
 /// The values of a row that was asked for as an example.
-fn values_of(rows: &RecordBatch, row: usize) -> String {
-    let schema = rows.schema();
-    let values = schema.fields().iter().zip(rows.columns());
+fn values_of(row: &RecordBatch) -> String {
+    let schema = row.schema();
+    let values = schema.fields().iter().zip(row.columns());
     let values = values.map(|(field, column)| {
-        let text = text_of(&column.slice(row, 1)).ok();
+        let text = text_of(column).ok();
         let text = text.and_then(|text| {
             let texts = text.as_string::<i32>();
             texts.iter().next().flatten().map(str::to_owned)

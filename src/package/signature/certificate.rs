@@ -5,11 +5,15 @@
 
 use std::time::Duration;
 
+use ring::signature::{
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RsaParameters, UnparsedPublicKey,
+};
 use x509_cert::Certificate;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 
-use super::key::{PublicKey, pem_blocks};
+use super::key::{PublicKey, Sha, pem_blocks};
 use crate::error::{Error, Result};
 use crate::process::rfc3339;
 
@@ -19,12 +23,35 @@ const LONGEST_CHAIN: usize = 10;
 /// `id-kp-codeSigning` (RFC 5280, 4.2.1.12).
 const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
 
-/// ECDSA with SHA-256, SHA-384 and SHA-512 (RFC 5758), which sign certificates.
-const ECDSA: [&str; 3] = [
-    "1.2.840.10045.4.3.2",
-    "1.2.840.10045.4.3.3",
-    "1.2.840.10045.4.3.4",
+/// What signs certificates: ECDSA with SHA-256, SHA-384 and SHA-512 (RFC 5758), and RSA with the
+/// padding of PKCS #1 and the same digests (RFC 8017).
+const ALGORITHMS: [(&str, Algorithm); 6] = [
+    ("1.2.840.10045.4.3.2", Algorithm::Ecdsa(Sha::Sha256)),
+    ("1.2.840.10045.4.3.3", Algorithm::Ecdsa(Sha::Sha384)),
+    ("1.2.840.10045.4.3.4", Algorithm::Ecdsa(Sha::Sha512)),
+    (
+        "1.2.840.113549.1.1.11",
+        Algorithm::Rsa(&RSA_PKCS1_2048_8192_SHA256),
+    ),
+    (
+        "1.2.840.113549.1.1.12",
+        Algorithm::Rsa(&RSA_PKCS1_2048_8192_SHA384),
+    ),
+    (
+        "1.2.840.113549.1.1.13",
+        Algorithm::Rsa(&RSA_PKCS1_2048_8192_SHA512),
+    ),
 ];
+
+/// Keys of RSA (RFC 3279).
+const RSA_KEY: &str = "1.2.840.113549.1.1.1";
+
+/// How a certificate is signed.
+#[derive(Clone, Copy)]
+enum Algorithm {
+    Ecdsa(Sha),
+    Rsa(&'static RsaParameters),
+}
 
 /// Extensions that are understood (RFC 5280): others that are critical are refused.
 const UNDERSTOOD: [&str; 3] = ["2.5.29.15", "2.5.29.19", "2.5.29.37"];
@@ -169,28 +196,48 @@ impl Authority {
         Ok(())
     }
 
+    /// Whether it names itself as the issuer of the other one.
+    fn is_issuer_of(&self, other: &Self) -> bool {
+        self.certificate.tbs_certificate().subject() == other.certificate.tbs_certificate().issuer()
+    }
+
     /// Whether it signed the other one.
     fn has_signed(&self, other: &Self) -> bool {
         let certificate = &other.certificate;
         let algorithm = certificate.signature_algorithm();
-        let (Some(key), Ok(message), Some(signature)) = (
-            self.key(),
+        let (Ok(message), Some(signature)) = (
             certificate.tbs_certificate().to_der(),
             certificate.signature().as_bytes(),
         ) else {
             return false;
         };
-        // The digest is the one of the key's curve, as for models.
-        let is_expected = match key {
-            PublicKey::P256(_) => algorithm.oid.to_string() == ECDSA[0],
-            PublicKey::P384(_) => algorithm.oid.to_string() == ECDSA[1],
-            PublicKey::P521(_) => algorithm.oid.to_string() == ECDSA[2],
-        };
-        is_expected
+        self.is_issuer_of(other)
             && algorithm == certificate.tbs_certificate().signature()
-            && self.certificate.tbs_certificate().subject()
-                == certificate.tbs_certificate().issuer()
-            && key.verify(&message, signature)
+            && match other.algorithm() {
+                Some(Algorithm::Ecdsa(sha)) => self
+                    .key()
+                    .is_some_and(|key| key.verify_with(sha, &message, signature)),
+                Some(Algorithm::Rsa(parameters)) => self.rsa_key().is_some_and(|key| {
+                    UnparsedPublicKey::new(parameters, key)
+                        .verify(&message, signature)
+                        .is_ok()
+                }),
+                None => false,
+            }
+    }
+
+    /// How it is signed, if that is an algorithm that is known.
+    fn algorithm(&self) -> Option<Algorithm> {
+        let own = self.certificate.signature_algorithm().oid.to_string();
+        let mut known = ALGORITHMS.into_iter();
+        known.find_map(|(name, algorithm)| (name == own).then_some(algorithm))
+    }
+
+    /// Its public key in the form of PKCS #1, if it is one of RSA.
+    fn rsa_key(&self) -> Option<&[u8]> {
+        let info = self.certificate.tbs_certificate().subject_public_key_info();
+        let is_rsa = info.algorithm.oid.to_string() == RSA_KEY;
+        info.subject_public_key.as_bytes().filter(|_| is_rsa)
     }
 }
 
@@ -245,8 +292,18 @@ pub(super) fn verify(
         next.check_may_certify(below)?;
         last = next;
     }
-    Err(Error::trust(format!(
+    let error = Error::trust(format!(
         "the certificate of `{}` does not lead to a trusted authority",
         own.subject()
-    )))
+    ));
+    let is_named = authorities.iter().any(|one| one.is_issuer_of(last));
+    Err(match last.algorithm() {
+        None if is_named => error.hint(format!(
+            "`{}` is signed with the algorithm {}, and tallow knows ECDSA and RSA (PKCS #1) with \
+             SHA-256, SHA-384 or SHA-512",
+            last.subject(),
+            last.certificate.signature_algorithm().oid
+        )),
+        _ => error,
+    })
 }

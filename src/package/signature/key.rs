@@ -3,8 +3,9 @@
 //! Owns which algorithm signs with which curve: ECDSA with SHA-256, SHA-384 and SHA-512. It must
 //! not know what is signed.
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use p256::ecdsa::signature::{Signer, Verifier};
 use p256::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey, LineEnding};
 
@@ -121,6 +122,44 @@ impl PublicKey {
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
             Self::P521(key) => p521::ecdsa::Signature::from_der(signature)
                 .is_ok_and(|signature| key.verify(message, &signature).is_ok()),
+        }
+    }
+}
+
+/// A digest that certificates are signed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sha {
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl Sha {
+    /// The digest, as a number of at least so many bytes.
+    fn number(self, message: &[u8], byte_count: usize) -> Vec<u8> {
+        let digest = match self {
+            Self::Sha256 => Sha256::digest(message).to_vec(),
+            Self::Sha384 => Sha384::digest(message).to_vec(),
+            Self::Sha512 => Sha512::digest(message).to_vec(),
+        };
+        let mut number = vec![0; byte_count.saturating_sub(digest.len())];
+        number.extend(digest);
+        number
+    }
+}
+
+impl PublicKey {
+    /// Whether a signature in DER is this key's over a digest of the message, which need not be the
+    /// one that goes with the curve.
+    #[must_use]
+    pub(super) fn verify_with(&self, sha: Sha, message: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::P256(key) => p256::ecdsa::Signature::from_der(signature)
+                .is_ok_and(|own| key.verify_prehash(&sha.number(message, 32), &own).is_ok()),
+            Self::P384(key) => p384::ecdsa::Signature::from_der(signature)
+                .is_ok_and(|own| key.verify_prehash(&sha.number(message, 48), &own).is_ok()),
+            Self::P521(key) => p521::ecdsa::Signature::from_der(signature)
+                .is_ok_and(|own| key.verify_prehash(&sha.number(message, 66), &own).is_ok()),
         }
     }
 }

@@ -125,6 +125,32 @@ fn signatures_of_the_reference_implementation_are_verified() {
     }
 }
 
+/// What `data/signatures/authorities.py` made; model-signing verifies all of it.
+#[test]
+fn authorities_may_have_keys_and_digests_of_other_kinds() {
+    for name in [
+        "p256_sha512",
+        "p384_sha256",
+        "p521_sha256",
+        "rsa_sha256",
+        "rsa_sha512",
+    ] {
+        let [signature, authority] = ["sig", "pem"].map(|ending| format!("by_{name}.{ending}"));
+        let verified = verify_kept(&signature, &[&authority]).unwrap();
+        assert_eq!(verified.signer, "certificate CN=test signer", "{name}");
+        // Another authority, and those of the same names with other keys.
+        for other in ["root.pem", "imposters.pem"] {
+            assert!(
+                message(verify_kept(&signature, &[other])).contains("trusted authority"),
+                "{name}"
+            );
+        }
+    }
+    let refused = verify_kept("by_rsa_pss.sig", &["by_rsa_pss.pem"]).unwrap_err();
+    let hint = refused.hint_text().unwrap();
+    assert!(hint.contains("1.2.840.113549.1.1.10"), "{hint}");
+}
+
 #[test]
 fn who_is_not_trusted_is_named() {
     let key = PublicKey::from_pem(&read("prime256v1.pub"))

@@ -42,15 +42,11 @@ impl Trust {
         self.keys.is_empty() && self.authorities.is_empty()
     }
 
-    /// Whether a digest, in hexadecimal digits, was revoked.
+    /// Whether a digest, in hexadecimal digits with or without `sha256:`, was revoked.
     #[must_use]
     pub fn is_revoked(&self, digest: &str) -> bool {
-        self.revoked.iter().any(|revoked| {
-            revoked
-                .strip_prefix("sha256:")
-                .unwrap_or(revoked)
-                .eq_ignore_ascii_case(digest)
-        })
+        let mut revoked = self.revoked.iter();
+        revoked.any(|revoked| digits(revoked).eq_ignore_ascii_case(digits(digest)))
     }
 
     /// The name of the trusted signer whose signature this is.
@@ -110,4 +106,9 @@ impl Trust {
         }
         Ok(())
     }
+}
+
+/// The digits of a digest that may say its algorithm.
+fn digits(digest: &str) -> &str {
+    digest.strip_prefix("sha256:").unwrap_or(digest)
 }

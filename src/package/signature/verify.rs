@@ -11,7 +11,9 @@ use super::statement::{ITSELF, Listed, Piece};
 use super::trust::Trust;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::storage::{Location, SharedFile, files_below, find_below, metadata, open_below, read};
+use crate::storage::{
+    Location, SharedFile, files_below, find, find_below, metadata, open_below, read,
+};
 
 /// A model whose signature was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,10 @@ pub struct Verified {
 /// not listed, is a link, or has another digest, and if something of it was revoked; fails if a
 /// file cannot be read.
 pub fn verify(model: &Location, signature: &Location, trust: &Trust) -> Result<Verified> {
+    if find(signature)?.is_some_and(|found| found.is_file && found.byte_count > BYTES_LIMIT) {
+        let message = format!("the signature is longer than {} MiB", BYTES_LIMIT >> 20);
+        return Err(Error::trust(message).at_path(signature));
+    }
     let bytes = read(signature, BYTES_LIMIT)?;
     let at_signature = |error: Error| error.at_path(signature);
     let parsed = Signature::parse(&bytes).map_err(at_signature)?;
@@ -57,12 +63,14 @@ pub fn verify(model: &Location, signature: &Location, trust: &Trust) -> Result<V
             Location::from(name)
         };
         if !found.contains(&path) {
-            return Err(Error::trust("a file that is signed is missing").at_path(model.join(path)));
+            return Err(
+                Error::trust("a file that is signed is missing").at_path(below(model, &path))
+            );
         }
         let file = open(model, &path)?;
-        let sha256 = check(&file, pieces).map_err(|error| error.at_path(model.join(&path)))?;
+        let sha256 = check(&file, pieces).map_err(|error| error.at_path(below(model, &path)))?;
         if trust.is_revoked(&hexadecimal(&sha256)) {
-            return Err(Error::trust("the file was revoked").at_path(model.join(path)));
+            return Err(Error::trust("the file was revoked").at_path(below(model, &path)));
         }
         files.insert(path, sha256);
     }
@@ -114,6 +122,15 @@ pub fn refuse_link(model: &Location, path: &Location) -> Result<()> {
             .at_path(model.join(path))
             .hint("copy the file in place of the link"),
     )
+}
+
+/// Where a file of the model lies: the model itself for an empty path.
+fn below(model: &Location, path: &Location) -> Location {
+    if path.is_empty() {
+        model.clone()
+    } else {
+        model.join(path)
+    }
 }
 
 /// Opens a file of the model without following links; the model itself for an empty path.

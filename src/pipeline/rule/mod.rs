@@ -4,6 +4,7 @@
 //! Conditions on rows are judged once for each portion; what they are counted for is an
 //! [observer's](super::observer) business. It must not know reports.
 
+mod example;
 mod form;
 
 use std::collections::{BTreeSet, HashMap};
@@ -13,6 +14,7 @@ use arrow::compute::{cast, max};
 use arrow::datatypes::{DataType, Schema, TimeUnit, TimestampMicrosecondType};
 
 use self::form::Form;
+use super::mask::Mask;
 use super::scoring::Rejection;
 use super::selection::View;
 use crate::contract::Input;
@@ -23,6 +25,7 @@ use crate::package::manifest::{OnFail, RuleEntry};
 use crate::query::condition::Conditions;
 use crate::query::{Derived, Query};
 use crate::table::cast::{is_number, is_text};
+use crate::table::shown_type::shown_type;
 
 /// The derived column that holds a time as microseconds.
 const TIME: &str = "time";
@@ -81,6 +84,10 @@ pub struct Rules {
     views: HashMap<String, View>,
     /// How many rows that do not meet a rule are named in the report.
     example_count: usize,
+    /// Which columns of these rows are hashed or left out.
+    mask: Mask,
+    /// The columns that expressions add: they may repeat what the mask hides.
+    derived: BTreeSet<String>,
 }
 
 /// For each condition on rows, whether each row of a portion meets it.
@@ -128,16 +135,15 @@ impl Rules {
             conditions,
             columns,
             example_count: 0,
+            mask: Mask::default(),
+            derived: wide
+                .fields()
+                .iter()
+                .map(|field| field.name())
+                .filter(|name| table.index_of(name).is_err())
+                .cloned()
+                .collect(),
         })
-    }
-
-    /// The same, whose report names so many rows for each rule.
-    #[must_use]
-    pub fn with_examples(self, example_count: usize) -> Self {
-        Self {
-            example_count,
-            ..self
-        }
     }
 
     /// The same, for which another column is read: one of numbers, or of texts that may be.
@@ -148,7 +154,10 @@ impl Rules {
         if let Some(column) = column {
             let data_type = field(wide, column)?.data_type();
             if !is_number(data_type) && !is_text(data_type) {
-                let error = Error::contract(format!("the column is {data_type}, not numbers"));
+                let error = Error::contract(format!(
+                    "the column is {}, not numbers",
+                    shown_type(data_type)
+                ));
                 return Err(error.at_column(column));
             }
             self.columns.insert(column.to_owned());
@@ -267,7 +276,7 @@ impl Rules {
             return Ok(max(times.as_primitive::<TimestampMicrosecondType>()));
         };
         let batch = RecordBatch::try_from_iter_with_nullable([(column, values, true)])
-            .map_err(|error| Error::internal("one column is no batch").because(error))?;
+            .map_err(|error| Error::internal("one column is not a batch").because(error))?;
         let computed = query.apply(&batch)?.batch;
         let times = computed.column_by_name(TIME).and_then(|times| {
             let times = times.as_primitive_opt::<TimestampMicrosecondType>()?;
@@ -317,7 +326,7 @@ impl Rule {
                 let query = query.map_err(|_| {
                     Error::contract(format!(
                         "`fresh` is for dates and timestamps, and the column is {}",
-                        field.data_type()
+                        shown_type(field.data_type())
                     ))
                     .at_column(&column)
                 })?;

@@ -2,7 +2,7 @@
 
 use super::block::{Block, Cell, Figure, Section, State, Table};
 use super::document::Options;
-use super::night::{Column, Night};
+use super::night::{Column, DriftCounts, Night};
 use super::overlaid;
 use super::svg::key;
 use super::wording;
@@ -24,12 +24,15 @@ const MAX_ROWS: usize = 60;
 pub fn section(night: &Night, options: Options) -> Option<Section> {
     let report = night.with("drift")?;
     let columns = night.columns();
-    let drifted = columns.iter().filter(|one| one.has_changed).count();
+    let DriftCounts {
+        compared,
+        drifted,
+        gone,
+    } = DriftCounts::of(&columns);
     let undecided = columns
         .iter()
         .filter(|one| one.state == State::Undecided)
         .count();
-    let compared = columns.len();
     let state = columns.first().map_or(State::Ok, |one| one.state);
     let baseline = report.text("drift", "", "baseline");
     let baseline = baseline.map_or("the baseline".to_owned(), |path| {
@@ -46,6 +49,10 @@ pub fn section(night: &Night, options: Options) -> Option<Section> {
             " {} undecided: the limit lies inside its bracket.",
             is_or_are(some)
         ),
+    };
+    let gone_text = match gone {
+        0 => String::new(),
+        some => format!(" {} missing or of another type.", is_or_are(some)),
     };
     let mut blocks = Vec::new();
     if columns.iter().any(|one| one.overlay().is_some()) {
@@ -81,7 +88,7 @@ pub fn section(night: &Night, options: Options) -> Option<Section> {
         note: format!("{drifted} of {compared}"),
         state,
         lead: format!(
-            "{drifted} of {} changed against {baseline}{rows}.{undecided_text}",
+            "{drifted} of {} changed against {baseline}{rows}.{gone_text}{undecided_text}",
             counted(compared, "column")
         ),
         blocks,

@@ -6,7 +6,7 @@ use super::night::{Indexed, Night};
 use super::svg::{Chart, Svg};
 use super::{costs, wording};
 use crate::count::counted;
-use crate::report::number;
+use crate::report::{arms, number};
 
 /// The section in reports.
 pub(super) const SECTION: &str = "evaluation";
@@ -112,6 +112,44 @@ pub fn main_metric<'a>(report: &Indexed) -> Option<(&'a str, f64)> {
     ];
     all.into_iter()
         .find_map(|name| Some((name, report.number(SECTION, "", name)?)))
+}
+
+/// What an evaluation is called by: its number or, of several arms, that of the best.
+#[derive(Debug)]
+pub struct Headline<'a> {
+    /// The metric.
+    pub metric: &'a str,
+    /// Its value.
+    pub value: f64,
+    /// The ends of its interval.
+    pub ends: Option<[f64; 2]>,
+    /// The rows that were evaluated.
+    pub rows: f64,
+    /// The best of several arms, and how many there are.
+    pub best: Option<(&'a str, f64)>,
+}
+
+/// The headline of an evaluation.
+#[must_use]
+pub fn headline<'a>(report: &Indexed<'a>) -> Option<Headline<'a>> {
+    let of_arms = |metric: &str| report.text(arms::SECTION, "", metric);
+    let best = of_arms("best").zip(of_arms("metric"));
+    let (section, subject, metric) = match best {
+        Some((best, metric)) => (arms::SECTION, best, metric),
+        None => (SECTION, "", main_metric(report)?.0),
+    };
+    let of = |metric: &str| report.number(section, subject, metric);
+    let [low, high] = ["low", "high"].map(|end| of(&format!("{metric}_{end}")));
+    Some(Headline {
+        metric,
+        value: of(metric)?,
+        ends: low.zip(high).map(<[f64; 2]>::from),
+        rows: of("rows_evaluated").unwrap_or(0.0),
+        best: best.map(|(best, _)| {
+            let count = report.number(arms::SECTION, "", "count");
+            (best, count.unwrap_or(1.0))
+        }),
+    })
 }
 
 /// The interval of a metric, as one text.

@@ -74,7 +74,7 @@ pub fn section(night: &Night) -> Option<Section> {
         counted(others, "model")
     );
     if dropped > 0 {
-        lead.push_str(" The report file says why a model dropped out.");
+        lead.push_str(" The report file has the reason why a model dropped out.");
     }
     Some(Section {
         id: "models",

@@ -349,6 +349,36 @@ pub struct Column<'a> {
     facts: Vec<&'a Fact>,
 }
 
+/// Columns of both sides by what became of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct DriftCounts {
+    /// Those that are compared.
+    pub compared: usize,
+    /// Those of them that drifted.
+    pub drifted: usize,
+    /// Those that are missing today, or of another type.
+    pub gone: usize,
+}
+
+impl DriftCounts {
+    /// Counts columns.
+    #[must_use]
+    pub fn of(columns: &[Column<'_>]) -> Self {
+        let mut counts = Self::default();
+        for column in columns {
+            match (column.is_compared, column.has_changed) {
+                (true, has_changed) => {
+                    counts.compared += 1;
+                    counts.drifted += usize::from(has_changed);
+                }
+                (false, true) => counts.gone += 1,
+                (false, false) => {}
+            }
+        }
+        counts
+    }
+}
+
 impl<'a> Column<'a> {
     /// Whether both sides have it, of one kind.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use super::block::{Section, State, with_minus};
 use super::document::{Key, Options, Page, Step, safe};
-use super::night::Night;
+use super::night::{DriftCounts, Night};
 use super::verdict::verdict;
 use super::{
     comparison, drift, earlier, estimates, evaluation, gates, inputs, models, origin, performance,
@@ -130,17 +130,25 @@ fn keys(night: &Night) -> Vec<Key> {
         keys.push(key);
     }
     let columns = night.columns();
-    let compared = columns.len();
-    if compared > 0 {
+    let DriftCounts {
+        compared,
+        drifted,
+        gone,
+    } = DriftCounts::of(&columns);
+    if compared + gone > 0 {
         let count = |state: State| columns.iter().filter(|one| one.state == state).count();
-        let drifted = columns.iter().filter(|one| one.has_changed).count();
-        let note = format!("{} undecided", count(State::Undecided));
+        let gone_text = if gone > 0 {
+            format!(", {gone} missing or of another type")
+        } else {
+            String::new()
+        };
+        let note = format!("{} undecided{gone_text}", count(State::Undecided));
         let mut key = Key::new(
             "Columns that drifted",
             format!("{drifted} of {compared}"),
             note,
         );
-        key.state = if drifted > 0 {
+        key.state = if drifted + gone > 0 {
             columns[0].state
         } else {
             State::Ok
@@ -163,19 +171,16 @@ fn keys(night: &Night) -> Vec<Key> {
         }
     }
     if let Some(report) = night.with("evaluation")
-        && let Some((name, value)) = evaluation::main_metric(report)
+        && let Some(headline) = evaluation::headline(report)
     {
-        let end = |end: &str| report.number("evaluation", "", &format!("{name}_{end}"));
-        let note = match (end("low"), end("high")) {
-            (Some(low), Some(high)) => {
-                format!("{} to {}", number::metric(low), number::metric(high))
-            }
-            _ => String::new(),
-        };
+        let ends = headline.ends.map(|ends| ends.map(number::metric));
+        let ends = ends.map(|[low, high]| format!("{low} to {high}"));
+        let best = headline.best.map(|(best, _)| best.to_owned());
+        let note: Vec<String> = best.into_iter().chain(ends).collect();
         keys.push(Key::new(
-            &wording::metric_name(name),
-            number::metric(value),
-            note,
+            &wording::metric_name(headline.metric),
+            number::metric(headline.value),
+            note.join(", "),
         ));
     }
     if let Some(wall) = night.number("performance", "wall_seconds") {

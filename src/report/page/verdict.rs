@@ -4,11 +4,11 @@
 //! page say the same.
 
 use super::block::State;
-use super::evaluation::main_metric;
+use super::evaluation::headline;
 use super::gates::rule_state;
 use super::night::{Column, Gate, Night};
 use super::wording;
-use crate::count::{counted, listed};
+use crate::count::{counted, listed, some_of};
 use crate::report::number;
 
 /// The most causes that are named.
@@ -51,11 +51,7 @@ fn sentence(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> 
         .iter()
         .filter(|gate| gate.state == State::Warn)
         .collect();
-    let of_gates = format!(
-        "{} of {} failed",
-        failed.len(),
-        counted(gates.len(), "gate")
-    );
+    let of_gates = format!("{} failed", some_of(failed.len(), gates.len(), "gate"));
     match status {
         "withheld" if !failed.is_empty() => {
             (format!("Output withheld: {of_gates}."), causes(&failed))
@@ -67,7 +63,10 @@ fn sentence(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> 
             "The same command goes on where it stopped.".to_owned(),
         ),
         "failed" => ("The run failed.".to_owned(), String::new()),
-        "gates_failed" if !failed.is_empty() => (format!("{of_gates}."), causes(&failed)),
+        "gates_failed" if !failed.is_empty() => {
+            let of_gates = of_gates.replacen("the only", "The only", 1);
+            (format!("{of_gates}."), causes(&failed))
+        }
         _ if !failed.is_empty() => (
             format!("Published with failed gates: {of_gates}."),
             causes(&failed),
@@ -165,16 +164,16 @@ fn calm(night: &Night, gates: &[Gate], columns: &[Column]) -> String {
         parts.push(format!("{sentence}."));
     }
     if let (Some(report), true) = (night.with("evaluation"), parts.is_empty())
-        && let Some((name, value)) = main_metric(report)
+        && let Some(headline) = headline(report)
     {
-        let rows = report
-            .number("evaluation", "", "rows_evaluated")
-            .unwrap_or(0.0);
+        let of = headline.best.map_or_else(String::new, |(best, count)| {
+            format!("{best} is first of {}: ", counted(count as u64, "arm"))
+        });
         parts.push(format!(
-            "{} {} over {}.",
-            wording::metric_name(name),
-            number::metric(value),
-            counted(rows as u64, "row")
+            "{of}{} {} over {}.",
+            wording::metric_name(headline.metric),
+            number::metric(headline.value),
+            counted(headline.rows as u64, "row")
         ));
     }
     if let (Some(rejected), Some(scored), true) = (

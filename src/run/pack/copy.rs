@@ -4,15 +4,16 @@
 
 use super::{BASELINE, MANIFEST_BYTES_LIMIT, Packing, REFERENCE, golden};
 use crate::error::{Error, Result};
-use crate::package::MANIFEST_NAME;
 use crate::package::card::CARD_NAME;
 use crate::package::open::OpenedModel;
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::signature::verify::refuse_link;
 use crate::package::written::WrittenManifest;
+use crate::package::{DEFAULT_WEIGHTS, MANIFEST_NAME, Manifest};
 use crate::plan::text::reads_texts;
+use crate::request::pack::Pack;
 use crate::storage::{
-    Location, SharedFile, TEMPORARY_PREFIX, create_unsynced_below, files_below, read,
+    Location, SharedFile, TEMPORARY_PREFIX, canonical, create_unsynced_below, files_below, read,
 };
 
 impl Packing<'_> {
@@ -79,6 +80,40 @@ fn is_kept(name: &Location) -> bool {
     let is_git = first.is_some_and(|first| first.starts_with(".git"));
     let is_rewritten = [MANIFEST_NAME, CARD_NAME, SIGNATURE_NAME];
     !is_git && !own.starts_with(TEMPORARY_PREFIX) && !is_rewritten.iter().any(|own| *name == *own)
+}
+
+/// Refuses to replace a package with a file that is neither made by packing nor listed in its
+/// manifest: somebody put it there. A package that is packed again itself takes it along.
+pub(super) fn refuse_foreign(request: &Pack) -> Result<()> {
+    let output = &request.output;
+    let goes_along = canonical(output)? == canonical(&request.model)?;
+    let manifest = read(output.join(MANIFEST_NAME), MANIFEST_BYTES_LIMIT)?;
+    let own = Manifest::parse(&manifest).map_or_else(|_| Vec::new(), |manifest| listed(&manifest));
+    for name in files_below(output, "")? {
+        let is_own = is_made(&name) || own.iter().any(|own| name.starts_with(own));
+        let stays = is_own || goes_along && is_kept(&name);
+        if !stays {
+            let message = "the package that would be replaced has a file that is not its own";
+            return Err(Error::usage(message)
+                .at_path(output.join(name))
+                .hint("move the file, or name another directory"));
+        }
+    }
+    Ok(())
+}
+
+/// The files and directories that a manifest names.
+fn listed(manifest: &Manifest) -> Vec<Location> {
+    let artefacts = manifest.artefacts.iter().map(|entry| entry.path.clone());
+    let baseline = manifest.baseline.iter().map(|entry| entry.profile.clone());
+    let reference = manifest.reference.iter();
+    let reference = reference.map(|entry| entry.performance.clone());
+    let golden = manifest.golden.iter();
+    let golden = golden.flat_map(|entry| [entry.rows.clone(), entry.expected.clone()]);
+    let weights = DEFAULT_WEIGHTS.map(Location::from).into_iter();
+    let weights = weights.filter(|_| manifest.artefacts.is_empty());
+    let all = artefacts.chain(baseline).chain(reference).chain(golden);
+    all.chain(weights).collect()
 }
 
 /// Whether packing makes a file of this name.

@@ -37,6 +37,7 @@ pub(super) fn of(
     CardFacts {
         name: opened.name.clone(),
         front_matter: front_matter(opened),
+        identity: identity(opened),
         sections,
     }
 }
@@ -47,18 +48,20 @@ pub(super) fn row_count(profile: &Profile) -> u64 {
 }
 
 fn front_matter(opened: &OpenedModel) -> Vec<(String, String)> {
-    let description = &opened.loaded.description;
     let task = match &opened.loaded.outcome.task {
-        Task::Binary { .. } | Task::Classes { .. } => "tabular-classification",
+        Task::Binary { .. } | Task::Classes { .. } | Task::Flags(_) => "tabular-classification",
         Task::Value | Task::Values(_) => "tabular-regression",
         _ => "other",
     };
     let fact = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    vec![fact("pipeline_tag", task), fact("tags", "[tallow]")]
+}
+
+fn identity(opened: &OpenedModel) -> Vec<(String, String)> {
+    let fact = |key: &str, value: &str| (key.to_owned(), quoted(value));
     vec![
-        fact("model_name", &quoted(&opened.name)),
-        fact("library_name", &quoted(&description.format)),
-        fact("pipeline_tag", task),
-        fact("tags", "[tallow]"),
+        fact("model_name", &opened.name),
+        fact("library_name", &opened.loaded.description.format),
     ]
 }
 
@@ -186,10 +189,13 @@ fn golden_rows(golden: &Golden) -> String {
          tolerance of {TOLERANCE:e}."
     );
     if let Some(difference) = golden.original_difference {
-        let _ = write!(
-            text,
-            " The original library's answers to these rows differ by at most {difference:.1e}."
-        );
+        let _ = match difference {
+            0.0 => write!(text, " They equal the original library's."),
+            _ => write!(
+                text,
+                " The original library's answers to these rows differ by at most {difference:.1e}."
+            ),
+        };
     }
     text
 }

@@ -35,8 +35,8 @@ impl Packing<'_> {
             // A graph declares its own types.
             let column_type = input.column_type.or(learnt).filter(|_| !is_native);
             if !is_native || !is_named {
-                self.manifest
-                    .add_input(&input.name, column_type, input.required);
+                let otherwise = (!input.required).then_some(input.on_null);
+                self.manifest.add_input(&input.name, column_type, otherwise);
             }
         }
         Ok(())
@@ -48,7 +48,7 @@ impl Packing<'_> {
         if !contract.named || reads_texts(contract) {
             names
                 .iter()
-                .for_each(|name| self.manifest.add_input(name, None, true));
+                .for_each(|name| self.manifest.add_input(name, None, None));
             return Ok(());
         }
         let features = match (by_input(names, contract), contract.inputs.as_slice()) {
@@ -62,7 +62,7 @@ impl Packing<'_> {
                     "`--features` is for models without names, and this model names its features",
                 )
                 .hint(
-                    "leave it out, or name the columns of a graph's inputs: `--features x=a,b`; \
+                    "omit it, or name the columns of a graph's inputs: `--features x=a,b`; \
                      to rename columns, use `tallow score --rename`",
                 ));
             }

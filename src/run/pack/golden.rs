@@ -23,7 +23,7 @@ use crate::storage::{Location, PendingFile, remove_below};
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
-use crate::table::spelling::did_you_mean;
+use crate::table::spelling::did_you_mean_column;
 
 /// The name of the answers' file.
 pub(super) const EXPECTED: &str = "golden_expected.parquet";
@@ -69,6 +69,14 @@ pub(super) fn golden(
     own.outcome.passthrough = Some(vec!["none".into()]);
     let job = Plan::bind(&own)?.job;
     let read = names(&job.table_schema);
+    let mut answers = job.output_schema.fields().iter();
+    if let Some(answer) = answers.find(|answer| read.contains(answer.name())) {
+        return Err(Error::contract(
+            "golden rows need answers of other names than the model's inputs",
+        )
+        .at_column(answer.name())
+        .hint("pack the model without `--golden`"));
+    }
     if let Some((column, _)) = original {
         refuse_unknown(column, &job.dataset.schema(), &read)?;
     }
@@ -144,11 +152,9 @@ fn refuse_unknown(column: &str, schema: &Schema, read: &[String]) -> Result<()> 
         return Ok(());
     }
     let error = Error::contract("`--original` names a column that the golden rows do not have");
-    Err(error.at_column(column).hint(did_you_mean(
-        column,
-        &known,
-        "`tallow inspect` lists the columns of a file",
-    )))
+    Err(error
+        .at_column(column)
+        .hint(did_you_mean_column(column, &known)))
 }
 
 /// `COLUMN[=OUTPUT]`.

@@ -8,6 +8,7 @@ mod copy;
 mod facts;
 mod features;
 mod golden;
+mod lost;
 mod sample;
 mod watched;
 
@@ -71,8 +72,8 @@ pub struct Packed {
     pub reference_rows: Option<u64>,
     /// Whether it is signed.
     pub is_signed: bool,
-    /// The warning of a package that was signed and is not any more.
-    pub warning: Option<Error>,
+    /// What earlier packages had and this one has not: a signature, gates, rules.
+    pub warnings: Vec<Error>,
 }
 
 /// Makes a package.
@@ -83,6 +84,7 @@ pub struct Packed {
 pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
     refuse_other(request)?;
     let dropped = dropped_signature(request)?;
+    let earlier = lost::earlier(request)?;
     let opened = read_unchanged(|| open(&request.model, &ImportOptions::default()))?;
     let staged = StagedDirectory::create(&request.output, request.overwrite)?;
     let packed = in_directory(request, &opened, staged.path(), interrupt).map_err(|error| {
@@ -92,11 +94,10 @@ pub fn pack(request: &Pack, interrupt: &Interrupt) -> Result<Packed> {
             Some(request.output.join(below).as_os_str().to_owned())
         })
     })?;
+    let mut warnings = lost::lost(earlier, staged.path())?;
     staged.publish(request.overwrite)?;
-    Ok(Packed {
-        warning: dropped.map(|signature| unsigned(request, &signature)),
-        ..packed
-    })
+    warnings.extend(dropped.map(|signature| unsigned(request, &signature)));
+    Ok(Packed { warnings, ..packed })
 }
 
 /// The signature of the model, or of the package that is replaced, if the new one has none.
@@ -158,7 +159,7 @@ fn in_directory(
         baseline_rows: baseline.map(|profile| facts::row_count(&profile)),
         reference_rows: reference.map(|reference| reference.rows),
         is_signed: request.sign_key.is_some(),
-        warning: None,
+        warnings: Vec::new(),
     })
 }
 
@@ -182,6 +183,9 @@ fn refuse_other(request: &Pack) -> Result<()> {
         return Err(Error::usage("the output exists and is not a package")
             .at_path(output)
             .hint("name another directory"));
+    }
+    if request.overwrite && find(output)?.is_some() {
+        copy::refuse_foreign(request)?;
     }
     Ok(())
 }

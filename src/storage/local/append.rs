@@ -43,6 +43,14 @@ impl LocalLines {
                 .at_path(path)
                 .hint("name a file; lines are added to it"));
         }
+        // The file would be made where the link points to.
+        if path.is_symlink() && !path.exists() {
+            return Err(Error::failed(format!(
+                "{DOING}: it is a link to a file that does not exist"
+            ))
+            .at_path(path)
+            .hint("make that file, or name it instead of the link"));
+        }
         let file = at(
             path,
             DOING,

@@ -27,8 +27,8 @@ const OWNER: &str = "process ";
 /// How often locking is tried again because the last owner removed the file in the same moment.
 const ATTEMPTS: usize = 8;
 
-/// The most that is read of an owner's name.
-const OWNER_BYTES: u64 = 4096;
+/// The most that is read of an owner's name and note.
+const OWNER_BYTES: u64 = 65_536;
 
 /// A lock that is held until it is dropped.
 #[derive(Debug)]
@@ -104,7 +104,11 @@ impl LocalLock {
                 Ok(()) => {}
                 Err(fs::TryLockError::WouldBlock) => {
                     return Err(busy(
-                        read_owner(&mut file).lines().next().unwrap_or_default(),
+                        read_owner(&mut file)
+                            .lines()
+                            .next()
+                            .unwrap_or_default()
+                            .trim_end(),
                     ));
                 }
                 Err(fs::TryLockError::Error(error)) => return Err(without_locks(path, error)),
@@ -116,10 +120,12 @@ impl LocalLock {
             if !left.starts_with(OWNER) && !OWNER.starts_with(left.as_str()) {
                 return Err(foreign("it holds something else", path));
             }
-            let (previous, previous_note) = left.split_once('\n').unwrap_or((left.as_str(), ""));
-            let [previous, previous_note] = [previous, previous_note]
-                .map(|text| Some(text.to_owned()).filter(|text| !text.is_empty()));
-            begin(&mut file, path, owner).map_err(cannot)?;
+            let mut lines = left.lines();
+            // Each note ends in a line of its own; the last one counts.
+            let [previous, previous_note] = [lines.next(), lines.next_back()]
+                .map(|text| text.map(str::trim_end).filter(|text| !text.is_empty()))
+                .map(|text| text.map(str::to_owned));
+            begin(&mut file, path, owner, previous_note.as_deref()).map_err(cannot)?;
             return Ok(Self {
                 file,
                 directory,
@@ -154,8 +160,13 @@ impl Held for LocalLock {
             io_error("cannot write to the lock of the output", error).at_path(&self.path)
         })
     }
+
     fn leave_behind(&self) {
         self.is_left.store(true, Ordering::Relaxed);
+    }
+
+    fn give_back(&self) {
+        self.is_left.store(false, Ordering::Relaxed);
     }
 }
 
@@ -175,12 +186,23 @@ impl Drop for LocalLock {
     }
 }
 
-/// Puts the owner's name where the last one's was.
-fn begin(file: &mut File, path: &Path, owner: &str) -> io::Result<()> {
+/// Puts the owner's name where the last one's was; a note stays, whenever the process is killed.
+fn begin(file: &mut File, path: &Path, owner: &str, note: Option<&str>) -> io::Result<()> {
     fault::before(path)?;
-    file.set_len(0)?;
+    let text = match note {
+        None => {
+            file.set_len(0)?;
+            owner.to_owned()
+        }
+        // One write, as long as what was there: nothing is left behind it.
+        Some(note) => {
+            let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+            let width = length.saturating_sub(note.len() + 1);
+            format!("{owner:width$}\n{note}")
+        }
+    };
     io::Seek::rewind(file)?;
-    file.write_all(owner.as_bytes())?;
+    file.write_all(text.as_bytes())?;
     fault::before(path)?;
     file.sync_data()
 }
@@ -291,6 +313,24 @@ mod tests {
             (next.previous_owner(), next.previous_note()),
             (Some("process 2"), Some("giving names"))
         );
+        // The note stays until another is made, though the next owner died before.
+        drop(next);
+        fs::write(&copy, b"process 3 since noon\nfirst\ngiving names").unwrap();
+        Lock::acquire(&copy, "process 4").unwrap().leave_behind();
+        let fifth = Lock::acquire(&copy, "process 5 since the evening of a long day").unwrap();
+        assert_eq!(
+            (fifth.previous_owner(), fifth.previous_note()),
+            (Some("process 4"), Some("giving names"))
+        );
+        fifth.note("again").unwrap();
+        fifth.leave_behind();
+        drop(fifth);
+        let last = Lock::acquire(&copy, "process 6").unwrap();
+        assert_eq!(last.previous_note(), Some("again"));
+        last.leave_behind();
+        last.give_back();
+        drop(last);
+        assert!(!copy.exists());
     }
 
     #[test]

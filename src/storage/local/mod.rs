@@ -48,7 +48,7 @@ impl Store for Local {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             found => Ok(Some(Identity::of(&at(
                 path,
-                "cannot look at the path",
+                "cannot access the path",
                 found,
             )?))),
         }

@@ -7,7 +7,7 @@ use std::{fs, io};
 
 use crate::error::{Error, Result};
 use crate::storage::metadata::Metadata;
-use crate::storage::{Location, fault};
+use crate::storage::{CHECK_SPELLING, Location, fault};
 
 pub(super) use crate::storage::location::directory_of;
 
@@ -19,9 +19,7 @@ const OTHERS: u32 = 0o077;
 #[must_use]
 pub fn io_error(doing: &str, error: io::Error) -> Error {
     let hint = match error.kind() {
-        io::ErrorKind::NotFound => {
-            Some("check the spelling; a relative path starts at the working directory")
-        }
+        io::ErrorKind::NotFound => Some(CHECK_SPELLING),
         io::ErrorKind::PermissionDenied => {
             Some("check the permissions of the file and of the directories above it")
         }
@@ -29,8 +27,8 @@ pub fn io_error(doing: &str, error: io::Error) -> Error {
             Some("free some space, or write to another disk")
         }
         io::ErrorKind::FileTooLarge => Some(
-            "raise the limit on the size of files (`ulimit -f`), or write smaller parts \
-             (`--rows-per-part`)",
+            "raise the limit on the size of files (`ulimit -f`); `score` can write smaller ones, \
+             too (`--rows-per-part`)",
         ),
         io::ErrorKind::ReadOnlyFilesystem => {
             Some("write to a directory that is not mounted read-only")
@@ -67,7 +65,7 @@ pub(super) fn find(path: &Path) -> Result<Option<Metadata>> {
         {
             Ok(None)
         }
-        Err(error) => Err(io_error("cannot look at the path", error).at_path(path)),
+        Err(error) => Err(io_error("cannot access the path", error).at_path(path)),
     }
 }
 
@@ -77,7 +75,7 @@ pub(super) fn find(path: &Path) -> Result<Option<Metadata>> {
 /// Fails if there is nothing of that name.
 pub(super) fn is_open_to_others(path: &Path) -> Result<bool> {
     let found = fault::before(path).and_then(|()| fs::metadata(path));
-    let mode = at(path, "cannot look at the path", found)?.mode();
+    let mode = at(path, "cannot access the path", found)?.mode();
     Ok(mode & OTHERS != 0)
 }
 

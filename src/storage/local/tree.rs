@@ -87,7 +87,7 @@ impl Tree for LocalTree {
         match found {
             Err(error) if is_missing(&error) => Ok(None),
             found => {
-                let found = at(&self.path(below), "cannot look at the path", found)?;
+                let found = at(&self.path(below), "cannot access the path", found)?;
                 Ok(found.map(|entry| entry.metadata))
             }
         }

@@ -195,18 +195,18 @@ fn refuse_options(parts: &Parts, options: &TextOptions) -> Result<()> {
             "`--task {}` needs a head, and the model is a table of vectors",
             task.name()
         ));
-        return Err(error.at_node("modules.json").hint("leave `--task` out"));
+        return Err(error.at_node("modules.json").hint("remove `--task`"));
     }
     task::refuse_options(parts, TextTask::Embedding, options)?;
     if options.precision == Some(ProductPrecision::Bytes) {
         return Err(
             Error::usage("`--precision int8` has no effect on a table of vectors")
-                .hint("leave `--precision` out"),
+                .hint("remove `--precision`"),
         );
     }
     if matches!(options.processor, Processor::Cuda(_)) {
         return Err(
-            Error::usage("a table of vectors runs on the CPU only").hint("leave `--device` out")
+            Error::usage("a table of vectors runs on the CPU only").hint("remove `--device`")
         );
     }
     Ok(())

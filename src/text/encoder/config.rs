@@ -18,7 +18,7 @@ impl Config {
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         match serde_json::from_slice(bytes) {
             Ok(Json::Object(object)) => Ok(Self(object)),
-            Ok(_) => Err(Error::failed("the settings are no JSON object")),
+            Ok(_) => Err(Error::failed("the settings are not a JSON object")),
             Err(error) => Err(Error::failed("cannot read the settings").because(error)),
         }
     }

@@ -75,7 +75,7 @@ pub(super) fn reading_facts(
             let pooling_text = if parts.modules.is_some() {
                 described
             } else {
-                format!("{described} (no `modules.json` says otherwise)")
+                format!("{described} (no `modules.json` overrides it)")
             };
             (
                 Some(pooling_text),

@@ -87,7 +87,7 @@ const HINTS: [(&[&str], &str); 3] = [
             "CUDA_ERROR_STUB_LIBRARY",
             "CUDA_ERROR_NOT_INITIALIZED",
         ],
-        "`nvidia-smi` lists the devices that the driver knows; without one leave `--device` out",
+        "`nvidia-smi` lists the devices that the driver knows; without one remove `--device`",
     ),
     (
         &[

@@ -148,11 +148,11 @@ fn refuse_options(options: &TextOptions) -> Result<()> {
         return Err(Error::usage(format!(
             "`--precision {name}` has no effect on a model in ONNX, whose file decides it"
         ))
-        .hint("leave `--precision` out, or save the model with `model.safetensors`"));
+        .hint("remove `--precision`, or save the model with `model.safetensors`"));
     }
     if matches!(options.processor, Processor::Cuda(_)) {
         return Err(Error::usage("a model in ONNX runs on the CPU only")
-            .hint("leave `--device` out, or save the model with `model.safetensors`"));
+            .hint("remove `--device`, or save the model with `model.safetensors`"));
     }
     Ok(())
 }

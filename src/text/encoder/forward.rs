@@ -33,7 +33,7 @@ pub fn forward(
     };
     if precision == ProductPrecision::Bytes {
         return Err(Error::usage("`--precision int8` runs on the CPU only")
-            .hint("leave `--precision` or `--device` out"));
+            .hint("remove `--precision` or `--device`"));
     }
     Ok(Box::new(Reference::on(device, architecture, weights)?))
 }

@@ -159,7 +159,7 @@ pub(super) fn weights(described: &Described, files: &mut TensorFiles<'_>) -> Res
         layers.push(layer(architecture, *biases, *family, &start, files));
         position_layers.push(positions(described, &start, files));
     }
-    // Another layer would be dropped without a word, and every answer be another one.
+    // Another layer would be dropped silently, and every answer would change.
     let beyond = layer_start(architecture.weight_layer_count(), files);
     files.must_not_go_on(&beyond);
     let hidden = architecture.hidden;

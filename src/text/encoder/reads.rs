@@ -76,7 +76,7 @@ pub(super) fn tokenizer(
     }
     if options.chunk.is_some() && options.max_tokens.is_some() {
         return Err(Error::usage(
-            "`--chunk` reads all of a text, so `--max-tokens` has no place alongside it",
+            "`--chunk` and `--max-tokens` exclude each other: `--chunk` reads all of a text",
         ));
     }
     for (flag, asked) in [
@@ -147,7 +147,7 @@ fn prompt(parts: &Parts, options: &TextOptions) -> Result<String> {
     if let Some(text) = &options.prompt_text {
         return match options.prompt {
             Some(_) => Err(Error::usage(
-                "`--prompt` and `--prompt-text` say two things",
+                "`--prompt` and `--prompt-text` exclude each other",
             )),
             None => Ok(text.clone()),
         };

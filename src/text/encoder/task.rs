@@ -23,7 +23,7 @@ pub(super) fn task(parts: &Parts, options: &TextOptions) -> Result<TextTask> {
         .any(|module| module.kind == "Pooling");
     if pools && parts.sentence_settings.text("model_type") == Some("CrossEncoder") {
         let error = Error::contract(
-            "the model says that it is a cross-encoder, and its modules make vectors of texts",
+            "the model is a cross-encoder by its configuration, but its modules return vectors",
         )
         .at_node("config_sentence_transformers.json");
         return Err(error.hint("save it again, or correct `model_type`"));
@@ -106,7 +106,7 @@ fn check_head(architecture: &str, task: TextTask) -> Result<()> {
         task.name()
     );
     let hint =
-        format!("leave `--task` out, or give a model whose class in config.json is `…{expected}`");
+        format!("remove `--task`, or give a model whose class in config.json is `…{expected}`");
     Err(Error::contract(message).at_node("config.json").hint(hint))
 }
 

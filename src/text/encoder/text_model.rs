@@ -106,7 +106,7 @@ impl Counts {
     }
 }
 
-/// What one worker writes on.
+/// Per-worker scratch space for scoring.
 struct Workspace<'a> {
     pass: Box<dyn Pass + 'a>,
     packed: PackedTokens,
@@ -313,7 +313,7 @@ impl TextModel {
 
 /// What to do about ids that the model does not have.
 pub(super) const OTHER_TOKENIZER: &str =
-    "tokenizer.json belongs to another model: download both again from one place";
+    "tokenizer.json belongs to another model: download both again from the same source";
 
 fn vectors(pooling: &Pooling, rows: Vec<Option<Vec<Vec<f32>>>>) -> Result<ArrayRef> {
     let is_present = present(&rows);

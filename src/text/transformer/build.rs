@@ -8,7 +8,7 @@ use super::distance::{Bucketed, Disentangled, Positions};
 use super::embed::{Embed, Table};
 use super::layer::{PackedLayer, Plan};
 use super::linear::{Arithmetic, Linear};
-use super::{Transformer, choice};
+use super::{Transformer, group_size};
 use crate::error::{Error, Result};
 use crate::kernel::norm::Norm;
 use crate::kernel::processor::Instructions;
@@ -74,7 +74,7 @@ pub(super) fn transformer(
             .map(|norm| builder.norm(norm, hidden))
             .transpose()?,
         hidden,
-        group_tokens: choice::GROUP_TOKENS,
+        group_tokens: group_size::GROUP_TOKENS,
         instructions,
     })
 }
@@ -104,7 +104,7 @@ impl Builder<'_> {
             norm_order,
             activation: activation(self.architecture.feed_forward.activation),
             instructions: self.instructions,
-            block_rows: choice::block_rows(self.architecture, self.arithmetic),
+            block_rows: group_size::block_rows(self.architecture, self.arithmetic),
         }
     }
 

@@ -30,10 +30,10 @@
 
 mod attention;
 mod build;
-mod choice;
 mod distance;
 mod embed;
 mod grid;
+mod group_size;
 mod layer;
 mod linear;
 mod rotary;

@@ -10,6 +10,7 @@
 mod determinism;
 mod kills;
 mod registry_kills;
+mod version_kills;
 
 use std::time::{Duration, Instant};
 

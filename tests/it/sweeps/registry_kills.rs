@@ -142,7 +142,7 @@ impl Stage {
 }
 
 /// A command that is killed as its `number`th call of `call` begins.
-fn traced(room: &Room, line: &str, call: &str, number: u32) -> Command {
+pub(super) fn traced(room: &Room, line: &str, call: &str, number: u32) -> Command {
     let mut command = Command::new("strace");
     command
         .args(["-f", "-qq", "-e", &format!("trace={call}"), "-e"])
@@ -157,14 +157,14 @@ fn traced(room: &Room, line: &str, call: &str, number: u32) -> Command {
 }
 
 /// Whether this machine has `strace`, and it may trace.
-fn can_trace() -> bool {
+pub(super) fn can_trace() -> bool {
     let traced = Command::new("strace")
         .args(["-f", "-qq", "-e", "trace=none", "true"])
         .output();
     traced.is_ok_and(|output| output.status.success())
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     let _ = std::fs::remove_dir_all(to);
     let copied = Command::new("cp").arg("-a").args([from, to]).status();
     assert!(copied.unwrap().success());
