@@ -82,7 +82,8 @@ impl CorrectedRows {
             let dataset = Dataset::of_file(path)?;
             let schema = dataset.schema();
             let fields = job.read_schema.fields().iter().enumerate();
-            let missing = fields.filter(|(_, field)| schema.index_of(field.name()).is_err());
+            let names = NameIndex::new(&schema);
+            let missing = fields.filter(|(_, field)| names.position(field.name()).is_none());
             absent.extend(missing.map(|(index, _)| index));
         }
         Self::read_columns(tables, job, files, &ReadOptions::default(), &absent)

@@ -39,6 +39,7 @@ use crate::request::challenger::{Located, misnamed, name_of, split_name};
 use crate::request::work::Work;
 use crate::storage::{Location, find, read_unchanged};
 use crate::table::dataset::Dataset;
+use crate::table::name_index::NameIndex;
 
 /// A challenger in the plan of a run.
 #[derive(Clone, Debug)]
@@ -240,7 +241,8 @@ pub(super) fn resolve(
     }
     pool.set_limit(is_limited.then_some(limit));
     let own = champion.requested;
-    let is_further = |field: &Field| own.column_with_name(field.name()).is_none();
+    let own_index = NameIndex::new(own);
+    let is_further = |field: &Field| own_index.position(field.name()).is_none();
     let read: HashSet<String> = bound
         .iter()
         .flat_map(|(_, one)| one.columns.fields())
@@ -253,7 +255,8 @@ pub(super) fn resolve(
         .dataset
         .as_read(&Schema::new(all.cloned().collect::<Vec<_>>()));
     let own_names = own.fields().iter().map(|field| field.name());
-    let own_positions = own_names.filter_map(|name| read_schema.index_of(name).ok());
+    let read_index = NameIndex::new(&read_schema);
+    let own_positions = own_names.filter_map(|name| read_index.position(name));
     let further = read_schema.fields().iter().enumerate();
     let further = further.filter(|(_, field)| is_further(field));
     let mut challengers = Challengers {

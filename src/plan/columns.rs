@@ -42,17 +42,17 @@ pub(super) fn passthrough(
         }
         Some([one]) if one == "all" => Ok(all().collect()),
         Some([one]) if one == "none" => Ok(Vec::new()),
-        Some(names) => match names
-            .iter()
-            .find(|name| widened.column_with_name(name).is_none())
-        {
-            Some(name) => Err(Error::contract(
-                "`--passthrough` names a column that is not in the data",
-            )
-            .at_column(name)
-            .hint(did_you_mean_column(name, &column_names(widened)))),
-            None => Ok(names.to_vec()),
-        },
+        Some(names) => {
+            let known = NameIndex::new(widened);
+            match names.iter().find(|name| known.position(name).is_none()) {
+                Some(name) => Err(Error::contract(
+                    "`--passthrough` names a column that is not in the data",
+                )
+                .at_column(name)
+                .hint(did_you_mean_column(name, &column_names(widened)))),
+                None => Ok(names.to_vec()),
+            }
+        }
     }
 }
 

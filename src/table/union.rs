@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use super::cast::common_type;
 use super::dataset_file::DatasetFile;
+use super::name_index::NameIndex;
 use super::parquet_annotation::WHOLE;
 use super::spelling::did_you_mean_column;
 use crate::error::{Error, Result, shell_word};
@@ -69,19 +70,25 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
     for met in met.values().filter(|met| met.count < files.len()) {
         columns[met.position].metadata_mut().remove(WHOLE);
     }
-    let first_without = |name: &String| {
-        files
-            .iter()
-            .position(|file| file.table.schema().column_with_name(name).is_none())
-    };
-    let partial = met
+    let mut partial: HashMap<String, usize> = HashMap::new();
+    let mut open: Vec<&String> = met
         .iter()
         .filter(|(_, met)| met.count < files.len())
-        .filter_map(|(name, _)| Some((name.clone(), first_without(name)?)));
-    Ok(Unified {
-        partial: partial.collect(),
-        columns,
-    })
+        .map(|(name, _)| name)
+        .collect();
+    for (index, file) in files.iter().enumerate() {
+        if open.is_empty() {
+            break;
+        }
+        let schema = file.table.schema();
+        let names = NameIndex::new(&schema);
+        let (known, missing): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|name| names.position(name).is_some());
+        partial.extend(missing.into_iter().map(|name| (name.clone(), index)));
+        open = known;
+    }
+    Ok(Unified { partial, columns })
 }
 
 /// The columns under their new names, and for each new name the one in the files; `renames` are

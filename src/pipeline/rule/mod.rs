@@ -25,6 +25,7 @@ use crate::package::manifest::{OnFail, RuleEntry};
 use crate::query::condition::Conditions;
 use crate::query::{Derived, Query};
 use crate::table::cast::{is_number, is_text};
+use crate::table::name_index::NameIndex;
 use crate::table::shown_type::shown_type;
 
 /// The derived column that holds a time as microseconds.
@@ -126,6 +127,7 @@ impl Rules {
             .then(|| Conditions::new(&texts, &typed, &View::written(&views)))
             .transpose()?;
         columns.extend(conditions.iter().flat_map(Conditions::columns).cloned());
+        let own = NameIndex::new(table);
         Ok(Self {
             views: views
                 .into_iter()
@@ -140,7 +142,7 @@ impl Rules {
                 .fields()
                 .iter()
                 .map(|field| field.name())
-                .filter(|name| table.index_of(name).is_err())
+                .filter(|name| own.position(name).is_none())
                 .cloned()
                 .collect(),
         })
@@ -193,6 +195,12 @@ impl Rules {
     #[must_use]
     pub fn may_reject(&self) -> bool {
         self.list.iter().any(|rule| rule.on_fail == OnFail::Reject)
+    }
+
+    /// Whether the output may be withheld.
+    #[must_use]
+    pub fn may_fail(&self) -> bool {
+        self.list.iter().any(|rule| rule.on_fail == OnFail::Fail)
     }
 
     /// The bytes that judging takes for each row of a portion.
