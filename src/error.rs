@@ -208,6 +208,16 @@ impl Error {
         self
     }
 
+    /// Says what to type or do next, after what was said already.
+    #[must_use]
+    pub fn further_hint(self, hint: impl Into<String>) -> Self {
+        let hint = match self.hint_text() {
+            Some(before) => format!("{before}; {}", hint.into()),
+            None => hint.into(),
+        };
+        self.hint(hint)
+    }
+
     /// Keeps the error underneath; its own text is shown as `caused by`.
     #[must_use]
     pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

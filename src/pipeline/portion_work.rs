@@ -25,6 +25,7 @@ use super::scoring::ScoredBlock;
 use super::stage::{Stage, StageTimes};
 use crate::error::{Error, Result};
 use crate::feature::verdict::Origin;
+use crate::package::manifest::OnFail;
 use crate::storage::check_unchanged;
 use crate::table::dataset::Position;
 use crate::table::dataset_file::DatasetFile;
@@ -183,7 +184,7 @@ impl<'a> Work for PortionWork<'a> {
             seen: Mutex::default(),
             times,
         };
-        if job.rules.may_reject() && job.observers.iter().any(|one| one.watches_blocks()) {
+        if job.rules.may(OnFail::Reject) && job.observers.iter().any(|one| one.watches_blocks()) {
             decoded.judged = Some(decoded.judge(job)?);
         }
         if let Some(challengers) = &job.challengers {

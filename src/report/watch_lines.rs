@@ -7,12 +7,12 @@ use super::control;
 use super::drift::{SECTION, severity};
 use super::facts::{Fact, find, number, of_section, text};
 use super::gates::GATES;
-use super::quality;
 use super::renderer::Detail;
 use super::weight::{Line, Weight};
+use super::{moment, quality};
 use crate::count::{and_more, counted};
 use crate::monitor::judgement::shown;
-use crate::monitor::quality::Verdict;
+use crate::monitor::profile::Kind;
 use crate::package::manifest::OnFail;
 
 /// The most columns or gates that are listed where lines are not counted; the report has them all.
@@ -21,44 +21,48 @@ const SHOWN: usize = 5;
 /// A line with how much it matters.
 type Weighed = (Weight, Line);
 
-/// What the first line of a summary says of gates: `: all 9 gates passed`.
+/// What the first line of a summary says of gates and of rules that must hold: `: all 9 gates
+/// passed`.
 #[must_use]
 pub fn verdict(facts: &[Fact]) -> String {
+    let broken = quality::broken(facts, OnFail::Fail).len();
+    let of_rules = match broken {
+        0 => None,
+        1 => Some("a rule does not hold".to_owned()),
+        _ => Some(format!("{} do not hold", counted(broken, "rule"))),
+    };
+    let withheld = is_withheld(facts).then(|| "output withheld".to_owned());
+    let parts = [of_gates(facts), of_rules, withheld];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", parts.join(", "))
+    }
+}
+
+/// What became of the gates, if there are some.
+fn of_gates(facts: &[Fact]) -> Option<String> {
     let count = |metric: &str| number(facts, GATES, "", metric).unwrap_or(0.0) as u64;
     let undecided = count("undecided");
-    match (count("count"), count("failed"), count("warned")) {
-        (0, ..) => String::new(),
-        (1, 0, 0) if undecided > 0 => ": its gate is undecided".to_owned(),
+    Some(match (count("count"), count("failed"), count("warned")) {
+        (0, ..) => return None,
+        (1, 0, 0) if undecided > 0 => "its gate is undecided".to_owned(),
         (all, 0, 0) if undecided > 0 => {
-            format!(": {undecided} of {} undecided", counted(all, "gate"))
+            format!("{undecided} of {} undecided", counted(all, "gate"))
         }
-        (1, 0, 0) => ": its gate passed".to_owned(),
-        (1, 1, _) => format!(": its gate failed{}", withheld(facts)),
-        (all, 0, 0) => format!(": all {all} gates passed"),
-        (all, 0, warned) => format!(": {warned} of {} warned", counted(all, "gate")),
-        (all, failed, _) => {
-            format!(
-                ": {failed} of {} failed{}",
-                counted(all, "gate"),
-                withheld(facts)
-            )
-        }
-    }
+        (1, 0, 0) => "its gate passed".to_owned(),
+        (1, 1, _) => "its gate failed".to_owned(),
+        (all, 0, 0) => format!("all {all} gates passed"),
+        (all, 0, warned) => format!("{warned} of {} warned", counted(all, "gate")),
+        (all, failed, _) => format!("{failed} of {} failed", counted(all, "gate")),
+    })
 }
 
 /// Whether gates or rules that fail make the run a failure.
 pub(super) fn has_failed(facts: &[Fact]) -> bool {
     let failed = number(facts, GATES, "", "failed").unwrap_or(0.0);
-    failed > 0.0 || is_withheld(facts)
-}
-
-/// What became of the output of a run whose gates failed.
-fn withheld(facts: &[Fact]) -> &'static str {
-    if is_withheld(facts) {
-        ", output withheld"
-    } else {
-        ""
-    }
+    failed > 0.0 || !quality::broken(facts, OnFail::Fail).is_empty()
 }
 
 /// Lines about drift, gates and history, the worst first; a summary has no limit of its own.
@@ -87,9 +91,9 @@ pub(super) fn lines_after(facts: &[Fact]) -> usize {
     let rules = if is_withheld {
         0
     } else {
-        broken_rules(facts, OnFail::Warn).min(2)
+        quality::broken(facts, OnFail::Warn).len().min(2)
     };
-    two(has("fail") || is_withheld) + gates + rules
+    two(has_failed(facts)) + gates + rules
 }
 
 /// Facts that are not as on earlier nights.
@@ -239,7 +243,10 @@ fn column_text(facts: &[Fact], column: &Column<'_>) -> String {
         });
     }
     if let (Some(before), Some(now)) = (own("baseline_mean"), own("mean")) {
-        parts.push(format!("mean {} (baseline {})", shown(now), shown(before)));
+        let kind = find(facts, SECTION, name, "kind").and_then(Fact::as_text);
+        let kind = kind.and_then(Kind::time_of_name);
+        let [now, before] = [now, before].map(|mean| moment::or_number(kind, mean, shown));
+        parts.push(format!("mean {now} (baseline {before})"));
     }
     if let (Some(before), Some(now)) = (own("baseline_missing_rate"), own("missing_rate"))
         && percent(before) != percent(now)
@@ -305,18 +312,5 @@ fn gates(facts: &[Fact]) -> Vec<Weighed> {
 /// Whether a gate or a rule kept the output back.
 #[must_use]
 pub fn is_withheld(facts: &[Fact]) -> bool {
-    let has_failed = number(facts, GATES, "", "failed").is_some_and(|count| count > 0.0);
-    text(facts, "run", "status") == Some("withheld")
-        && (has_failed || broken_rules(facts, OnFail::Fail) > 0)
-}
-
-/// How many rules do not hold that have this consequence.
-fn broken_rules(facts: &[Fact], on_fail: OnFail) -> usize {
-    let broken = of_section(facts, quality::SECTION)
-        .filter(|fact| fact.metric == "verdict" && fact.as_text() == Some(Verdict::Broken.name()));
-    let with = |fact: &&Fact| {
-        let found = find(facts, quality::SECTION, &fact.subject, "on_fail");
-        found.and_then(Fact::as_text) == Some(on_fail.name())
-    };
-    broken.filter(with).count()
+    text(facts, "run", "status") == Some("withheld") && has_failed(facts)
 }

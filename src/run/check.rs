@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use super::events::{Events, Progress};
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
-use crate::monitor::quality;
+use crate::package::manifest::OnFail;
 use crate::pipeline::lane::{ChallengerReceiver, Entry};
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
@@ -19,6 +19,7 @@ use crate::plan::replay::{Replay, replay};
 use crate::plan::target::Target;
 use crate::plan::{Plan, effect};
 use crate::process;
+use crate::report::quality;
 use crate::request::Request;
 use crate::storage::find;
 
@@ -156,7 +157,9 @@ fn scanned(
     ended.map_err(elsewhere)?;
     let total = outcomes.ledger.total();
     plan.guards.rows(total.rows_in)?;
-    quality::judge(&plan.job, &outcomes, process::seconds_now())?;
+    let findings = quality::findings(&plan.job, &outcomes, process::seconds_now());
+    let broken = quality::broken(&quality::facts(&findings), OnFail::Fail);
+    quality::failure(&broken).map_or(Ok(()), Err)?;
     let unmet = plan.unmet_missing(total.rows_in);
     unmet.iter().for_each(|warning| events.warned(warning));
     control

@@ -11,12 +11,13 @@ use super::events::{Account, Events};
 use super::result::{Failure, RunResult};
 use super::{Run, Written};
 use crate::error::{Error, Kind, Result};
-use crate::monitor::quality;
 use crate::output::report;
+use crate::package::manifest::OnFail;
 use crate::pipeline::Outcomes;
 use crate::pipeline::part::RowCounts;
 use crate::process;
 use crate::report::gates::ON_TRIP;
+use crate::report::quality;
 use crate::report::run::{RunContext, Status, facts};
 use crate::report::stored::StoredReport;
 use crate::report::{Fact, json};
@@ -27,16 +28,11 @@ impl Run<'_> {
     pub(super) fn final_status(&self, outcomes: &Outcomes) -> Status {
         if self.over_budget(outcomes).is_some() {
             Status::OverBudget
-        } else if self.has_failed_gates() {
+        } else if self.has_failed_verdict() {
             Status::GatesFailed
         } else {
             Status::Done
         }
-    }
-
-    /// Whether a rule that must hold does not.
-    fn breaks_rules(&self, outcomes: &Outcomes) -> bool {
-        quality::judge(&self.plan.job, outcomes, process::seconds_now()).is_err()
     }
 
     fn over_budget(&self, outcomes: &Outcomes) -> Option<Error> {
@@ -106,8 +102,7 @@ impl Run<'_> {
             self.audience
                 .warn_at_end(warning.at_path(&self.target.path));
         }
-        let broken = quality::warning(&self.plan.job, outcomes, process::seconds_now());
-        if let Some(warning) = broken {
+        if let Some(warning) = quality::warning(&quality::broken(facts, OnFail::Warn)) {
             self.audience.warn_at_end(warning);
         }
         // Rows of an earlier run may hold what these do not.
@@ -118,7 +113,7 @@ impl Run<'_> {
         }
         self.warn_of_gates();
         let failure = self.over_budget(outcomes);
-        let failure = failure.or_else(|| self.gate_failure());
+        let failure = failure.or_else(|| self.failed_verdict());
         let object = self.object(facts, written);
         self.audience.delivered(&Account {
             plan: &self.plan,
@@ -202,9 +197,7 @@ impl Run<'_> {
         let status = match error.kind() {
             Kind::Signal(_) => Status::Interrupted,
             Kind::ErrorBudget => Status::Withheld,
-            Kind::Gate if self.has_failed_gates() || self.breaks_rules(outcomes) => {
-                Status::Withheld
-            }
+            Kind::Gate if self.has_failed_verdict() => Status::Withheld,
             _ => Status::Failed,
         };
         let facts = self.facts(outcomes, status, 0);
@@ -220,16 +213,11 @@ impl Run<'_> {
             .filter(|path| report::create(path, &self.plan.run_id, &facts).is_ok())
             .map(|path| path.display().to_string());
         let error = match (&rejected, &report) {
-            _ if self.has_failed_gates() => error,
+            _ if self.has_failed_verdict() => error,
             (Some(path), _) if status == Status::Withheld => error.hint(format!(
                 "the rejected rows, each with its reason, are in `{path}`"
             )),
-            (_, Some(report)) => {
-                let hint = error
-                    .hint_text()
-                    .map_or_else(String::new, |hint| format!("{hint}; "));
-                error.hint(format!("{hint}how far it came is in `{report}`"))
-            }
+            (_, Some(report)) => error.further_hint(format!("how far it came is in `{report}`")),
             _ => error,
         };
         let written = Written {

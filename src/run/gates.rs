@@ -1,14 +1,15 @@
 //! What a run watched, judged: after the last row, before anything is published.
 //!
-//! Owns when gates are judged and what becomes of a run of which one failed. What a gate says is
-//! [`crate::monitor::judgement`]'s.
+//! Owns when gates and rules are judged and what becomes of a run of which one failed. What a gate
+//! says is [`crate::monitor::judgement`]'s.
 
 use super::Run;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::monitor::judgement::State;
 use crate::monitor::profile::Profile;
 use crate::monitor::profiling::RunProfile;
 use crate::output::names;
+use crate::package::manifest::OnFail;
 use crate::pipeline::Outcomes;
 use crate::plan::monitoring::is_automatic;
 use crate::plan::target::{refuse_input, refuse_stream, same_target};
@@ -16,8 +17,10 @@ use crate::report::Fact;
 use crate::report::gates::Judged;
 use crate::report::models::{self, Model};
 use crate::report::monitoring::{Found, Watched};
+use crate::report::quality::{self, Broken};
 use crate::report::run::{Status, facts};
 use crate::storage::Location;
+use crate::table::origin::Origin;
 
 impl Run<'_> {
     /// Judges a run that read all of its rows, once; `challengers` are those that scored them too.
@@ -41,6 +44,7 @@ impl Run<'_> {
             Found {
                 facts: found,
                 judged,
+                broken: quality::broken(&all, OnFail::Fail),
             }
         })
     }
@@ -90,33 +94,46 @@ impl Run<'_> {
         warnings.for_each(|warning| self.audience.warn_at_end(warning));
     }
 
-    /// The failure of a run of which a gate failed.
-    pub(super) fn gate_failure(&self) -> Option<Error> {
-        let judged = &self.found.get()?.judged;
+    /// The failure of a run of which a gate or a rule failed.
+    pub(super) fn failed_verdict(&self) -> Option<Error> {
+        let found = self.found.get()?;
         let publishes = self.plan().monitor.publishes;
         let what = if publishes {
-            ", the output was published"
+            "the output was published"
         } else {
-            ", the output was withheld"
+            "the output was withheld"
         };
-        let error = judged.failure(what)?.at_path(&self.target().path);
-        let owners = self.owners_of_failed(judged);
-        let hint = match (
-            publishes,
-            self.target().is_dataset() || self.keeps_withheld(),
-        ) {
-            (true, _) => None,
-            (false, true) => {
-                Some("to publish it as it is, without scoring again: add `--on-gate publish`")
-            }
-            (false, false) => Some("to publish it as it is: add `--on-gate publish`"),
-        };
-        let hints: Vec<String> = owners.into_iter().chain(hint.map(str::to_owned)).collect();
-        Some(if hints.is_empty() {
-            error
-        } else {
-            error.hint(hints.join("; "))
+        let error = self.failure_of(&found.judged, &found.broken, what)?;
+        let keeps = self.target().is_dataset() || self.keeps_withheld();
+        Some(match (publishes, keeps) {
+            (true, _) => error,
+            (false, true) => error.further_hint(
+                "to publish it as it is, without scoring again: add `--on-gate publish`",
+            ),
+            (false, false) => error.further_hint("to publish it as it is: add `--on-gate publish`"),
         })
+    }
+
+    /// The failure that gates and rules come to, and `what` became of the output; none if nothing
+    /// failed.
+    pub(super) fn failure_of(
+        &self,
+        judged: &Judged,
+        broken: &[Broken],
+        what: &str,
+    ) -> Option<Error> {
+        let of_rules = quality::message(broken);
+        let error = match (judged.failure(&format!(", {what}")), of_rules) {
+            (None, None) => return None,
+            (Some(error), None) => error,
+            (None, Some(rules)) => Error::new(Kind::Gate, format!("{rules}; {what}")),
+            (Some(error), Some(rules)) => {
+                Error::new(Kind::Gate, format!("{}; {rules}", error.message()))
+            }
+        };
+        let hints = self.owners_of_failed(judged).into_iter();
+        let hints = hints.chain(quality::how_to_see(broken));
+        Some(hints.fold(error.at_path(&self.target().path), Error::further_hint))
     }
 
     /// Whether a single file that a gate withholds can be found by the next run: challengers have
@@ -131,7 +148,7 @@ impl Run<'_> {
     }
 
     /// Whom to ask about the columns of gates that failed.
-    pub(super) fn owners_of_failed(&self, judged: &Judged) -> Option<String> {
+    fn owners_of_failed(&self, judged: &Judged) -> Option<String> {
         let columns = judged.of(State::Fail);
         let columns = columns.filter_map(|one| Some(one.decided_by.as_ref()?.0.as_str()));
         let mut named: Vec<String> = columns
@@ -144,10 +161,18 @@ impl Run<'_> {
         (!named.is_empty()).then(|| named.join(", "))
     }
 
-    /// Whether a gate failed, if the gates were judged.
-    pub(super) fn has_failed_gates(&self) -> bool {
+    /// Whether a gate or a rule failed, if they were judged.
+    pub(super) fn has_failed_verdict(&self) -> bool {
         let found = self.found.get();
-        found.is_some_and(|found| found.judged.of(State::Fail).next().is_some())
+        found.is_some_and(|found| {
+            !found.broken.is_empty() || found.judged.of(State::Fail).next().is_some()
+        })
+    }
+
+    /// The model whose scores these are; none if several gave them.
+    pub(super) fn origin(&self) -> Option<Origin> {
+        let plan = self.plan();
+        plan.split.is_empty().then(|| plan.model.origin())
     }
 
     /// The profile of a run that read all of its rows, if one is to be written.

@@ -65,9 +65,8 @@ use self::result::{Failure, RunResult};
 use crate::contract::Policy;
 use crate::error::Result;
 use crate::interrupt::Interrupt;
-use crate::monitor::quality;
 use crate::output::quarantine::Quarantine;
-use crate::package::open::Identity;
+use crate::package::manifest::OnFail;
 use crate::package::signature::sign::SigningIdentity;
 use crate::pipeline::lane::Entry;
 use crate::pipeline::{self, Control, Input, Outcomes, Receiver};
@@ -78,9 +77,7 @@ use crate::process;
 use crate::report::monitoring::Found;
 use crate::request::Request;
 use crate::storage::{Location, Lock};
-use crate::table::origin::{
-    MODEL_DIGEST, MODEL_FILE_DIGEST, MODEL_NAME, MODEL_VERSION, RUN_ID, SPLIT_MODELS,
-};
+use crate::table::origin::{RUN_ID, SPLIT_MODELS};
 use crate::table::output_format::OutputFormat;
 
 /// A run with its plan.
@@ -274,7 +271,7 @@ impl<'a> Run<'a> {
         let mut inputs = self.plan.job.arms.inputs().map(|bound| &bound.input);
         let may_reject = inputs
             .any(|input| input.on_null == Policy::Reject || input.on_unseen == Policy::Reject)
-            || self.plan.job.rules.may_reject();
+            || self.plan.job.rules.may(OnFail::Reject);
         let Some(path) = self.target.rejected.as_ref().filter(|_| may_reject) else {
             return Ok(None);
         };
@@ -287,29 +284,19 @@ impl<'a> Run<'a> {
 
     /// What the output's footer says of where it comes from, and of columns that come along.
     fn footer(&self) -> Vec<(String, String)> {
-        let Identity {
-            name,
-            version,
-            digest,
-            file_digest,
-            ..
-        } = &self.plan.model;
-        let file_digest = Some(file_digest.as_str()).filter(|own| own != digest);
         let split = split_footer::footer(&self.plan);
-        // Rows of several models are not those of the first one.
-        let is_whole = split.is_none();
-        let pairs = [
-            (RUN_ID, Some(self.plan.run_id.as_str())),
-            ("tallow.version", Some(env!("CARGO_PKG_VERSION"))),
-            (MODEL_NAME, Some(name.as_str()).filter(|_| is_whole)),
-            (MODEL_VERSION, version.as_deref().filter(|_| is_whole)),
-            (MODEL_DIGEST, Some(digest.as_str()).filter(|_| is_whole)),
-            (MODEL_FILE_DIGEST, file_digest.filter(|_| is_whole)),
-            (SPLIT_MODELS, split.as_deref()),
+        let of_model = match &split {
+            // Rows of several models are not those of the first one.
+            Some(models) => vec![(SPLIT_MODELS.to_owned(), models.clone())],
+            None => self.plan.model.origin().footer(),
+        };
+        let own = [
+            (RUN_ID, self.plan.run_id.as_str()),
+            ("tallow.version", env!("CARGO_PKG_VERSION")),
         ];
-        pairs
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        own.into_iter()
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .chain(of_model)
             .chain(
                 self.carried
                     .get_or_init(|| geo::carried(&self.plan.job))
@@ -346,7 +333,6 @@ impl<'a> Run<'a> {
         self.plan.check_unchanged()?;
         let total = outcomes.ledger.total();
         self.plan.guards.rows(total.rows_in)?;
-        quality::judge(&self.plan.job, outcomes, process::seconds_now())?;
         let budget = &self.control.budget;
         budget
             .judge(&total)

@@ -70,9 +70,8 @@ pub(super) fn into(run: &Run, destination: &mut dyn Destination) -> Result<RunRe
     challengers.finish();
     // Before anything is published, and before what could not be taken back.
     run.judge(&outcomes, &challengers.models());
-    if run.has_failed_gates()
-        && !run.plan().monitor.publishes
-        && let Some(error) = run.gate_failure()
+    if !run.plan().monitor.publishes
+        && let Some(error) = run.failed_verdict()
     {
         run.warn_of_gates();
         warn_of_dropped(run, &challengers);

@@ -189,7 +189,7 @@ impl Destination for ToFile<'_> {
 
     fn publish(&mut self, outcomes: &Outcomes, _facts: &[Fact]) -> Result<Option<String>> {
         if let (Some(file), Some(profile)) = (&mut self.profile, self.run.profile(outcomes)) {
-            profile_file::write(file, profile)?;
+            profile_file::write(file, profile, self.run.origin().as_ref())?;
         }
         let finished = self.take_finished()?;
         let report = self.report.take();
@@ -218,7 +218,7 @@ impl Destination for ToFile<'_> {
             // What was kept stays.
             return Ok(None);
         };
-        if self.run.has_failed_gates() && self.run.keeps_withheld() {
+        if self.run.has_failed_verdict() && self.run.keeps_withheld() {
             // The gates' failure is the one to report.
             if let Err(error) = self.keep(output.finish()?, outcomes) {
                 self.run.audience.warn_at_end(error);

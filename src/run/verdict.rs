@@ -13,11 +13,13 @@ use crate::error::{Error, Result};
 use crate::output::checkpoint::Checkpoint;
 use crate::output::manifest::Manifest;
 use crate::output::observed::restore;
+use crate::package::manifest::OnFail;
 use crate::pipeline::Outcomes;
 use crate::pipeline::budget::Budget;
 use crate::pipeline::part::RowCounts;
 use crate::report::facts::{find, text};
 use crate::report::gates::{GATES, Judged, ON_TRIP};
+use crate::report::quality::{self, Broken};
 use crate::report::stored::StoredReport;
 use crate::report::{Fact, drift, json};
 use crate::storage::Location;
@@ -91,32 +93,51 @@ impl Run<'_> {
             let guarded = self.plan.guards.rows(rows.rows_in);
             guarded.map_err(|error| self.failed_before("failed", output, Map::new(), error))?;
         }
-        if self.plan.monitor.gates.is_empty() {
+        let has_gates = !self.plan.monitor.gates.is_empty();
+        if !has_gates {
             self.warn_of_baseline(other_baseline);
-            return Ok(None);
+            if !self.plan.job.rules.may(OnFail::Fail) {
+                return Ok(None);
+            }
         }
+        // What rules say does not depend on a baseline.
+        let other_baseline = other_baseline.filter(|_| has_gates);
         let facts = facts.filter(|_| other_baseline.is_none());
-        let of_report = facts.and_then(|facts| self.judged_before(&facts));
-        let judged = match (of_report, manifest) {
-            (Some(judged), _) => judged,
-            (None, Some(manifest)) => match self.restored(manifest)? {
-                Some(outcomes) => self.judge(&outcomes, &[]).judged.clone(),
-                None => return Err(self.not_judged(other_baseline).into()),
-            },
-            (None, None) => return Err(self.not_judged(other_baseline).into()),
-        };
+        let said = self.said_before(facts.as_deref(), manifest)?;
+        let (judged, broken) = said.ok_or_else(|| self.not_judged(other_baseline))?;
         let warnings = judged.warnings().into_iter();
         warnings.for_each(|warning| self.audience.warn_at_end(warning));
         self.audience.judged(&judged.facts());
-        let Some(error) = judged.failure(", and an earlier run published the output") else {
-            return Ok(Some(judged));
+        let so = "and an earlier run published the output";
+        match self.failure_of(&judged, &broken, so) {
+            None => Ok(Some(judged)),
+            Some(error) => {
+                Err(self.failed_before("gates_failed", output, passed_on(&judged), error))
+            }
+        }
+    }
+
+    /// What gates and rules say of work that is done, by its report or by what its parts hold; none
+    /// if neither is there.
+    fn said_before(
+        &self,
+        facts: Option<&[Fact]>,
+        manifest: Option<Manifest>,
+    ) -> Result<Option<(Judged, Vec<Broken>)>> {
+        let of_report = facts.and_then(|facts| {
+            Some((
+                self.judged_before(facts)?,
+                quality::broken(facts, OnFail::Fail),
+            ))
+        });
+        let (None, Some(manifest)) = (&of_report, manifest) else {
+            return Ok(of_report);
         };
-        let error = error.at_path(&self.target.path);
-        let error = match self.owners_of_failed(&judged) {
-            Some(owners) => error.hint(owners),
-            None => error,
-        };
-        Err(self.failed_before("gates_failed", output, passed_on(&judged), error))
+        let outcomes = self.restored(manifest)?;
+        Ok(outcomes.map(|outcomes| {
+            let found = self.judge(&outcomes, &[]);
+            (found.judged.clone(), found.broken.clone())
+        }))
     }
 
     /// A failure whose object has these sections, and how the run ended.
@@ -210,14 +231,13 @@ impl Run<'_> {
                 path.display()
             )),
             None => Error::failed(
-                "the output exists already, and its run kept no record of whether the \
-                 gates passed",
+                "the output exists already, and its run kept no record of what the \
+                 gates and rules said",
             ),
         };
-        error.at_path(&self.target.path).hint(format!(
-            "{} scores again, and judges the gates",
-            self.again()
-        ))
+        error
+            .at_path(&self.target.path)
+            .hint(format!("{} scores again, and judges them", self.again()))
     }
 }
 

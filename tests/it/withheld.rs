@@ -141,3 +141,85 @@ fn what_cannot_be_found_again_is_not_kept() {
     );
     assert!(!are_there(&room));
 }
+
+/// A rule that must hold and does not.
+const RULE: &str = "small: b < 1; on-fail=fail";
+
+#[test]
+fn a_rule_that_fails_withholds_as_a_gate_does_and_hides_none() {
+    let room = room();
+    let score = |more: &str| {
+        let words = format!("{LINE} --format json {more}");
+        let words: Vec<&str> = words.split_whitespace().chain(["--rule", RULE]).collect();
+        room.run(&words)
+    };
+    let alone = score("").fails(5);
+    assert!(
+        alone.stderr.contains("the data breaks the rule `small`")
+            && alone.stderr.contains("the output was withheld")
+            && alone.stderr.contains("without scoring again")
+            && alone.stderr.contains("--rule-examples 5"),
+        "{alone}"
+    );
+    assert_eq!(alone.json()["status"], "withheld");
+    // What was compared with the baseline is known all the same.
+    assert!(
+        alone.json()["drift"]["columns"].as_u64().unwrap() > 0,
+        "{alone}"
+    );
+    assert!(are_there(&room) && !room.path("out.parquet").exists());
+    let both = score(GATE).fails(5);
+    assert!(
+        both.stderr.contains("in an earlier run")
+            && both
+                .stderr
+                .contains("gate failed, the output was withheld: `rows_in<=0`")
+            && both.stderr.contains("; the data breaks the rule `small`"),
+        "{both}"
+    );
+    room.tallow("report out.parquet --output page.html").ok();
+    let page = std::fs::read_to_string(room.path("page.html")).unwrap();
+    assert!(page.contains("The rule small does not hold."), "{page}");
+    let published = score("--on-gate publish").fails(5);
+    assert!(
+        published.stderr.contains("in an earlier run")
+            && published.stderr.contains("the output was published"),
+        "{published}"
+    );
+    assert_eq!(published.json()["status"], "gates_failed");
+    assert!(room.path("out.parquet").exists() && !are_there(&room));
+    let later = score("").fails(5);
+    assert!(
+        later.stderr.contains("nothing to do")
+            && later.stderr.contains("an earlier run published the output"),
+        "{later}"
+    );
+}
+
+#[test]
+fn a_data_set_with_a_failed_rule_is_published_on_request_and_fails_again() {
+    let room = room();
+    let score = |more: &[&str]| {
+        let words = "score --model good.json rows.csv --output set/ --on-unseen a=reject \
+                     --rows-per-part 100";
+        let words = words.split_whitespace();
+        let words: Vec<&str> = words
+            .chain(["--rule", RULE])
+            .chain(more.iter().copied())
+            .collect();
+        room.run(&words)
+    };
+    let withheld = score(&[]).fails(5);
+    assert!(
+        withheld.stderr.contains("the output was withheld"),
+        "{withheld}"
+    );
+    assert!(!room.path("set/_SUCCESS").exists());
+    let published = score(&["--on-gate", "publish"]).fails(5);
+    assert!(published.stderr.contains("finished already"), "{published}");
+    assert!(room.path("set/_SUCCESS").exists());
+    for more in [&[][..], &["--on-gate", "publish"]] {
+        let again = score(more).fails(5);
+        assert!(again.stderr.contains("an earlier run published"), "{again}");
+    }
+}

@@ -8,7 +8,6 @@ use indicatif::HumanCount;
 use super::QualityCounts;
 use super::counts::Counts;
 use crate::count::counted;
-use crate::error::{Error, Kind, Result, shell_word};
 use crate::package::manifest::OnFail;
 use crate::pipeline::rule::{Ask, Rule};
 use crate::pipeline::{Job, Outcomes};
@@ -162,60 +161,6 @@ fn finding(rule: &Rule, counts: &Counts, rows_in: u64, seconds_now: u64) -> Find
         is_of_column: matches!(rule.ask, Ask::Unique { .. }),
         examples,
     }
-}
-
-/// Whether a broken rule withholds the output.
-///
-/// # Errors
-/// [`Kind::Gate`] for the first rule that must hold and does not.
-pub fn judge(job: &Job, outcomes: &Outcomes, seconds_now: u64) -> Result<()> {
-    let findings = findings(job, outcomes, seconds_now);
-    let mut broken = findings
-        .iter()
-        .filter(|finding| finding.on_fail == OnFail::Fail && finding.verdict == Verdict::Broken);
-    let Some(first) = broken.next() else {
-        return Ok(());
-    };
-    let more = match broken.count() {
-        0 => String::new(),
-        count => format!(", and {}", counted(count as u64, "more rule")),
-    };
-    let error = Error::new(
-        Kind::Gate,
-        format!(
-            "the data breaks the rule `{}`: {}{more}",
-            first.name,
-            first.text()
-        ),
-    );
-    Err(error.hint(format!(
-        "`tallow check --scan --rule-examples 5 --rule {}` names rows",
-        shell_word(&first.expression)
-    )))
-}
-
-/// What is to be said of rules that do not hold and stop nothing; none if all hold.
-#[must_use]
-pub fn warning(job: &Job, outcomes: &Outcomes, seconds_now: u64) -> Option<Error> {
-    let findings = findings(job, outcomes, seconds_now);
-    let broken = findings
-        .iter()
-        .filter(|one| one.on_fail == OnFail::Warn && one.verdict == Verdict::Broken);
-    let broken: Vec<&Finding> = broken.collect();
-    let first = broken.first()?;
-    let message = format!(
-        "the data breaks the rule `{}`: {}",
-        first.name,
-        first.text()
-    );
-    Some(match broken.len() {
-        1 => Error::new(Kind::Gate, message),
-        count => {
-            let more = counted(count as u64 - 1, "more rule");
-            Error::new(Kind::Gate, format!("{message}, and {more}"))
-                .hint("the section `quality` of the report has them all")
-        }
-    })
 }
 
 impl Finding {

@@ -11,7 +11,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use self::counts::Counts;
-pub use self::finding::{Finding, Verdict, findings, judge, warning};
+pub use self::finding::{Finding, Verdict, findings};
 use crate::error::{Error, Result};
 use crate::pipeline::observer::{Observer, Partial, ScoredPortion};
 use crate::pipeline::rule::Rules;

@@ -18,6 +18,7 @@ use super::mask::Mask;
 use super::scoring::Rejection;
 use super::selection::View;
 use crate::contract::Input;
+use crate::contract::renaming::column_names;
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
 use crate::feature::verdict::{Origin, Reason};
@@ -138,12 +139,9 @@ impl Rules {
             columns,
             example_count: 0,
             mask: Mask::default(),
-            derived: wide
-                .fields()
-                .iter()
-                .map(|field| field.name())
+            derived: column_names(wide)
                 .filter(|name| own.position(name).is_none())
-                .cloned()
+                .map(str::to_owned)
                 .collect(),
         })
     }
@@ -191,16 +189,10 @@ impl Rules {
         self.columns.contains(column)
     }
 
-    /// Whether rows may be rejected.
+    /// Whether a rule that does not hold has this consequence.
     #[must_use]
-    pub fn may_reject(&self) -> bool {
-        self.list.iter().any(|rule| rule.on_fail == OnFail::Reject)
-    }
-
-    /// Whether the output may be withheld.
-    #[must_use]
-    pub fn may_fail(&self) -> bool {
-        self.list.iter().any(|rule| rule.on_fail == OnFail::Fail)
+    pub fn may(&self, on_fail: OnFail) -> bool {
+        self.list.iter().any(|rule| rule.on_fail == on_fail)
     }
 
     /// The bytes that judging takes for each row of a portion.

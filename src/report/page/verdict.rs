@@ -52,9 +52,14 @@ fn sentence(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> 
         .filter(|gate| gate.state == State::Warn)
         .collect();
     let of_gates = format!("{} failed", some_of(failed.len(), gates.len(), "gate"));
+    let of_rules = rules_sentence(&rules_in(night, |state| state == State::Fail));
     match status {
-        "withheld" if !failed.is_empty() => {
-            (format!("Output withheld: {of_gates}."), causes(&failed))
+        "withheld" if !failed.is_empty() => (
+            format!("Output withheld: {of_gates}."),
+            with_rules(causes(&failed), of_rules),
+        ),
+        "withheld" if of_rules.is_some() => {
+            ("Output withheld.".to_owned(), of_rules.unwrap_or_default())
         }
         "withheld" => ("Output withheld.".to_owned(), budget(night)),
         "over_budget" => ("Error budget exceeded.".to_owned(), budget(night)),
@@ -65,8 +70,15 @@ fn sentence(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> 
         "failed" => ("The run failed.".to_owned(), String::new()),
         "gates_failed" if !failed.is_empty() => {
             let of_gates = of_gates.replacen("the only", "The only", 1);
-            (format!("{of_gates}."), causes(&failed))
+            (
+                format!("{of_gates}."),
+                with_rules(causes(&failed), of_rules),
+            )
         }
+        "gates_failed" if of_rules.is_some() => (
+            "A rule that must hold does not.".to_owned(),
+            of_rules.unwrap_or_default(),
+        ),
         _ if !failed.is_empty() => (
             format!("Published with failed gates: {of_gates}."),
             causes(&failed),
@@ -142,7 +154,8 @@ fn calm(night: &Night, gates: &[Gate], columns: &[Column]) -> String {
             (all, open) => format!("{} of {all} gates passed, {open} undecided.", all - open),
         });
     }
-    parts.extend(broken_rules(night));
+    let broken = rules_in(night, |state| state < State::Undecided);
+    parts.extend(rules_sentence(&broken));
     let gone: Vec<&Column> = others.into_iter().filter(|one| one.has_changed).collect();
     if !gone.is_empty() {
         let names = listed(gone.iter().map(|one| one.name), CAUSES, ", ", "column");
@@ -199,19 +212,33 @@ fn calm(night: &Night, gates: &[Gate], columns: &[Column]) -> String {
     }
 }
 
-/// The rules that do not hold, in a sentence.
-fn broken_rules(night: &Night) -> Option<String> {
-    let report = night.with("quality")?;
-    let names = report.subjects("quality");
-    let broken: Vec<&str> = names
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|name| rule_state(report, name) < State::Undecided)
-        .collect();
-    let noun = if broken.len() == 1 { "rule" } else { "rules" };
-    let verb = if broken.len() == 1 { "does" } else { "do" };
+/// The rules in these states, by name.
+fn rules_in<'a>(night: &Night<'a>, holds: impl Fn(State) -> bool) -> Vec<&'a str> {
+    let Some(report) = night.with("quality") else {
+        return Vec::new();
+    };
+    let names = report.subjects("quality").into_iter();
+    let names = names.map(|(name, _)| *name);
+    names
+        .filter(|name| holds(rule_state(report, name)))
+        .collect()
+}
+
+/// That rules do not hold, in a sentence; none of none.
+fn rules_sentence(broken: &[&str]) -> Option<String> {
+    let (noun, verb) = match broken.len() {
+        0 => return None,
+        1 => ("rule", "does"),
+        _ => ("rules", "do"),
+    };
     let names = listed(broken.iter().copied(), CAUSES, ", ", "rule");
-    (!broken.is_empty()).then(|| format!("The {noun} {names} {verb} not hold."))
+    Some(format!("The {noun} {names} {verb} not hold."))
+}
+
+/// Causes, and the sentence of rules.
+fn with_rules(causes: String, of_rules: Option<String>) -> String {
+    let texts = std::iter::once(causes).chain(of_rules);
+    texts.collect::<Vec<_>>().join(" ")
 }
 
 /// What to do: for columns that changed, rows that were rejected, outputs that were withheld.
@@ -235,7 +262,8 @@ fn next(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> Vec<
             String::new(),
         ));
     }
-    let is_gated = gates.iter().any(|gate| gate.state == State::Fail);
+    let is_gated = gates.iter().any(|gate| gate.state == State::Fail)
+        || !rules_in(night, |state| state == State::Fail).is_empty();
     if status == "withheld" && is_gated {
         next.push((
             "If the change is real, publish this run; nothing is scored again:".to_owned(),
