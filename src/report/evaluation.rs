@@ -44,6 +44,9 @@ pub fn facts(evaluation: &Evaluation) -> Vec<Fact> {
     facts
 }
 
+/// The metric of the run that made the predictions, where it is known.
+pub const RUN_ID: &str = "run_id";
+
 /// The word for a task.
 #[must_use]
 pub const fn task_name(task: Task) -> &'static str {
@@ -67,6 +70,7 @@ fn row_counts(evaluation: &Evaluation) -> impl Iterator<Item = (&'static str, u6
         ("duplicate_predictions", counts.duplicate_predictions),
         ("labels_read", counts.labels),
         ("duplicate_labels", counts.duplicate_labels),
+        ("labels_not_numbers", counts.labels_not_numbers),
         (
             "labels_without_prediction",
             counts.labels_without_prediction,

@@ -13,7 +13,7 @@ use super::named_model;
 use super::record;
 use super::report_path::refuse_taken;
 use super::split_record;
-use crate::count::listed;
+use crate::count::{counted, listed};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::evaluate::{self as measures, Disjoint, Evaluation};
@@ -68,6 +68,9 @@ pub fn evaluate(
     if let Some(disjoint) = &found.disjoint {
         events.warned(&never_equal(disjoint));
     }
+    if found.counts.labels_not_numbers > 0 {
+        events.warned(&not_numbers(found.counts.labels_not_numbers));
+    }
     let mut facts = head(started_at);
     let split = match request.question.predictions.as_slice() {
         [path] => split_record::models(path, &found.split),
@@ -79,6 +82,7 @@ pub fn evaluate(
         facts.extend(texts.map(|(metric, value)| Fact::text("model", "", metric, value)));
     }
     facts.extend(evaluation::facts(&found));
+    facts.extend(run_fact(&request, &found));
     for (arm, texts) in split {
         let texts = texts.into_iter();
         facts.extend(
@@ -103,20 +107,47 @@ pub fn evaluate(
     Ok(Findings { facts, failure })
 }
 
-/// The warning that no prediction can be right.
+/// The run that made the predictions, by their files or by its record.
+fn run_fact(request: &Request, found: &Evaluation) -> Option<Fact> {
+    let recorded = || match request.question.predictions.as_slice() {
+        [path] => record::run_id(path),
+        _ => None,
+    };
+    let run_id = found.run_id.clone().or_else(recorded)?;
+    Some(Fact::text(SECTION, "", evaluation::RUN_ID, run_id))
+}
+
+/// The warning that predictions cannot be right.
 fn never_equal(disjoint: &Disjoint) -> Error {
     let quoted = |values: &[String]| {
         let values = values.iter().map(|value| format!("`{value}`"));
         listed(values, VALUES_SHOWN, ", ", "")
     };
     let (labels, predictions) = (quoted(&disjoint.labels), quoted(&disjoint.predictions));
-    let message = format!(
-        "no prediction equals any label: labels are {labels}, predictions are {predictions}"
-    );
+    let message = if disjoint.is_whole {
+        format!(
+            "no prediction equals any label: labels are {labels}, predictions are {predictions}"
+        )
+    } else {
+        format!(
+            "labels and predictions are spelt differently, and are not the same classes: labels \
+             {labels}, predictions {predictions}"
+        )
+    };
     Error::contract(message).hint(
         "give the model the names of its classes (`[outputs] labels` of a package) and score \
          again, or judge the scores: `--threshold 0.5`",
     )
+}
+
+/// The warning of labels that are texts where numbers are predicted.
+fn not_numbers(count: u64) -> Error {
+    let (labels, verb) = (
+        counted(count, "label"),
+        if count == 1 { "is" } else { "are" },
+    );
+    let message = format!("{labels} {verb} no number: the rows are not evaluated");
+    Error::contract(message).hint("write decimal points, and nothing for a label that is unknown")
 }
 
 /// Writes the reference for estimates without labels, if it was asked for.

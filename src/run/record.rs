@@ -173,6 +173,11 @@ pub(super) fn recorded(path: &Location) -> Result<Recorded> {
     })
 }
 
+/// The run that made a data set or a file; none if it is not recorded.
+pub(super) fn run_id(path: &Location) -> Option<String> {
+    Some(recorded(path).ok()?.manifest.run_id)
+}
+
 /// The version of a registry's model that made a data set or a file; none if its run is not
 /// recorded, named no version, or split the rows between models.
 pub(super) fn version(path: &Location) -> Option<Resolved> {

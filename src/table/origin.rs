@@ -79,6 +79,38 @@ impl Origin {
         let known = known.into_iter();
         known.filter_map(|(name, value)| Some((name, value?.as_str())))
     }
+
+    /// (key, value) of what a footer says of it.
+    #[must_use]
+    pub fn footer(&self) -> Vec<(String, String)> {
+        let file_digest = Some(&self.file_digest).filter(|own| **own != self.digest);
+        let pairs = [
+            (MODEL_NAME, Some(&self.name)),
+            (MODEL_VERSION, self.version.as_ref()),
+            (MODEL_DIGEST, Some(&self.digest)),
+            (MODEL_FILE_DIGEST, file_digest),
+        ];
+        let known = pairs.into_iter();
+        known
+            .filter_map(|(key, value)| Some((key.to_owned(), value?.clone())))
+            .collect()
+    }
+
+    /// Its name and its version.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let Self { name, version, .. } = self;
+        version
+            .as_ref()
+            .map_or_else(|| name.clone(), |version| format!("{name} {version}"))
+    }
+
+    /// Whether it is another model than this one: the same file is the same model, in whatever
+    /// package it is.
+    #[must_use]
+    pub fn is_other_than(&self, other: &Self) -> bool {
+        self.digest != other.digest && self.file_digest != other.file_digest
+    }
 }
 
 /// The model that all files of a table were made by; none if one does not say, or they differ.
@@ -91,7 +123,9 @@ pub fn origin(table: &Dataset) -> Option<Origin> {
         .then_some(first)
 }
 
-fn of_file(path: &Location) -> Option<Origin> {
+/// The model that made a file, as its footer says.
+#[must_use]
+pub fn of_file(path: &Location) -> Option<Origin> {
     let digest = footer_value(path, MODEL_DIGEST)?;
     Some(Origin {
         name: footer_value(path, MODEL_NAME)?,
@@ -99,6 +133,18 @@ fn of_file(path: &Location) -> Option<Origin> {
         file_digest: footer_value(path, MODEL_FILE_DIGEST).unwrap_or_else(|| digest.clone()),
         digest,
     })
+}
+
+/// The run that all files of a table were written by; none if one does not say, or they differ.
+#[must_use]
+pub fn run_id(table: &Dataset) -> Option<String> {
+    let mut runs = table
+        .files
+        .iter()
+        .map(|file| footer_value(&file.path, RUN_ID));
+    let first = runs.next()??;
+    runs.all(|run| run.as_ref() == Some(&first))
+        .then_some(first)
 }
 
 /// The models of the A/B test that made a table: those of its first file that names some.

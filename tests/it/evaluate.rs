@@ -379,3 +379,65 @@ fn arms_are_ranked_and_only_real_differences_are_called_so() {
         assert!(run.stderr.contains(part), "{}", run.stderr);
     }
 }
+
+#[test]
+fn labels_that_are_no_numbers_are_counted_apart() {
+    let room = Room::new();
+    room.file(
+        "p.csv",
+        "id,prediction\n1,1.5\n2,2.5\n3,3.5\n4,4.5\n5,5.5\n",
+    );
+    room.file("l.csv", "id,y\n1,1.0\n2,n/a\n3,\"2,5\"\n4,\n5,5\n");
+    let line = "evaluate p.csv --label y --labels l.csv --key id --task regression --format json";
+    let run = room.tallow(line).ok();
+    assert!(run.stderr.contains("2 labels are no number"), "{run}");
+    let found = &run.json()["evaluation"];
+    let count = |metric: &str| found[metric].as_u64().unwrap();
+    assert_eq!(count("labels_not_numbers"), 2);
+    assert_eq!(
+        [count("rows_evaluated"), count("rows_without_label")],
+        [2, 3]
+    );
+}
+
+#[test]
+fn classes_that_are_spelt_differently_are_warned_of() {
+    let room = Room::new();
+    let warning = "are spelt differently";
+    let evaluated = |predictions: &str, labels: &str| {
+        let rows = predictions.split(' ').zip(labels.split(' '));
+        let rows = rows.map(|(prediction, label)| format!("{prediction},{label}\n"));
+        room.file(
+            "p.csv",
+            format!("prediction,y\n{}", rows.collect::<String>()),
+        );
+        room.tallow("evaluate p.csv --label y --task classes")
+            .ok()
+            .stderr
+    };
+    let found = evaluated("oak elm Ash oak", "oak elm ash ash");
+    assert!(
+        found.contains(warning) && found.contains("labels `ash`, predictions `Ash`"),
+        "{found}"
+    );
+    // A class that is never predicted, or never the label, is nothing unusual.
+    assert!(!evaluated("oak elm fir", "oak elm ash").contains(warning));
+    assert!(!evaluated("1 0 -1", "1 0 1").contains(warning));
+    let found = evaluated("1 0 1", "yes no no");
+    assert!(found.contains("no prediction equals any label"), "{found}");
+}
+
+#[test]
+fn an_evaluation_names_the_run_that_made_its_predictions() {
+    let room = Room::new();
+    let model = std::fs::read(data("hostile/good.json")).unwrap();
+    room.file("good.json", model);
+    room.file("rows.csv", "a,b,y\n0.1,0.5,0\n0.2,7.5,1\n0.9,0.1,1\n");
+    for output in ["out.parquet", "text.csv", "set/"] {
+        let score = format!("score --model good.json rows.csv --output {output} --format json");
+        let run_id = room.tallow(&score).ok().json()["run_id"].clone();
+        let line = format!("evaluate {output} --label y --positive 1 --format json");
+        let found = room.tallow(&line).ok().json();
+        assert_eq!(found["evaluation"]["run_id"], run_id, "{output}");
+    }
+}

@@ -208,7 +208,7 @@ impl Columns {
                 let Some(column) = self.label else {
                     return Ok(());
                 };
-                let actual = actuals(batch.column(column), self.task, labels)?;
+                let actual = actuals(batch.column(column), self.task, labels, counts)?;
                 for (row, prediction) in rows {
                     match actual[row] {
                         Some(actual) => {
@@ -417,7 +417,7 @@ impl LabelColumns {
             interrupt.check()?;
             let batch = batch?;
             let keys = key_columns(&batch, &self.key)?;
-            let actual = actuals(batch.column(self.label), task, labels)?;
+            let actual = actuals(batch.column(self.label), task, labels, counts)?;
             counts.labels += batch.num_rows() as u64;
             for (row, actual) in actual.into_iter().enumerate() {
                 // A label that is missing has not come yet; one without a key belongs to no row.
@@ -455,9 +455,11 @@ pub(in crate::monitor) fn actuals(
     column: &ArrayRef,
     task: Task,
     labels: &mut Labels,
+    counts: &mut Counts,
 ) -> Result<Vec<Option<Actual>>> {
     if matches!(task, Task::Regression | Task::Ranking) {
         let numbers = numbers(column)?;
+        counts.labels_not_numbers += not_numbers(column, &numbers)?;
         let number =
             |number: Option<f64>| number.filter(|number| !number.is_nan()).map(Actual::Number);
         return Ok(numbers.iter().map(number).collect());
@@ -477,6 +479,18 @@ pub(in crate::monitor) fn actuals(
 fn numbers(column: &ArrayRef) -> Result<Float64Array> {
     let cast = cast(column, &DataType::Float64).map_err(|error| unreadable(column, &error))?;
     Ok(cast.as_primitive::<Float64Type>().clone())
+}
+
+/// How many texts of a column are no numbers, blank ones aside.
+fn not_numbers(column: &ArrayRef, numbers: &Float64Array) -> Result<u64> {
+    if numbers.null_count() == column.null_count() {
+        return Ok(0);
+    }
+    let texts = texts(column)?;
+    let is_other = |row: &usize| {
+        numbers.is_null(*row) && text(&texts, *row).is_some_and(|text| !text.trim().is_empty())
+    };
+    Ok((0..texts.len()).filter(is_other).count() as u64)
 }
 
 /// A column's values as text.

@@ -51,6 +51,8 @@ pub struct Counts {
     pub labels: u64,
     /// Rows of labels that repeat another one.
     pub duplicate_labels: u64,
+    /// Labels of numbers that are other texts: their rows are without a label.
+    pub labels_not_numbers: u64,
     /// Rows of labels whose key no prediction has.
     pub labels_without_prediction: u64,
 }
@@ -72,19 +74,24 @@ pub struct Evaluation {
     pub segments: Vec<Segment>,
     /// What is needed to judge rows without labels, if it was asked for.
     pub reference: Option<Reference>,
+    /// The run that made the predictions, if their files say so.
+    pub run_id: Option<String>,
     /// The model that made the predictions, if their files say so.
     pub origin: Option<Origin>,
     /// The models that each answered some of the rows, if their files say so.
     pub split: Vec<SplitModel>,
     /// Whether a file of predictions names the model, or the models, that made it.
     pub names_models: bool,
-    /// The values of labels and of predictions, where they have none in common.
+    /// The values of labels and of predictions that should be the same and are not.
     pub disjoint: Option<Disjoint>,
 }
 
 /// Labels and predictions that can never be equal.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disjoint {
+    /// Whether these are all: no prediction equals any label. Else they differ from each other in
+    /// nothing but capitals and punctuation.
+    pub is_whole: bool,
     /// The values of labels.
     pub labels: Vec<String>,
     /// The values of predictions.

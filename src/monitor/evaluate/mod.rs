@@ -28,7 +28,7 @@ use crate::storage::Location;
 use crate::table::ReadOptions;
 use crate::table::dataset::Dataset;
 use crate::table::location::locate;
-use crate::table::origin::{names_models, origin, split_models};
+use crate::table::origin::{names_models, origin, run_id, split_models};
 
 /// Evaluates predictions. Rows that do not fit into memory are put aside in `directory`.
 ///
@@ -77,6 +77,7 @@ pub fn evaluate(
     }
     Columns::refuse_nothing(&counts, &predictions)?;
     let mut found = walk::walk(request, &columns, &labels, gather, counts, interrupt)?;
+    found.run_id = run_id(&predictions);
     found.origin = origin(&predictions);
     found.split = split_models(&predictions);
     found.names_models = names_models(&predictions);

@@ -22,6 +22,7 @@ pub mod inputs;
 mod markup;
 pub mod models;
 pub mod night;
+mod nights;
 pub mod one_night;
 pub mod origin;
 pub mod overlaid;
@@ -37,7 +38,7 @@ pub mod wording;
 use askama::Template;
 
 use self::document::{Options, STYLE};
-use self::night::nights;
+use self::nights::nights;
 use super::stored::StoredReport;
 use crate::count::counted;
 use crate::error::{Error, Result};

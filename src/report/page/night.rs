@@ -1,18 +1,19 @@
 //! Reports put together: all that is known of one night.
 //!
-//! Owns which reports belong together, and how facts of a night are found. A night has at most one
-//! report of a kind: of a run, of `drift`, of `evaluate`. It must not know how facts are shown.
+//! Owns how facts of a night are found. A night has at most one report of a kind: of a run, of
+//! `drift`, of `evaluate`. Which reports belong together is [`super::nights`]'s. It must not know
+//! how facts are shown.
 
 use std::collections::HashMap;
 
 use super::block::State;
 use crate::monitor::overlay::Overlay;
+use crate::monitor::profile::Kind;
 use crate::report::drift::severity;
 use crate::report::facts::{Fact, Value};
 use crate::report::gates::GATES;
-use crate::report::number;
-use crate::report::overlay;
 use crate::report::stored::StoredReport;
+use crate::report::{number, overlay};
 
 /// The facts of one subject, by metric.
 pub type Subject<'a> = (&'a str, Vec<&'a Fact>);
@@ -27,7 +28,9 @@ pub struct Indexed<'a> {
 }
 
 impl<'a> Indexed<'a> {
-    fn new(report: &'a StoredReport) -> Self {
+    /// Finds the facts of a report by their names.
+    #[must_use]
+    pub fn new(report: &'a StoredReport) -> Self {
         let mut values = HashMap::new();
         let mut sections: Vec<(&str, Vec<Subject>)> = Vec::new();
         let mut positions: HashMap<(&str, &str), (usize, usize)> = HashMap::new();
@@ -120,7 +123,9 @@ impl<'a> Indexed<'a> {
         }
     }
 
-    fn kind(&self) -> &'static str {
+    /// What tells it from others of its night: the section that only such reports have.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
         ["ledger", "evaluation", "drift", "comparison"]
             .into_iter()
             .find(|section| self.has(section))
@@ -135,6 +140,25 @@ pub struct Night<'a> {
 }
 
 impl<'a> Night<'a> {
+    /// A night of one report.
+    #[must_use]
+    pub fn with_one(report: Indexed<'a>) -> Self {
+        Self {
+            reports: vec![report],
+        }
+    }
+
+    /// Adds a report; that of the run comes first.
+    pub fn add(&mut self, report: Indexed<'a>) {
+        self.reports.push(report);
+        self.reports.sort_by_key(|report| match report.kind() {
+            "ledger" => 0,
+            "drift" => 1,
+            "evaluation" => 2,
+            _ => 3,
+        });
+    }
+
     /// The report that has the section; that of the run, if several have.
     #[must_use]
     pub fn with(&self, section: &str) -> Option<&Indexed<'a>> {
@@ -444,54 +468,15 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// What kind of times it holds; none of other columns.
+    #[must_use]
+    pub fn times(&self) -> Option<Kind> {
+        self.text("kind").and_then(Kind::time_of_name)
+    }
+
     /// Its histogram over that of the baseline.
     #[must_use]
     pub fn overlay(&self) -> Option<Overlay> {
         overlay::read(self.facts.iter().copied())
     }
-}
-
-/// The nights of these reports, the earliest first: reports of different kinds belong together if
-/// they are of the same day, the first of one kind to the first of another, and so on.
-#[must_use]
-pub fn nights(reports: &[StoredReport]) -> Vec<Night<'_>> {
-    let mut all: Vec<Indexed> = reports.iter().map(Indexed::new).collect();
-    all.sort_by_key(Indexed::started_at);
-    let kinds: Vec<&str> = all.iter().map(Indexed::kind).collect();
-    let is_single = ["ledger", "evaluation", "drift", "run"]
-        .iter()
-        .all(|kind| kinds.iter().filter(|one| *one == kind).count() < 2);
-    let mut nights: Vec<((String, usize), Night)> = Vec::new();
-    let mut counts: HashMap<(String, &str), usize> = HashMap::new();
-    for (report, kind) in all.into_iter().zip(kinds) {
-        // One report of each kind is one night, whenever they were made.
-        let day = if is_single {
-            String::new()
-        } else {
-            number::day(report.started_at()).to_owned()
-        };
-        let count = counts.entry((day.clone(), kind)).or_default();
-        let key = (day, *count);
-        *count += 1;
-        match nights.iter_mut().find(|(own, _)| *own == key) {
-            Some((_, night)) => night.reports.push(report),
-            None => nights.push((
-                key,
-                Night {
-                    reports: vec![report],
-                },
-            )),
-        }
-    }
-    let mut nights: Vec<Night> = nights.into_iter().map(|(_, night)| night).collect();
-    let rank = |report: &Indexed| match report.kind() {
-        "ledger" => 0,
-        "drift" => 1,
-        "evaluation" => 2,
-        _ => 3,
-    };
-    nights
-        .iter_mut()
-        .for_each(|night| night.reports.sort_by_key(rank));
-    nights
 }
