@@ -22,7 +22,8 @@ pub const ASSUMPTIONS: [&str; 2] = ["assumption", "loss_assumption"];
 #[must_use]
 pub fn facts(outcomes: &Outcomes) -> Vec<Fact> {
     let mut facts = of_classes(outcomes);
-    if let Some(LossCounts { mean, missing }) = outcomes.seen.get() {
+    if let Some(losses) = outcomes.seen.get::<LossCounts>() {
+        let LossCounts { mean, missing } = losses;
         let number = |metric: &str, value: f64| Fact::number(SECTION, "", metric, value, "");
         facts.push(Fact::count(
             SECTION,
@@ -39,7 +40,7 @@ pub fn facts(outcomes: &Outcomes) -> Vec<Fact> {
             "rows",
         ));
         facts.push(Fact::text(SECTION, "", ASSUMPTIONS[1], LOSS_ASSUMPTION));
-        if let Some(estimate) = mean.estimate((f64::MIN, f64::MAX)) {
+        if let Some(estimate) = losses.estimate() {
             facts.push(number("estimated_loss", estimate.value));
             if let Some((low, high)) = estimate.interval {
                 facts.push(number("estimated_loss_low", low));
