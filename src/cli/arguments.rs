@@ -3,11 +3,12 @@
 //! Owns what stands before and behind clap: variables that are empty, values that were forgotten,
 //! the options of job files, inputs that are column lists. It must not know what a verb does.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgAction, ColorChoice, Command, CommandFactory, FromArgMatches};
 
 use super::args::{Cli, Verb};
 use super::job::{Unfit, unfit};
@@ -34,7 +35,8 @@ impl From<clap::Error> for Unparsed {
 
 /// The verb and its arguments.
 pub(super) fn parse(arguments: &[OsString]) -> Result<Cli, Unparsed> {
-    let mut command = without_empty_variables(short_help::shortened(Cli::command()));
+    let command = Cli::command().color(color(arguments));
+    let mut command = without_empty_variables(short_help::shortened(command));
     // A dry run needs no output.
     command = command.mut_subcommand("check", |check| {
         check.mut_arg("output", |output| output.required(false))
@@ -69,6 +71,34 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Cli, Unparsed> {
         _ => {}
     }
     Ok(cli)
+}
+
+/// The value of a flag in arguments that are not parsed yet, else that of its variable.
+pub(super) fn asked_for(arguments: &[OsString], flag: &str, variable: &str) -> Option<String> {
+    let texts: Vec<_> = arguments
+        .iter()
+        .map(|argument| argument.to_string_lossy())
+        .collect();
+    let value = |(index, text): (usize, &Cow<'_, str>)| match text.strip_prefix(flag) {
+        Some("") => texts.get(index + 1).map(ToString::to_string),
+        Some(rest) => rest.strip_prefix('=').map(str::to_owned),
+        None => None,
+    };
+    let of_variable = || Some(std::env::var_os(variable)?.to_string_lossy().into_owned());
+    texts
+        .iter()
+        .enumerate()
+        .find_map(value)
+        .or_else(of_variable)
+}
+
+/// When clap colors help and errors.
+fn color(arguments: &[OsString]) -> ColorChoice {
+    match asked_for(arguments, "--color", "TALLOW_COLOR").as_deref() {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
 }
 
 /// The error of the first variable whose value its flag does not take, unless the flag was typed.

@@ -9,12 +9,10 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use clap::ValueEnum;
-use clap::builder::PossibleValue;
 use indicatif::ProgressDrawTarget;
 use serde_json::{Map, Value as Json};
 
-use super::console_args::{ConsoleArgs, LogFormat, PROGRESS_SECONDS, ResultFormat};
+use super::console_args::{Color, ConsoleArgs, LogFormat, ResultFormat};
 use super::fitting;
 use super::log::{self, Level};
 use super::page::Page;
@@ -28,15 +26,10 @@ use crate::report::renderer::{Detail, Rendered, Report};
 /// Where the process speaks.
 #[derive(Clone, Debug)]
 pub struct Console {
-    format: ResultFormat,
-    log_format: LogFormat,
-    quiet: u8,
-    verbose: bool,
-    color: bool,
+    args: ConsoleArgs,
+    has_color: bool,
     /// Whether pictures are drawn in ASCII.
     is_ascii: bool,
-    /// Between two plain progress lines.
-    plain_interval: Duration,
     /// Known once a run begins.
     invocation_id: OnceLock<String>,
     /// Known once there is a plan.
@@ -47,25 +40,15 @@ impl Console {
     /// A console as the flags and the environment want it (`NO_COLOR`, `TERM=dumb`).
     #[must_use]
     pub fn new(args: &ConsoleArgs) -> Self {
-        let ConsoleArgs {
-            format,
-            log_format,
-            quiet,
-            verbose,
-            progress_seconds,
-        } = *args;
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
-            || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let color = io::stderr().is_terminal() && !plain && log_format == LogFormat::Text;
-        let plain_interval = Duration::from_secs(progress_seconds);
+        let has_color = match args.color {
+            Color::Auto => io::stderr().is_terminal() && !fitting::is_plain(),
+            Color::Always => true,
+            Color::Never => false,
+        };
         Self {
-            format,
-            log_format,
-            quiet,
-            verbose,
-            color,
-            is_ascii: fitting::needs_ascii(),
-            plain_interval,
+            args: args.clone(),
+            has_color: has_color && args.log_format == LogFormat::Text,
+            is_ascii: args.ascii || fitting::needs_ascii(),
             invocation_id: OnceLock::new(),
             run_id: OnceLock::new(),
         }
@@ -85,18 +68,18 @@ impl Console {
     /// Whether results are needed as JSON.
     #[must_use]
     pub fn is_json(&self) -> bool {
-        self.format == ResultFormat::Json
+        self.args.format == ResultFormat::Json
     }
 
     /// Whether more than the usual is needed.
     #[must_use]
     pub fn is_verbose(&self) -> bool {
-        self.verbose
+        self.args.verbose
     }
 
     /// How much of a report is shown once work is done.
     pub(super) fn detail(&self) -> Detail {
-        if self.verbose {
+        if self.args.verbose {
             Detail::Verbose
         } else {
             Detail::Summary
@@ -105,48 +88,22 @@ impl Console {
 
     /// The flags that it was made of, by their names, but for those that have their defaults.
     pub(super) fn changed_options(&self) -> Map<String, Json> {
-        let name = |value: Option<PossibleValue>| {
-            value.map_or(Json::Null, |value| value.get_name().to_owned().into())
-        };
-        let seconds = self.plain_interval.as_secs();
-        let options = [
-            (
-                "format",
-                self.is_json(),
-                name(self.format.to_possible_value()),
-            ),
-            (
-                "log_format",
-                self.has_json_log(),
-                name(self.log_format.to_possible_value()),
-            ),
-            ("quiet", self.quiet > 0, self.quiet.into()),
-            ("verbose", self.verbose, true.into()),
-            (
-                "progress_seconds",
-                seconds != PROGRESS_SECONDS,
-                seconds.into(),
-            ),
-        ];
-        let changed = options.into_iter().filter(|(_, is_changed, _)| *is_changed);
-        changed
-            .map(|(name, _, value)| (name.to_owned(), value))
-            .collect()
+        self.args.changed()
     }
 
     /// Whether standard error gets JSON.
     pub(super) fn has_json_log(&self) -> bool {
-        self.log_format == LogFormat::Json
+        self.args.log_format == LogFormat::Json
     }
 
     /// Whether nothing but warnings and errors is shown.
     pub(super) fn is_quiet(&self) -> bool {
-        self.quiet > 0
+        self.args.quiet > 0
     }
 
     /// The time between two lines of progress.
     pub(super) fn progress_interval(&self) -> Duration {
-        self.plain_interval
+        Duration::from_secs(self.args.progress_seconds)
     }
 
     /// Where a progress bar is drawn; none where standard error is not a terminal.
@@ -162,7 +119,7 @@ impl Console {
 
     /// Whether standard output is a terminal.
     pub(super) fn is_on_terminal(&self) -> bool {
-        self.format == ResultFormat::Text && io::stdout().is_terminal()
+        self.args.format == ResultFormat::Text && io::stdout().is_terminal()
     }
 
     /// Characters in a line of the terminal that standard output is, as far as that is known.
@@ -204,7 +161,7 @@ impl Console {
     /// # Errors
     /// Fails if standard output cannot be written.
     pub(super) fn report(&self, report: &Report<'_>) -> Result<()> {
-        let name = match self.format {
+        let name = match self.args.format {
             ResultFormat::Text => "text",
             ResultFormat::Json => "json",
         };
@@ -225,7 +182,7 @@ impl Console {
 
     /// Tells a user something, on standard error, in one line.
     pub fn print_text(&self, text: &str) {
-        if self.quiet == 0 {
+        if self.args.quiet == 0 {
             self.write(
                 Level::Info,
                 text,
@@ -238,13 +195,13 @@ impl Console {
     /// Whether summaries are hidden, and warnings are not.
     #[must_use]
     pub fn shows_only_warnings(&self) -> bool {
-        self.quiet == 1
+        self.args.quiet == 1
     }
 
     /// Shows what a user should know of a run that goes on: losses, doubts, files that could not be
     /// written. Only `-qq` hides it.
     pub fn warning(&self, error: &Error) {
-        if self.quiet > 1 {
+        if self.args.quiet > 1 {
             return;
         }
         let text = self.rendered(&self.paint("1;33", "warning"), error);
@@ -258,7 +215,7 @@ impl Console {
     /// `--verbose`, where there is no summary, and in JSON.
     pub(super) fn warnings(&self, warnings: &[Error], max: usize) -> usize {
         let line_count = warnings.iter().map(Error::line_count).sum();
-        let has_limit = !self.verbose && self.quiet == 0 && !self.has_json_log();
+        let has_limit = !self.args.verbose && self.args.quiet == 0 && !self.has_json_log();
         if line_count <= max || !has_limit {
             warnings.iter().for_each(|warning| self.warning(warning));
             return line_count;
@@ -327,7 +284,7 @@ impl Console {
         text: &str,
         further: impl FnOnce() -> Map<String, Json>,
     ) {
-        match self.log_format {
+        match self.args.log_format {
             LogFormat::Text => self.lines(text),
             LogFormat::Json => self.entry(level, message, further()),
         }
@@ -387,7 +344,7 @@ impl Console {
     /// The text in a colour, on a terminal.
     #[must_use]
     pub fn paint(&self, code: &str, text: &str) -> String {
-        if self.color {
+        if self.has_color {
             format!("\u{1b}[{code}m{text}\u{1b}[0m")
         } else {
             text.to_owned()

@@ -18,6 +18,12 @@ pub(super) fn line_width(columns: u16) -> Option<usize> {
     (columns > 0).then(|| usize::from(columns).clamp(min, max))
 }
 
+/// Whether the environment wants no color.
+pub(super) fn is_plain() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 /// Whether the locale that is named cannot show more than ASCII. Where none is named, as under cron
 /// and in containers, UTF-8 is what reads the log.
 pub(super) fn needs_ascii() -> bool {

@@ -38,11 +38,11 @@ pub struct MonitoringArgs {
         help_heading = "Monitoring"
     )]
     pub max_ks: Option<f64>,
-    /// Fail (exit 5) unless this holds; may be repeated: `js(*) < 0.1`
+    /// Fail (exit 5) unless this holds: `js(*) < 0.1`
     ///
-    /// `METRIC(SUBJECT) OPERATOR NUMBER` over the facts of the report; `*` stands for every
-    /// subject. So `missing_rate(age) <= 0.05` is one. Gates of a package come first. `tallow
-    /// check` lists gates and what they read.
+    /// May be repeated. `METRIC(SUBJECT) OPERATOR NUMBER` over the facts of the report; `*` stands
+    /// for every subject. So `missing_rate(age) <= 0.05` is one. Gates of a package come first.
+    /// `tallow check` lists gates and what they read.
     #[arg(long, value_name = "EXPRESSION", help_heading = "Guards")]
     pub gate: Vec<String>,
     /// Reports of earlier runs, for control limits and `zscore(mean(probability)) <= 4`

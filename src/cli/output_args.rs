@@ -138,7 +138,7 @@ pub struct GuardArgs {
         help_heading = "Guards"
     )]
     pub max_errors: Option<u64>,
-    /// Fail (exit 4) if a larger share is rejected: `0.01` or `1%`
+    /// Fail (exit 4) if more are rejected: `1%`
     #[arg(
         long,
         value_name = "SHARE",

@@ -51,7 +51,7 @@ pub struct QualityArgs {
     ///
     /// For regressions, whose predictions do not show their errors. Train a model of the absolute
     /// error, score the rows with it first, and name its column here (or derive one in the
-    /// package). The report gets its mean, `estimated_loss`, with a 95 % interval.
+    /// package). The report gets its mean, `estimated_loss`, with a 95 % band.
     #[arg(
         long,
         value_name = "COLUMN",

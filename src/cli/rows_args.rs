@@ -8,10 +8,10 @@ use crate::request::rows::OnBadFile;
 /// Which rows, and how text is read.
 #[derive(Clone, Debug, Args)]
 pub struct RowsArgs {
-    /// Score only rows for which this SQL expression is true
+    /// Score only rows that meet this SQL
     ///
-    /// Such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by row as
-    /// `DuckDB` does. The other rows count as filtered.
+    /// An expression such as `region = 'north' AND signup_date >= '2024-01-31'`, evaluated row by
+    /// row as `DuckDB` does. The other rows count as filtered.
     ///
     /// Operators: + - * / // % || = <> < <= > >= AND OR NOT, `IS [NOT] NULL`, TRUE, FALSE or
     /// DISTINCT FROM, BETWEEN, IN (…), LIKE, ILIKE (with ESCAPE), SIMILAR TO, REGEXP, CASE, CAST,
@@ -38,9 +38,10 @@ pub struct RowsArgs {
         help_heading = "Rows"
     )]
     pub limit: Option<u64>,
-    /// Values that mean missing: `-999`, `NA` or `age=-1`
+    /// Values that mean missing, such as `-999`
     ///
-    /// May be repeated; several are separated by commas: `NA,unknown`.
+    /// Numbers and texts, of all columns or one: `NA`, `age=-1`. May be repeated; several are
+    /// separated by commas: `NA,unknown`.
     ///
     /// They count in every format, in the model's columns. Numbers are compared as numbers: `-999`
     /// is also `-999.0`. In delimited text they replace the defaults

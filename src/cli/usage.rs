@@ -3,7 +3,6 @@
 //! Owns errors of clap and of job files before there is a console. It must not know how arguments
 //! are parsed.
 
-use std::borrow::Cow;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -11,7 +10,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use serde_json::{Map, Value as Json};
 
-use super::arguments::{Unparsed, parse};
+use super::arguments::{Unparsed, asked_for, parse};
 use super::console::Console;
 use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
 use crate::error::Error;
@@ -96,23 +95,9 @@ fn by_job(error: &Error, arguments: &[OsString]) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Whether arguments that could not be parsed ask for JSON with this flag, wherever they do; a flag
-/// wins over the variable.
+/// Whether arguments that could not be parsed ask for JSON with this flag, wherever they do.
 fn wants_json(arguments: &[OsString], flag: &str, variable: &str) -> bool {
-    let texts: Vec<_> = arguments
-        .iter()
-        .map(|argument| argument.to_string_lossy())
-        .collect();
-    let value = |(index, text): (usize, &Cow<'_, str>)| match text.strip_prefix(flag) {
-        Some("") => texts.get(index + 1).map(ToString::to_string),
-        Some(rest) => rest.strip_prefix('=').map(str::to_owned),
-        None => None,
-    };
-    let value_of = texts.iter().enumerate().find_map(value);
-    value_of.map_or_else(
-        || std::env::var_os(variable).is_some_and(|format| format == "json"),
-        |format| format == "json",
-    )
+    asked_for(arguments, flag, variable).is_some_and(|format| format == "json")
 }
 
 /// clap's text as an error of ours: the message in one line, and as a hint what it says to try.

@@ -66,7 +66,7 @@ pub struct WorkArgs {
 /// How columns meet the model.
 #[derive(Clone, Debug, Args)]
 pub struct BindingArgs {
-    /// Read the data's column FROM as TO; may be repeated
+    /// Read column FROM as TO; may be repeated
     #[arg(
         long,
         value_name = "FROM=TO",
@@ -74,12 +74,12 @@ pub struct BindingArgs {
         help_heading = "Binding"
     )]
     pub rename: Vec<String>,
-    /// Columns that feed the model, in its order: `a,b,c` or `/regex/`
+    /// Columns for the model, in its order
     ///
-    /// Only needed for models that do not name their features. For other models it binds by
-    /// position. A regex takes the columns in the data's order and prints a warning. Quote names
-    /// that contain commas as in CSV: `'"a,b",c'`. For an ONNX graph with several inputs,
-    /// `INPUT=a,b` names the columns of one input; repeat it for each.
+    /// `a,b,c` or `/regex/`. Only needed for models that do not name their features. For other
+    /// models it binds by position. A regex takes the columns in the data's order and prints a
+    /// warning. Quote names that contain commas as in CSV: `'"a,b",c'`. For an ONNX graph with
+    /// several inputs, `INPUT=a,b` names the columns of one input; repeat it for each.
     #[arg(
         long,
         value_name = "[INPUT=]COLUMNS",
@@ -94,7 +94,7 @@ pub struct BindingArgs {
     /// the first.
     #[arg(long, value_name = "INPUT=AXIS", help_heading = "Binding")]
     pub rows_axis: Vec<String>,
-    /// Missing values: error, reject, null or a number
+    /// Missing: error, reject, null or a number
     ///
     /// `COLUMN=POLICY` is for one column. `error` stops the run. `reject` rejects the row and
     /// counts it. `null` passes a missing value to the model. A number replaces the missing value.
@@ -106,13 +106,13 @@ pub struct BindingArgs {
         help_heading = "Binding"
     )]
     pub on_null: Vec<String>,
-    /// Unseen categories and values that do not fit: as `--on-null`
+    /// Values that do not fit: as `--on-null`
     ///
-    /// Such values are text that is not a number and lists of the wrong length. By default an
-    /// unseen category is treated as in the model's own library. Where that library refuses it
-    /// (XGBoost with stored categories, networks), the run stops. Text that is not a number and
-    /// lists of the wrong length stop the run. In an ONNX graph, the encoders decide about
-    /// categories.
+    /// They are categories that training did not see, text that is not a number and lists of the
+    /// wrong length. By default an unseen category is treated as in the model's own library. Where
+    /// that library refuses it (XGBoost with stored categories, networks), the run stops. Text
+    /// that is not a number and lists of the wrong length stop the run. In an ONNX graph, the
+    /// encoders decide about categories.
     #[arg(
         long,
         value_name = "[COLUMN=]POLICY",

@@ -697,7 +697,7 @@ fn variables_of_the_environment_stand_for_flags() {
 }
 
 /// Every variable that stands for a flag.
-const VARIABLES: [&str; 11] = [
+const VARIABLES: [&str; 12] = [
     "TALLOW_ACTOR",
     "TALLOW_FORMAT",
     "TALLOW_JOB",
@@ -707,6 +707,7 @@ const VARIABLES: [&str; 11] = [
     "TALLOW_REGISTRY",
     "TALLOW_MODEL",
     "TALLOW_OUTPUT",
+    "TALLOW_COLOR",
     "TALLOW_PROGRESS_SECONDS",
     "TALLOW_THREADS",
 ];
