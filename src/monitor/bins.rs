@@ -203,6 +203,7 @@ mod tests {
 
     use super::super::distance;
     use super::super::drift::Drift;
+    use super::super::infinite::Infinite;
     use super::*;
     use crate::kernel::cells::tests::noise;
     use crate::monitor::golden::distribution as of;
@@ -304,8 +305,7 @@ mod tests {
             let bins = FrozenBins::new(&known, |x| x).unwrap();
             let extremes = Some((current[0], current[m - 1]));
             let shared = bins.side_by_side(&counted(&bins, &current), extremes);
-            let rows = [n as u64, m as u64];
-            let found = Drift::of_shared(&shared, rows, known.standard_deviation());
+            let found = Drift::of_shared(&shared, Infinite::default(), known.standard_deviation());
             let (bracket, exact) = (
                 found.ks.unwrap(),
                 distance::kolmogorov_smirnov(&baseline, &current).unwrap(),

@@ -5,6 +5,7 @@
 
 use super::against::{ColumnCounts, Counted, Counting, Values};
 use super::drift::{Drift, Verdict};
+use super::infinite::Infinite;
 use super::known::{KnownCategories, KnownCounts};
 use super::overlay::Overlay;
 use super::profile::{ColumnProfile, Kind};
@@ -24,6 +25,8 @@ const MISSING_ERRORS: f64 = 3.0;
 pub struct ColumnComparison {
     /// The column's name.
     pub name: String,
+    /// What it holds.
+    pub kind: Kind,
     /// The shares of rows without a value, of the baseline and now.
     pub missing_rates: [Option<f64>; 2],
     /// All rows, of the baseline and now.
@@ -64,13 +67,14 @@ impl ColumnComparison {
         let mut compared = match (&counted.counting, &counts.values, baseline.kind()) {
             (Counting::Bins(bins, scale), Values::Numbers { moments, .. }, Kind::Numbers) => {
                 let shared = bins.side_by_side(&counts.finite_bins(), counts.extremes);
-                let mut compared = Self::of_shared(baseline, &shared);
+                let [positive, negative] = counts.infinite;
+                let mut compared = Self::of_shared(baseline, &shared, [negative, positive]);
                 compared.means[1] = moments.mean(scale);
                 compared
             }
             // A baseline without a value.
             (Counting::Numbers(scale), Values::Numbers { moments, .. }, Kind::Numbers) => {
-                let mut compared = Self::of_shared(baseline, &[]);
+                let mut compared = Self::of_shared(baseline, &[], [0, 0]);
                 compared.drift.rows = [0, moments.count()];
                 compared.means[1] = moments.mean(scale);
                 compared
@@ -121,19 +125,22 @@ impl ColumnComparison {
 
     fn of_numbers(baseline: &ColumnProfile, current: &Distribution) -> Self {
         let shared = baseline.numbers.side_by_side(current);
-        let mut compared = Self::of_shared(baseline, &shared);
+        let mut compared = Self::of_shared(baseline, &shared, current.infinities());
         compared.means[1] = current.mean();
         compared
     }
 
-    fn of_shared(baseline: &ColumnProfile, shared: &[SharedRange]) -> Self {
-        let rows = [0, 1].map(|side: usize| shared.iter().map(|one| one.counts[side]).sum());
+    /// Numbers in ranges, and how many are −∞ and +∞ now.
+    fn of_shared(baseline: &ColumnProfile, shared: &[SharedRange], infinities: [u64; 2]) -> Self {
+        let infinite = Infinite::of([baseline.numbers.infinities(), infinities]);
+        let drift = Drift::of_shared(shared, infinite, baseline.numbers.standard_deviation());
         Self {
             name: baseline.name.clone(),
+            kind: baseline.kind(),
             missing_rates: [baseline.missing_rate(), None],
-            row_counts: [baseline.rows, rows[1]],
+            row_counts: [baseline.rows, drift.rows[1]],
             means: [baseline.numbers.mean(), None],
-            drift: Drift::of_shared(shared, rows, baseline.numbers.standard_deviation()),
+            drift,
             overlay: Overlay::of_numbers(&baseline.numbers, shared),
         }
     }
@@ -168,6 +175,7 @@ impl ColumnComparison {
     ) -> Self {
         Self {
             name: baseline.name.clone(),
+            kind: baseline.kind(),
             missing_rates: [baseline.missing_rate(), None],
             row_counts: [baseline.rows, rows],
             means: [None; 2],

@@ -5,6 +5,7 @@
 //! exact number. It must not know where profiles come from or how facts are shown.
 
 use super::divergence::{chi_square, expected_divergence, jensen_shannon, psi};
+use super::infinite::Infinite;
 use super::kolmogorov::two_sample;
 use crate::statistics::categories::{Categories, SideBySide};
 use crate::statistics::distribution::Distribution;
@@ -73,6 +74,11 @@ impl Verdict {
     }
 }
 
+/// How many values of either side are in ranges.
+fn count(shared: &[SharedRange]) -> [u64; 2] {
+    [0, 1].map(|side: usize| shared.iter().map(|one| one.counts[side]).sum())
+}
+
 /// Distances between two columns; what is not defined is none.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Drift {
@@ -104,15 +110,21 @@ impl Drift {
     /// Between two columns of numbers.
     #[must_use]
     pub fn of_numbers(baseline: &Distribution, current: &Distribution) -> Self {
-        let rows = [baseline.finite_count(), current.finite_count()];
+        let infinite = Infinite::of([baseline, current].map(Distribution::infinities));
         let shared = baseline.side_by_side(current);
-        Self::of_shared(&shared, rows, baseline.standard_deviation())
+        Self::of_shared(&shared, infinite, baseline.standard_deviation())
     }
 
-    /// Between the numbers of two columns in shared ranges, of which either holds `rows`;
-    /// `deviation` is the baseline's.
+    /// Between the numbers of two columns in shared ranges, and those that are infinite;
+    /// `deviation` is the baseline's. The infinities are the least and the largest of all values,
+    /// and have no part in the Wasserstein distance, which they would make infinite.
     #[must_use]
-    pub fn of_shared(shared: &[SharedRange], rows: [u64; 2], deviation: Option<f64>) -> Self {
+    pub fn of_shared(shared: &[SharedRange], infinite: Infinite, deviation: Option<f64>) -> Self {
+        let finite_rows = count(shared);
+        let finite = shared;
+        let shared = infinite.around(shared);
+        let shared = shared.as_ref();
+        let rows = count(shared);
         if rows.contains(&0) {
             return Self {
                 rows,
@@ -134,7 +146,9 @@ impl Drift {
             js_noise: Some(expected_divergence(left.len(), rows).sqrt()),
             psi: psi(&few_left, &few_right),
             ks: Some(ks),
-            wasserstein: in_deviations(wasserstein(shared, rows)),
+            wasserstein: Some(finite_rows)
+                .filter(|rows| !rows.contains(&0))
+                .and_then(|rows| in_deviations(wasserstein(finite, rows))),
             p: Some(rows)
                 .filter(|rows| rows.iter().max() < Some(&MAX_ROWS_OF_TESTS))
                 .map(|[n, m]| two_sample(ks.low, n, m)),
@@ -372,6 +386,41 @@ mod tests {
             categories.add(&index.to_string(), *count);
         }
         categories
+    }
+
+    #[test]
+    fn infinite_numbers_are_the_least_and_the_largest() {
+        let usual: Vec<f64> = (0..20_000).map(|index| f64::from(index % 100)).collect();
+        let with = |value: f64| {
+            let others = usual.iter().enumerate();
+            let all = others.map(|(index, one)| if index % 20 == 0 { value } else { *one });
+            all.collect::<Vec<f64>>()
+        };
+        let between = |one: &[f64], other: &[f64]| Drift::of_numbers(&of(one), &of(other));
+        for infinity in [f64::INFINITY, f64::NEG_INFINITY] {
+            let found = between(&usual, &with(infinity));
+            // The same as of numbers far outside.
+            let far = between(&usual, &with(infinity.signum() * 1e9));
+            assert_eq!(
+                (found.js, found.psi, found.rows),
+                (far.js, far.psi, far.rows)
+            );
+            assert!((found.ks.unwrap().low - far.ks.unwrap().low).abs() < 1e-12);
+            assert!(found.wasserstein.unwrap().high < 0.1);
+            assert_eq!(found.verdict(Limits::default()), Verdict::Drift);
+            let same = between(&with(infinity), &with(infinity));
+            assert_eq!((same.js, same.ks.unwrap().low), (Some(0.0), 0.0));
+            // Not a number of the usual range is left.
+            let all = vec![infinity; 20_000];
+            let found = between(&usual, &all);
+            assert!(found.js.unwrap() > 0.99 && found.wasserstein.is_none());
+        }
+        assert!(
+            between(&with(f64::INFINITY), &with(f64::NEG_INFINITY))
+                .js
+                .unwrap()
+                > 0.15
+        );
     }
 
     #[test]

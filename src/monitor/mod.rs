@@ -31,6 +31,7 @@ pub mod gate;
 #[cfg(test)]
 mod golden;
 pub mod history;
+pub mod infinite;
 pub mod interval;
 pub mod isotonic;
 pub mod judgement;

@@ -77,6 +77,13 @@ impl Kind {
         }
     }
 
+    /// The kind of times that has this word; none of other words.
+    #[must_use]
+    pub fn time_of_name(word: &str) -> Option<Self> {
+        let kinds = [Self::Times, Self::TimesOfDay, Self::Durations];
+        kinds.into_iter().find(|kind| kind.name() == word)
+    }
+
     /// Whether values are times, which are counted as numbers of one unit.
     #[must_use]
     pub const fn is_time(self) -> bool {

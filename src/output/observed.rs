@@ -60,7 +60,7 @@ impl Observed {
     /// # Errors
     /// Fails if it cannot be written.
     pub fn write(&self, file: PendingFile, path: String, seen: &Partials) -> Result<WrittenFile> {
-        let mut writer = TableWriter::plain(file, schema())?;
+        let mut writer = TableWriter::plain(file, schema(), &[])?;
         writer.write(&self.table(seen)?)?;
         let (file, written) = writer.finish(path)?;
         file.publish(true)?;

@@ -45,7 +45,7 @@ pub fn create(path: &Location, run_id: &str, facts: &[Fact]) -> Result<()> {
 /// Fails if they cannot be written.
 pub fn stage(directory: &Location, run_id: &str, facts: &[Fact]) -> Result<WrittenFile> {
     let file = PendingFile::create_below(directory, staged(REPORT))?;
-    let mut writer = TableWriter::plain(file, schema())?;
+    let mut writer = TableWriter::plain(file, schema(), &[])?;
     writer.write(&table(run_id, facts)?)?;
     let (file, written) = writer.finish(REPORT.to_owned())?;
     file.publish(true)?;

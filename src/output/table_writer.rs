@@ -121,13 +121,17 @@ impl TableWriter {
         Self::begin(file, format, schema, metadata, keyring.writing.as_ref())
     }
 
-    /// Begins a Parquet file that holds no rows of the data: reports, profiles. It is never
-    /// encrypted.
+    /// Begins a Parquet file that holds no rows of the data: reports, profiles; with pairs for the
+    /// footer. It is never encrypted.
     ///
     /// # Errors
     /// Fails if a column has no form in the format.
-    pub fn plain(file: PendingFile, schema: SchemaRef) -> Result<Self> {
-        Self::begin(file, OutputFormat::parquet(), schema, &[], None)
+    pub fn plain(
+        file: PendingFile,
+        schema: SchemaRef,
+        metadata: &[(String, String)],
+    ) -> Result<Self> {
+        Self::begin(file, OutputFormat::parquet(), schema, metadata, None)
     }
 
     fn begin(

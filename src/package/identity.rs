@@ -3,6 +3,7 @@
 //! Owns its names, its digests and what its format shows. It must not know how a model is opened.
 
 use crate::storage::Location;
+use crate::table::origin::Origin;
 
 /// Which model it is: what reports, outputs and users are reported of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +29,17 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// What footers of files say of the model that made them.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            digest: self.digest.clone(),
+            file_digest: self.file_digest.clone(),
+        }
+    }
+
     /// What else the format shows under this name.
     #[must_use]
     pub fn detail(&self, name: &str) -> Option<&str> {

@@ -11,6 +11,7 @@ use super::target::Target;
 use super::{Plan, budget, effect, keys};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
+use crate::package::manifest::OnFail;
 use crate::pipeline::verification;
 use crate::request::Request;
 use crate::request::rows::OnBadFile;
@@ -39,7 +40,7 @@ impl Draft {
         target: Option<Target>,
         names: &HashMap<Location, Location>,
     ) -> Result<Self> {
-        let mut plan = Plan::bind_watched(&request.work, &request.monitoring)?;
+        let mut plan = Plan::bind_priced(request)?;
         own_dataset(&mut plan)?.name_files(names);
         keys::check_columns(&plan.job.output_schema, &plan.job.dataset.schema())?;
         if let Some(target) = &target {
@@ -56,7 +57,8 @@ impl Draft {
         plan.request = request
             .to_json()
             .map_err(|error| Error::internal("options that have no form as JSON").because(error))?;
-        let may_reject = effect::may_reject(plan.job.arms.inputs()) || plan.job.rules.may_reject();
+        let may_reject =
+            effect::may_reject(plan.job.arms.inputs()) || plan.job.rules.may(OnFail::Reject);
         let output = target.as_ref().map(|_| &request.output);
         plan.warnings
             .extend(effect::of_rejections(output, &request.limits, may_reject));

@@ -60,6 +60,7 @@ use crate::format::GraphFeatures;
 use crate::memory::Pool;
 use crate::monitor::profiling::PROFILE;
 use crate::package::Resolved;
+use crate::package::manifest::OnFail;
 use crate::package::open::{Identity, OpenedModel, open};
 use crate::pipeline::Job;
 use crate::pipeline::arm::{Arm, Arms};
@@ -70,6 +71,7 @@ use crate::pipeline::scoring::Scoring;
 use crate::pipeline::selection::Selection;
 use crate::process;
 use crate::query::Derived;
+use crate::report::cost::Price;
 use crate::request::Request;
 use crate::request::monitoring::Monitoring;
 use crate::request::rows::OnBadFile;
@@ -147,7 +149,7 @@ impl Plan {
             baseline: Some("none".into()),
             ..Monitoring::default()
         };
-        Self::bind_watched(args, &nothing)
+        Self::bind_watched(args, &nothing, None)
     }
 
     /// The same of a run that does nothing but profile inputs and scores.
@@ -160,10 +162,20 @@ impl Plan {
             profile: Some("auto".into()),
             ..Monitoring::default()
         };
-        let mut plan = Self::bind_watched(args, &profiled)?;
+        let mut plan = Self::bind_watched(args, &profiled, None)?;
         let is_profile = |one: &dyn Observer| one.name() == PROFILE;
         plan.job.observers.retain(|one| is_profile(&**one));
         Ok(plan)
+    }
+
+    /// The same of a whole request.
+    ///
+    /// # Errors
+    /// As [`Plan::bind`]; a usage error for a price that is none.
+    fn bind_priced(request: &Request) -> Result<Self> {
+        let price = request.telemetry.price_per_hour.as_deref();
+        let price = price.map(Price::parse).transpose()?;
+        Self::bind_watched(&request.work, &request.monitoring, price.as_ref())
     }
 
     /// The same, with what watches the rows pass.
@@ -174,7 +186,7 @@ impl Plan {
         clippy::too_many_lines,
         reason = "the checks in their order, each in a line or two"
     )]
-    fn bind_watched(args: &Work, monitoring: &Monitoring) -> Result<Self> {
+    fn bind_watched(args: &Work, monitoring: &Monitoring, price: Option<&Price>) -> Result<Self> {
         let Work {
             model,
             registry: _,
@@ -359,6 +371,8 @@ impl Plan {
             .with_offsets(binding_options.offset.len());
         let monitor = Monitor::new(monitoring, &package, &scoring, &mask, *show_values)?;
         warnings.extend(monitor.without_estimates(other_model)?);
+        let baseline = monitor.baseline.as_ref();
+        warnings.extend(baseline.and_then(|one| one.of_another_model(&identity.origin())));
         let (observers, watch_bytes) = monitor.observers(&scoring, &mask);
         let table = widened(&selection, &requested);
         let arm = Arm {
@@ -375,7 +389,7 @@ impl Plan {
         let shown = mask.schema(&table);
         let output_schema = output_schema(&along, &shown, arms.fields())?;
         let mut needs = needs(&dataset, &arms, &output_schema, selection.is_some());
-        needs.may_reject |= rules.may_reject();
+        needs.may_reject |= rules.may(OnFail::Reject);
         needs.has_query |= !rules.is_empty();
         needs.score_row_bytes += rules.row_bytes();
         (needs.observed_bytes, needs.gathered_bytes) = (watch_bytes.portion, watch_bytes.gathered);
@@ -438,8 +452,9 @@ impl Plan {
             arms,
             challengers,
         };
-        let monitor = monitor.bound(&job, &identity, &contenders, &split)?;
+        let monitor = monitor.bound(&job, &identity, &contenders, &split, price)?;
         warnings.extend(monitor.warning());
+        warnings.extend(monitor.nothing_to_compare());
         warnings.extend(effect::of_monitoring(monitoring, &monitor));
         warnings.extend(effect::of_examples(
             requested_quality.rule_examples,

@@ -28,12 +28,14 @@ use crate::pipeline::observer::Observer;
 use crate::pipeline::scoring::Scoring;
 use crate::pipeline::{Job, Outcomes};
 use crate::report::control::{self, History};
-use crate::report::models;
+use crate::report::cost::{Cost, PRICE, PRICE_PER_MILLION_ROWS, Price};
 use crate::report::monitoring::{self as facts, Offer};
 use crate::report::run::{self, RunContext};
+use crate::report::{drift, models};
 use crate::request::monitoring::{Monitoring, OnGate};
 use crate::request::work::Work;
 use crate::storage::Location;
+use crate::table::origin::{Origin, of_file};
 use crate::table::spelling::did_you_mean;
 
 /// What watching takes in memory.
@@ -56,6 +58,30 @@ pub struct Baseline {
     pub digest: u128,
     /// Where it was read.
     pub path: Location,
+    /// The model whose scores are in it, if it says so.
+    pub model: Option<Origin>,
+}
+
+impl Baseline {
+    /// The warning that its scores are not those of `scoring`.
+    #[must_use]
+    pub fn of_another_model(&self, scoring: &Origin) -> Option<Error> {
+        let model = self.model.as_ref();
+        model
+            .filter(|model| model.is_other_than(scoring))
+            .map(|model| other_scores(&model.title()).at_path(&self.path))
+    }
+}
+
+/// The warning that the scores of a baseline are of `another` model.
+#[must_use]
+pub fn other_scores(another: &str) -> Error {
+    let message = format!(
+        "the baseline's scores are of another model, {another}: distances of scores show the \
+         change of the model, too"
+    );
+    let hint = "`tallow profile TABLE --model MODEL` makes a baseline of this one";
+    Error::contract(message).hint(hint)
 }
 
 /// What a run watches.
@@ -122,6 +148,7 @@ impl Monitor {
                     profile,
                     digest,
                     path: path.clone(),
+                    model: of_file(path),
                 })
             })
             .transpose()?;
@@ -232,9 +259,11 @@ impl Monitor {
         model: &Identity,
         challengers: &[Contender],
         split: &[SplitArm],
+        price: Option<&Price>,
     ) -> Result<Self> {
         let context = RunContext::of_nothing(model.clone());
-        let known = run::facts(job, &Outcomes::new(job), &context);
+        let mut known = run::facts(job, &Outcomes::new(job), &context);
+        known.extend(run::facts_of_rows(job, &Cost::of_nothing(price.cloned())));
         let mut offers = offers(job, &self, &known);
         if !challengers.is_empty() {
             offers.extend(offers_of_challengers(job, &model.name, challengers));
@@ -276,6 +305,9 @@ impl Monitor {
             if control::METRICS.contains(&gate.metric()) && self.history.is_none() {
                 return Err(error.hint("pass `--history DIR`: it compares with earlier reports"));
             }
+            if [PRICE, PRICE_PER_MILLION_ROWS].contains(&gate.metric()) {
+                return Err(error.hint("pass `--price-per-hour AMOUNT`: it gives the run a price"));
+            }
             let pair_metrics = [&models::LABEL_METRICS[..], &models::SCORE_METRICS].concat();
             if pair_metrics.contains(&gate.metric()) {
                 return Err(error.hint("pass `--challenger MODEL`: it compares two models"));
@@ -309,6 +341,23 @@ impl Monitor {
             )
         };
         Err(Error::usage(message).hint(hint))
+    }
+
+    /// The warning that the baseline has no column of this run.
+    #[must_use]
+    pub fn nothing_to_compare(&self) -> Option<Error> {
+        let baseline = self.baseline.as_ref()?;
+        let mut compared = self
+            .offers
+            .iter()
+            .filter(|offer| offer.section == drift::SECTION)
+            .flat_map(Offer::subjects);
+        compared.next().is_none().then(|| {
+            let message = "the baseline has none of this run's columns: neither an input nor a \
+                           score is compared";
+            let error = Error::contract(message).at_path(&baseline.path);
+            error.hint("`tallow profile TABLE --model MODEL` makes a baseline of this model")
+        })
     }
 
     /// The warning that gates of the package about drift have nothing to be judged by.

@@ -5,6 +5,7 @@
 
 use super::facts::Fact;
 use crate::error::{Error, Result};
+use crate::process::{self, EnergyCounters};
 
 /// The price of the machine for an hour, in a currency that the user names or leaves open.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +42,12 @@ impl Price {
     }
 }
 
+/// The metric of what a run cost in money.
+pub const PRICE: &str = "price";
+
+/// The same for a million rows.
+pub const PRICE_PER_MILLION_ROWS: &str = "price_per_million_rows";
+
 /// What the system counted for a run.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cost {
@@ -52,6 +59,19 @@ pub struct Cost {
     pub joules: Option<f64>,
     /// The price of the machine.
     pub price: Option<Price>,
+}
+
+impl Cost {
+    /// Of a run that has not begun: what this system counts is zero.
+    #[must_use]
+    pub fn of_nothing(price: Option<Price>) -> Self {
+        Self {
+            processor_seconds: process::processor_seconds().map(|_| 0.0),
+            bytes_moved: process::bytes_moved().map(|_| [0; 2]),
+            joules: EnergyCounters::now().map(|_| 0.0),
+            price,
+        }
+    }
 }
 
 /// The facts: `bytes_read`, `bytes_written`, `energy_joules`, `price`, each as counted and per
@@ -71,7 +91,7 @@ pub fn facts(cost: &Cost, wall_seconds: f64, rows: u64) -> Vec<Fact> {
         ("bytes_read", moved(0), "bytes"),
         ("bytes_written", moved(1), "bytes"),
         ("energy_joules", cost.joules, "joules"),
-        ("price", money, currency),
+        (PRICE, money, currency),
     ];
     let mut facts = Vec::new();
     for (metric, total, unit) in totals {

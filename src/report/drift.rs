@@ -174,6 +174,12 @@ impl Comparison {
         }
     }
 
+    /// Whether no column is compared.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// Whether a column is among those compared.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
@@ -237,6 +243,7 @@ impl Compared {
         let limits = self.limits;
         let ColumnComparison {
             name,
+            kind,
             missing_rates: [baseline_missing_rate, missing_rate],
             row_counts: _,
             means: [baseline_mean, mean],
@@ -288,7 +295,12 @@ impl Compared {
             .filter_map(|(metric, value)| Some(Fact::number(SECTION, name, metric, value?, "")));
         let counts = [("baseline_rows", rows[0]), ("rows", rows[1])]
             .map(|(metric, count)| Fact::count(SECTION, name, metric, count, "rows"));
-        std::iter::once(Fact::text(SECTION, name, "verdict", self.verdict.name()))
+        let verdict = Fact::text(SECTION, name, "verdict", self.verdict.name());
+        let kind = kind
+            .is_time()
+            .then(|| Fact::text(SECTION, name, "kind", kind.name()));
+        std::iter::once(verdict)
+            .chain(kind)
             .chain(numbers)
             .chain(counts)
             .collect()

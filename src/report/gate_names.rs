@@ -54,7 +54,7 @@ const METRICS: [&str; 38] = [
 ];
 
 /// Counts of an evaluation, and numbers of its tables.
-const OF_EVALUATIONS: [&str; 28] = [
+const OF_EVALUATIONS: [&str; 29] = [
     "rows_read",
     "rows_evaluated",
     "rows_without_prediction",
@@ -64,6 +64,7 @@ const OF_EVALUATIONS: [&str; 28] = [
     "labels_read",
     "duplicate_labels",
     "labels_without_prediction",
+    "labels_not_numbers",
     "groups",
     "groups_without_relevance",
     "rows",

@@ -27,6 +27,26 @@ pub fn text(kind: Kind, microseconds: f64) -> Option<String> {
     }
 }
 
+/// A number of a column as a text to read: a time of columns of times, else by `number`.
+#[must_use]
+pub fn or_number(kind: Option<Kind>, value: f64, number: impl Fn(f64) -> String) -> String {
+    let time = kind.and_then(|kind| text(kind, value));
+    time.map_or_else(
+        || number(value),
+        |time| without_midnight(&without_fraction(&time)),
+    )
+}
+
+/// A time without parts of a second.
+fn without_fraction(text: &str) -> String {
+    match text.rsplit_once('.') {
+        Some((seconds, rest)) if rest.bytes().all(|byte| byte.is_ascii_digit()) => {
+            seconds.to_owned()
+        }
+        _ => text.to_owned(),
+    }
+}
+
 /// A date that is the same without its first instant.
 #[must_use]
 pub fn without_midnight(text: &str) -> String {

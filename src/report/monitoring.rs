@@ -24,7 +24,7 @@
 //! | metric | meaning |
 //! |---|---|
 //! | `verdict` | text: `ok`, `drift`, `undecided`, `missing`, `new`, `other_kind`, `not_compared` |
-//! | `kind`, `baseline_kind` | text: what a column of another kind holds |
+//! | `kind`, `baseline_kind` | text: what a column of another kind holds; `kind`, of times too |
 //! | `js` | Jensen–Shannon distance, base 2; the least, where not every category is counted |
 //! | `js_high` | the most, then |
 //! | `js_noise` | what samples of one distribution have on average |
@@ -44,10 +44,8 @@
 //! drifted), `columns`, `drifted`, `undecided`, `missing_columns`, `new_columns`,
 //! `other_kind_columns`, and the text `baseline` (the profile's path).
 //!
-//! Section `gates` is [`super::gates`]'s.
-//!
-//! The run's `status` is `withheld` if a gate kept the output back, and `gates_failed` if it was
-//! published all the same.
+//! Section `gates` is [`super::gates`]'s. A run's `status` is `withheld` or `gates_failed` if gates
+//! or rules failed.
 
 use std::borrow::Cow;
 
@@ -57,11 +55,11 @@ use super::control::{self, History};
 use super::drift::{Comparison, Uncompared};
 use super::facts::Fact;
 use super::gates::Judged;
+use super::quality::Broken;
 use crate::background;
 use crate::feature::verdict::{Coercions, Reason};
-use crate::monitor::against::{
-    BaselineObserver, ColumnCounts, Counted, Counting, InputCounts, Values,
-};
+use crate::monitor::against::{BaselineObserver, ColumnCounts, Counted, Counting};
+use crate::monitor::against::{InputCounts, Values};
 use crate::monitor::comparison::ColumnComparison;
 use crate::monitor::drift::Limits;
 use crate::monitor::profile::{ColumnProfile, Kind, Profile};
@@ -397,4 +395,6 @@ pub struct Found {
     pub facts: Vec<Fact>,
     /// What the gates say.
     pub judged: Judged,
+    /// Rules that must hold and do not.
+    pub broken: Vec<Broken>,
 }

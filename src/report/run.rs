@@ -8,6 +8,7 @@ use super::facts::Fact;
 use super::{estimates, quality, scores};
 use crate::model::Counter;
 use crate::package::open::Identity;
+use crate::pipeline::rule::Ask;
 use crate::pipeline::stage::Stage;
 use crate::pipeline::{Job, Outcomes};
 use crate::process;
@@ -245,6 +246,35 @@ fn coercion_facts(job: &Job, outcomes: &Outcomes) -> Vec<Fact> {
         .collect()
 }
 
+/// Facts that a run has only if it has rows, all zero: costs that this system counts, what its
+/// counters come to, and ages.
+#[must_use]
+pub fn facts_of_rows(job: &Job, cost: &Cost) -> Vec<Fact> {
+    let mut facts = cost::facts(cost, 0.0, 1);
+    if job.arms.counters().any(|counter| counter.metric == TOKENS) {
+        facts.push(tokens_per_second(0.0));
+    }
+    let fresh = job
+        .rules
+        .iter()
+        .filter(|rule| matches!(rule.ask, Ask::Fresh { .. }));
+    facts.extend(fresh.map(|rule| quality::age(&rule.name, 0.0)));
+    facts
+}
+
+/// The counter of text models.
+const TOKENS: &str = "tokens";
+
+fn tokens_per_second(value: f64) -> Fact {
+    Fact::number(
+        "performance",
+        "",
+        "tokens_per_second",
+        value,
+        "tokens/second",
+    )
+}
+
 fn performance_facts(job: &Job, outcomes: &Outcomes, context: &RunContext) -> Vec<Fact> {
     let seconds = context.wall.as_secs_f64();
     let rows = outcomes.rows_read() as f64;
@@ -277,14 +307,8 @@ fn performance_facts(job: &Job, outcomes: &Outcomes, context: &RunContext) -> Ve
     let counted = job.arms.counters().zip(&outcomes.counts);
     for (&Counter { metric, unit }, &count) in counted {
         facts.push(Fact::count("performance", "", metric, count, unit));
-        if metric == "tokens" && seconds > 0.0 {
-            facts.push(Fact::number(
-                "performance",
-                "",
-                "tokens_per_second",
-                count as f64 / seconds,
-                "tokens/second",
-            ));
+        if metric == TOKENS && seconds > 0.0 {
+            facts.push(tokens_per_second(count as f64 / seconds));
         }
     }
     let stage = |stage: &Stage| {

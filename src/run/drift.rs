@@ -5,12 +5,13 @@
 use super::events::Events;
 use super::findings::{Findings, head};
 use super::report_path::refuse_taken;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::compat_table::{Comparison as OfTool, Tool, compare};
 use crate::monitor::drift::Limits;
 use crate::monitor::profile_table::profile_of;
 use crate::output::report as report_file;
+use crate::plan::monitoring::other_scores;
 use crate::plan::options::share_of_one;
 use crate::plan::reading::dialect_options;
 use crate::process;
@@ -19,6 +20,9 @@ use crate::report::drift::Comparison;
 use crate::report::gate_names::{self, Verb};
 use crate::report::gates::{Judged, planned};
 use crate::request::comparison::{Comparison as Request, Compat};
+use crate::storage::Location;
+use crate::table::location::locate;
+use crate::table::origin::of_file;
 use crate::table::output_format::OutputFormat;
 
 /// What a comparison found.
@@ -33,8 +37,8 @@ pub struct Drifted {
 /// Compares two tables or profiles, and writes the report.
 ///
 /// # Errors
-/// A usage error for flags that do not fit together; fails if a table cannot be read or compared,
-/// or the report cannot be written.
+/// A usage error for flags that do not fit together; a contract error for tables without a column
+/// in common; fails if a table cannot be read or compared, or the report cannot be written.
 pub fn drift(request: &Request, interrupt: &Interrupt, events: &dyn Events) -> Result<Drifted> {
     let limits = limits(request)?;
     let gates = planned(&request.gate)?;
@@ -62,7 +66,12 @@ pub fn drift(request: &Request, interrupt: &Interrupt, events: &dyn Events) -> R
     } else {
         let baseline = profile_of(&paths[..1], &options, interrupt)?;
         let current = profile_of(&paths[1..], &options, interrupt)?;
-        facts.extend(Comparison::of(&baseline, &current, limits).facts());
+        warn_of_models(&paths, events)?;
+        let compared = Comparison::of(&baseline, &current, limits);
+        if compared.is_empty() {
+            return Err(nothing_to_compare(&paths));
+        }
+        facts.extend(compared.facts());
         None
     };
     let judged = Judged::of_known(&gates, &mut facts, request.strict_gates)?;
@@ -76,6 +85,32 @@ pub fn drift(request: &Request, interrupt: &Interrupt, events: &dyn Events) -> R
         findings: Findings { facts, failure },
         of_tool,
     })
+}
+
+/// The error of tables that have nothing in common.
+fn nothing_to_compare([before, now]: &[Location; 2]) -> Error {
+    let message = format!(
+        "no column can be compared with `{}`: none has the same name and holds the same kind",
+        before.display()
+    );
+    let error = Error::contract(message).at_path(now);
+    error.hint("`tallow inspect` shows the columns of a table or a profile")
+}
+
+/// Warns of scores that are of different models.
+fn warn_of_models(paths: &[Location; 2], events: &dyn Events) -> Result<()> {
+    let [before, now] = paths.each_ref().map(|path| {
+        let table = locate(std::slice::from_ref(path), false)?.files;
+        let mut models = table.iter().map(|file| of_file(&file.path));
+        let first = models.next().flatten();
+        Ok(first.filter(|first| models.all(|other| other.as_ref() == Some(first))))
+    });
+    if let (Some(before), Some(now)) = (before?, now?)
+        && before.is_other_than(&now)
+    {
+        events.warned(&other_scores(&before.title()).at_path(&paths[0]));
+    }
+    Ok(())
 }
 
 fn limits(request: &Request) -> Result<Limits> {

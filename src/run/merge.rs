@@ -10,12 +10,14 @@ use crate::output::profile as profile_file;
 use crate::request::merging::Merging;
 use crate::storage::Location;
 use crate::table::location::locate;
+use crate::table::origin::{Origin, of_file};
 use crate::table::output_format::OutputFormat;
 
 /// Merges profiles and writes the one of all their rows; returns it, and how many there were.
 ///
 /// # Errors
-/// A usage error for a profile that is named twice; fails if one is broken or of other columns.
+/// A usage error for a profile that is named twice; a contract error for profiles of several
+/// models; fails if one is broken or of other columns.
 pub fn merge(request: &Merging) -> Result<(Profile, usize)> {
     let path = &request.output;
     if OutputFormat::of_name(path)? != OutputFormat::parquet() {
@@ -26,6 +28,8 @@ pub fn merge(request: &Merging) -> Result<(Profile, usize)> {
     let files = locate(&request.inputs, false)?.files;
     let mut seen: HashMap<u128, Location> = HashMap::new();
     let mut merged: Option<Profile> = None;
+    let mut model: Option<(Origin, Location)> = None;
+    let mut is_of_one = true;
     for file in &files {
         let profile = read_profile(&file.path)?;
         if let Some(first) = seen.insert(profile.digest(), file.path.clone()) {
@@ -35,6 +39,26 @@ pub fn merge(request: &Merging) -> Result<(Profile, usize)> {
             ));
             return Err(error.at_path(&file.path).hint("name each profile once"));
         }
+        let origin = of_file(&file.path);
+        is_of_one &= origin.is_some();
+        if let Some(origin) = origin {
+            match &model {
+                None => model = Some((origin, file.path.clone())),
+                Some((first, path)) if origin.is_other_than(first) => {
+                    let message = format!(
+                        "the profile is of the model {}, and `{}` of {}",
+                        origin.title(),
+                        path.display(),
+                        first.title()
+                    );
+                    return Err(Error::contract(message).at_path(&file.path).hint(
+                        "merge the profiles of each model apart: scores of two models are not one \
+                         column",
+                    ));
+                }
+                Some((first, _)) => is_of_one &= origin == *first,
+            }
+        }
         match &mut merged {
             Some(merged) => merged
                 .merge(&profile)
@@ -43,6 +67,7 @@ pub fn merge(request: &Merging) -> Result<(Profile, usize)> {
         }
     }
     let merged = merged.ok_or_else(|| Error::usage("no profile to merge"))?;
-    profile_file::create(path, request.overwrite, &merged)?;
+    let model = model.filter(|_| is_of_one).map(|(model, _)| model);
+    profile_file::create(path, request.overwrite, &merged, model.as_ref())?;
     Ok((merged, files.len()))
 }

@@ -14,6 +14,7 @@ use crate::monitor::profile::Profile;
 use crate::monitor::profile_table::profile_of_dataset;
 use crate::monitor::profiling::{COLUMN_BYTES, RunProfile};
 use crate::output::profile as profile_file;
+use crate::package::open::Identity;
 use crate::pipeline::budget::Budget;
 use crate::pipeline::{self, Control, Input, Outcomes};
 use crate::plan::Plan;
@@ -46,8 +47,10 @@ pub fn profile(
         return Err(error.hint("end the name in `.parquet` or `.pq`"));
     }
     refuse_taken(path, request.overwrite, &request.inputs)?;
-    let profile = if let Some(model) = &request.model {
-        profile_as_read(&work(request, model, caller, events)?, interrupt)?
+    let (profile, origin) = if let Some(model) = &request.model {
+        let work = work(request, model, caller, events)?;
+        let (profile, model) = profile_as_read(&work, interrupt)?;
+        (profile, Some(model.origin()))
     } else {
         if request.binding != Binding::default() {
             let error = Error::usage("how columns meet a model, and no model is named");
@@ -55,9 +58,10 @@ pub fn profile(
         }
         let options = dialect_options(&request.text, &[])?;
         let memory = request.memory.as_deref();
-        profile_of_tables(&request.inputs, &options, memory, interrupt)?
+        let profile = profile_of_tables(&request.inputs, &options, memory, interrupt)?;
+        (profile, None)
     };
-    profile_file::create(path, request.overwrite, &profile)?;
+    profile_file::create(path, request.overwrite, &profile, origin.as_ref())?;
     Ok(profile)
 }
 
@@ -86,11 +90,11 @@ fn work(
     Ok(work)
 }
 
-/// Scores every row and profiles inputs and scores.
+/// Scores every row and profiles inputs and scores; returns the model, too.
 ///
 /// # Errors
 /// Whatever ends a run.
-pub fn profile_as_read(work: &Work, interrupt: &Interrupt) -> Result<Profile> {
+pub fn profile_as_read(work: &Work, interrupt: &Interrupt) -> Result<(Profile, Identity)> {
     let plan = Plan::bind_profiled(work)?;
     let control = Control {
         interrupt: interrupt.clone(),
@@ -109,7 +113,7 @@ pub fn profile_as_read(work: &Work, interrupt: &Interrupt) -> Result<Profile> {
     )?;
     let seen: Option<RunProfile> = outcomes.seen.into_partial();
     let seen = seen.ok_or_else(|| Error::internal("a run without its profile"))?;
-    Ok(seen.profile)
+    Ok((seen.profile, plan.model))
 }
 
 /// The profile of tables, or the one that a path holds, in as much memory as is allowed.

@@ -336,9 +336,13 @@ impl Destination for ToDataset<'_> {
             }
         }
         if let Some(profile) = self.run.profile(outcomes) {
+            let model = self.run.origin();
+            let model = model.as_ref();
             match self.run.profile_path() {
-                None => manifest.profile = Some(profile_file::stage(&target.path, profile)?),
-                Some(path) => profile_file::create(&path, target.overwrite, profile)?,
+                None => {
+                    manifest.profile = Some(profile_file::stage(&target.path, profile, model)?);
+                }
+                Some(path) => profile_file::create(&path, target.overwrite, profile, model)?,
             }
         }
         publication::publish(&target.path, &manifest, self.run.signer.as_ref())?;

@@ -172,6 +172,12 @@ impl Distribution {
         self.nan_count
     }
 
+    /// How many values are −∞, and how many +∞.
+    #[must_use]
+    pub fn infinities(&self) -> [u64; 2] {
+        [self.negative_infinity_count, self.positive_infinity_count]
+    }
+
     /// Values of +∞.
     #[must_use]
     pub fn positive_infinity_count(&self) -> u64 {

@@ -170,6 +170,65 @@ fn a_profile_is_the_same_whatever_the_order_threads_batches_parts_and_merges() {
 }
 
 #[test]
+fn profiles_know_the_model_whose_scores_they_hold() {
+    let room = demo();
+    let other = std::fs::read_to_string(data("hostile/good.json")).unwrap();
+    room.file("other.json", other);
+    room.file("two.csv", "a,b\n0.1,0.5\n0.2,7.5\n");
+    room.tallow("profile two.csv --model other.json --output other.pq")
+        .ok();
+    room.tallow("profile old.parquet --model model.ubj --output one.pq")
+        .ok();
+    room.tallow("profile shifted.parquet --model model.ubj --output two.pq")
+        .ok();
+    // The same model under another name is the same model.
+    std::fs::copy(room.path("model.ubj"), room.path("same.ubj")).unwrap();
+    room.tallow("profile shifted.parquet --model same.ubj --output same.pq")
+        .ok();
+    room.tallow("merge one.pq two.pq --output merged.pq").ok();
+    room.tallow("merge one.pq same.pq --output merged_too.pq")
+        .ok();
+    let refused = room.tallow("merge one.pq other.pq --output x.pq").fails(3);
+    assert!(
+        refused.stderr.contains("of the model other") && refused.stderr.contains("of model"),
+        "{refused}"
+    );
+    let warning = "the baseline's scores are of another model";
+    let score = |baseline: &str| {
+        room.tallow(&format!(
+            "{SCORE} old.parquet --output out.parquet --overwrite --baseline {baseline}"
+        ))
+        .ok()
+    };
+    for baseline in ["one.pq", "merged.pq", "same.pq"] {
+        let run = score(baseline);
+        assert!(!run.stderr.contains(warning), "{run}");
+    }
+    let run = score("other.pq");
+    assert!(run.stderr.contains(warning), "{run}");
+    let run = room.tallow("drift one.pq two.pq").ok();
+    assert!(!run.stderr.contains(warning), "{run}");
+}
+
+#[test]
+fn tables_without_a_column_in_common_are_not_the_same() {
+    let room = demo();
+    room.file("other.csv", "x,y\n1,2\n3,4\n");
+    let run = room
+        .tallow("drift other.csv old.parquet --output r.pq")
+        .fails(3);
+    assert!(run.stderr.contains("no column can be compared"), "{run}");
+    assert!(!room.path("r.pq").exists());
+    room.tallow("profile other.csv --output base.pq").ok();
+    let run = room
+        .tallow(&format!(
+            "{SCORE} old.parquet --output out.parquet --baseline base.pq"
+        ))
+        .ok();
+    assert!(run.stderr.contains("none of this run's columns"), "{run}");
+}
+
+#[test]
 fn counts_against_a_baseline_are_the_same_whatever_the_order_threads_and_batches() {
     let room = demo();
     room.tallow("profile old.parquet --model model.ubj --output base.pq")

@@ -74,7 +74,7 @@ impl Pairing {
                 let before = counts.predictions - batch.num_rows() as u64;
                 let keys = key_columns(batch, &columns.key)?;
                 let actual = match columns.label {
-                    Some(label) => actuals(batch.column(label), columns.task, labels)?,
+                    Some(label) => actuals(batch.column(label), columns.task, labels, counts)?,
                     None => vec![None; batch.num_rows()],
                 };
                 let mut is_silent = vec![true; batch.num_rows()];

@@ -3,12 +3,12 @@
 use super::block::{Block, Cell, Figure, Section, State, Table};
 use super::document::Options;
 use super::night::{Column, DriftCounts, Night};
-use super::overlaid;
+use super::overlaid::{self, Numbers};
 use super::svg::key;
 use super::wording;
 use crate::count::{counted, listed};
 use crate::monitor::overlay::Overlay;
-use crate::report::number;
+use crate::report::{moment, number};
 
 /// The most columns that have a chart of their own.
 const CHARTS: usize = 6;
@@ -134,8 +134,13 @@ fn chart(column: &Column) -> Option<Block> {
     match overlay {
         Overlay::Numbers { bins, is_log } => {
             let label = format!("Histogram of {}, today over the baseline", column.name);
-            figure.chart = overlaid::large(&bins, is_log, true, 150, &label);
-            figure.values = overlaid::values(&bins).to_string();
+            let numbers = Numbers {
+                bins: &bins,
+                is_log,
+                times: column.times(),
+            };
+            figure.chart = overlaid::large(&numbers, 150, &label);
+            figure.values = overlaid::values(&numbers).to_string();
             if is_log {
                 figure.caption.push_str(" Log scale.");
             }
@@ -203,7 +208,10 @@ fn rates(column: &Column) -> (Option<f64>, Option<f64>) {
 
 fn means(column: &Column) -> Option<(String, String)> {
     let both = [column.number("baseline_mean")?, column.number("mean")?];
-    let [before, now] = both.map(|mean| super::block::on_page(&number::short(mean)));
+    let [before, now] = both.map(|mean| {
+        let text = moment::or_number(column.times(), mean, number::short);
+        super::block::on_page(&text)
+    });
     Some((before, now))
 }
 
@@ -244,6 +252,7 @@ fn row(column: &Column) -> Vec<Cell> {
     };
     let overlay = column.overlay();
     let kind = match &overlay {
+        Some(Overlay::Numbers { .. }) if column.times().is_some() => "time".to_owned(),
         Some(Overlay::Numbers { is_log: true, .. }) => "number, log scale".to_owned(),
         Some(Overlay::Numbers { .. }) => "number".to_owned(),
         Some(Overlay::Categories { .. }) => "category".to_owned(),

@@ -18,13 +18,14 @@ const SEGMENTS: usize = 40;
 const CLASSES: usize = 8;
 
 /// Counts of rows that are listed if they are not zero.
-const COUNTS: [&str; 6] = [
+const COUNTS: [&str; 7] = [
     "rows_without_label",
     "rows_without_prediction",
     "rows_with_conflicting_labels",
     "duplicate_labels",
     "duplicate_predictions",
     "labels_without_prediction",
+    "labels_not_numbers",
 ];
 
 /// The section, if a report has it.

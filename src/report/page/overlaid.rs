@@ -2,11 +2,17 @@
 //!
 //! Owns how a histogram is drawn, large and in a row of a table. It must not know what it says.
 
+use std::collections::BTreeSet;
+
 use super::block::{Cell, Table, on_page};
 use super::svg::{Chart, Svg, excess, round_ticks, steps, tick_text};
 use super::wording;
 use crate::monitor::overlay::{Counts, Overlay, OverlayBin};
-use crate::report::number;
+use crate::monitor::profile::Kind;
+use crate::report::{moment, number};
+
+/// The most ticks below a histogram of times.
+const TIME_TICKS: usize = 4;
 
 /// The most categories in a chart of a table's row.
 const SMALL_CATEGORIES: usize = 12;
@@ -61,14 +67,63 @@ pub fn small(overlay: &Overlay, is_drifted: bool, label: &str) -> Svg {
     chart.finish()
 }
 
-/// A histogram of numbers, large, with ticks below.
+/// A histogram of numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers<'a> {
+    /// Its bins.
+    pub bins: &'a [OverlayBin],
+    /// Whether they are of equal width on a logarithmic scale.
+    pub is_log: bool,
+    /// What kind of times the numbers are, if they are some.
+    pub times: Option<Kind>,
+}
+
+/// A histogram of numbers of a drifted column, large, with ticks below.
 #[must_use]
-pub fn large(bins: &[OverlayBin], is_log: bool, is_drifted: bool, height: u32, label: &str) -> Svg {
+pub fn large(numbers: &Numbers<'_>, height: u32, label: &str) -> Svg {
+    let Numbers {
+        bins,
+        is_log,
+        times,
+    } = *numbers;
     let mut chart = Chart::new(height, label);
-    numbers(&mut chart, bins, is_drifted);
+    self::numbers(&mut chart, bins, true);
     chart.axis();
-    chart.x_ticks(&ticks(bins, is_log));
+    chart.x_ticks(&match times {
+        Some(kind) => times_of_edges(bins, kind),
+        None => ticks(bins, is_log),
+    });
     chart.finish()
+}
+
+/// Edges of bins of times, each with what it says, in percent.
+fn times_of_edges(bins: &[OverlayBin], kind: Kind) -> Vec<(f64, String)> {
+    let step = bins.len().div_ceil(TIME_TICKS).max(1);
+    let edges = bins.iter().enumerate().step_by(step);
+    let edges: Vec<(usize, String)> = edges
+        .filter_map(|(index, bin)| Some((index, moment::text(kind, bin.low?)?)))
+        .collect();
+    // Days are told apart by their dates.
+    let day = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+    let days: BTreeSet<String> = edges.iter().map(|(_, text)| day(text)).collect();
+    let has_days = kind == Kind::Times && days.len() == edges.len();
+    edges
+        .into_iter()
+        .map(|(index, text)| {
+            let at = 100.0 * index as f64 / bins.len() as f64;
+            let text = if has_days { day(&text) } else { shorter(&text) };
+            (at, text)
+        })
+        .collect()
+}
+
+/// A time to the minute; a duration as it is.
+fn shorter(text: &str) -> String {
+    let mut parts = text.rsplitn(2, ':');
+    match (parts.next(), parts.next()) {
+        (Some(_), Some(minutes)) => minutes.to_owned(),
+        _ => text.to_owned(),
+    }
 }
 
 fn numbers(chart: &mut Chart, bins: &[OverlayBin], is_drifted: bool) {
@@ -203,7 +258,8 @@ pub fn categories(named: &[(String, Counts)], other: Counts, new: u64) -> Table 
 
 /// The bins as a table.
 #[must_use]
-pub fn values(bins: &[OverlayBin]) -> Table {
+pub fn values(numbers: &Numbers<'_>) -> Table {
+    let Numbers { bins, times, .. } = *numbers;
     let shares = shares(&bins.iter().map(|bin| bin.counts));
     let mut table = Table::new("Bins", &[("Bin", ""), ("Baseline", "r"), ("Today", "r")]);
     "Values as a table".clone_into(&mut table.fold);
@@ -212,7 +268,7 @@ pub fn values(bins: &[OverlayBin]) -> Table {
         .enumerate()
         .map(|(index, bin)| {
             vec![
-                Cell::head(bin_text(bin)),
+                Cell::head(bin_text(bin, times)),
                 Cell::number(number::percent(shares[0][index])),
                 Cell::number(number::percent(shares[1][index])),
             ]
@@ -222,8 +278,9 @@ pub fn values(bins: &[OverlayBin]) -> Table {
 }
 
 /// The range of a bin.
-fn bin_text(bin: &OverlayBin) -> String {
-    let text = |edge: f64| on_page(&wording::value("edge", edge));
+fn bin_text(bin: &OverlayBin, times: Option<Kind>) -> String {
+    let number = |edge: f64| wording::value("edge", edge);
+    let text = |edge: f64| on_page(&moment::or_number(times, edge, number));
     match (bin.low, bin.high) {
         (None, Some(high)) => format!("below {}", text(high)),
         (Some(low), None) => format!("from {}", text(low)),

@@ -22,8 +22,7 @@ use crate::format::ImportOptions;
 use crate::interrupt::Interrupt;
 use crate::monitor::estimate::reference::Reference;
 use crate::monitor::profile::Profile;
-use crate::monitor::profile_table::table as profile_table;
-use crate::output::table_writer::write_table;
+use crate::output::profile as profile_file;
 use crate::package::card::{CARD_NAME, card};
 use crate::package::open::{Identity, OpenedModel, open};
 use crate::package::signature::SIGNATURE_NAME;
@@ -40,6 +39,7 @@ use crate::storage::{
     Location, PendingFile, StagedDirectory, canonical, files_below, find, metadata, read,
     read_unchanged,
 };
+use crate::table::origin::Origin;
 
 /// The name of the baseline profile in a package.
 const BASELINE: &str = "baseline.parquet";
@@ -264,10 +264,14 @@ impl Packing<'_> {
         }
         let mut work = self.work(&self.request.data);
         work.outcome.passthrough = Some(vec!["none".into()]);
-        let profile = profile_as_read(&work, interrupt)?;
-        let mut file = PendingFile::create(self.directory.join(BASELINE), true)?;
-        write_table(&mut file, &profile_table(&profile)?, &[])?;
-        file.publish(true)?;
+        let (profile, model) = profile_as_read(&work, interrupt)?;
+        // The package has no digest before it is whole; that of the model's file stays.
+        let origin = Origin {
+            digest: model.file_digest.clone(),
+            ..model.origin()
+        };
+        let path = self.directory.join(BASELINE);
+        profile_file::create(&path, true, &profile, Some(&origin))?;
         let entries = Table::from_iter([("profile".to_owned(), BASELINE.into())]);
         self.manifest.set_section("baseline", entries);
         Ok(Some(profile))
