@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicU64;
 
 use arrow::datatypes::{Field, Schema, SchemaRef};
 
-use super::columns::{output_schema, refuse_duplicates, requested_columns};
+use super::columns::{output_schema, refuse_duplicates, requested_columns, widened};
 use super::import::import_options;
 use super::memory::{Allowance, Needs, afford};
 use super::needs::row_bytes;
@@ -376,10 +376,6 @@ fn keep_own(options: &mut BindingOptions, contract: &Contract) {
         |column: &str| column == "*" || contract.inputs.iter().any(|input| input.name == column);
     options.on_null.retain(|(column, _)| is_own(column));
     options.on_unseen.retain(|(column, _)| is_own(column));
-}
-
-fn widened(selection: Option<&Selection>, schema: &SchemaRef) -> SchemaRef {
-    selection.map_or_else(|| schema.clone(), |selection| selection.widened(schema))
 }
 
 /// The challenger of the job.

@@ -56,6 +56,11 @@ pub(super) fn passthrough(
     }
 }
 
+/// A schema and the columns that a selection derives.
+pub(super) fn widened(selection: Option<&Selection>, schema: &SchemaRef) -> SchemaRef {
+    selection.map_or_else(|| schema.clone(), |selection| selection.widened(schema))
+}
+
 /// Only the columns that something reads, in the table's order.
 pub(super) fn requested_columns(
     bound: &[BoundInput],

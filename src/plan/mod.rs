@@ -4,6 +4,7 @@
 //! argument again, and nothing changes a plan that a run works on.
 
 pub mod agreement;
+mod bound;
 pub mod challenger;
 mod columns;
 pub mod draft;
@@ -19,6 +20,7 @@ pub mod memory;
 pub mod monitoring;
 mod name;
 mod needs;
+mod opening;
 pub mod options;
 pub mod quality;
 pub mod reading;
@@ -32,55 +34,40 @@ mod warning;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
 use serde_json::{Map, Value as Json};
 
+use self::bound::{BoundColumns, Expressions};
 use self::challenger::{Champion, Contender, afford_all};
-use self::columns::{output_schema, passthrough, positions, refuse_duplicates, requested_columns};
+use self::columns::{output_schema, positions, widened};
 use self::draft::Draft;
 use self::guard::{Guards, budget};
-use self::import::import_options;
 use self::memory::{Needs, before_rows};
 use self::monitoring::Monitor;
 use self::name::Name;
 use self::needs::needs;
-use self::options::{
-    binding_options, byte_size, check_offset, check_virtual_ensembles, graph_features,
-    missing_values, renames, set_threshold,
-};
-use self::reading::read_options;
+use self::opening::{OpenData, OpenModel};
+use self::options::byte_size;
 use self::split::SplitArm;
 use self::target::Target;
-use crate::contract::binding::{BindingOptions, BoundInput, bind, fed_columns};
-use crate::contract::policies::check_missing_names;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::feature::token_use::TokenUses;
-use crate::format::GraphFeatures;
 use crate::memory::Pool;
 use crate::monitor::profiling::PROFILE;
 use crate::package::Resolved;
-use crate::package::manifest::OnFail;
-use crate::package::open::{Identity, OpenedModel, open};
+use crate::package::open::{Identity, OpenedModel};
 use crate::pipeline::Job;
 use crate::pipeline::arm::{Arm, Arms};
 use crate::pipeline::budget::Budget;
 use crate::pipeline::observer::Observer;
-use crate::pipeline::rule::Rules;
 use crate::pipeline::scoring::Scoring;
-use crate::pipeline::selection::Selection;
 use crate::process;
-use crate::query::Derived;
 use crate::report::cost::Price;
 use crate::request::Request;
 use crate::request::monitoring::Monitoring;
-use crate::request::rows::OnBadFile;
-use crate::request::work::{Resources, Work};
-use crate::storage::{Location, check_unchanged, read_unchanged};
-use crate::table::ReadOptions;
-use crate::table::dataset::Dataset;
+use crate::request::work::Work;
+use crate::storage::{Location, check_unchanged};
 use crate::table::dataset_file::BadFile;
-use crate::table::location::{Located, locate};
 
 /// A run, ready to start. Nothing changes it: what is not known before the input was looked through
 /// is part of its [`draft`].
@@ -184,146 +171,53 @@ impl Plan {
     /// As [`Plan::bind`], and for a baseline or gates that are wrong.
     #[expect(
         clippy::too_many_lines,
-        reason = "the checks in their order, each in a line or two"
+        reason = "the stages in their order, each in a line or two"
     )]
     fn bind_watched(args: &Work, monitoring: &Monitoring, price: Option<&Price>) -> Result<Self> {
         let Work {
-            model,
-            registry: _,
-            as_of: _,
-            trust: _,
             resolved,
-            inputs,
-            binding,
-            rows,
             quality: requested_quality,
             outcome,
-            text,
-            challengers: _,
             resources,
+            ..
         } = args;
-        let Resources {
-            threads,
-            batch_rows,
-            memory,
-            show_values,
-        } = resources;
-        let memory = memory
-            .as_deref()
-            .map(|text| byte_size("--memory", text))
-            .transpose()?;
+        let memory = resources.memory.as_deref();
+        let memory = memory.map(|text| byte_size("--memory", text)).transpose()?;
         Pool::of_process().set_limit(memory.map(before_rows));
-        let import_options = import_options(binding, outcome, text)?;
-        let (vouched, signed) = signed::verified(args)?;
-        let open = || read_unchanged(|| open(model, &import_options));
-        let mut opened = signed::guarded(vouched.as_ref(), open)?;
-        let watched = [&opened.monitoring.baseline, &opened.monitoring.reference];
-        let _pins = signed::pinned(vouched.as_ref(), watched.into_iter().flatten())?;
-        signed::refuse_revoked(args, &opened)?;
-        check_virtual_ensembles(&opened, outcome.virtual_ensembles)?;
-        if !binding.rows_axis.is_empty() && opened.loaded.model.family() != "graph" {
-            return Err(Error::usage(
-                "`--rows-axis` is for ONNX graphs, and this model reads one row after the other",
-            )
-            .hint("remove the flag"));
-        }
-        let reads_texts = text::reads_texts(&opened.loaded.contract);
-        if !reads_texts {
-            text::refuse(text)?;
-            set_threshold(&mut opened, outcome.threshold)?;
-        }
-        effect::refuse(args, &opened, reads_texts)?;
-        let threads = thread_count(*threads)?;
-        let renames = renames(binding)?;
-        let mut binding_options = BindingOptions {
-            renaming: opened.loaded.contract.renaming,
-            ..binding_options(binding)?
-        };
-        let mut options = read_options(
-            rows,
-            batch_rows.or(opened.loaded.model.portion_rows()),
-            &renames,
-        )?;
-        options.text_columns =
-            reading::text_columns(&opened.loaded.contract, &binding_options, &renames);
-        let found = locate(inputs, rows.any_ending)?;
-        let (mut dataset, bad_files) =
-            open_dataset(&found.files, &renames, &options, rows.on_bad_file)?;
-        let schema = dataset.schema();
-        let (contract, is_text) = (&opened.loaded.contract, dataset.is_text());
-        let is_fed = is_fed(&opened, &graph_features(binding)?)?;
-        let features = binding
-            .features
-            .as_deref()
-            .and_then(<[String]>::first)
-            .map(String::as_str)
-            .filter(|_| !is_fed);
-        if is_fed {
-            binding_options.features = None;
-        }
-        let mut missing = missing_values(&rows.missing, is_text)?;
-        (missing.spelt_numbers, missing.number_format) =
-            (dataset.spelt_numbers(), dataset.options().numbers);
-        let fed = fed_columns(contract, &schema, &binding_options)?;
-        let mut selection = Selection::new(
-            rows.filter.as_deref(),
-            &opened.derived,
-            &schema,
-            &fed,
-            &missing,
-        )?;
-        let widened = |selection: &Option<Selection>, schema: &SchemaRef| {
-            selection
-                .as_ref()
-                .map_or_else(|| schema.clone(), |selection| selection.widened(schema))
-        };
-        let wide = widened(&selection, &schema);
-        let mask = mask::mask(outcome, &wide)?;
-        let entries = quality::entries(&opened.rules, requested_quality)?;
-        let rules = Rules::new(&entries, &wide, &schema, &fed, &missing)?
-            .with_examples(requested_quality.rule_examples, mask.clone())
-            .with_numbers(requested_quality.loss_column.as_deref(), &wide)?;
-        if reads_texts && binding_options.features.is_none() {
-            binding_options.features = text::columns(text, contract, &wide, is_text)?;
-        }
-        let offset_rule = check_offset(&opened, &binding_options.offset)?;
-        let bound = bind(contract, &wide, &dataset, &binding_options)?;
-        check_missing_names(&bound, &missing.columns)?;
-        // A column of offsets is not a feature: it comes along, and is in no order of training.
-        let read = &bound[..bound.len() - binding_options.offset.len()];
-        let mut along = passthrough(outcome, read, &schema, &wide)?;
-        along.retain(|name| !mask.drops(name));
-        let mut warnings = warnings(
-            features,
-            read,
-            &opened.derived,
-            &along,
-            selection.as_ref(),
-            &rules,
-        );
-        warnings.extend(
-            warning::other_names(features, contract, read)
-                .into_iter()
-                .chain(warning::read_again(&dataset))
-                .chain(warning::row_by_row(&opened.loaded.description)),
-        );
-        warnings.extend(reading::without_effect(rows, &dataset)?);
-        if let Some(selection) = &mut selection {
-            selection.keep_only(|name| {
-                bound.iter().any(|one| one.column == name)
-                    || along.iter().any(|column| column == name)
-                    || rules.reads(name)
-            });
-        }
-        warnings.extend(effect::warnings(
-            args,
-            &dataset,
-            &bound,
-            &binding_options,
-            &missing,
-        ));
-        let requested = requested_columns(&bound, &along, selection.as_ref(), &rules, &schema);
-        refuse_duplicates(&requested, &dataset)?;
+        let model = opening::model(args)?;
+        let threads = thread_count(resources.threads)?;
+        let mut data = opening::data(args, &model.opened)?;
+        let mut expressions = bound::expressions(args, &model, &data)?;
+        let columns = bound::columns(args, &model, &mut data, &mut expressions)?;
+        let OpenModel {
+            mut opened,
+            signed,
+            pins: _pins,
+            ..
+        } = model;
+        let OpenData {
+            mut dataset,
+            schema,
+            bad_files,
+            ignored,
+            options: binding_options,
+            missing,
+            ..
+        } = data;
+        let Expressions {
+            selection,
+            mask,
+            rules,
+            rule_count,
+            ..
+        } = expressions;
+        let BoundColumns {
+            bound,
+            along,
+            requested,
+            offset_rule,
+            mut warnings,
+        } = columns;
         let mut configuration = identity::configuration(args)?;
         configuration.extend(identity::encryption()?);
         configuration.extend(identity::hashing(&outcome.hash_columns)?);
@@ -336,7 +230,7 @@ impl Plan {
             }
         };
         let read_schema = dataset.as_read(&requested);
-        let batch_schema = widened(&selection, &read_schema);
+        let batch_schema = widened(selection.as_ref(), &read_schema);
         // That of the package is of its own model's rows alone.
         let of_package = opened.monitoring.reference.as_ref();
         let of_package = of_package.filter(|_| split.is_none());
@@ -348,33 +242,28 @@ impl Plan {
         configuration.extend(digest.map(|digest| (identity::REFERENCE.to_owned(), digest.into())));
         let name = Name::new(&configuration, &opened);
         let run_id = name.run_id(&dataset)?;
-        let mut identity = opened.identity();
-        if let Some(resolved) = resolved {
-            identity.name.clone_from(&resolved.model);
-            identity
-                .version
-                .get_or_insert_with(|| resolved.version.to_string());
-            identity.further.extend(resolved.facts());
-        }
+        let mut identity = named_identity(&opened, resolved.as_ref());
         split::name_champion(&identity, &mut configuration);
         identity.further.extend(signed);
         identity.further.extend(offset_rule.map(|rule| {
+            let columns = binding_options.offset.join(", ");
             (
                 "offset".to_owned(),
-                format!("{}, {}", binding_options.offset.join(", "), rule.describe()),
+                format!("{columns}, {}", rule.describe()),
             )
         }));
+        let show_values = resources.show_values;
         let encoder = Encoder::new(bound, &missing, opened.loaded.model.precision())
-            .showing_values(*show_values);
+            .showing_values(show_values);
         let package = std::mem::take(&mut opened.monitoring);
         let scoring = Scoring::new(Arc::new(opened.loaded), encoder, &batch_schema, outcome.raw)?
             .with_offsets(binding_options.offset.len());
-        let monitor = Monitor::new(monitoring, &package, &scoring, &mask, *show_values)?;
+        let monitor = Monitor::new(monitoring, &package, &scoring, &mask, show_values)?;
         warnings.extend(monitor.without_estimates(other_model)?);
         let baseline = monitor.baseline.as_ref();
         warnings.extend(baseline.and_then(|one| one.of_another_model(&identity.origin())));
         let (observers, watch_bytes) = monitor.observers(&scoring, &mask);
-        let table = widened(&selection, &requested);
+        let table = widened(selection.as_ref(), &requested);
         let arm = Arm {
             name: identity.name.clone(),
             version: identity.version.clone(),
@@ -388,13 +277,9 @@ impl Plan {
         };
         let shown = mask.schema(&table);
         let output_schema = output_schema(&along, &shown, arms.fields())?;
-        let mut needs = needs(&dataset, &arms, &output_schema, selection.is_some());
-        needs.may_reject |= rules.may(OnFail::Reject);
-        needs.has_query |= !rules.is_empty();
-        needs.score_row_bytes += rules.row_bytes();
-        (needs.observed_bytes, needs.gathered_bytes) = (watch_bytes.portion, watch_bytes.gathered);
-        // Bins and their tables are made once the first rows have come.
-        needs.resident_bytes += watch_bytes.held;
+        let needs = needs(&dataset, &arms, &output_schema, selection.is_some())
+            .with_rules(&rules)
+            .with_watching(watch_bytes);
         let before = process::memory_bytes().unwrap_or(0);
         let champion = Champion {
             dataset: &dataset,
@@ -415,22 +300,7 @@ impl Plan {
             &mut challengers,
             &mut contenders,
         )?;
-        if let Some(bytes) = allowance.foreign_bytes {
-            Pool::of_process().set_limit(Some(Pool::of_process().used().saturating_add(bytes)));
-        }
-        let options = ReadOptions {
-            portion_bytes: allowance.portion_bytes,
-            ..dataset.options().clone()
-        };
-        let max_portion_bytes = if memory.is_some() {
-            allowance.portion_bytes
-        } else {
-            options.max_portion_bytes
-        };
-        dataset.set_options(ReadOptions {
-            max_portion_bytes,
-            ..options
-        });
+        allowance.keep(&mut dataset, memory.is_some());
         let rules = Arc::new(rules);
         let job = Job {
             output_schema,
@@ -442,7 +312,7 @@ impl Plan {
                 .chain(observers)
                 .collect(),
             rules,
-            limit: rows.limit,
+            limit: args.rows.limit,
             rows_per_part: None,
             threads: allowance.threads,
             memory_bytes: allowance.pressure_bytes,
@@ -458,7 +328,7 @@ impl Plan {
         warnings.extend(effect::of_monitoring(monitoring, &monitor));
         warnings.extend(effect::of_examples(
             requested_quality.rule_examples,
-            entries.len(),
+            rule_count,
         ));
         Ok(Self {
             job,
@@ -468,7 +338,7 @@ impl Plan {
             name,
             model: identity,
             bad_files,
-            ignored: found.ignored,
+            ignored,
             needs,
             challengers: contenders,
             split,
@@ -522,61 +392,17 @@ impl Plan {
     }
 }
 
-/// Whether the columns that `--features` names for inputs of a graph are those of the contract
-/// already.
-fn is_fed(opened: &OpenedModel, features: &[GraphFeatures]) -> Result<bool> {
-    let contract = &opened.loaded.contract;
-    let has = |column: &String| contract.inputs.iter().any(|input| input.name == *column);
-    let is_fed = opened.loaded.model.family() == "graph"
-        && !features.is_empty()
-        && contract.named
-        && features.iter().all(|one| one.columns.iter().all(has));
-    if is_fed || features.len() < 2 {
-        return Ok(is_fed);
+/// What model scores: the name and version of a registry count more than those of the file.
+fn named_identity(opened: &OpenedModel, resolved: Option<&Resolved>) -> Identity {
+    let mut identity = opened.identity();
+    if let Some(resolved) = resolved {
+        identity.name.clone_from(&resolved.model);
+        identity
+            .version
+            .get_or_insert_with(|| resolved.version.to_string());
+        identity.further.extend(resolved.facts());
     }
-    Err(Error::usage(
-        "`--features INPUT=COLUMNS` is for the inputs of an ONNX graph, and this model reads one \
-         table",
-    )
-    .hint("list the columns in the order of training: `--features a,b,c`"))
-}
-
-fn open_dataset(
-    paths: &[Located],
-    renames: &[(String, String)],
-    options: &ReadOptions,
-    on_bad_file: OnBadFile,
-) -> Result<(Dataset, Vec<BadFile>)> {
-    match on_bad_file {
-        OnBadFile::Fail => Ok((Dataset::open(paths, renames, options)?, Vec::new())),
-        OnBadFile::Skip => Dataset::open_readable(paths, renames, options),
-    }
-}
-
-fn warnings(
-    features: Option<&str>,
-    bound: &[BoundInput],
-    derived: &[Derived],
-    along: &[String],
-    selection: Option<&Selection>,
-    rules: &Rules,
-) -> Vec<Error> {
-    let is_read = |name: &str| {
-        let by_expression = selection.is_some_and(|selection| selection.reads(name));
-        by_expression
-            || rules.reads(name)
-            || bound.iter().any(|one| one.column == name)
-            || along.iter().any(|column| column == name)
-    };
-    let unread: Vec<&str> = derived
-        .iter()
-        .map(|one| one.name.as_str())
-        .filter(|name| !is_read(name))
-        .collect();
-    warning::chosen_by_regex(features, bound)
-        .into_iter()
-        .chain(warning::unread_derived(&unread))
-        .collect()
+    identity
 }
 
 /// What affinity and the container's quota allow, unless the user says otherwise.

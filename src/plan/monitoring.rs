@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use super::challenger::Contender;
+use super::needs::WatchBytes;
 use super::options::share_of_one;
 use super::signed;
 use super::split::SplitArm;
@@ -37,17 +38,6 @@ use crate::request::work::Work;
 use crate::storage::Location;
 use crate::table::origin::{Origin, of_file};
 use crate::table::spelling::did_you_mean;
-
-/// What watching takes in memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct WatchBytes {
-    /// For the whole run, shared by all workers.
-    pub held: u64,
-    /// For each portion.
-    pub portion: u64,
-    /// For what each worker gathers.
-    pub gathered: u64,
-}
 
 /// What inputs and scores are compared with.
 #[derive(Debug)]
