@@ -43,8 +43,8 @@ pub(super) fn parse(arguments: &[OsString]) -> Result<Cli, Unparsed> {
     });
     if let Some((flag, next)) = flag_as_value(&command, arguments) {
         let message = format!(
-            "a value is required for '{flag}', and '{next}' is a flag of its own: write \
-             '{flag}={next}' if it is the value"
+            "`{flag}` needs a value, and `{next}` is a flag of its own: write `{flag}={next}` if \
+             it is the value"
         );
         return Err(command.error(ErrorKind::InvalidValue, message).into());
     }

@@ -78,6 +78,7 @@ pub mod signature_args;
 pub mod text_args;
 mod trust;
 mod usage;
+mod usage_error;
 mod user;
 mod verify;
 pub mod work_args;

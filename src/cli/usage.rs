@@ -13,6 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::arguments::{Unparsed, asked_for, parse};
 use super::console::Console;
 use super::console_args::{ConsoleArgs, LogFormat, ResultFormat};
+use super::usage_error::usage_error;
 use crate::error::Error;
 use crate::escape::escaped;
 use crate::report::json::failure;
@@ -42,30 +43,29 @@ fn shown(error: clap::Error, arguments: &[OsString]) -> clap::Error {
     }
 }
 
-/// clap's own messages, which know the flags; JSON as well, or instead, where it was asked for.
+/// What clap found, in our words: help as clap prints it; JSON as well, or instead, where it was
+/// asked for.
 fn by_clap(error: &clap::Error, arguments: &[OsString]) -> ExitCode {
-    let wants_json_log = wants_json(arguments, "--log-format", "TALLOW_LOG_FORMAT");
     let is_answer = matches!(
         error.kind(),
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
     );
-    if is_answer || !wants_json_log {
-        let printed = error.print();
+    if is_answer {
         // A reader that went away has seen enough; a full disk has kept nothing.
         let is_lost = |error: io::Error| error.kind() != io::ErrorKind::BrokenPipe;
-        if is_answer && printed.is_err_and(is_lost) {
-            return ExitCode::FAILURE;
-        }
-    }
-    if is_answer {
-        return ExitCode::SUCCESS;
+        let is_lost = error.print().is_err_and(is_lost);
+        return ExitCode::from(u8::from(is_lost));
     }
     let console = unparsed_console(arguments);
-    if wants_json_log {
-        console.error(&usage_error(error), Map::new());
-    }
-    if wants_json(arguments, "--format", "TALLOW_FORMAT") {
-        let _ = console.json(&Json::Object(failure(&usage_error(error))));
+    let found = usage_error(error, arguments);
+    let has_verb = error.kind() != ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if has_verb || wants_json(arguments, "--log-format", "TALLOW_LOG_FORMAT") {
+        console.error(&found, Map::new());
+    } else {
+        let _ = error.print();
+        if console.is_json() {
+            let _ = console.json(&Json::Object(failure(&found)));
+        }
     }
     ExitCode::from(2)
 }
@@ -98,23 +98,4 @@ fn by_job(error: &Error, arguments: &[OsString]) -> ExitCode {
 /// Whether arguments that could not be parsed ask for JSON with this flag, wherever they do.
 fn wants_json(arguments: &[OsString], flag: &str, variable: &str) -> bool {
     asked_for(arguments, flag, variable).is_some_and(|format| format == "json")
-}
-
-/// clap's text as an error of ours: the message in one line, and as a hint what it says to try.
-fn usage_error(error: &clap::Error) -> Error {
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        return Error::usage("no verb was given").hint("tallow --help, or tallow guide");
-    }
-    let text = error.to_string();
-    let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let is_advice =
-        |line: &&str| line.starts_with("tip: ") || line.starts_with("For more information");
-    let message: Vec<&str> = lines()
-        .take_while(|line| !is_advice(line) && !line.starts_with("Usage:"))
-        .collect();
-    let rendered = Error::usage(message.join(" ").trim_start_matches("error: "));
-    match lines().find(is_advice) {
-        Some(advice) => rendered.hint(advice.trim_start_matches("tip: ")),
-        None => rendered,
-    }
 }

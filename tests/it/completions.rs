@@ -84,8 +84,7 @@ fn a_usage_error_in_json_holds_the_whole_message() {
         .fails(2)
         .json();
     assert_eq!(
-        json["error"]["message"],
-        "the following required arguments were not provided: --model <PATH> --output <FILE|DIR/>",
+        json["error"]["message"], "`tallow score` needs `--model <PATH>`, `--output <FILE|DIR/>`",
         "{json}"
     );
     let json = Room::new()
@@ -95,8 +94,8 @@ fn a_usage_error_in_json_holds_the_whole_message() {
     assert_eq!(
         (&json["error"]["message"], &json["error"]["hint"]),
         (
-            &"unexpected argument '--modle' found".into(),
-            &"a similar argument exists: '--model'".into()
+            &"`--modle` is not a flag of `tallow score`".into(),
+            &"did you mean `--model`? `tallow score --help` shows every flag".into()
         )
     );
     assert_eq!(

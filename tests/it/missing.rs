@@ -277,7 +277,7 @@ fn a_value_that_was_forgotten_is_not_taken_from_the_next_flag() {
         "check --features --missing=1 x",
     ] {
         let run = room.tallow(line).fails(2);
-        assert!(run.stderr.contains("a value is required for '--"), "{run}");
+        assert!(run.stderr.contains("` needs a value, and `"), "{run}");
     }
 }
 

@@ -295,7 +295,7 @@ fn a_run_that_corrects_is_reported_as_any_other() {
         retry("--metrics-file events.jsonl")
             .fails(2)
             .stderr
-            .contains("cannot be used multiple times")
+            .contains("is given more than once")
     );
     let run = room
         .tallow("retry out --metrics-file same --lineage-file same")
