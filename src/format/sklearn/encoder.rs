@@ -60,6 +60,19 @@ impl Categories {
     }
 }
 
+impl Categories {
+    /// The categories as numbers; none if one is a text.
+    fn numbers(&self) -> Option<Vec<f64>> {
+        let number = |value: &CategoryValue| match value {
+            CategoryValue::Integer(value) => Some(*value as f64),
+            CategoryValue::Number(value) => Some(*value),
+            CategoryValue::Boolean(value) => Some(f64::from(u8::from(*value))),
+            CategoryValue::Text(_) => None,
+        };
+        self.values.iter().map(number).collect()
+    }
+}
+
 fn categories(object: &Object, id: Id) -> Result<Categories> {
     let arena = object.arena;
     let array = arena
@@ -139,7 +152,10 @@ pub(super) fn encoded(
         if categories.missing == Some(Missing::None) {
             column.keep_none();
         }
-        if column.has_no_steps() && inputs.is_input(input) {
+        let known = categories.numbers();
+        // An imputer before it may have read numbers.
+        let is_number = known.is_some() && inputs.is_number(input);
+        if column.has_no_steps() && inputs.is_input(input) && !is_number {
             let filled = column.filled.take();
             let code = filled.map(|value| {
                 let found = categories.values.iter().position(|one| same(one, &value));
@@ -165,13 +181,6 @@ pub(super) fn encoded(
             };
             column.steps.extend(code.map(Step::Fill));
         } else {
-            let number = |value: &CategoryValue| match value {
-                CategoryValue::Integer(value) => Some(*value as f64),
-                CategoryValue::Number(value) => Some(*value),
-                CategoryValue::Boolean(value) => Some(f64::from(u8::from(*value))),
-                CategoryValue::Text(_) => None,
-            };
-            let known: Option<Vec<f64>> = categories.values.iter().map(number).collect();
             let known = known.ok_or_else(|| {
                 object.refuse("texts are encoded after a step that makes numbers")
             })?;

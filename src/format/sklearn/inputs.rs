@@ -305,6 +305,11 @@ impl Inputs {
                 .is_none_or(|kind| matches!(kind, InputKind::Number | InputKind::CategoryCode))
     }
 
+    /// Whether the input is read as a number.
+    pub(super) fn is_number(&self, slot: usize) -> bool {
+        self.known.get(slot).is_some_and(|known| known.is_number)
+    }
+
     /// Takes the input for codes of these categories; none if it is read otherwise elsewhere.
     pub(super) fn categories(&mut self, slot: usize, values: &[CategoryValue]) -> Option<Codes> {
         let known = self.known.get_mut(slot)?;

@@ -22,7 +22,9 @@ pub(super) fn has_labels(object: &Object) -> bool {
 /// Whether an attribute holds an array of classes for each of several outputs.
 pub(super) fn has_outputs(object: &Object, name: &str) -> bool {
     let list = object.find(name).and_then(|id| object.arena.items(id));
-    list.is_some_and(|list| list.iter().all(|id| object.arena.array(*id).is_some()))
+    list.is_some_and(|list| {
+        !list.is_empty() && list.iter().all(|id| object.arena.array(*id).is_some())
+    })
 }
 
 /// The labels of the classes.
