@@ -484,7 +484,7 @@ mod tests {
             (found.js, found.ks.map(|ks| ks.high)),
             (Some(0.0), Some(0.0))
         );
-        assert_eq!(found.rows, [4, 4]);
+        assert_eq!(found.rows, [5, 5]);
         let nothing = Drift::of_categories(&counted(&[]), &counted(&[5]));
         assert_eq!((nothing.js, nothing.unseen_rate), (None, Some(1.0)));
     }

@@ -93,7 +93,7 @@ pub(super) fn lines_after(facts: &[Fact]) -> usize {
     } else {
         quality::broken(facts, OnFail::Warn).len().min(2)
     };
-    two(has_failed(facts)) + gates + rules
+    two(has("fail") || has_failed(facts)) + gates + rules
 }
 
 /// Facts that are not as on earlier nights.

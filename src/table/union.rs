@@ -88,7 +88,7 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
         partial.extend(missing.into_iter().map(|name| (name.clone(), index)));
         open = known;
     }
-    Ok(Unified { partial, columns })
+    Ok(Unified { columns, partial })
 }
 
 /// The columns under their new names, and for each new name the one in the files; `renames` are

@@ -379,7 +379,7 @@ fn an_output_that_is_there_is_judged_by_the_gates_of_the_command() {
                 "{SCORE} --output {name} --baseline base.pq --gate js(*)<0.1"
             ))
             .fails(1);
-        assert!(unknown.stderr.contains("judges the gates"), "{unknown}");
+        assert!(unknown.stderr.contains("judges them"), "{unknown}");
         let again = if name.ends_with('/') { "--restart" } else { "" };
         room.tallow(&format!(
             "{SCORE} --output {name} --baseline base.pq --gate js(*)<0.1 --overwrite {again}"

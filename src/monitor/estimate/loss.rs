@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_band_holds_what_labels_show() {
-        const NIGHTS: u64 = 400;
+        const NIGHTS: u64 = 2000;
         const ROWS: u64 = 300;
         // What is expected of an error with a standard deviation, and the loss that it shows.
         type Loss = fn(f64) -> f64;
