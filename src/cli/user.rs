@@ -25,6 +25,7 @@ pub(super) fn local() -> Local {
     Local {
         cache: user_directory("XDG_CACHE_HOME", ".cache").unwrap_or_default(),
         state: user_directory("XDG_STATE_HOME", ".local/state").unwrap_or_default(),
+        registry: variable("TALLOW_REGISTRY").map(Location::from),
     }
 }
 

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Schema};
 use regex::Regex;
 
 use super::fitting::{accepts, at_first_file, check_types, is_parsed, value_type};
-use super::policies::{apply_policies, check_graph_policies, check_policy_names};
+use super::policies::{apply_policies, check_graph_policies, check_names, check_policies};
 use super::reads::{is_vector, of_lists, of_nameless, wants};
 use super::renaming::{
     Expected, Renaming, column_names, missing_columns, refuse_ambiguous, stored_names,
@@ -39,6 +39,8 @@ pub struct BindingOptions {
     pub offset: Vec<String>,
     /// How the model's library changed the names of its columns.
     pub renaming: Renaming,
+    /// Whether policies may be for inputs of other models of the run.
+    pub has_others: bool,
 }
 
 /// An input and the column that feeds it.
@@ -153,7 +155,10 @@ pub fn bind(
         bound.push(bind_offset(column, &names, dataset, options)?);
     }
     check_types(&bound, dataset)?;
-    check_policy_names(&bound, options)?;
+    if !options.has_others {
+        check_names(bound.iter(), options, &[])?;
+    }
+    check_policies(&bound)?;
     check_graph_policies(&bound, options)?;
     Ok(bound)
 }

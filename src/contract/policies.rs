@@ -2,6 +2,8 @@
 //!
 //! Owns which names a policy may have. It must not know what a policy does to a value.
 
+use std::collections::HashSet;
+
 use super::binding::{BindingOptions, BoundInput};
 use super::{CategoryValue, Input, InputKind, NativeElement, NativeType, Policy};
 use crate::error::{Error, Result, shell_word};
@@ -60,31 +62,7 @@ fn no_category(flag: &str, name: &str, value: f64, column: &str) -> Error {
     Error::usage(message).at_column(column).hint(hint)
 }
 
-pub(super) fn check_policy_names(bound: &[BoundInput], options: &BindingOptions) -> Result<()> {
-    let known = |name: &str| {
-        name == "*"
-            || bound
-                .iter()
-                .any(|one| one.column == name || one.input.name == name)
-    };
-    for (flag, policies) in [
-        ("--on-null", &options.on_null),
-        ("--on-unseen", &options.on_unseen),
-    ] {
-        if let Some((name, _)) = policies.iter().find(|(name, _)| !known(name)) {
-            let names = bound
-                .iter()
-                .flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
-            let error = Error::usage(format!(
-                "`{flag}` names `{name}`, which is not an input of the model"
-            ));
-            return Err(error.hint(did_you_mean(
-                name,
-                &names,
-                "`tallow check` shows the model's inputs and the columns that feed them",
-            )));
-        }
-    }
+pub(super) fn check_policies(bound: &[BoundInput]) -> Result<()> {
     let replaced = bound.iter().find(|one| {
         one.input.kind == InputKind::Text && matches!(one.input.on_unseen, Policy::Default(_))
     });
@@ -97,28 +75,47 @@ pub(super) fn check_policy_names(bound: &[BoundInput], options: &BindingOptions)
     })
 }
 
-/// Checks that every column that `--missing` names feeds the model.
+/// Checks that every column that `--on-null`, `--on-unseen` and `--missing` name is an input of a
+/// model of the run.
 ///
 /// # Errors
-/// A usage error that names the first one that does not.
-pub fn check_missing_names(bound: &[BoundInput], columns: &[(String, Vec<String>)]) -> Result<()> {
-    let is_known = |name: &str| {
-        bound
-            .iter()
-            .any(|one| one.column == name || one.input.name == name)
-    };
-    let Some((name, _)) = columns.iter().find(|(name, _)| !is_known(name)) else {
-        return Ok(());
-    };
-    let names = bound
-        .iter()
-        .flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
-    let otherwise = "`tallow check` shows the model's inputs and the columns that feed them; \
-                     quote a value that holds a `=`: `'\"a=b\"'`";
-    Err(Error::usage(format!(
-        "`--missing` names `{name}`, which is not an input of the model"
-    ))
-    .hint(did_you_mean(name, &names, otherwise)))
+/// A usage error that names the first one that is not.
+pub fn check_names<'a>(
+    bound: impl Iterator<Item = &'a BoundInput> + Clone,
+    options: &BindingOptions,
+    missing: &[(String, Vec<String>)],
+) -> Result<()> {
+    let names = bound.flat_map(|one| [one.column.as_str(), one.input.name.as_str()]);
+    let known: HashSet<&str> = names.clone().collect();
+    let named = [
+        ("--on-null", first_names(&options.on_null)),
+        ("--on-unseen", first_names(&options.on_unseen)),
+        ("--missing", first_names(missing)),
+    ];
+    for (flag, columns) in named {
+        let mut columns = columns.into_iter();
+        let is_other = |name: &&str| *name != "*" && !known.contains(name);
+        let Some(name) = columns.find(is_other) else {
+            continue;
+        };
+        let of_all = "`tallow check` shows the model's inputs and the columns that feed them";
+        let otherwise = match flag {
+            "--missing" => format!("{of_all}; quote a value that holds a `=`: `'\"a=b\"'`"),
+            _ => of_all.to_owned(),
+        };
+        let what = if options.has_others {
+            "any model of the run"
+        } else {
+            "the model"
+        };
+        let message = format!("`{flag}` names `{name}`, which is not an input of {what}");
+        return Err(Error::usage(message).hint(did_you_mean(name, &names, &otherwise)));
+    }
+    Ok(())
+}
+
+fn first_names<T>(named: &[(String, T)]) -> Vec<&str> {
+    named.iter().map(|(name, _)| name.as_str()).collect()
 }
 
 /// A graph decides itself what becomes of a category that it does not know, so a policy for one

@@ -93,7 +93,7 @@ impl Encoder {
 
     /// The inputs in the order of the model's features.
     #[must_use]
-    pub fn inputs(&self) -> impl ExactSizeIterator<Item = &BoundInput> {
+    pub fn inputs(&self) -> impl ExactSizeIterator<Item = &BoundInput> + Clone {
         self.inputs.iter().map(|(bound, ..)| bound)
     }
 

@@ -109,12 +109,12 @@ impl Arms {
     }
 
     /// The arms in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Arm> {
+    pub fn iter(&self) -> impl Iterator<Item = &Arm> + Clone {
         self.arms.iter()
     }
 
     /// The inputs of all arms with the columns that feed them.
-    pub fn inputs(&self) -> impl Iterator<Item = &BoundInput> {
+    pub fn inputs(&self) -> impl Iterator<Item = &BoundInput> + Clone {
         self.iter().flat_map(|arm| arm.scoring.encoder().inputs())
     }
 

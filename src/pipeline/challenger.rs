@@ -23,6 +23,7 @@ use super::scoring::{Rejection, ScoredBlock, Scoring};
 use super::selection::Selection;
 use super::stage::{Stage, StageTimes};
 use super::work_clock::WorkClock;
+use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
 use crate::feature::verdict::Origin;
 use crate::interrupt::check_process;
@@ -120,6 +121,12 @@ pub struct Challengers {
 }
 
 impl Challengers {
+    /// The inputs of all challengers with the columns that feed them.
+    pub fn inputs(&self) -> impl Iterator<Item = &BoundInput> + Clone {
+        let arms = self.arms.iter();
+        arms.flat_map(|arm| arm.scoring.encoder().inputs())
+    }
+
     /// The columns that challengers are bound to: the run's own, then the further ones.
     #[must_use]
     pub fn batch_schema(&self) -> SchemaRef {

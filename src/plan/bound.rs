@@ -9,7 +9,7 @@ use super::opening::{OpenData, OpenModel};
 use super::options::check_offset;
 use super::{effect, mask, quality, reading, text, warning};
 use crate::contract::binding::{BoundInput, bind, fed_columns};
-use crate::contract::policies::check_missing_names;
+use crate::contract::policies::check_names;
 use crate::error::{Error, Result};
 use crate::model::OffsetRule;
 use crate::pipeline::mask::Mask;
@@ -107,7 +107,9 @@ pub(super) fn columns(
     } = data;
     let offset_rule = check_offset(opened, &options.offset)?;
     let bound = bind(contract, wide, dataset, options)?;
-    check_missing_names(&bound, &missing.columns)?;
+    if !options.has_others {
+        check_names(bound.iter(), options, &missing.columns)?;
+    }
     // A column of offsets is not a feature: it comes along, and is in no order of training.
     let read = &bound[..bound.len() - options.offset.len()];
     let mut along = passthrough(&args.outcome, read, schema, wide)?;

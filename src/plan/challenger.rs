@@ -328,6 +328,7 @@ pub(super) fn bound(
     let contract = &opened.loaded.contract;
     let mut options = BindingOptions {
         renaming: contract.renaming,
+        has_others: true,
         ..binding_options(&own.binding)?
     };
     keep_own(&mut options, contract);

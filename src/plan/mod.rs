@@ -49,6 +49,7 @@ use self::opening::{OpenData, OpenModel};
 use self::options::byte_size;
 use self::split::SplitArm;
 use self::target::Target;
+use crate::contract::policies::check_names;
 use crate::error::{Error, Result};
 use crate::feature::encode::Encoder;
 use crate::feature::token_use::TokenUses;
@@ -59,6 +60,7 @@ use crate::package::open::{Identity, OpenedModel};
 use crate::pipeline::Job;
 use crate::pipeline::arm::{Arm, Arms};
 use crate::pipeline::budget::Budget;
+use crate::pipeline::challenger::Challengers;
 use crate::pipeline::observer::Observer;
 use crate::pipeline::scoring::Scoring;
 use crate::process;
@@ -292,6 +294,12 @@ impl Plan {
             threads,
         };
         let (mut challengers, mut contenders) = challenger::resolve(args, &champion)?;
+        // What a model that could not be opened reads is not known.
+        if binding_options.has_others && contenders.iter().all(|one| one.index.is_ok()) {
+            let of_challengers = challengers.iter().flat_map(Challengers::inputs);
+            let inputs = arms.inputs().chain(of_challengers);
+            check_names(inputs, &binding_options, &missing.columns)?;
+        }
         let (allowance, needs) = afford_all(
             memory,
             &champion,

@@ -104,6 +104,7 @@ pub(super) fn data<'a>(args: &'a Work, opened: &OpenedModel) -> Result<OpenData<
     let renames = renames(binding)?;
     let mut options = BindingOptions {
         renaming: opened.loaded.contract.renaming,
+        has_others: !args.challengers.challenger.is_empty(),
         ..binding_options(binding)?
     };
     let portion_rows = opened.loaded.model.portion_rows();

@@ -5,6 +5,8 @@
 //! was damaged or not filled to the end heals, and one that was tampered with is refused. It must
 //! not know what the files hold.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 
 use super::log::{Head, Log};
@@ -22,8 +24,11 @@ use crate::storage::{
 /// The most bytes of a list of files in the cache.
 const RECORD_BYTES_LIMIT: u64 = 64 << 20;
 
-/// The most bytes of a head.
-const HEAD_BYTES_LIMIT: u64 = 1 << 10;
+/// The most bytes of the heads of a log.
+const HEAD_BYTES_LIMIT: u64 = 1 << 18;
+
+/// The most places of a registry's copies whose heads are kept.
+const PLACES: usize = 16;
 
 /// The most bytes of what is kept of a version.
 const VERSION_BYTES_LIMIT: u64 = 1 << 16;
@@ -143,7 +148,9 @@ fn cached_record(cache: &Location, digits: &str, registry: Option<&Registry>) ->
 }
 
 /// Checks the log of a model against the last head of it that was seen, and keeps its present one.
-/// A directory of heads that cannot be read or written is not an error.
+/// A directory of heads that cannot be read or written is not an error. A registry that was copied
+/// has a log of its own from then on: heads are those of the place where they were seen, as long as
+/// a registry is there.
 ///
 /// # Errors
 /// Those of [`Registry::log`]; [`crate::error::Kind::Trust`] if the log was cut short or rewritten
@@ -151,38 +158,83 @@ fn cached_record(cache: &Location, digits: &str, registry: Option<&Registry>) ->
 pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result<Log> {
     let id = hexadecimal(&Sha256::digest(registry.id()));
     let name = format!("heads/{id}/{model}");
+    let place = registry.place();
     // Before the log: another process may add an entry at any time, and keep its head.
-    let seen = seen_head(state, &name).unwrap_or_default();
+    let seen = seen_heads(state, &name).unwrap_or_default();
     let log = registry.log(model)?;
-    if let Some(seen) = &seen {
+    let (of_place, others): (Vec<Seen>, Vec<Seen>) =
+        seen.into_iter().partition(|one| one.is_of(place));
+    for one in &of_place {
         let forget = format!(
             "restore the registry from a backup; if it is meant to be so: rm {}",
             shell_word(&state.join(&name).to_string_lossy())
         );
-        log.check_contains(seen)
+        log.check_contains(&one.head)
             .map_err(|error| error.hint(forget))?;
     }
     if let Some(head) = log.head()
-        && seen.is_none_or(|seen| seen.seq < head.seq)
+        && of_place.iter().all(|one| one.head.seq < head.seq)
         && !state.is_empty()
     {
-        let text = format!("{head}\n");
+        let own = Seen {
+            head,
+            place: Some(place.text()),
+        };
+        let lines = std::iter::once(&own).chain(others.iter().take(PLACES - 1));
+        let text: String = lines.map(|one| format!("{one}\n")).collect();
         let _ =
             make_directory(state).and_then(|()| replace_below(state, &name, &mut text.as_bytes()));
     }
     Ok(log)
 }
 
-/// The last head of a log that this machine saw. A file that holds none is as good as no file.
-fn seen_head(state: &Location, name: &str) -> Result<Option<Head>> {
+/// A head of a log, and where its registry was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Seen {
+    head: Head,
+    /// None of what an earlier version kept.
+    place: Option<String>,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { head, place } = self;
+        match place.as_ref().filter(|place| !place.contains('\n')) {
+            Some(place) => write!(f, "{head} {place}"),
+            None => write!(f, "{head}"),
+        }
+    }
+}
+
+impl Seen {
+    fn parse(line: &str) -> Option<Self> {
+        let (head, place) = match line.split_once(' ') {
+            Some((head, place)) => (head, Some(place.to_owned())),
+            None => (line, None),
+        };
+        let head = Head::parse(head).ok()?;
+        Some(Self { head, place })
+    }
+
+    /// Whether the registry at this place is the one that was seen, perhaps moved since.
+    fn is_of(&self, place: &Location) -> bool {
+        self.place.as_ref().is_none_or(|own| {
+            *own == place.text() || Registry::open(&Location::from(own.as_str())).is_err()
+        })
+    }
+}
+
+/// The last heads of a log that this machine saw. A line that holds none is as good as none.
+fn seen_heads(state: &Location, name: &str) -> Result<Vec<Seen>> {
     if state.is_empty() || find(state)?.is_none() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     let Some(file) = open_below(state, name)? else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let bytes = file.whole(HEAD_BYTES_LIMIT)?;
-    Ok(Head::parse(String::from_utf8_lossy(&bytes).trim()).ok())
+    let text = String::from_utf8_lossy(&bytes);
+    Ok(text.trim().lines().filter_map(Seen::parse).collect())
 }
 
 /// Keeps which digest a version has: it never changes, so the registry need not be asked again.

@@ -69,8 +69,13 @@ pub fn run(request: &RegistryRequest, local: &Local) -> Result<Shown> {
             let author = author(reason, &None);
             push(request, state, (package, name.as_deref()), &author)
         }
-        RegistryCommand::List => list(&registry()?),
-        RegistryCommand::Show { model } => show(&registry()?, model),
+        RegistryCommand::List => list(&registry()?, state),
+        RegistryCommand::Show { model } => {
+            let registry = registry()?;
+            let name = Reference::parse(model).map_or(model.clone(), |one| one.model);
+            check_seen(state, &registry, &name)?;
+            show(&registry, model)
+        }
         RegistryCommand::Promote {
             version,
             alias,

@@ -6,6 +6,7 @@ use indicatif::HumanBytes;
 use serde_json::{Value as Json, json};
 
 use super::Registry;
+use super::cache::checked_log;
 use super::command::Shown;
 use super::entry::{Action, Entry};
 use super::history::{History, Version};
@@ -13,15 +14,16 @@ use super::log::Head;
 use super::name::{Reference, Selector};
 use crate::count::counted;
 use crate::error::{Error, Result};
+use crate::storage::Location;
 
 pub(super) fn head_text(head: Option<&Head>) -> Option<String> {
     head.map(ToString::to_string)
 }
 
-pub(super) fn list(registry: &Registry) -> Result<Shown> {
+pub(super) fn list(registry: &Registry, state: &Location) -> Result<Shown> {
     let (mut rows, mut models, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for model in registry.models()? {
-        let log = match registry.log(&model) {
+        let log = match checked_log(state, registry, &model) {
             Ok(log) => log,
             // The others are listed all the same.
             Err(error) => {

@@ -69,7 +69,7 @@ use self::record::Record;
 use crate::error::{Error, Result};
 pub use crate::package::Resolved;
 use crate::process::unique_text;
-use crate::storage::Location;
+use crate::storage::{Location, absolute};
 
 /// The file that makes a directory a registry.
 pub const MARK: &str = "tallow-registry.json";
@@ -91,6 +91,8 @@ struct Mark {
 pub struct Registry {
     store: Box<dyn RegistryFiles>,
     id: String,
+    /// Where it is.
+    place: Location,
 }
 
 impl Registry {
@@ -108,6 +110,7 @@ impl Registry {
         Ok(Self {
             store: Box::new(store),
             id,
+            place: absolute(directory.clone()),
         })
     }
 
@@ -155,6 +158,12 @@ impl Registry {
             .hint("use a newer version of tallow"));
         }
         Ok(Some(mark.id))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn place(&self) -> &Location {
+        &self.place
     }
 
     /// A text that no other registry has.

@@ -18,6 +18,8 @@ pub struct Local {
     pub cache: Location,
     /// The last heads of logs; empty likewise.
     pub state: Location,
+    /// The registry that is used now, if the user names one: where that of a recorded run may be.
+    pub registry: Option<Location>,
 }
 
 /// The reference that the model of a run is; none if it is a path. With a registry a name such as
@@ -145,10 +147,18 @@ fn files(resolved: &Resolved, registry: Option<&Location>, local: &Local) -> Res
     let opened = registry.map(Registry::open);
     match opened {
         Some(Ok(registry)) => Ok(fetch(&local.cache, &resolved.digest, Some(&registry))?.path()),
-        Some(Err(error)) => match fetch(&local.cache, &resolved.digest, None) {
-            Ok(fetched) => Ok(fetched.path()),
-            Err(_) => Err(error),
-        },
+        Some(Err(error)) => {
+            if let Ok(fetched) = fetch(&local.cache, &resolved.digest, None) {
+                return Ok(fetched.path());
+            }
+            // It may have been moved since it was recorded.
+            let moved = local.registry.as_ref().map(Registry::open);
+            let Some(Ok(moved)) = moved else {
+                let hint = "set `TALLOW_REGISTRY` to where the registry is now";
+                return Err(error.further_hint(hint));
+            };
+            Ok(fetch(&local.cache, &resolved.digest, Some(&moved))?.path())
+        }
         None => Ok(fetch(&local.cache, &resolved.digest, None)?.path()),
     }
 }

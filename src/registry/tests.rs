@@ -457,6 +457,52 @@ fn a_log_that_is_rewritten_from_some_entry_on_has_another_head() {
 }
 
 #[test]
+fn a_copy_of_a_registry_has_a_log_of_its_own() {
+    let room = Room::new();
+    let registry = room.registry();
+    for name in ["a", "b"] {
+        push(&registry, &room.package(name)).unwrap();
+    }
+    let state = Location::from(&room.root.join("state"));
+    let checked = |place: &std::path::Path| {
+        let registry = Registry::open(&Location::from(place)).unwrap();
+        cache::checked_log(&state, &registry, "churn").map(|log| log.entries().len())
+    };
+    let (own, copy) = (room.registry_path(), room.root.join("staging"));
+    assert_eq!(checked(&own).unwrap(), 2);
+    copy_directory(&own, &copy);
+    let staging = Registry::open(&Location::from(&copy)).unwrap();
+    staging
+        .promote(&reference("churn:1"), "champion", &ann())
+        .unwrap();
+    assert_eq!(checked(&copy).unwrap(), 3);
+    assert_eq!(checked(&own).unwrap(), 2, "the original goes on as it was");
+    registry
+        .promote(&reference("churn:2"), "champion", &ann())
+        .unwrap();
+    assert_eq!(checked(&own).unwrap(), 3);
+    assert_eq!(checked(&copy).unwrap(), 3);
+    // One that was moved, and cut, is seen to be the same.
+    let moved = room.root.join("moved");
+    std::fs::rename(&copy, &moved).unwrap();
+    assert_eq!(checked(&moved).unwrap(), 3);
+    std::fs::remove_file(moved.join(file_name("churn", 3))).unwrap();
+    assert_eq!(checked(&moved).unwrap_err().kind(), Kind::Trust);
+}
+
+fn copy_directory(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_directory(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_moment_in_the_past_sees_what_was_there_then() {
     let room = Room::new();
     let registry = room.registry();

@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::monitor::compare::{self, Comparison, Joined, Question, compare_unpaired};
+use crate::monitor::evaluate::Disjoint;
 use crate::output::report as report_file;
 use crate::plan::list::all_items;
 use crate::plan::reading::dialect_options;
@@ -110,9 +111,17 @@ pub fn compare(
     if let Some(path) = output {
         report_file::create(path, process::unique_text().trim(), &all)?;
     }
+    let mut warnings: Vec<Error> = found
+        .disjoint
+        .iter()
+        .flatten()
+        .map(Disjoint::warning)
+        .collect();
+    warnings.dedup_by(|one, other| one.message() == other.message());
+    warnings.extend(judged.warnings());
     Ok(Compared {
         found,
-        warnings: judged.warnings(),
+        warnings,
         findings: Findings {
             failure: judged.failure(""),
             facts: all,

@@ -13,10 +13,10 @@ use super::named_model;
 use super::record;
 use super::report_path::refuse_taken;
 use super::split_record;
-use crate::count::{counted, listed};
+use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::monitor::evaluate::{self as measures, Disjoint, Evaluation};
+use crate::monitor::evaluate::{self as measures, Evaluation};
 use crate::monitor::judgement::PlannedGate;
 use crate::output::report as report_file;
 use crate::package::Resolved;
@@ -33,9 +33,6 @@ use crate::request::work::Work;
 use crate::storage::{Location, PendingFile};
 use crate::table::output_format::OutputFormat;
 use crate::table::sorted::DEFAULT_RUN_BYTES;
-
-/// Labels and predictions of which a warning shows so many.
-const VALUES_SHOWN: usize = 5;
 
 /// Evaluates predictions, and writes the report and the reference. Rows that do not fit into memory
 /// are put aside next to the report, or in `temporary`.
@@ -66,7 +63,7 @@ pub fn evaluate(
         interrupt,
     )?;
     if let Some(disjoint) = &found.disjoint {
-        events.warned(&never_equal(disjoint));
+        events.warned(&disjoint.warning());
     }
     if found.counts.labels_not_numbers > 0 {
         events.warned(&not_numbers(found.counts.labels_not_numbers));
@@ -115,29 +112,6 @@ fn run_fact(request: &Request, found: &Evaluation) -> Option<Fact> {
     };
     let run_id = found.run_id.clone().or_else(recorded)?;
     Some(Fact::text(SECTION, "", evaluation::RUN_ID, run_id))
-}
-
-/// The warning that predictions cannot be right.
-fn never_equal(disjoint: &Disjoint) -> Error {
-    let quoted = |values: &[String]| {
-        let values = values.iter().map(|value| format!("`{value}`"));
-        listed(values, VALUES_SHOWN, ", ", "")
-    };
-    let (labels, predictions) = (quoted(&disjoint.labels), quoted(&disjoint.predictions));
-    let message = if disjoint.is_whole {
-        format!(
-            "no prediction equals any label: labels are {labels}, predictions are {predictions}"
-        )
-    } else {
-        format!(
-            "labels and predictions are spelt differently, and are not the same classes: labels \
-             {labels}, predictions {predictions}"
-        )
-    };
-    Error::contract(message).hint(
-        "give the model the names of its classes (`[outputs] labels` of a package) and score \
-         again, or judge the scores: `--threshold 0.5`",
-    )
 }
 
 /// The warning of labels that are texts where numbers are predicted.

@@ -24,7 +24,7 @@ use crate::count::{counted, listed};
 use crate::error::{Error, Result, shell_word};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::sha256_of;
-use crate::output::identity::RunIdentity;
+use crate::output::identity::{InputRecord, RunIdentity};
 use crate::output::manifest::Manifest;
 use crate::output::table_writer::WrittenFile;
 use crate::package::Resolved;
@@ -144,6 +144,11 @@ impl Replayed {
         object.as_object().cloned().unwrap_or_default()
     }
 
+    fn has_other_bytes(&self) -> bool {
+        let mut verdicts = self.files.values();
+        verdicts.any(|verdict| *verdict == Verdict::Differs)
+    }
+
     fn is_same(&self) -> bool {
         self.files.values().all(|verdict| verdict.is_good())
     }
@@ -249,7 +254,29 @@ pub fn replay(
         is_encrypted: !request.keys.encryption_key.is_empty(),
         interrupt,
     };
-    Ok(replayed.files(&manifest, &made.manifest)?)
+    let replayed = replayed.files(&manifest, &made.manifest)?;
+    if replayed.has_other_bytes() {
+        refuse_touched(&manifest, &made.manifest)?;
+    }
+    Ok(replayed)
+}
+
+/// Refuses to call an output changed where an input was written to since. The record of a single
+/// file has no digests of inputs: that the bytes are the same would have proved that they are.
+fn refuse_touched(recorded: &Manifest, made: &Manifest) -> Result<()> {
+    let now = &made.identity.inputs;
+    let is_touched = |input: &&InputRecord| {
+        let mut same = now.iter().filter(|now| now.path == input.path);
+        input.digest.is_empty() && same.any(|now| now.modified != input.modified)
+    };
+    let inputs = &recorded.identity.inputs;
+    let Some(input) = inputs.iter().find(is_touched) else {
+        return Ok(());
+    };
+    let message = "the run cannot be replayed: the input was written to since, and its rows give \
+                   other scores";
+    let error = Error::contract(message).at_path(&input.path);
+    Err(error.hint("restore the input as it was when the output was made"))
 }
 
 /// The error of answers of a challenger, which are made with those of its run.

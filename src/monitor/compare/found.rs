@@ -3,7 +3,7 @@
 //! Owns the counts of rows, the measures of every segment and the verdict. It must not know how
 //! they come about, or how they are shown.
 
-use crate::monitor::evaluate::{Task, is_loss};
+use crate::monitor::evaluate::{Disjoint, Task, is_loss};
 use crate::monitor::interval::Estimate;
 use crate::monitor::paired::DECILES;
 
@@ -44,6 +44,8 @@ pub struct Comparison {
     pub moved: Vec<MovedRow>,
     /// What the labels say.
     pub verdict: Option<Verdict>,
+    /// Labels and decisions of either table that should be the same classes and are not.
+    pub disjoint: [Option<Disjoint>; 2],
 }
 
 /// Rows that are compared together.

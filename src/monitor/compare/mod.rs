@@ -28,6 +28,7 @@ use crate::interrupt::Interrupt;
 use crate::monitor::evaluate::columns::{Columns, LabelColumns};
 use crate::monitor::evaluate::gather::ordered_number;
 use crate::monitor::evaluate::label::{Labels, positive};
+use crate::monitor::evaluate::mismatch::disjoint;
 use crate::monitor::evaluate::{Question as Evaluated, Task};
 use crate::storage::Location;
 use crate::table::ReadOptions;
@@ -95,7 +96,7 @@ pub fn compare(
     };
     let sides = columns_of(question, tables, shared.as_deref())?;
     let [first, second] = &sides;
-    let mut labels = Labels::new(&first.classes);
+    let mut labels = Labels::new(first.task, &first.classes);
     let mut pairing = Pairing::new(directory, run_bytes, question.key.is_empty());
     for (side, (columns, table)) in sides.iter().zip(tables).enumerate() {
         pairing.read(side, (columns, table), &mut labels, interrupt)?;
@@ -300,6 +301,13 @@ fn finish(
         })
         .collect();
     let ranks = gather.scores.finish(whole.positive, interrupt)?;
+    let disjoint = gather.sums.get(&0).map_or([None, None], |all| {
+        [0, 1].map(|side| {
+            let outcomes = all.outcomes.keys();
+            let pairs = outcomes.map(|(actual, decisions)| (*actual, decisions[side]));
+            disjoint(pairs, classes)
+        })
+    });
     let names = labels.segments.names();
     let mut segments: Vec<(u32, Segment)> = gather
         .sums
@@ -323,6 +331,7 @@ fn finish(
         segments,
         moved,
         verdict,
+        disjoint,
     })
 }
 

@@ -56,7 +56,7 @@ pub fn compare_unpaired(
     };
     let sides = columns_of(&question, tables, None)?;
     let task = sides[0].task;
-    let mut labels = Labels::new(&sides[0].classes);
+    let mut labels = Labels::new(task, &sides[0].classes);
     let mut counts = PairCounts::default();
     let mut found = [Side::default(), Side::default()];
     let mut scores = [0, 1].map(|_| Sorter::new(directory, run_bytes));
@@ -89,6 +89,7 @@ pub fn compare_unpaired(
         segments: vec![segment],
         moved: Vec::new(),
         verdict: None,
+        disjoint: [None, None],
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Owns the counts of rows and the metrics of every segment. It must not know how they come about.
 
+use super::mismatch::Disjoint;
 use super::question::Task;
 use crate::monitor::calibration::Calibration;
 use crate::monitor::confusion::Confusion;
@@ -84,18 +85,6 @@ pub struct Evaluation {
     pub names_models: bool,
     /// The values of labels and of predictions that should be the same and are not.
     pub disjoint: Option<Disjoint>,
-}
-
-/// Labels and predictions that can never be equal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disjoint {
-    /// Whether these are all: no prediction equals any label. Else they differ from each other in
-    /// nothing but capitals and punctuation.
-    pub is_whole: bool,
-    /// The values of labels.
-    pub labels: Vec<String>,
-    /// The values of predictions.
-    pub predictions: Vec<String>,
 }
 
 impl Evaluation {

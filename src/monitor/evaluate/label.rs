@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::question::Task;
 use crate::error::{Error, Result, shell_word};
 
 /// The most classes: beyond it a confusion matrix says nothing, and the labels are numbers.
@@ -45,12 +46,17 @@ impl Names {
 pub(in crate::monitor) struct Labels {
     pub(in crate::monitor) classes: Names,
     pub(in crate::monitor) segments: Names,
+    /// Whether there are two classes, which labels and predictions may write in several ways.
+    is_binary: bool,
 }
 
 impl Labels {
     /// Classes that are known before the first row.
-    pub(in crate::monitor) fn new(classes: &[String]) -> Self {
-        let mut labels = Self::default();
+    pub(in crate::monitor) fn new(task: Task, classes: &[String]) -> Self {
+        let mut labels = Self {
+            is_binary: task == Task::Binary,
+            ..Self::default()
+        };
         classes.iter().for_each(|class| {
             labels.classes.number(class);
         });
@@ -59,7 +65,13 @@ impl Labels {
 
     /// The number of a label.
     pub(in crate::monitor) fn class(&mut self, text: &str) -> Result<u32> {
-        let number = self.classes.number(&spelling(text));
+        let text = spelling(text);
+        let same = if self.is_binary {
+            same_as(&text, &self.classes.names).map(str::to_owned)
+        } else {
+            None
+        };
+        let number = self.classes.number(&same.unwrap_or(text));
         if self.classes.names.len() > MAX_CLASSES {
             let error = Error::contract(format!("the labels have more than {MAX_CLASSES} values"));
             return Err(error.hint("for labels that are numbers, pass `--task regression`"));
@@ -118,6 +130,24 @@ const KNOWN_PAIRS: [[&str; 2]; 8] = [
     ["neg", "pos"],
 ];
 
+/// Pairs that say the same: `true` is `1`, and `yes`.
+const SAME: [[&str; 2]; 3] = [["0", "1"], ["false", "true"], ["no", "yes"]];
+
+/// The label among these that says the same: itself, or the one on its side of another pair.
+fn same_as<'a>(text: &str, labels: &'a [String]) -> Option<&'a str> {
+    let side = |text: &str| {
+        let lower = text.to_lowercase();
+        let side = |pair: &[&str; 2]| pair.iter().position(|one| *one == lower);
+        SAME.iter().find_map(side)
+    };
+    if let Some(own) = labels.iter().find(|label| *label == text) {
+        return Some(own);
+    }
+    let own = side(text)?;
+    let mut labels = labels.iter().map(String::as_str);
+    labels.find(|label| side(label) == Some(own))
+}
+
 /// The positive label: the one that was asked for, or that of a known pair.
 pub(in crate::monitor) fn positive(asked: Option<&str>, labels: &[String]) -> Result<String> {
     let order = in_order(labels);
@@ -128,8 +158,8 @@ pub(in crate::monitor) fn positive(asked: Option<&str>, labels: &[String]) -> Re
         .join(", ");
     if let Some(asked) = asked {
         let asked = spelling(asked);
-        if labels.contains(&asked) {
-            return Ok(asked);
+        if let Some(same) = same_as(&asked, labels) {
+            return Ok(same.to_owned());
         }
         let error = Error::contract(format!("`--positive {asked}`: no row has this label"));
         return Err(error.hint(format!("the labels are {listed}")));
@@ -173,6 +203,30 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(spelling(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn two_classes_that_are_written_in_two_ways_are_two() {
+        let numbers = |task, texts: &[&str]| {
+            let mut labels = Labels::new(task, &[]);
+            let numbers: Vec<u32> = texts
+                .iter()
+                .map(|text| labels.class(text).unwrap())
+                .collect();
+            (numbers, labels.classes.names.len())
+        };
+        let texts = ["0", "1", "true", "False", "yes", "NO", "1.0"];
+        assert_eq!(
+            numbers(Task::Binary, &texts),
+            (vec![0, 1, 1, 0, 1, 0, 1], 2)
+        );
+        assert_eq!(numbers(Task::Classes, &texts).1, 6);
+        // One letter may be anything.
+        assert_eq!(numbers(Task::Binary, &["t", "y", "1"]).1, 3);
+        let labels = ["0", "1"].map(str::to_owned);
+        assert_eq!(positive(Some("true"), &labels).unwrap(), "1");
+        assert_eq!(positive(Some("No"), &labels).unwrap(), "0");
+        assert!(positive(Some("t"), &labels).is_err());
     }
 
     #[test]

@@ -10,16 +10,18 @@ mod found;
 pub(in crate::monitor) mod gather;
 pub(in crate::monitor) mod join;
 pub(in crate::monitor) mod label;
+pub(in crate::monitor) mod mismatch;
 mod question;
 mod walk;
 
 use std::sync::Arc;
 
 use self::columns::{Columns, LabelColumns};
-pub use self::found::{ALL, Counts, Disjoint, Evaluation, Segment, Tables, is_loss};
+pub use self::found::{ALL, Counts, Evaluation, Segment, Tables, is_loss};
 use self::gather::Gather;
 use self::join::Join;
 use self::label::Labels;
+pub use self::mismatch::Disjoint;
 pub use self::question::{Question, Task};
 use crate::error::Result;
 use crate::interrupt::Interrupt;
@@ -44,7 +46,7 @@ pub fn evaluate(
     let open = |paths| Dataset::open(&locate(paths, false)?.files, &[], options).map(Arc::new);
     let predictions = open(&request.predictions)?;
     let columns = Columns::of_predictions(request, &predictions)?;
-    let mut labels = Labels::new(&columns.classes);
+    let mut labels = Labels::new(columns.task, &columns.classes);
     let mut counts = Counts::default();
     let mut gather = Gather::new(
         columns.task,

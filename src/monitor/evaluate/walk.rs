@@ -3,12 +3,11 @@
 //! Owns which metrics a task has, and their names: those of scikit-learn. It must not know how they
 //! are shown.
 
-use std::collections::BTreeSet;
-
 use super::columns::Columns;
-use super::found::{ALL, Counts, Disjoint, Evaluation, Segment, Tables};
+use super::found::{ALL, Counts, Evaluation, Segment, Tables};
 use super::gather::{Gather, NO_CLASS, Sums, ordered_number};
 use super::label::{Labels, in_order, positive};
+use super::mismatch::disjoint;
 use super::question::{Question, Task};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -84,7 +83,8 @@ pub(super) fn walk(
         Some(index) => names[index as usize].clone(),
         None => ALL.to_owned(),
     };
-    let disjoint = gather.sums.get(&0).and_then(|all| disjoint(all, classes));
+    let all = gather.sums.get(&0);
+    let disjoint = all.and_then(|all| disjoint(all.classes.keys().copied(), classes));
     let mut sums = gather.sums;
     let mut segments = Vec::new();
     let mut builders = Vec::new();
@@ -149,44 +149,6 @@ pub(super) fn walk(
         names_models: false,
         disjoint,
     })
-}
-
-/// Actual and predicted classes where they have none in common, though that is no chance of a few
-/// rows: several of one of them. Else those that are spelt alike, and are not the same.
-fn disjoint(all: &Sums, classes: &[String]) -> Option<Disjoint> {
-    let names = |numbers: &[u32]| -> Vec<String> {
-        let names = numbers.iter().map(|number| classes.get(*number as usize));
-        names.flatten().cloned().collect()
-    };
-    let actual: BTreeSet<u32> = all.classes.keys().map(|(actual, _)| *actual).collect();
-    let predicted = all.classes.keys().map(|(_, predicted)| *predicted);
-    let predicted: BTreeSet<u32> = predicted.filter(|class| *class != NO_CLASS).collect();
-    let [mut labels, mut predictions] = [(&actual, &predicted), (&predicted, &actual)]
-        .map(|(own, other)| own.difference(other).copied().collect::<Vec<u32>>());
-    let is_whole = labels.len() == actual.len();
-    if !is_whole || actual.len().max(predicted.len()) < 2 {
-        let folded = |class: &u32| classes.get(*class as usize).and_then(|name| folded(name));
-        let [of_labels, of_predictions] = [&labels, &predictions]
-            .map(|own| own.iter().filter_map(folded).collect::<BTreeSet<String>>());
-        let is_among = |all: &BTreeSet<String>, class: &u32| {
-            folded(class).is_some_and(|folded| all.contains(&folded))
-        };
-        labels.retain(|class| is_among(&of_predictions, class));
-        predictions.retain(|class| is_among(&of_labels, class));
-    }
-    (!labels.is_empty() && !predictions.is_empty()).then(|| Disjoint {
-        is_whole,
-        labels: names(&labels),
-        predictions: names(&predictions),
-    })
-}
-
-/// A label without what is spelt in several ways; signs of numbers stay.
-fn folded(label: &str) -> Option<String> {
-    let is_kept = |letter: &char| letter.is_alphanumeric() || "+-.".contains(*letter);
-    let kept = label.chars().filter(is_kept);
-    let folded: String = kept.flat_map(char::to_lowercase).collect();
-    (!folded.is_empty()).then_some(folded)
 }
 
 /// What rows without labels are judged by.
