@@ -71,8 +71,12 @@ pub(super) fn complete(request: &mut TrustRequest) -> Result<()> {
 fn read_file() -> Result<(Trust, Location)> {
     let directory = user_directory("XDG_CONFIG_HOME", ".config");
     let path = directory.map(|directory| directory.join("config.toml"));
+    // What it would demand is not known if it cannot be looked for.
+    let elsewhere = |error: Error| {
+        error.hint("set `XDG_CONFIG_HOME` to a directory that this user may read, such as `/etc`")
+    };
     let path = match path {
-        Some(path) if find(&path)?.is_some() => path,
+        Some(path) if find(&path).map_err(elsewhere)?.is_some() => path,
         path => return Ok((Trust::default(), path.unwrap_or_default())),
     };
     let wrong = |error: &str| {

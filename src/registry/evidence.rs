@@ -20,6 +20,35 @@ const BYTES_LIMIT: u64 = 64 << 20;
 /// The most arms that an error names.
 const ARMS_NAMED: usize = 5;
 
+/// Which report a promotion asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// One of `evaluate`.
+    Evaluation,
+    /// One of `compare`, or of a run with challengers.
+    Comparison,
+}
+
+impl Sort {
+    /// Refuses a report that is of the other sort.
+    fn check(self, facts: &[Fact]) -> Result<()> {
+        let has = |section: &str| facts.iter().any(|fact| fact.section == section);
+        let is_other = match self {
+            Self::Evaluation => has(comparison::SECTION) && !has(evaluation::SECTION),
+            Self::Comparison => has(evaluation::SECTION) && !has(comparison::SECTION),
+        };
+        if !is_other {
+            return Ok(());
+        }
+        let (what, flag) = match self {
+            Self::Evaluation => ("a comparison", "--comparison"),
+            Self::Comparison => ("an evaluation", "--evaluation"),
+        };
+        let error = Error::usage(format!("the report is of {what}"));
+        Err(error.hint(format!("name it with `{flag}`")))
+    }
+}
+
 /// The version that is promoted.
 #[derive(Debug)]
 pub(super) struct Promoted {
@@ -60,12 +89,18 @@ impl Promoted {
     /// Reads a report, which must be of this version; with `accepts_unnamed` it need not say so.
     ///
     /// # Errors
-    /// A contract error if it is of another one, of several models, or does not say of which; fails
-    /// if it cannot be read.
-    pub(super) fn evidence(&self, path: &Location, accepts_unnamed: bool) -> Result<Evidence> {
+    /// A usage error if it is of the other sort; a contract error if it is of another version, of
+    /// several models, or does not say of which; fails if it cannot be read.
+    pub(super) fn evidence(
+        &self,
+        sort: Sort,
+        path: &Location,
+        accepts_unnamed: bool,
+    ) -> Result<Evidence> {
         let bytes = read(path, BYTES_LIMIT)?;
         let reports = StoredReport::read(path)?;
         let facts = reports.last().map_or(&[][..], |report| &report.facts[..]);
+        sort.check(facts).map_err(|error| error.at_path(path))?;
         let own = self.own(facts).map_err(|error| error.at_path(path))?;
         if own.is_none() && !accepts_unnamed {
             let message = format!("the report does not name the version `{}`", self.reference);

@@ -3,7 +3,7 @@
 //! Owns which gates are checked and when a promotion is refused. What a gate means is
 //! [`crate::monitor::gate`]'s.
 
-use super::evidence::Promoted;
+use super::evidence::{Promoted, Sort};
 use sha2::{Digest, Sha256};
 
 use super::name::Reference;
@@ -82,14 +82,22 @@ impl Registry {
         let mut checked = CheckedGates::default();
         let mut facts = Vec::new();
         let reports = [
-            (promotion.evaluation, &mut checked.evaluation),
-            (promotion.comparison, &mut checked.comparison),
+            (
+                Sort::Evaluation,
+                promotion.evaluation,
+                &mut checked.evaluation,
+            ),
+            (
+                Sort::Comparison,
+                promotion.comparison,
+                &mut checked.comparison,
+            ),
         ];
-        for (path, digest) in reports {
+        for (sort, path, digest) in reports {
             let Some(path) = path else {
                 continue;
             };
-            let evidence = version.evidence(path, promotion.accepts_unnamed)?;
+            let evidence = version.evidence(sort, path, promotion.accepts_unnamed)?;
             *digest = Some(evidence.digest);
             facts.extend(evidence.facts);
             if !evidence.is_named {

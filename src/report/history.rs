@@ -9,6 +9,13 @@ use super::stored::StoredReport;
 use crate::count::counted;
 use crate::escape;
 
+/// Reports that are not of a run: the section, the word for it, and the metric of its rows.
+const OTHERS: [(&str, &str, &str); 3] = [
+    ("evaluation", "evaluation", "rows_evaluated"),
+    ("comparison", "comparison", "rows_compared"),
+    ("drift", "drift", "rows"),
+];
+
 /// A run that was recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RecordedRun {
@@ -37,19 +44,25 @@ pub struct RecordedRun {
 }
 
 impl RecordedRun {
-    /// The run of a report.
+    /// The run of a report. Of one that scored nothing, how it ended is what it is of.
     #[must_use]
     pub fn of_report(report: &StoredReport) -> Self {
         let text = |section: &str, metric: &str| {
             report.text(section, metric).unwrap_or_default().to_owned()
         };
-        let rows = report
-            .number("ledger", "", "rows_in")
-            .map(|rows| rows as u64);
+        let kind = OTHERS.iter().find(|(section, ..)| {
+            let mut facts = report.facts.iter();
+            facts.any(|fact| fact.section == *section)
+        });
+        let is_run = report.number("ledger", "", "rows_in").is_some();
+        let kind = kind.filter(|_| !is_run);
+        let (section, metric) = kind.map_or(("ledger", "rows_in"), |one| (one.0, one.2));
+        let rows = report.number(section, "", metric).map(|rows| rows as u64);
+        let kind = kind.map(|one| one.1);
         Self {
             time: text("run", "started_at"),
             actor: String::new(),
-            status: text("run", "status"),
+            status: kind.map_or_else(|| text("run", "status"), str::to_owned),
             model: model_text(&text("model", "name"), report.text("model", "version")),
             registered: registered(&report.facts),
             log_head: report.text("model", "log_head").map(str::to_owned),

@@ -51,7 +51,15 @@ pub(super) fn lines(report: &Report<'_>) -> Vec<Line> {
     lines.add(Weight::Detail, values(facts, detail));
     lines.add(Weight::Broken, of_model(facts, ROUNDS_USED, "rounds used"));
     lines.add(Weight::Detail, work(facts, detail));
-    lines.add(Weight::Score, models::lines(facts));
+    // Who names challengers wants to know of the first at least, also on a bad night.
+    for (index, one) in models::lines(facts).into_iter().enumerate() {
+        let weight = if index == 0 {
+            Weight::Broken
+        } else {
+            Weight::Score
+        };
+        lines.0.push((weight, one));
+    }
     lines.add(Weight::Whole, files(report));
     let dropped = of_section(facts, "bad_files").enumerate();
     lines.0.extend(dropped.map(|(index, fact)| {

@@ -26,7 +26,7 @@ pub(super) enum Weight {
     /// A column, a fact or rows that are not as before.
     Change,
     /// A file that was dropped, a model of which not all is used, the first rule that does not
-    /// hold, whether anything drifted and what did most.
+    /// hold, whether anything drifted and what did most, the first challenger.
     Broken,
     /// The rows, and where the output and the report are.
     Whole,

@@ -170,20 +170,29 @@ impl<'a> Challengers<'a> {
         arms.all(|arm| arm.is_file_of(self.run) && has_signature(arm))
     }
 
-    /// The first challenger whose data set is not there as a run of this identity makes it.
+    /// The first challenger whose data set is not there as a run of this identity makes it. Where
+    /// there is none, warns of those that dropped out of that run.
     ///
     /// # Errors
     /// Fails if a data set cannot be read.
     pub(super) fn first_missing(&self, identity: &RunIdentity) -> Result<Option<&str>> {
+        let mut dropped = Vec::new();
         for arm in &self.arms {
             let own = arm.identity(identity);
             let directory = &arm.sink.path;
-            if dropped_before(directory, &own).is_none()
-                && (finished(directory, &own, self.run)?.is_none()
-                    || !self.run.has_signature(directory))
+            if let Some(reason) = dropped_before(directory, &own) {
+                dropped.push((&arm.contender.name, reason));
+            } else if finished(directory, &own, self.run)?.is_none()
+                || !self.run.has_signature(directory)
             {
                 return Ok(Some(&arm.contender.name));
             }
+        }
+        for (name, reason) in dropped {
+            let message = format!("the challenger `{name}` dropped out of the run: {reason}");
+            let warning = Error::failed(message);
+            let hint = "`--restart --overwrite` scores again, with its answers";
+            self.run.audience.warn_at_end(warning.hint(hint));
         }
         Ok(None)
     }

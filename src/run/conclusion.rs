@@ -160,6 +160,21 @@ impl Run<'_> {
         }
     }
 
+    /// The error of a run that was stopped while it looked whether an output that is there is as it
+    /// was written: there is nothing to report of it.
+    pub(super) fn stopped_at_output(&self, error: Error) -> Error {
+        let Kind::Signal(number) = error.kind() else {
+            return error;
+        };
+        let _ = self.stopped_at_output.set(());
+        let message = format!(
+            "by signal {number}, while an earlier run's output was looked at: it is as it was"
+        );
+        Error::new(Kind::Signal(number), message)
+            .at_path(&self.target.path)
+            .hint("the same command again says whether there is something to do")
+    }
+
     fn object(&self, facts: &[Fact], written: &Written) -> Map<String, Json> {
         let mut object = json::sections(facts);
         object.insert(

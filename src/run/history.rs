@@ -114,8 +114,14 @@ fn of_reports(reports: &[StoredReport], file: &Location) -> Vec<RecordedRun> {
     let run = |report| {
         let run = RecordedRun::of_report(report);
         let own = record.as_ref().filter(|record| record.run_id == run.run_id);
+        let output = if run.output.is_empty() {
+            file.display().to_string()
+        } else {
+            run.output
+        };
         RecordedRun {
             actor: own.map_or(run.actor, |record| record.actor.clone()),
+            output,
             ..run
         }
     };

@@ -101,6 +101,8 @@ pub struct Run<'a> {
     found: OnceLock<Found>,
     /// Who signs the output, if it is to be signed.
     signer: Option<SigningIdentity>,
+    /// Whether it was stopped before it knew whether there is something to do.
+    stopped_at_output: OnceLock<()>,
     /// Held until the run is over.
     lock: Lock,
 }
@@ -192,6 +194,7 @@ impl<'a> Run<'a> {
             is_resumed: OnceLock::new(),
             found: OnceLock::new(),
             signer,
+            stopped_at_output: OnceLock::new(),
             lock,
         };
         if let Some(error) = stopped {
@@ -225,7 +228,10 @@ impl<'a> Run<'a> {
                 error: Some(error),
                 object,
                 ..
-            } if error.is_signal() && object.is_empty() => {
+            } if error.is_signal()
+                && object.is_empty()
+                && self.stopped_at_output.get().is_none() =>
+            {
                 self.unfinished(error, &Outcomes::new(&self.plan.job), None)
             }
             failure => failure,

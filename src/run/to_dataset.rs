@@ -111,7 +111,8 @@ impl<'a> ToDataset<'a> {
             // `--restart` does not care whether the old output is complete.
             let may_stay = is_same && !target.restart;
             let damaged = if may_stay {
-                published.first_changed(directory, run.interrupt())?
+                let changed = published.first_changed(directory, run.interrupt());
+                changed.map_err(|error| run.stopped_at_output(error))?
             } else {
                 None
             };

@@ -25,6 +25,31 @@ fn pack_demo(room: &Room, output: &str, more: &str) -> Run {
 }
 
 #[test]
+fn a_package_that_is_packed_again_tells_what_it_keeps() {
+    let room = Room::new();
+    pack_demo(&room, "churn", "").ok();
+    let key = data("signatures/prime256v1.key");
+    let again = format!(
+        "pack churn --output again --model-version 8 --sign-key {}",
+        key.display()
+    );
+    room.tallow(&again).ok();
+    let text = |name: &str| std::fs::read_to_string(room.path(name)).unwrap();
+    for part in ["20 golden rows", "2,000 rows"] {
+        assert!(
+            text("churn/README.md").contains(part),
+            "{part}: {}",
+            text("churn/README.md")
+        );
+        assert!(
+            text("again/README.md").contains(part),
+            "{part}: {}",
+            text("again/README.md")
+        );
+    }
+}
+
+#[test]
 fn a_package_has_the_same_bytes_each_time_and_proves_itself() {
     let room = Room::new();
     insta::assert_snapshot!("pack", pack_demo(&room, "churn", "").ok().stdout);

@@ -10,6 +10,7 @@ use super::sample::Sample;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::table_writer::write_table;
+use crate::package::GoldenRows;
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
 use crate::pipeline::scoring::Rejection;
@@ -46,6 +47,21 @@ pub struct Golden {
     pub rows_name: &'static str,
     /// The largest difference from the original library's answers, if the data has them.
     pub original_difference: Option<f64>,
+}
+
+impl Golden {
+    /// Rows that a package has already; none if their file does not say how many there are.
+    ///
+    /// # Errors
+    /// Fails if they cannot be opened.
+    pub(super) fn kept(rows: &GoldenRows) -> Result<Option<Self>> {
+        let row_count = dataset(std::slice::from_ref(&rows.expected))?.row_count();
+        Ok(row_count.map(|row_count| Self {
+            row_count: row_count as usize,
+            rows_name: "",
+            original_difference: None,
+        }))
+    }
 }
 
 /// A table by its paths.

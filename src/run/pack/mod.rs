@@ -22,9 +22,10 @@ use crate::format::ImportOptions;
 use crate::interrupt::Interrupt;
 use crate::monitor::estimate::reference::Reference;
 use crate::monitor::profile::Profile;
+use crate::monitor::profile_table::read_profile;
 use crate::output::profile as profile_file;
 use crate::package::card::{CARD_NAME, card};
-use crate::package::open::{Identity, OpenedModel, open};
+use crate::package::open::{Identity, OpenedModel, golden_rows, open};
 use crate::package::signature::SIGNATURE_NAME;
 use crate::package::written::WrittenManifest;
 use crate::package::{MANIFEST_NAME, Manifest};
@@ -295,6 +296,17 @@ impl Packing<'_> {
     ) -> Result<Option<Reference>> {
         let opened = open(self.directory, &ImportOptions::default())?;
         let reference = self.checked_reference(packed, &opened)?;
+        // What a package that is packed again keeps is told of again.
+        let kept = match (golden, golden_rows(self.directory)?) {
+            (None, Some(rows)) => Golden::kept(&rows)?,
+            _ => None,
+        };
+        let kept_baseline = match (baseline, &opened.monitoring.baseline) {
+            (None, Some(path)) => Some(read_profile(path)?),
+            _ => None,
+        };
+        let golden = golden.or(kept.as_ref());
+        let baseline = baseline.or(kept_baseline.as_ref());
         let facts = facts::of(&opened, golden, baseline, reference.as_ref());
         let text = card(&facts, self.earlier_card()?.as_deref());
         self.write(CARD_NAME, text.as_bytes())?;
