@@ -98,7 +98,8 @@ pub struct BindingArgs {
     ///
     /// `COLUMN=POLICY` is for one column. `error` stops the run. `reject` rejects the row and
     /// counts it. `null` passes a missing value to the model. A number replaces the missing value.
-    /// By default, models that support missing values get them, and other models stop the run.
+    /// By default, models that support missing values get them. A scikit-learn pipeline rejects the
+    /// row where the library would raise an error, and other models stop the run.
     #[arg(
         long,
         value_name = "[COLUMN=]POLICY",

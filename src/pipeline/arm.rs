@@ -23,6 +23,7 @@ use crate::contract::binding::BoundInput;
 use crate::error::{Error, Result};
 use crate::feature::verdict::{Coercions, Origin};
 use crate::model::Counter;
+use crate::table::shown_type::shown_type;
 
 /// The column of an A/B test that names the model which answered a row.
 pub const MODEL: &str = "model";
@@ -387,7 +388,7 @@ fn different(name: &str, expected: &[Field], actual: &[Field]) -> Error {
     let listed = |fields: &[Field]| {
         let named = fields
             .iter()
-            .map(|field| format!("{} ({})", field.name(), field.data_type()));
+            .map(|field| format!("{} ({})", field.name(), shown_type(field.data_type())));
         named.collect::<Vec<_>>().join(", ")
     };
     Error::contract(format!(

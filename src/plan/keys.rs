@@ -47,6 +47,13 @@ pub fn add_inputs(of_run: &Request) {
     keyring.install();
 }
 
+/// The error of a key of hashes where no column is hashed, though somebody may think so.
+#[must_use]
+pub fn hashes_nothing() -> Error {
+    Error::usage("`--hash-key` does nothing without `--hash-columns`")
+        .hint("name the columns to hash: `--hash-columns customer_id`")
+}
+
 /// A warning for each column of `--decryption-key` that no file had which was read.
 #[must_use]
 pub fn unread_columns() -> Vec<Error> {

@@ -154,6 +154,9 @@ impl<'a> Run<'a> {
             &request.telemetry,
             &target,
         )?;
+        if request.keys.hash_key.is_some() && request.work.outcome.hash_columns.is_empty() {
+            return Err(keys::hashes_nothing().into());
+        }
         target.refuse_inside_inputs(&request.work.inputs)?;
         target.refuse_challengers(&request.work.challengers)?;
         let key = request.output.sign_key.as_ref();

@@ -26,9 +26,13 @@ pub(super) fn taken(
         } else {
             ""
         };
-        noted(&format!(
-            "resuming after a run that died{when} ({previous})"
-        ));
+        // Of a single file nothing is kept before it is whole.
+        let what = if target.is_dataset() || !when.is_empty() {
+            "resuming after"
+        } else {
+            "starting again after"
+        };
+        noted(&format!("{what} a run that died{when} ({previous})"));
     }
     let mut recovered = None;
     if target.is_dataset() && target.restart {

@@ -26,6 +26,7 @@ use super::keyring::Encryption;
 use super::parquet_encryption::encryption_properties;
 use super::parquet_page::{CheckedChunk, PageStores};
 use super::parquet_types::{parquet_schema, with_plain_lists, without_annotations};
+use super::shown_type::shown_type;
 use super::{FormatWriter, Sink, geo, parquet as reading};
 use crate::error::{Error, Result};
 use crate::storage::io_error;
@@ -185,10 +186,11 @@ impl<W: Write + Send> ParquetSink<W> {
             .iter()
             .find(|field| !reading::can_write(field.data_type()))
         {
-            return Err(
-                Error::contract(format!("Parquet has no form for {}", field.data_type()))
-                    .at_column(field.name()),
-            );
+            return Err(Error::contract(format!(
+                "Parquet has no form for {}",
+                shown_type(field.data_type())
+            ))
+            .at_column(field.name()));
         }
         let descriptor = parquet_schema(&schema).map_err(failed)?;
         let root = descriptor.root_schema_ptr();
