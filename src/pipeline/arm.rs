@@ -386,10 +386,8 @@ fn common_field((first, second): (&Field, &Field)) -> Option<Field> {
 
 fn different(name: &str, expected: &[Field], actual: &[Field]) -> Error {
     let listed = |fields: &[Field]| {
-        let named = fields
-            .iter()
-            .map(|field| format!("{} ({})", field.name(), shown_type(field.data_type())));
-        named.collect::<Vec<_>>().join(", ")
+        let one = |field: &Field| format!("{} ({})", field.name(), shown_type(field.data_type()));
+        fields.iter().map(one).collect::<Vec<_>>().join(", ")
     };
     Error::contract(format!(
         "`{name}` answers with other columns than the run's own model, so no output can hold both: \

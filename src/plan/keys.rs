@@ -47,7 +47,7 @@ pub fn add_inputs(of_run: &Request) {
     keyring.install();
 }
 
-/// The error of a key of hashes where no column is hashed, though somebody may think so.
+/// The warning of a key of hashes where no column is hashed, though somebody may think so.
 #[must_use]
 pub fn hashes_nothing() -> Error {
     Error::usage("`--hash-key` does nothing without `--hash-columns`")

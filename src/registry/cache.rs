@@ -27,8 +27,8 @@ const RECORD_BYTES_LIMIT: u64 = 64 << 20;
 /// The most bytes of the heads of a log.
 const HEAD_BYTES_LIMIT: u64 = 1 << 18;
 
-/// The most places of a registry's copies whose heads are kept.
-const PLACES: usize = 16;
+/// The most copies of a registry whose heads are kept.
+const COPIES: usize = 16;
 
 /// The most bytes of what is kept of a version.
 const VERSION_BYTES_LIMIT: u64 = 1 << 16;
@@ -149,8 +149,8 @@ fn cached_record(cache: &Location, digits: &str, registry: Option<&Registry>) ->
 
 /// Checks the log of a model against the last head of it that was seen, and keeps its present one.
 /// A directory of heads that cannot be read or written is not an error. A registry that was copied
-/// has a log of its own from then on: heads are those of the place where they were seen, as long as
-/// a registry is there.
+/// has a log of its own from then on: heads are those of the directory where they were seen, as
+/// long as a registry is there.
 ///
 /// # Errors
 /// Those of [`Registry::log`]; [`crate::error::Kind::Trust`] if the log was cut short or rewritten
@@ -158,13 +158,13 @@ fn cached_record(cache: &Location, digits: &str, registry: Option<&Registry>) ->
 pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result<Log> {
     let id = hexadecimal(&Sha256::digest(registry.id()));
     let name = format!("heads/{id}/{model}");
-    let place = registry.place();
+    let directory = registry.directory();
     // Before the log: another process may add an entry at any time, and keep its head.
     let seen = seen_heads(state, &name).unwrap_or_default();
     let log = registry.log(model)?;
-    let (of_place, others): (Vec<Seen>, Vec<Seen>) =
-        seen.into_iter().partition(|one| one.is_of(place));
-    for one in &of_place {
+    let (own, others): (Vec<Seen>, Vec<Seen>) =
+        seen.into_iter().partition(|one| one.is_of(directory));
+    for one in &own {
         let forget = format!(
             "restore the registry from a backup; if it is meant to be so: rm {}",
             shell_word(&state.join(&name).to_string_lossy())
@@ -173,14 +173,14 @@ pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result
             .map_err(|error| error.hint(forget))?;
     }
     if let Some(head) = log.head()
-        && of_place.iter().all(|one| one.head.seq < head.seq)
+        && own.iter().all(|one| one.head.seq < head.seq)
         && !state.is_empty()
     {
-        let own = Seen {
+        let present = Seen {
             head,
-            place: Some(place.text()),
+            directory: Some(directory.text()),
         };
-        let lines = std::iter::once(&own).chain(others.iter().take(PLACES - 1));
+        let lines = std::iter::once(&present).chain(others.iter().take(COPIES - 1));
         let text: String = lines.map(|one| format!("{one}\n")).collect();
         let _ =
             make_directory(state).and_then(|()| replace_below(state, &name, &mut text.as_bytes()));
@@ -193,14 +193,17 @@ pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result
 struct Seen {
     head: Head,
     /// None of what an earlier version kept.
-    place: Option<String>,
+    directory: Option<String>,
 }
 
 impl fmt::Display for Seen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { head, place } = self;
-        match place.as_ref().filter(|place| !place.contains('\n')) {
-            Some(place) => write!(f, "{head} {place}"),
+        let Self { head, directory } = self;
+        match directory
+            .as_ref()
+            .filter(|directory| !directory.contains('\n'))
+        {
+            Some(directory) => write!(f, "{head} {directory}"),
             None => write!(f, "{head}"),
         }
     }
@@ -208,18 +211,18 @@ impl fmt::Display for Seen {
 
 impl Seen {
     fn parse(line: &str) -> Option<Self> {
-        let (head, place) = match line.split_once(' ') {
-            Some((head, place)) => (head, Some(place.to_owned())),
+        let (head, directory) = match line.split_once(' ') {
+            Some((head, directory)) => (head, Some(directory.to_owned())),
             None => (line, None),
         };
         let head = Head::parse(head).ok()?;
-        Some(Self { head, place })
+        Some(Self { head, directory })
     }
 
-    /// Whether the registry at this place is the one that was seen, perhaps moved since.
-    fn is_of(&self, place: &Location) -> bool {
-        self.place.as_ref().is_none_or(|own| {
-            *own == place.text() || Registry::open(&Location::from(own.as_str())).is_err()
+    /// Whether the registry at this directory is the one that was seen, perhaps moved since.
+    fn is_of(&self, directory: &Location) -> bool {
+        self.directory.as_ref().is_none_or(|own| {
+            *own == directory.text() || Registry::open(&Location::from(own.as_str())).is_err()
         })
     }
 }

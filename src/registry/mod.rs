@@ -92,7 +92,7 @@ pub struct Registry {
     store: Box<dyn RegistryFiles>,
     id: String,
     /// Where it is.
-    place: Location,
+    directory: Location,
 }
 
 impl Registry {
@@ -110,7 +110,7 @@ impl Registry {
         Ok(Self {
             store: Box::new(store),
             id,
-            place: absolute(directory.clone()),
+            directory: absolute(directory.clone()),
         })
     }
 
@@ -162,8 +162,8 @@ impl Registry {
 
     /// Where it is.
     #[must_use]
-    pub fn place(&self) -> &Location {
-        &self.place
+    pub fn directory(&self) -> &Location {
+        &self.directory
     }
 
     /// A text that no other registry has.

@@ -464,8 +464,8 @@ fn a_copy_of_a_registry_has_a_log_of_its_own() {
         push(&registry, &room.package(name)).unwrap();
     }
     let state = Location::from(&room.root.join("state"));
-    let checked = |place: &std::path::Path| {
-        let registry = Registry::open(&Location::from(place)).unwrap();
+    let checked = |path: &std::path::Path| {
+        let registry = Registry::open(&Location::from(path)).unwrap();
         cache::checked_log(&state, &registry, "churn").map(|log| log.entries().len())
     };
     let (own, copy) = (room.registry_path(), room.root.join("staging"));

@@ -155,7 +155,7 @@ impl<'a> Run<'a> {
             &target,
         )?;
         if request.keys.hash_key.is_some() && request.work.outcome.hash_columns.is_empty() {
-            return Err(keys::hashes_nothing().into());
+            audience.warned(&keys::hashes_nothing());
         }
         target.refuse_inside_inputs(&request.work.inputs)?;
         target.refuse_challengers(&request.work.challengers)?;

@@ -25,7 +25,7 @@ fn pack_demo(room: &Room, output: &str, more: &str) -> Run {
 }
 
 #[test]
-fn a_package_that_is_packed_again_tells_what_it_keeps() {
+fn the_card_of_a_package_that_is_packed_again_has_what_it_keeps() {
     let room = Room::new();
     pack_demo(&room, "churn", "").ok();
     let key = data("signatures/prime256v1.key");

@@ -36,19 +36,20 @@ impl Disjoint {
             )
         } else {
             format!(
-                "labels and predictions are spelt differently, and are not the same classes: labels \
-             {labels}, predictions {predictions}"
+                "labels and predictions are spelt differently, and are not the same classes: \
+                 labels {labels}, predictions {predictions}"
             )
         };
         Error::contract(message).hint(
             "give the model the names of its classes (`[outputs] labels` of a package) and score \
-         again, or judge the scores: `--threshold 0.5`",
+             again, or judge the scores: `--threshold 0.5`",
         )
     }
 }
 
 /// The classes of (actual, predicted) pairs where they have none in common, though that is no
-/// chance of a few rows: several of one of them. Else those that are spelt alike, and are not the same.
+/// chance of a few rows: several of one of them. Else those that are spelt alike, and are not the
+/// same.
 pub(in crate::monitor) fn disjoint(
     pairs: impl Iterator<Item = (u32, u32)> + Clone,
     classes: &[String],
