@@ -43,6 +43,7 @@
 //! | [`interrupt`] | was the process asked to stop? | [`interrupt::Interrupt`] |
 //! | [`timestamp`] | which time does a string mean? | |
 //! | [`count`] | how is a count of things written? | |
+//! | [`digits`] | which digits give a float back? | |
 //! | [`escape`] | how is text from data shown safely? | |
 //! | [`panics`] | how does a panic become an error? | |
 //! | [`error`] | what went wrong, where, and what now? | [`error::Error`] |
@@ -161,6 +162,7 @@ pub mod storage;
 pub mod guide;
 
 pub mod digest;
+pub mod digits;
 
 pub mod timestamp;
 

@@ -14,6 +14,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type};
 use sha2::{Digest, Sha256};
 
+use crate::digits;
 use crate::error::{Error, Result};
 use crate::table::shown_type::shown_type;
 
@@ -115,7 +116,8 @@ pub fn check_key(name: &str, data_type: &DataType) -> Result<()> {
 }
 
 /// The text of each value, as it is hashed: integers in digits, and so are floats that are
-/// integers; other floats in the shortest digits that give them back; dates as `2026-11-29`.
+/// integers; other floats in the shortest digits that give them back, as Python writes them, but
+/// without an exponent; dates as `2026-11-29`.
 fn key_texts(column: &ArrayRef) -> Result<StringArray> {
     let failed = |error| Error::internal("a key without a text").because(error);
     if column.data_type().is_floating() {
@@ -127,7 +129,7 @@ fn key_texts(column: &ArrayRef) -> Result<StringArray> {
             Some(if value.fract() == 0.0 && value.abs() < MAX_INTEGER {
                 (value as i64).to_string()
             } else {
-                value.to_string()
+                digits::plain(value)
             })
         };
         let numbers = numbers.as_primitive::<Float64Type>().iter();

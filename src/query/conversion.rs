@@ -21,6 +21,7 @@ use super::calendar::{MICROSECONDS, Moment};
 use super::date_text::instant;
 use super::text_cast;
 use super::value::{Fault, Outcome, kept_type, name_of};
+use crate::digits;
 
 /// A value of one row, whatever its type.
 #[derive(Clone, Debug)]
@@ -381,8 +382,8 @@ pub(super) fn text(value: &Cell<'_>) -> String {
                 format!("{sign}{whole}.{fraction}")
             }
         }
-        Cell::Single(value) => float_text(f64::from(*value), &format!("{value:e}")),
-        Cell::Double(value) => float_text(*value, &format!("{value:e}")),
+        Cell::Single(value) => float_text(f64::from(*value), &digits::of_single(*value)),
+        Cell::Double(value) => float_text(*value, &digits::of_double(*value)),
         Cell::Text(text) => (*text).to_owned(),
         Cell::Date(days) => Moment {
             days: i64::from(*days),
