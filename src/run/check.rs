@@ -2,13 +2,14 @@
 //! read and scored into nothing where that is asked for.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use arrow::array::RecordBatch;
 
 use super::events::{Events, Progress};
+use super::gates;
 use crate::error::{Error, Kind, Result};
 use crate::interrupt::Interrupt;
-use crate::package::manifest::OnFail;
 use crate::pipeline::lane::{ChallengerReceiver, Entry};
 use crate::pipeline::observer::Partials;
 use crate::pipeline::part::PartAccount;
@@ -19,7 +20,9 @@ use crate::plan::replay::{Replay, replay};
 use crate::plan::target::Target;
 use crate::plan::{Plan, effect};
 use crate::process;
+use crate::report::monitoring;
 use crate::report::quality;
+use crate::report::run::RunContext;
 use crate::request::Request;
 use crate::storage::find;
 
@@ -108,6 +111,7 @@ fn scanned(
     events: &dyn Events,
     challengers: &mut [(String, Option<String>)],
 ) -> Result<Outcomes> {
+    let start = Instant::now();
     let job = &plan.job;
     let arms = job.challengers.iter().flat_map(|all| &all.arms);
     let mut sinks: Vec<(&str, Nowhere, Outcomes, Option<Error>)> = arms
@@ -157,9 +161,16 @@ fn scanned(
     ended.map_err(elsewhere)?;
     let total = outcomes.ledger.total();
     plan.guards.rows(total.rows_in)?;
-    let findings = quality::findings(&plan.job, &outcomes, process::seconds_now());
-    let broken = quality::broken(&quality::facts(&findings), OnFail::Fail);
+    let context = RunContext {
+        wall: start.elapsed(),
+        processor_seconds: process::processor_seconds(),
+        peak_memory_bytes: process::peak_memory_bytes(),
+        ..RunContext::of_nothing(plan.model.clone())
+    };
+    // What gates read of challengers is known to a run alone.
+    let monitoring::Found { judged, broken, .. } = gates::found(plan, &outcomes, &[], &context);
     quality::failure(&broken).map_or(Ok(()), Err)?;
+    judged.failure("").map_or(Ok(()), Err)?;
     let unmet = plan.unmet_missing(total.rows_in);
     unmet.iter().for_each(|warning| events.warned(warning));
     control

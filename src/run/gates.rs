@@ -11,6 +11,7 @@ use crate::monitor::profiling::RunProfile;
 use crate::output::names;
 use crate::package::manifest::OnFail;
 use crate::pipeline::Outcomes;
+use crate::plan::Plan;
 use crate::plan::monitoring::is_automatic;
 use crate::plan::target::{refuse_input, refuse_stream, same_target};
 use crate::report::Fact;
@@ -18,73 +19,85 @@ use crate::report::gates::Judged;
 use crate::report::models::{self, Model};
 use crate::report::monitoring::{Found, Watched};
 use crate::report::quality::{self, Broken};
-use crate::report::run::{Status, facts};
+use crate::report::run::{RunContext, Status, facts};
 use crate::storage::Location;
 use crate::table::origin::Origin;
+
+/// What was found of rows that were all read; `challengers` scored them too.
+pub(super) fn found(
+    plan: &Plan,
+    outcomes: &Outcomes,
+    challengers: &[Model<'_>],
+    context: &RunContext,
+) -> Found {
+    let watched = watched(plan);
+    let mut found = watched.map_or_else(Vec::new, |watched| watched.facts(&outcomes.seen));
+    found.extend(model_facts(plan, outcomes, challengers));
+    let mut all = facts(&plan.job, outcomes, context);
+    all.extend(found.iter().cloned());
+    if let Some(history) = &plan.monitor.history {
+        let of_history = history.facts(&all);
+        all.extend(of_history.iter().cloned());
+        found.extend(of_history);
+    }
+    let judged = judged(plan, &all);
+    found.extend(judged.facts());
+    Found {
+        facts: found,
+        judged,
+        broken: quality::broken(&all, OnFail::Fail),
+    }
+}
+
+/// What a plan's gates say of facts.
+fn judged(plan: &Plan, facts: &[Fact]) -> Judged {
+    let inputs = plan.job.arms.inputs();
+    let inputs: Vec<String> = inputs.map(|bound| bound.column.clone()).collect();
+    let monitor = &plan.monitor;
+    Judged::new(&monitor.gates, facts, &inputs, monitor.is_strict)
+}
+
+/// The facts of several models, if there are several.
+fn model_facts(plan: &Plan, outcomes: &Outcomes, challengers: &[Model<'_>]) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if !plan.split.is_empty() {
+        let others = plan.split.iter();
+        let others = others.map(|arm| (&arm.identity, Some(arm.share)));
+        let all: Vec<_> = std::iter::once((&plan.model, None)).chain(others).collect();
+        facts.extend(models::split_facts(&plan.job, outcomes, &all));
+    }
+    if !challengers.is_empty() {
+        facts.extend(models::facts(&plan.model, outcomes, challengers));
+    }
+    facts
+}
+
+fn watched(plan: &Plan) -> Option<Watched<'_>> {
+    let monitor = &plan.monitor;
+    let baseline = monitor.baseline.as_ref();
+    Some(Watched {
+        observer: monitor.observer.as_deref()?,
+        baseline: baseline.map(|baseline| (&baseline.profile, &baseline.path)),
+        limits: monitor.limits,
+        shows_values: monitor.shows_values,
+        owners: &monitor.owners,
+        history: monitor.history.as_ref().filter(|_| monitor.is_learning),
+        model: &plan.model.digest,
+    })
+}
 
 impl Run<'_> {
     /// Judges a run that read all of its rows, once; `challengers` are those that scored them too.
     pub(super) fn judge(&self, outcomes: &Outcomes, challengers: &[Model<'_>]) -> &Found {
         self.found.get_or_init(|| {
-            let plan = self.plan();
-            let mut found = self
-                .watched()
-                .map_or_else(Vec::new, |watched| watched.facts(&outcomes.seen));
-            found.extend(self.model_facts(outcomes, challengers));
             let context = self.context_after(self.start.elapsed(), Status::Done, 0);
-            let mut all = facts(&plan.job, outcomes, &context);
-            all.extend(found.iter().cloned());
-            if let Some(history) = &plan.monitor.history {
-                let of_history = history.facts(&all);
-                all.extend(of_history.iter().cloned());
-                found.extend(of_history);
-            }
-            let judged = self.judged_facts(&all);
-            found.extend(judged.facts());
-            Found {
-                facts: found,
-                judged,
-                broken: quality::broken(&all, OnFail::Fail),
-            }
+            found(self.plan(), outcomes, challengers, &context)
         })
     }
 
     /// What this run's gates say of facts.
     pub(super) fn judged_facts(&self, facts: &[Fact]) -> Judged {
-        let inputs = self.plan().job.arms.inputs();
-        let inputs: Vec<String> = inputs.map(|bound| bound.column.clone()).collect();
-        let monitor = &self.plan().monitor;
-        Judged::new(&monitor.gates, facts, &inputs, monitor.is_strict)
-    }
-
-    /// The facts of several models, if there are several.
-    fn model_facts(&self, outcomes: &Outcomes, challengers: &[Model<'_>]) -> Vec<Fact> {
-        let plan = self.plan();
-        let mut facts = Vec::new();
-        if !plan.split.is_empty() {
-            let others = plan.split.iter();
-            let others = others.map(|arm| (&arm.identity, Some(arm.share)));
-            let all: Vec<_> = std::iter::once((&plan.model, None)).chain(others).collect();
-            facts.extend(models::split_facts(&plan.job, outcomes, &all));
-        }
-        if !challengers.is_empty() {
-            facts.extend(models::facts(&plan.model, outcomes, challengers));
-        }
-        facts
-    }
-
-    fn watched(&self) -> Option<Watched<'_>> {
-        let monitor = &self.plan().monitor;
-        let baseline = monitor.baseline.as_ref();
-        Some(Watched {
-            observer: monitor.observer.as_deref()?,
-            baseline: baseline.map(|baseline| (&baseline.profile, &baseline.path)),
-            limits: monitor.limits,
-            shows_values: monitor.shows_values,
-            owners: &monitor.owners,
-            history: monitor.history.as_ref().filter(|_| monitor.is_learning),
-            model: &self.plan().model.digest,
-        })
+        judged(self.plan(), facts)
     }
 
     /// Warns of gates that do not hold and only warn, and of those that cannot be decided.

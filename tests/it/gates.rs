@@ -360,6 +360,21 @@ fn every_fact_can_be_gated_and_a_misspelt_one_is_refused_before_data_is_read() {
 }
 
 #[test]
+fn check_judges_gates_of_rows_that_it_scans() {
+    let room = room();
+    let check = |more: &str| {
+        let line = SCORE.replacen("score", "check", 1);
+        room.tallow(&format!("{line} {more}"))
+    };
+    let gate = "--gate mean(probability)<=0";
+    check(gate).ok();
+    let failed = check(&format!("{gate} --scan")).fails(5);
+    assert!(failed.stderr.contains("the only gate failed"), "{failed}");
+    check("--scan --gate mean(probability)>0 --gate rows_in>0").ok();
+    check("--scan --gate js(*)>=0 --baseline base.pq").ok();
+}
+
+#[test]
 fn an_output_that_is_there_is_judged_by_the_gates_of_the_command() {
     let room = room();
     for name in ["plain.parquet", "plain/"] {
