@@ -29,7 +29,7 @@ fn even<T: LowerExp + FromStr + PartialEq>(value: T, tied_digits: usize) -> Stri
         return shortest;
     }
     // The exact value, rounded to as many digits: halves to even.
-    let rounded = format!("{value:.places$e}", places = digits - 1);
+    let rounded = format!("{value:.decimals$e}", decimals = digits - 1);
     let has_exponent = rounded.split('e').next_back() == shortest.split('e').next_back();
     let is_value = rounded.parse().is_ok_and(|parsed: T| parsed == value);
     if has_exponent && is_value {
