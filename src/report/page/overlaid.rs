@@ -12,7 +12,7 @@ use crate::monitor::profile::Kind;
 use crate::report::{moment, number};
 
 /// The most ticks below a histogram of times.
-const TIME_TICKS: usize = 4;
+const TIME_TICKS: usize = 3;
 
 /// The most categories in a chart of a table's row.
 const SMALL_CATEGORIES: usize = 12;
@@ -99,7 +99,7 @@ pub fn large(numbers: &Numbers<'_>, height: u32, label: &str) -> Svg {
 /// Edges of bins of times, each with what it says, in percent.
 fn times_of_edges(bins: &[OverlayBin], kind: Kind) -> Vec<(f64, String)> {
     let step = bins.len().div_ceil(TIME_TICKS).max(1);
-    let edges = bins.iter().enumerate().step_by(step);
+    let edges = bins.iter().enumerate().skip(step / 2).step_by(step);
     let edges: Vec<(usize, String)> = edges
         .filter_map(|(index, bin)| Some((index, moment::text(kind, bin.low?)?)))
         .collect();
