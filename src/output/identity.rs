@@ -92,11 +92,11 @@ impl RunIdentity {
             .keys()
             .chain(earlier.configuration.keys())
             .collect();
-        let value = |identity: &Self, name: &String| {
-            identity
-                .configuration
-                .get(name)
-                .map_or_else(|| "nothing".to_owned(), Json::to_string)
+        let value = |identity: &Self, name: &String| match identity.configuration.get(name) {
+            None => "nothing".to_owned(),
+            // Marks of keys are nothing to read.
+            Some(_) if name == ENCRYPTION_KEY || name == HASH_KEY => "a key".to_owned(),
+            Some(value) => value.to_string(),
         };
         for name in names.into_iter().filter(|name| {
             differs(
@@ -115,6 +115,10 @@ impl RunIdentity {
                 && let Some(keys) = changed_keys(now, then)
             {
                 changes.extend(keys);
+                continue;
+            }
+            if name == ENCRYPTION_KEY && both.iter().all(|one| one.contains_key(name)) {
+                changes.push("what `--encryption-key` encrypts".to_owned());
                 continue;
             }
             changes.push(format!(
