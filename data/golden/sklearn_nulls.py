@@ -29,7 +29,8 @@ SHOWN = 40
 
 
 def table(missing=None):
-    """Numbers, texts with this missing value in `o`, a category, and a date."""
+    """Numbers, texts with this missing value in `o`, a category, a date, and objects that are numbers
+    or None."""
     rng = np.random.RandomState(SEED)
     frame = pd.DataFrame(
         {
@@ -43,6 +44,8 @@ def table(missing=None):
     # numpy makes a text of NaN.
     frame.loc[~frame["o"].isin(["a", "b"]), "o"] = missing
     frame["c"] = pd.Categorical(frame["s"])
+    several = np.random.RandomState(SEED + 1).randint(0, 4, ROWS)
+    frame["m"] = pd.Series([None if one == 3 else float(one) for one in several], dtype=object)
     return frame
 
 
@@ -86,8 +89,8 @@ def cases():
     )
     one_hot = lambda: OneHotEncoder(handle_unknown="ignore")
     rest = lambda step, columns: ColumnTransformer([("o", step, columns)], remainder="passthrough")
-    filled = lambda step, **how: make_pipeline(
-        rest(make_pipeline(SimpleImputer(**how), step), ["o"]), logistic()
+    filled = lambda step, column="o", **how: make_pipeline(
+        rest(make_pipeline(SimpleImputer(**how), step), [column]), logistic()
     )
     constant = dict(strategy="constant", fill_value="?")
     xgb = lambda kind="Regressor", **more: getattr(xgboost, f"XGB{kind}")(
@@ -112,6 +115,10 @@ def cases():
         yield f"null_encoders_{kind}", make_pipeline(rest(encoders, ["o"]), logistic()), "two", ["o", "x"], missing
         yield f"null_filled_{kind}", filled(one_hot(), **constant), "two", ["o", "x"], missing
         yield f"null_frequent_{kind}", filled(ordinal(), strategy="most_frequent"), "two", ["o", "x"], missing
+    frequent = filled(one_hot(), "m", strategy="most_frequent")
+    yield "null_numbers_frequent", frequent, "two", ["m", "x"], None
+    nine = filled(ordinal(), "m", strategy="constant", fill_value=9.0)
+    yield "null_numbers_constant", nine, "two", ["m", "x"], None
     marked = filled(one_hot(), missing_values=None, **constant)
     yield "null_marked_none", marked, "two", ["o", "x"], None
 
@@ -235,7 +242,7 @@ def keep(names):
         data = frame if is_named else frame.to_numpy(dtype=object)
         model.fit(data, target)
         rows = frame.head(SHOWN).copy()
-        if name.startswith("null_") and not "histogram" in name:
+        if name.startswith("null_") and "o" in rows and not "histogram" in name:
             rows.loc[3, "o"] = "unseen"
         truth = expected(model, rows if is_named else rows.to_numpy(dtype=object), target)
         if name == "dropped_rest":
