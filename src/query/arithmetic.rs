@@ -15,16 +15,17 @@ use arrow::error::ArrowError;
 
 use super::conversion::{convert, decimals};
 use super::node::Operator;
-use super::value::{
-    Fault, Outcome, Value, division_by_zero, is_numeric, name_of, overflow, shared_type,
-};
+use super::value::{Fault, Outcome, Value, division_by_zero, is_numeric, name_of, overflow};
+use super::width::{MAX_DIGITS, shared_type};
 
 /// One value by an operator and another.
 pub(super) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Outcome<Value> {
     if let Some(value) = of_dates(operator, left, right)? {
         return Ok(value);
     }
-    let shared = shared_type([left, right].into_iter(), sign(operator))?;
+    let sql_type = shared_type([left, right].into_iter(), sign(operator))?;
+    let shared = sql_type.data_type;
+    let of_integers = |value: Value| value.with_integer_digits(sql_type.integer_digits);
     if shared == DataType::Null {
         return Ok(both(
             left,
@@ -67,17 +68,30 @@ pub(super) fn arithmetic(operator: Operator, left: &Value, right: &Value) -> Out
                 Operator::Add => numeric::add(&*a, &*b)?,
                 Operator::Subtract => numeric::sub(&*a, &*b)?,
                 Operator::Multiply => numeric::mul(&*a, &*b)?,
-                Operator::DivideWhole => return whole(&left, &right, i64::checked_div),
+                Operator::DivideWhole => {
+                    return whole(&left, &right, i64::checked_div).map(of_integers);
+                }
                 _ => {
                     return whole(&left, &right, |a, b| {
                         if b == -1 { Some(0) } else { a.checked_rem(b) }
-                    });
+                    })
+                    .map(of_integers);
                 }
             };
-            Ok(both(&left, &right, array))
+            Ok(of_integers(both(&left, &right, array)))
         }
         DataType::Decimal128(..) if operator == Operator::DivideWhole => Err(not_whole()),
-        DataType::Decimal128(..) => of_decimals(operator, left, right),
+        DataType::Decimal128(..) if sql_type.integer_digits.is_some() => {
+            of_decimals(operator, left, right, MAX_DIGITS).map(of_integers)
+        }
+        DataType::Decimal128(..) => match digits(operator, left, right) {
+            Some(digits) => of_decimals(operator, left, right, digits),
+            None => of_floats(
+                operator,
+                &to(left, &DataType::Float64)?,
+                &to(right, &DataType::Float64)?,
+            ),
+        },
         DataType::Float32 => {
             let (left, right) = (to(left, &shared)?, to(right, &shared)?);
             of_floats(operator, &left, &right)
@@ -112,11 +126,7 @@ fn length(left: &Value, right: &Value) -> usize {
 }
 
 fn both(left: &Value, right: &Value, array: ArrayRef) -> Value {
-    Value {
-        array,
-        is_constant: left.is_constant && right.is_constant,
-        is_literal: false,
-    }
+    Value::computed(array, left.is_constant && right.is_constant)
 }
 
 /// Both values for every row that either has.
@@ -148,9 +158,36 @@ fn not_whole() -> Fault {
     )
 }
 
+/// The digits of a result of decimals in `DuckDB`; none for a remainder that is computed with
+/// floats.
+fn digits(operator: Operator, left: &Value, right: &Value) -> Option<u8> {
+    // Up to so many digits fit 64 bits.
+    const NARROW: u8 = 18;
+    let (Some(a), Some(b)) = (left.sql_type().width(), right.sql_type().width()) else {
+        return Some(MAX_DIGITS);
+    };
+    let (whole, finer) = (a.whole().max(b.whole()), i16::from(a.scale.max(b.scale)));
+    let needed = match operator {
+        Operator::Multiply => {
+            let needed = a.precision + b.precision;
+            let is_narrow = a.precision.max(b.precision) <= NARROW;
+            let scale = i16::from(a.scale) + i16::from(b.scale);
+            i16::from(if is_narrow && scale < i16::from(NARROW) {
+                needed.min(NARROW)
+            } else {
+                needed
+            })
+        }
+        Operator::Remainder if whole + finer > i16::from(MAX_DIGITS) => return None,
+        Operator::Remainder => whole + finer,
+        _ => whole + finer + 1,
+    };
+    Some(needed.min(i16::from(MAX_DIGITS)) as u8)
+}
+
 /// Decimals as digits: sums at the finer scale, products at the sum of both, remainders at the
 /// finer one.
-fn of_decimals(operator: Operator, left: &Value, right: &Value) -> Outcome<Value> {
+fn of_decimals(operator: Operator, left: &Value, right: &Value, precision: u8) -> Outcome<Value> {
     let as_decimal = |value: &Value| -> Outcome<Value> {
         match value.data_type() {
             DataType::Decimal128(..) => Ok(value.clone()),
@@ -188,7 +225,7 @@ fn of_decimals(operator: Operator, left: &Value, right: &Value) -> Outcome<Value
                 .hint("compute with `CAST(… AS DOUBLE)`"),
         );
     }
-    let most = 10_i128.pow(38);
+    let most = 10_i128.pow(u32::from(precision));
     let mut values = Vec::with_capacity(a.len());
     for row in 0..a.len() {
         if a.is_null(row) || b.is_null(row) {
@@ -216,7 +253,11 @@ fn of_decimals(operator: Operator, left: &Value, right: &Value) -> Outcome<Value
                 .ok_or_else(overflow)?,
         ));
     }
-    Ok(both(&left, &right, decimals(values, 38, result_scale)?))
+    Ok(both(
+        &left,
+        &right,
+        decimals(values, precision, result_scale)?,
+    ))
 }
 
 fn of_floats(operator: Operator, left: &Value, right: &Value) -> Outcome<Value> {
@@ -317,5 +358,5 @@ pub(super) fn negate(value: &Value) -> Outcome<Value> {
             )));
         }
     };
-    Ok(value.with(array))
+    Ok(value.with(array).with_integer_digits(value.integer_digits))
 }

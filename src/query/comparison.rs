@@ -40,11 +40,10 @@ pub(super) fn compare(how: Comparison, left: &Value, right: &Value) -> Outcome<V
         Comparison::Distinct => cmp::distinct(&*a, &*b)?,
         Comparison::NotDistinct => cmp::not_distinct(&*a, &*b)?,
     };
-    Ok(Value {
-        array: Arc::new(array),
-        is_constant: left.is_constant && right.is_constant,
-        is_literal: false,
-    })
+    Ok(Value::computed(
+        Arc::new(array),
+        left.is_constant && right.is_constant,
+    ))
 }
 
 /// The type of two exact numbers whose digits together are more than the 38 of a decimal: as

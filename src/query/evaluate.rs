@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, UInt32Array, new_null_array};
 use arrow::compute::{and_kleene, concat, is_null, not, or_kleene};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field};
 
 use super::arithmetic::{arithmetic, negate};
 use super::comparison::{compare, is_in};
@@ -18,13 +18,16 @@ use super::made_text::{counted, interleaved, taken, text_bytes};
 use super::moments;
 use super::node::{Comparison, Literal, Node};
 use super::pattern::matches;
-use super::value::{Fault, Outcome, Value, name_of, shared_type};
+use super::value::{Fault, Outcome, Value, name_of};
+use super::width::{integer_digits, shared_type};
 use super::{maths, strings};
 
 /// The columns that an expression reads, as it computes with them.
 #[derive(Clone, Debug)]
 pub(super) struct Rows {
     pub(super) columns: HashMap<String, ArrayRef>,
+    /// The digits of columns of integers whose array's type does not show them.
+    pub(super) integer_digits: Arc<HashMap<String, u8>>,
     pub(super) count: usize,
 }
 
@@ -39,8 +42,17 @@ impl Rows {
         }
         Ok(Self {
             columns,
+            integer_digits: Arc::clone(&self.integer_digits),
             count: rows.len(),
         })
+    }
+
+    /// Adds a derived column of this type, as expressions compute with it.
+    pub(super) fn add(&mut self, field: &Field, array: ArrayRef) {
+        if let Some(digits) = integer_digits(field.data_type()) {
+            Arc::make_mut(&mut self.integer_digits).insert(field.name().clone(), digits);
+        }
+        self.columns.insert(field.name().clone(), array);
     }
 
     /// One row.
@@ -50,7 +62,11 @@ impl Rows {
             .iter()
             .map(|(name, column)| (name.clone(), column.slice(start, count)))
             .collect();
-        Self { columns, count }
+        Self {
+            columns,
+            integer_digits: Arc::clone(&self.integer_digits),
+            count,
+        }
     }
 }
 
@@ -73,7 +89,8 @@ fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
                 .columns
                 .get(name)
                 .ok_or_else(|| Fault::new(format!("there is no column `{name}`")))?;
-            Ok(Value::rows(column.clone()))
+            let integer_digits = rows.integer_digits.get(name).copied();
+            Ok(Value::rows(column.clone()).with_integer_digits(integer_digits))
         }
         Node::Literal(literal) => Ok(Value::literal(literal)),
         Node::Span(_) => Err(Fault::new("an interval stands alone")
@@ -156,7 +173,8 @@ fn evaluate_here(node: &Node, rows: &Rows) -> Outcome<Value> {
             tries,
         } => {
             let value = evaluate(value, rows)?;
-            Ok(value.with(convert(&value.array, target, *tries)?))
+            let converted = value.with(convert(&value.array, target, *tries)?);
+            Ok(converted.with_integer_digits(integer_digits(target)))
         }
         Node::Try(inner) => attempted(inner, rows),
         Node::Extract(field, inner) => moments::extract(*field, &evaluate(inner, rows)?),
@@ -331,7 +349,7 @@ fn coalesce(nodes: &[Node], rows: &Rows) -> Outcome<Value> {
             value: Value {
                 array,
                 is_constant: false,
-                is_literal: value.is_literal,
+                ..value
             },
             rows: here,
         });
@@ -349,15 +367,16 @@ fn coalesce(nodes: &[Node], rows: &Rows) -> Outcome<Value> {
     reason = "branches end where they are merged"
 )]
 fn merged(branches: Vec<Branch>, row_count: usize, what: &str) -> Outcome<Value> {
-    let data_type = shared_type(branches.iter().map(|branch| &branch.value), what)?;
+    let shared = shared_type(branches.iter().map(|branch| &branch.value), what)?;
     let mut indices = vec![(0, 0); row_count];
     let mut arrays = Vec::with_capacity(branches.len());
     for (number, branch) in branches.iter().enumerate() {
-        arrays.push(convert(&branch.value.array, &data_type, false)?);
+        arrays.push(convert(&branch.value.array, &shared.data_type, false)?);
         for (index, row) in branch.rows.iter().enumerate() {
             indices[*row as usize] = (number, if branch.value.is_constant { 0 } else { index });
         }
     }
     let arrays: Vec<&dyn Array> = arrays.iter().map(AsRef::as_ref).collect();
-    Ok(Value::rows(interleaved(&arrays, &indices)?))
+    let merged = Value::rows(interleaved(&arrays, &indices)?);
+    Ok(merged.with_integer_digits(shared.integer_digits))
 }

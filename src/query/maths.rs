@@ -17,7 +17,11 @@ use super::arithmetic::{aligned, arithmetic};
 use super::comparison::compare;
 use super::conversion::{convert, decimals, rescaled};
 use super::node::{Comparison, Operator};
-use super::value::{Fault, Outcome, Value, is_numeric, name_of, overflow, shared_type};
+use super::value::{Fault, Outcome, Value, is_numeric, name_of, overflow};
+use super::width::shared_type;
+
+/// The sign is a `TINYINT`.
+const SIGN_DIGITS: u8 = 3;
 
 /// The function of this name; none if it is not one of numbers.
 pub(super) fn call(
@@ -41,6 +45,9 @@ pub(super) fn call(
         ("power", Some(first)) => pairs(name, first, &arguments[1], f64::powf),
         ("atan2", Some(first)) => pairs(name, first, &arguments[1], f64::atan2),
         ("round", Some(first)) => round(first, arguments.get(1)),
+        ("ceil" | "floor", Some(first)) if first.is_integer() => {
+            doubles(name, first).and_then(|first| stepped(name, &first))
+        }
         ("abs" | "ceil" | "floor" | "trunc" | "sign", Some(first)) => stepped(name, first),
         ("isnan" | "isinf" | "isfinite", Some(first)) => tested(name, first),
         (_, Some(first)) => return real(name).map(|function| reals(name, first, function)),
@@ -106,14 +113,14 @@ fn pairs(name: &str, left: &Value, right: &Value, function: fn(f64, f64) -> f64)
         b.as_primitive::<Float64Type>(),
         function,
     )?;
-    Ok(Value {
-        array: Arc::new(array),
-        is_constant: left.is_constant && right.is_constant,
-        is_literal: false,
-    })
+    Ok(Value::computed(
+        Arc::new(array),
+        left.is_constant && right.is_constant,
+    ))
 }
 
-/// Functions that keep the type of their argument, and the sign.
+/// Functions that keep the type of their argument, and the sign. `CEIL` and `FLOOR` of integers are
+/// doubles, so they come here as such.
 fn stepped(name: &'static str, value: &Value) -> Outcome<Value> {
     number(name, value)?;
     let float = |value: f64| match name {
@@ -193,7 +200,12 @@ fn stepped(name: &'static str, value: &Value) -> Outcome<Value> {
         }
         _ => return Ok(value.clone()),
     };
-    Ok(value.with(array))
+    let integer_digits = if name == "sign" {
+        Some(SIGN_DIGITS)
+    } else {
+        value.integer_digits
+    };
+    Ok(value.with(array).with_integer_digits(integer_digits))
 }
 
 fn tested(name: &str, value: &Value) -> Outcome<Value> {
@@ -228,7 +240,8 @@ fn round(value: &Value, fraction_digits: Option<&Value>) -> Outcome<Value> {
         }
     };
     let is_constant = value.is_constant && fraction_digits.is_constant;
-    if let DataType::Decimal128(_, scale) = value.data_type()
+    let integer_digits = value.integer_digits;
+    if let DataType::Decimal128(precision, scale) = value.data_type()
         && fraction_digits.is_constant
     {
         let expected = fraction_digits
@@ -236,7 +249,7 @@ fn round(value: &Value, fraction_digits: Option<&Value>) -> Outcome<Value> {
             .as_primitive::<Int64Type>()
             .value(0)
             .clamp(-38, 38) as i8;
-        return rounded_decimals(value, *scale, expected);
+        return rounded_decimals(value, (*precision, *scale), expected);
     }
     let value = match value.data_type() {
         DataType::Decimal128(..) => doubles("round", value)?,
@@ -282,11 +295,7 @@ fn round(value: &Value, fraction_digits: Option<&Value>) -> Outcome<Value> {
         }
         _ => numbers,
     };
-    Ok(Value {
-        array,
-        is_constant,
-        is_literal: false,
-    })
+    Ok(Value::computed(array, is_constant).with_integer_digits(integer_digits))
 }
 
 fn rounded(value: f64, fraction_digits: i64) -> f64 {
@@ -323,11 +332,19 @@ fn rounded_integer(value: i64, fraction_digits: i64) -> Option<i64> {
     i64::try_from(whole * power).ok()
 }
 
-fn rounded_decimals(value: &Value, scale: i8, fraction_digits: i8) -> Outcome<Value> {
+fn rounded_decimals(
+    value: &Value,
+    (precision, scale): (u8, i8),
+    fraction_digits: i8,
+) -> Outcome<Value> {
     if fraction_digits >= scale {
-        return Ok(value.with(value.array.clone()));
+        let same = value.with(value.array.clone());
+        return Ok(same.with_integer_digits(value.integer_digits));
     }
     let kept = fraction_digits.max(0);
+    // 9.9 becomes 10: one digit more before the point.
+    let needed = i16::from(precision) - i16::from(scale) + 1 + i16::from(kept);
+    let precision = i16::from(precision).max(needed).clamp(1, 38) as u8;
     let step = |digits: i128| -> Option<i128> {
         let whole = rescaled(digits, scale, fraction_digits)?;
         rescaled(whole, fraction_digits, kept)
@@ -341,12 +358,15 @@ fn rounded_decimals(value: &Value, scale: i8, fraction_digits: i8) -> Outcome<Va
                 .transpose()
         })
         .collect::<Outcome<Vec<_>>>()?;
-    Ok(value.with(decimals(values, 38, kept)?))
+    Ok(value
+        .with(decimals(values, precision, kept)?)
+        .with_integer_digits(value.integer_digits))
 }
 
 /// The largest or least of several values; null only where all are.
 fn extreme(name: &str, arguments: &[Value], row_count: usize) -> Outcome<Value> {
-    let data_type = shared_type(arguments.iter(), &name.to_uppercase())?;
+    let shared = shared_type(arguments.iter(), &name.to_uppercase())?;
+    let data_type = shared.data_type;
     let how = if name == "greatest" {
         Comparison::Greater
     } else {
@@ -377,11 +397,7 @@ fn extreme(name: &str, arguments: &[Value], row_count: usize) -> Outcome<Value> 
         });
     }
     let array = best.ok_or_else(|| Fault::new("a function without arguments"))?;
-    Ok(Value {
-        array,
-        is_constant,
-        is_literal: false,
-    })
+    Ok(Value::computed(array, is_constant).with_integer_digits(shared.integer_digits))
 }
 
 /// The first value, but null where it equals the second.
@@ -396,9 +412,7 @@ fn without(value: &Value, other: &Value, row_count: usize) -> Outcome<Value> {
     if *array.data_type() == DataType::Null {
         return Ok(value.clone());
     }
-    Ok(Value {
-        array: nullif(&array, equal.as_boolean())?,
-        is_constant: count == 1 && value.is_constant,
-        is_literal: false,
-    })
+    let array = nullif(&array, equal.as_boolean())?;
+    Ok(Value::computed(array, count == 1 && value.is_constant)
+        .with_integer_digits(value.integer_digits))
 }

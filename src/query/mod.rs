@@ -38,6 +38,8 @@ mod made_text;
 mod maths;
 mod moments;
 mod node;
+#[cfg(test)]
+mod number_tests;
 mod parse;
 mod pattern;
 mod pieces;
@@ -49,6 +51,7 @@ mod tests;
 mod text_cast;
 mod translation;
 mod value;
+mod width;
 mod written;
 
 pub use self::written::text_name;
@@ -63,6 +66,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use self::evaluate::Rows;
 use self::expression::{Expression, as_promised};
 use self::value::{canonical, name_of};
+use self::width::integer_digits;
 use crate::error::{Error, Result};
 use crate::table::batch::of_columns;
 
@@ -290,7 +294,7 @@ impl Query {
             .expression
             .values(rows)
             .map_err(|error| in_derived(error, name))?;
-        rows.columns.insert(name.clone(), array.clone());
+        rows.add(&step.field, array.clone());
         let own = step
             .expression
             .as_column()
@@ -382,7 +386,7 @@ impl Query {
         let mut rows = self.rows(0, empty)?;
         for step in &self.derived {
             let array = step.expression.values(&rows)?;
-            rows.columns.insert(step.field.name().clone(), array);
+            rows.add(&step.field, array);
         }
         Ok(rows)
     }
@@ -408,7 +412,7 @@ fn rows_of(
     count: usize,
     array: impl Fn(&str) -> Option<ArrayRef>,
 ) -> Result<Rows> {
-    let mut columns = HashMap::new();
+    let (mut columns, mut integers) = (HashMap::new(), HashMap::new());
     let texts = texts.iter().map(|name| text_name(name));
     for name in names.iter().cloned().chain(texts) {
         let array = array(&name).ok_or_else(|| {
@@ -427,9 +431,16 @@ fn rows_of(
         })?;
         let computable =
             computable.map_err(|fault| Error::failed(fault.message).at_column(&name))?;
+        if let Some(digits) = integer_digits(array.data_type()) {
+            integers.insert(name.clone(), digits);
+        }
         columns.insert(name, computable);
     }
-    Ok(Rows { columns, count })
+    Ok(Rows {
+        columns,
+        integer_digits: Arc::new(integers),
+        count,
+    })
 }
 
 /// The error of an expression of a derived column, which names that.
@@ -454,6 +465,7 @@ fn taken(rows: &Rows, verdicts: &BooleanArray) -> Result<Rows> {
         .map(|(name, column)| Ok((name.clone(), filter_array(column, verdicts)?)));
     Ok(Rows {
         columns: columns.collect::<Result<_>>()?,
+        integer_digits: Arc::clone(&rows.integer_digits),
         count: verdicts.true_count(),
     })
 }

@@ -193,11 +193,7 @@ fn difference(field: &Value, first: &Value, second: &Value) -> Outcome<Value> {
         a.borders(b, field).map(Some).ok_or_else(overflow)
     };
     let array = (0..a.len()).map(step).collect::<Outcome<Int64Array>>()?;
-    Ok(Value {
-        array: Arc::new(array),
-        is_constant,
-        is_literal: false,
-    })
+    Ok(Value::computed(Arc::new(array), is_constant))
 }
 
 fn written(value: &Value, format: &Value) -> Outcome<Value> {

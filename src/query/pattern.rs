@@ -50,11 +50,7 @@ pub(super) fn matches(
             .map(step)
             .collect::<Outcome<BooleanArray>>()?
     };
-    Ok(Value {
-        array: Arc::new(array),
-        is_constant,
-        is_literal: false,
-    })
+    Ok(Value::computed(Arc::new(array), is_constant))
 }
 
 fn text(value: &Value) -> Outcome<Value> {

@@ -112,6 +112,7 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..count as i64));
         Rows {
             columns: HashMap::from([("n".to_owned(), numbers)]),
+            integer_digits: Arc::default(),
             count,
         }
     }

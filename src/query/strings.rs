@@ -35,11 +35,7 @@ pub(super) fn call(name: &'static str, arguments: &[Value], row_count: usize) ->
             apply(name, &columns, count)?
         }
     };
-    Ok(Value {
-        array,
-        is_constant,
-        is_literal: false,
-    })
+    Ok(Value::computed(array, is_constant))
 }
 
 /// An argument: texts or integers, one for each row or a single one for all.

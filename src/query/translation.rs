@@ -19,7 +19,8 @@ use super::frame::Column;
 use super::items::Items;
 use super::node::{Comparison, Node, Operator};
 use super::pattern::as_regex;
-use super::value::{Value, shared_type};
+use super::value::Value;
+use super::width::shared_type;
 
 /// Where the values of a column of polars come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -186,6 +187,7 @@ impl<'a> Translator<'a> {
             evaluate(right, self.empty).ok()?,
         );
         let shared = shared_type([&own.0, &own.1].into_iter(), "+").ok()?;
+        let shared = shared.data_type;
         let is_rounded = matches!(operator, Operator::DivideWhole | Operator::Remainder);
         let is_real = shared == DataType::Float64
             || shared == DataType::Int64 && operator == Operator::Divide;

@@ -16,6 +16,7 @@ use arrow::error::ArrowError;
 
 use super::made_text::{counted, taken, text_bytes};
 use super::node::Literal;
+use super::width::{INTEGER_DIGITS, MAX_DIGITS, SqlType};
 
 /// Why a value cannot be computed. It never holds values of rows: those are no one's business but
 /// the data's.
@@ -83,23 +84,48 @@ pub(super) struct Value {
     /// Whether it stands in the text as it is: a text there takes the type of what it is compared
     /// with.
     pub(super) is_literal: bool,
+    /// How many decimal digits the integer type of SQL has, where the array's type does not show
+    /// it: an `INTEGER` is kept in 64 bits, a `UBIGINT` as a decimal.
+    pub(super) integer_digits: Option<u8>,
 }
 
 impl Value {
     pub(super) fn rows(array: ArrayRef) -> Self {
-        Self {
-            array,
-            is_constant: false,
-            is_literal: false,
-        }
+        Self::computed(array, false)
     }
 
     pub(super) fn constant(array: ArrayRef) -> Self {
+        Self::computed(array, true)
+    }
+
+    pub(super) fn computed(array: ArrayRef, is_constant: bool) -> Self {
         Self {
             array,
-            is_constant: true,
+            is_constant,
             is_literal: false,
+            integer_digits: None,
         }
+    }
+
+    pub(super) fn with_integer_digits(self, integer_digits: Option<u8>) -> Self {
+        Self {
+            integer_digits,
+            ..self
+        }
+    }
+
+    pub(super) fn sql_type(&self) -> SqlType {
+        SqlType {
+            data_type: self.data_type().clone(),
+            integer_digits: self.integer_digits,
+        }
+    }
+
+    /// Whether SQL knows it as an integer.
+    pub(super) fn is_integer(&self) -> bool {
+        self.sql_type()
+            .width()
+            .is_some_and(|width| width.is_integer)
     }
 
     pub(super) fn literal(literal: &Literal) -> Self {
@@ -112,9 +138,11 @@ impl Value {
             Literal::Boolean(value) => Arc::new(BooleanArray::from(vec![*value])),
             Literal::Integer(value) => Arc::new(Int64Array::from(vec![*value])),
             Literal::Decimal(digits, scale) => {
+                // The 0 before the point is a digit of the type.
                 let precision = digits.unsigned_abs().max(1).ilog10() as u8 + 1;
+                let precision = precision.max(*scale + 1).min(MAX_DIGITS);
                 let array = Decimal128Array::from(vec![*digits]);
-                let data_type = DataType::Decimal128(precision.max(*scale).min(38), *scale as i8);
+                let data_type = DataType::Decimal128(precision, *scale as i8);
                 Arc::new(array.with_data_type(data_type))
             }
             Literal::Double(value) => Arc::new(Float64Array::from(vec![*value])),
@@ -122,20 +150,21 @@ impl Value {
             Literal::Date(days) => Arc::new(Date32Array::from(vec![*days])),
             Literal::Timestamp(ticks) => Arc::new(TimestampMicrosecondArray::from(vec![*ticks])),
         };
+        let integer_digits = match literal {
+            Literal::Integer(value) if i32::try_from(*value).is_ok() => Some(INTEGER_DIGITS),
+            _ => None,
+        };
         Self {
             array,
             is_constant: true,
             is_literal: true,
+            integer_digits,
         }
     }
 
     /// Another array of as many values.
     pub(super) fn with(&self, array: ArrayRef) -> Self {
-        Self {
-            array,
-            is_constant: self.is_constant,
-            is_literal: false,
-        }
+        Self::computed(array, self.is_constant)
     }
 
     pub(super) fn data_type(&self) -> &DataType {
@@ -274,7 +303,8 @@ pub(super) fn ordered(array: &ArrayRef) -> ArrayRef {
     }
 }
 
-/// The type that two values have in common, if any.
+/// The type in which two values are compared, if any: of decimals `DOUBLE` where they have more
+/// than 38 digits together.
 pub(super) fn common_type(left: &DataType, right: &DataType) -> Option<DataType> {
     use DataType as T;
     Some(match (left, right) {
@@ -346,34 +376,4 @@ pub(super) fn kept_type(target: &DataType) -> DataType {
         DataType::UInt64 => DataType::Decimal128(20, 0),
         other => other.clone(),
     }
-}
-
-/// The type that several values have in common. A text that stands in the expression takes that of
-/// the others.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "an iterator is passed by value"
-)]
-pub(super) fn shared_type<'a>(
-    values: impl Iterator<Item = &'a Value> + Clone,
-    what: &str,
-) -> Outcome<DataType> {
-    let is_open = |value: &&Value| value.is_literal && *value.data_type() == DataType::Utf8;
-    let mut shared = DataType::Null;
-    for value in values.clone().filter(|value| !is_open(value)) {
-        shared = common_type(&shared, value.data_type()).ok_or_else(|| {
-            let fault = Fault::new(format!(
-                "{what} mixes {} and {}",
-                name_of(&shared),
-                name_of(value.data_type())
-            ));
-            fault.hint("make them of one type with CAST")
-        })?;
-    }
-    let has_texts = values.clone().any(|value| is_open(&value));
-    Ok(kept_type(if shared == DataType::Null && has_texts {
-        &DataType::Utf8
-    } else {
-        &shared
-    }))
 }
