@@ -6,13 +6,18 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, GenericListArray, MapArray, OffsetSizeTrait, StructArray,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, GenericListArray, MapArray, OffsetSizeTrait,
+    StructArray,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, FieldRef, TimeUnit};
+use arrow::datatypes::{
+    DataType, FieldRef, Int16Type, Int32Type, Int64Type, TimeUnit, UInt16Type, UInt32Type,
+    UInt64Type,
+};
 
 use super::int96;
+use super::shown_type::shown_type;
 use crate::error::{Error, Result};
 
 /// The narrowest type that holds every value of both, if there is one.
@@ -100,15 +105,25 @@ fn common_integer(left: &DataType, right: &DataType) -> Option<DataType> {
     }
 }
 
-/// A float type that holds every value of the integer type exactly; Float64 is also allowed for 64
-/// bits, as every reader widens so.
+/// The bits of the integers that a float type holds exactly, all of them.
+fn exact_bits(float: &DataType) -> u8 {
+    match float {
+        DataType::Float16 => 11,
+        DataType::Float32 => 24,
+        _ => 53,
+    }
+}
+
+/// A float type that holds every value of both types exactly. Of integers of 64 bits there is none,
+/// so `cast_column` looks at each.
 fn exact_float(float: &DataType, integer: &DataType) -> Option<DataType> {
     let (_, bits) = integer_bits(integer)?;
-    Some(if bits <= 16 {
-        float.clone()
-    } else {
-        DataType::Float64
-    })
+    let mut floats = [float.clone(), DataType::Float32, DataType::Float64].into_iter();
+    Some(
+        floats
+            .find(|float| bits <= exact_bits(float))
+            .unwrap_or(DataType::Float64),
+    )
 }
 
 /// Whether the type is a floating-point number.
@@ -229,7 +244,8 @@ fn own_offsets<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>) -> (OffsetBuffer<O
 /// The column in another type, every value kept.
 ///
 /// # Errors
-/// Fails if a value does not fit the needed type.
+/// Fails if a value does not fit the needed type. An integer that no such float is equal to has its
+/// row in the column, from 1.
 pub fn cast_column(column: &ArrayRef, expected: &DataType) -> Result<ArrayRef> {
     if column.data_type() == expected {
         return Ok(column.clone());
@@ -241,11 +257,121 @@ pub fn cast_column(column: &ArrayRef, expected: &DataType) -> Result<ArrayRef> {
         safe: false,
         ..CastOptions::default()
     };
-    cast_with_options(&without_others(column), expected, &strict).map_err(|error| {
+    let cast = cast_with_options(&without_others(column), expected, &strict).map_err(|error| {
         Error::contract(format!(
             "a value of type {} does not fit {expected}",
             column.data_type()
         ))
         .because(error)
-    })
+    })?;
+    if let Some(row) = first_inexact(column, expected) {
+        return Err(inexact(column.data_type(), expected).at_row(row as u64 + 1));
+    }
+    Ok(cast)
+}
+
+/// The first row whose integer a float of this type does not hold. Few casts have to look.
+fn first_inexact(column: &ArrayRef, expected: &DataType) -> Option<usize> {
+    if let DataType::Dictionary(_, values) = column.data_type() {
+        let plain = cast_with_options(column, values, &CastOptions::default()).ok()?;
+        return first_inexact(&plain, expected);
+    }
+    let (_, bits) = integer_bits(column.data_type())?;
+    if !is_float(expected) || bits <= exact_bits(expected) {
+        return None;
+    }
+    match column.data_type() {
+        DataType::Int16 => first_longer::<Int16Type>(column, expected),
+        DataType::Int32 => first_longer::<Int32Type>(column, expected),
+        DataType::Int64 => first_longer::<Int64Type>(column, expected),
+        DataType::UInt16 => first_longer::<UInt16Type>(column, expected),
+        DataType::UInt32 => first_longer::<UInt32Type>(column, expected),
+        DataType::UInt64 => first_longer::<UInt64Type>(column, expected),
+        _ => None,
+    }
+}
+
+/// The first row whose integer has more bits, from the first that is set to the last, than the
+/// float type keeps; in 16 bits numbers from 2^16 on are infinite.
+fn first_longer<T: ArrowPrimitiveType>(column: &ArrayRef, float: &DataType) -> Option<usize>
+where
+    T::Native: Into<i128>,
+{
+    let kept = u32::from(exact_bits(float));
+    let is_exact = |value: T::Native| {
+        let size = Into::<i128>::into(value).unsigned_abs();
+        let is_infinite = *float == DataType::Float16 && size >= 1 << 16;
+        let length = u128::BITS - size.leading_zeros();
+        !is_infinite && length.saturating_sub(size.trailing_zeros()) <= kept
+    };
+    let values = column.as_primitive_opt::<T>()?;
+    values
+        .iter()
+        .position(|value| value.is_some_and(|value| !is_exact(value)))
+}
+
+fn inexact(own: &DataType, expected: &DataType) -> Error {
+    Error::contract(format!(
+        "the integer would be rounded: the column is {} here and {} in another file",
+        shown_type(own),
+        shown_type(expected)
+    ))
+    .hint(
+        "write the column as integers in every file (pandas: `astype('Int64')`, which keeps \
+         gaps), or score the files in separate runs",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, UInt64Array};
+
+    use super::*;
+
+    #[test]
+    fn integers_and_floats_meet_in_a_type_that_holds_both() {
+        use DataType as T;
+        for (integer, float, expected) in [
+            (T::Int8, T::Float16, T::Float16),
+            (T::UInt8, T::Float16, T::Float16),
+            (T::Int16, T::Float16, T::Float32),
+            (T::UInt16, T::Float16, T::Float32),
+            (T::UInt16, T::Float32, T::Float32),
+            (T::Int32, T::Float16, T::Float64),
+            (T::UInt32, T::Float32, T::Float64),
+            (T::Int64, T::Float32, T::Float64),
+            (T::UInt64, T::Float64, T::Float64),
+        ] {
+            assert_eq!(common_type(&integer, &float), Some(expected.clone()));
+            assert_eq!(common_type(&float, &integer), Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_integer_that_no_float_is_equal_to_stops_at_its_row() {
+        // The first integers that a double rounds are 2^53 + 1 and its like.
+        let border = 1_i64 << 53;
+        let row = |column: ArrayRef, expected: &DataType| {
+            let cast = cast_column(&column, expected);
+            cast.map_or_else(|error| error.location().row, |_| None)
+        };
+        let signed = |values: Vec<Option<i64>>| Arc::new(Int64Array::from(values)) as ArrayRef;
+        let exact = [border, border + 2, -border, i64::MIN, 0, 1 << 62].map(Some);
+        assert_eq!(row(signed(exact.to_vec()), &DataType::Float64), None);
+        let mixed = [Some(7), None, Some(-border - 1), Some(i64::MAX)];
+        assert_eq!(row(signed(mixed.to_vec()), &DataType::Float64), Some(3));
+        let unsigned = Arc::new(UInt64Array::from(vec![1 << 63, u64::MAX])) as ArrayRef;
+        assert_eq!(row(unsigned, &DataType::Float64), Some(2));
+        for (value, is_exact) in [(2048, true), (2049, false), (65_504, true), (65_536, false)] {
+            let found = row(signed(vec![Some(value)]), &DataType::Float16);
+            assert_eq!(found.is_none(), is_exact, "{value}");
+        }
+        let keyed: DataType = DataType::Dictionary(DataType::Int32.into(), DataType::Int64.into());
+        let keyed = cast_with_options(
+            &signed(vec![Some(border + 1)]),
+            &keyed,
+            &CastOptions::default(),
+        );
+        assert_eq!(row(keyed.unwrap(), &DataType::Float64), Some(1));
+    }
 }

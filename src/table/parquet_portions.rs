@@ -126,7 +126,10 @@ impl Portions for ParquetPortions {
             first_row,
             row_count: count,
             end_byte: None,
-            decode: Box::new(move || decoder.decode(row_group, rows)),
+            decode: Box::new(move || {
+                let decoded = decoder.decode(row_group, rows);
+                decoded.map_err(|error| error.map_row(|row| row + first_row))
+            }),
         }))
     }
 }
