@@ -30,7 +30,7 @@ use crate::pipeline::{Input, Outcomes, Receiver};
 use crate::plan::identity;
 use crate::report::Fact;
 use crate::storage::Location;
-use crate::table::hive::Partitioning;
+use crate::table::hive::{NAME_OF_NULL, Partitioning};
 
 /// The data set of a run.
 pub(super) struct ToDataset<'a> {
@@ -238,22 +238,31 @@ impl<'a> ToDataset<'a> {
 
     /// Warns of texts that are read back as null. In delimited text an empty field says no more
     /// than that.
-    fn warn_of_empty_texts(&self) {
-        let met = self
-            .partitioning
-            .as_ref()
-            .is_some_and(Partitioning::met_empty_text);
-        if met && !self.run.plan().job.dataset.is_text() {
-            let warning = Error::failed(
-                "rows whose value of a column of `--partition-by` is the empty text lie in the \
-                 directory of null, as Spark writes them: it is read back as null",
-            );
-            let hint = "partition by a derived column that names them, such as \
-                        `CASE WHEN region = '' THEN 'none' ELSE region END`";
-            self.run
-                .audience
-                .warn_at_end(warning.at_path(&self.run.target().path).hint(hint));
+    fn warn_of_texts_as_null(&self) {
+        let Some(partitioning) = &self.partitioning else {
+            return;
+        };
+        if partitioning.met_empty_text() && !self.run.plan().job.dataset.is_text() {
+            self.warn_of_text_as_null("the empty text", "''");
         }
+        if partitioning.met_name_of_null() {
+            let name = format!("'{NAME_OF_NULL}'");
+            self.warn_of_text_as_null(&format!("the text `{NAME_OF_NULL}`"), &name);
+        }
+    }
+
+    fn warn_of_text_as_null(&self, what: &str, literal: &str) {
+        let warning = Error::failed(format!(
+            "rows whose value of a column of `--partition-by` is {what} lie in the directory of \
+             null, as Spark writes them: it is read back as null"
+        ));
+        let hint = format!(
+            "partition by a derived column that names them, such as `CASE WHEN region = \
+             {literal} THEN 'none' ELSE region END`"
+        );
+        self.run
+            .audience
+            .warn_at_end(warning.at_path(&self.run.target().path).hint(hint));
     }
 
     fn manifest(&mut self, outcomes: &Outcomes) -> Result<Manifest> {
@@ -347,7 +356,7 @@ impl Destination for ToDataset<'_> {
             }
         }
         publication::publish(&target.path, &manifest, self.run.signer.as_ref())?;
-        self.warn_of_empty_texts();
+        self.warn_of_texts_as_null();
         Ok(target
             .report
             .as_ref()

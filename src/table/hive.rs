@@ -16,8 +16,8 @@ use arrow::compute::take_record_batch;
 use super::value_text::{Values, printable};
 use crate::error::{Error, Result};
 
-/// The directory of null.
-const DEFAULT_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
+/// The value in the name of null's directory, as Hive and Spark write it.
+pub const NAME_OF_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// What Hive writes as `%XX`, alongside control characters.
 const ENCODED: &[u8] = b"\"#%'*/:=?\\{[]^\x7f";
@@ -32,22 +32,25 @@ pub struct Partitioning {
     columns: Vec<(String, usize)>,
     /// The positions of the other columns, which the files hold.
     kept: Vec<usize>,
-    /// Whether a value that is not null was the empty text; shared by all clones.
-    met_empty: EmptyText,
+    /// Texts that became the name of null; shared by all clones.
+    met: Met,
 }
 
-/// Whether an empty text became the name of null.
+/// Whether the empty text, or the name of null itself, was the value of a row.
 #[derive(Clone, Debug, Default)]
-struct EmptyText(Arc<AtomicBool>);
+struct Met {
+    empty_text: Arc<AtomicBool>,
+    name_of_null: Arc<AtomicBool>,
+}
 
 /// What rows held is no part of how a table is partitioned.
-impl PartialEq for EmptyText {
+impl PartialEq for Met {
     fn eq(&self, _other: &Self) -> bool {
         true
     }
 }
 
-impl Eq for EmptyText {}
+impl Eq for Met {}
 
 impl Partitioning {
     /// Partitions a table of `column_count` columns by those at these positions.
@@ -59,7 +62,7 @@ impl Partitioning {
         Self {
             columns,
             kept,
-            met_empty: EmptyText::default(),
+            met: Met::default(),
         }
     }
 
@@ -78,7 +81,13 @@ impl Partitioning {
     /// Whether rows of the empty text lie in the directory of null.
     #[must_use]
     pub fn met_empty_text(&self) -> bool {
-        self.met_empty.0.load(Ordering::Relaxed)
+        self.met.empty_text.load(Ordering::Relaxed)
+    }
+
+    /// Whether rows whose value is the text that names the directory of null lie in it.
+    #[must_use]
+    pub fn met_name_of_null(&self) -> bool {
+        self.met.name_of_null.load(Ordering::Relaxed)
     }
 
     /// The rows of each directory, in their order, without the columns that name it; sorted by
@@ -113,10 +122,13 @@ impl Partitioning {
                 text.write(row, &mut value).map_err(internal)?;
                 let value = if value.is_empty() {
                     if batch.column(*position).is_valid(row) {
-                        self.met_empty.0.store(true, Ordering::Relaxed);
+                        self.met.empty_text.store(true, Ordering::Relaxed);
                     }
-                    DEFAULT_VALUE.to_owned()
+                    NAME_OF_NULL.to_owned()
                 } else {
+                    if value == NAME_OF_NULL {
+                        self.met.name_of_null.store(true, Ordering::Relaxed);
+                    }
                     encoded(&value)
                 };
                 let own = format!("{}={value}", encoded(name));
@@ -200,7 +212,7 @@ pub fn partition(name: &OsStr) -> Result<Option<(String, Option<String>)>> {
     let value = &bytes[split + 1..];
     Ok(Some((
         decode(&bytes[..split])?,
-        if value == DEFAULT_VALUE.as_bytes() {
+        if value == NAME_OF_NULL.as_bytes() {
             None
         } else {
             Some(decode(value)?)
@@ -278,6 +290,29 @@ mod tests {
             expected.map(|(directory, rows)| (directory.to_owned(), rows))
         );
         assert_eq!(encoded(".."), "%2E%2E");
+    }
+
+    #[test]
+    fn texts_that_are_read_back_as_null_are_noticed() {
+        for (value, is_empty, is_name) in [
+            (Some("north"), false, false),
+            (None, false, false),
+            (Some(""), true, false),
+            (Some(NAME_OF_NULL), false, true),
+            (Some("x__HIVE_DEFAULT_PARTITION__"), false, false),
+        ] {
+            let days: ArrayRef = Arc::new(StringArray::from(vec![value]));
+            let ids: ArrayRef = Arc::new(Int64Array::from(vec![1]));
+            let columns = [("id", ids, false), ("day", days, true)];
+            let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
+            let partitioning = Partitioning::new(vec![("day".into(), 1)], 2);
+            let directory = partitioning.clone().split(&batch).unwrap().remove(0).0;
+            let read = partition(OsStr::new(&directory)).unwrap().unwrap().1;
+            assert_eq!(partitioning.met_empty_text(), is_empty, "{value:?}");
+            assert_eq!(partitioning.met_name_of_null(), is_name, "{value:?}");
+            let is_kept = read.as_deref() == value;
+            assert_eq!(is_kept, !is_empty && !is_name, "{value:?}");
+        }
     }
 
     #[test]
