@@ -99,13 +99,15 @@ impl CorrectedRows {
         let mut batches = Vec::new();
         let (mut locations, mut firsts) = (Vec::new(), Vec::new());
         for path in tables {
+            let first = locations.len() as u64;
             firsts.push(locations.len());
             let dataset = Arc::new(Dataset::open(std::slice::from_ref(path), &[], options)?);
             for batch in dataset.batches(&dataset.as_read(&dataset.schema())) {
                 let batch = batch?;
-                locations.extend(indices_of(&batch, files).map_err(|error| error.at_path(path))?);
-                batches
-                    .push(as_job_reads(&batch, job, absent).map_err(|error| error.at_path(path))?);
+                let first_row = locations.len() as u64 - first;
+                let at = |error: Error| error.map_row(|row| row + first_row).at_path(path);
+                locations.extend(indices_of(&batch, files).map_err(at)?);
+                batches.push(as_job_reads(&batch, job, absent).map_err(at)?);
             }
         }
         let rows = concat_batches(&job.read_schema, &batches)
@@ -384,7 +386,14 @@ fn schema(own: &Schema) -> SchemaRef {
     ))
 }
 
-fn indices_of(batch: &RecordBatch, files: &HashMap<String, usize>) -> Result<Vec<(usize, u64)>> {
+/// The positions, (file, row in it from 0), of the rows of a table of corrected rows.
+///
+/// # Errors
+/// A contract error if a row names none of the input, at that row of the batch.
+pub(super) fn indices_of(
+    batch: &RecordBatch,
+    files: &HashMap<String, usize>,
+) -> Result<Vec<(usize, u64)>> {
     let column = |name: &str, data_type: &DataType| {
         let missing_column = || {
             let error = Error::contract(

@@ -8,6 +8,7 @@
 
 pub mod checkpoint;
 pub mod corrected;
+pub mod correction_origin;
 pub mod dataset;
 pub mod file;
 pub mod identity;

@@ -4,6 +4,7 @@
 //! exactly as if the rows had never been bad; all other parts stay as they are.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 
 use super::caller::Caller;
 use super::events::{Audience, Events};
@@ -18,10 +19,12 @@ use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::checkpoint::{Checkpoint, PartRecord, sha256_of};
 use crate::output::corrected::{CorrectedRows, is_delimited};
+use crate::output::correction_origin::origin;
 use crate::output::identity::RunIdentity;
 use crate::output::manifest::Manifest;
 use crate::output::names::{self, CORRECTIONS, REJECTED, earlier};
 use crate::output::quarantine;
+use crate::pipeline::Job;
 use crate::pipeline::budget::Budget;
 use crate::plan::identity;
 use crate::plan::reading::dialect_options;
@@ -186,13 +189,60 @@ fn correct(run: &Run, retry: &Retry) -> Result<RunResult, Failure> {
             checkpoint.corrections.insert(part.account.number, written);
         }
     }
+    let of_table = |failure| in_its_table(failure, job, &changed, &files, &options);
     let remake = Remake {
         checkpoint,
         corrections: all.into_corrections(job)?,
         identity: manifest.identity,
         request: manifest.request,
     };
-    into(run, &mut ToDataset::remaking(run, remake))
+    into(run, &mut ToDataset::remaking(run, remake)).map_err(of_table)
+}
+
+/// A failure at a corrected row as one of the table that it was read from: the input's own row is
+/// not what is wrong, and `retry` takes no flags of how a run treats values.
+fn in_its_table(
+    failure: Failure,
+    job: &Job,
+    tables: &[Location],
+    files: &HashMap<String, usize>,
+    options: &ReadOptions,
+) -> Failure {
+    let Failure {
+        error: Some(error),
+        object,
+        code,
+    } = failure
+    else {
+        return failure;
+    };
+    let reported = error.location();
+    let input = |path: &OsStr| {
+        job.dataset
+            .files
+            .iter()
+            .position(|file| file.path.as_os_str() == path)
+    };
+    let location = reported.path.as_deref().and_then(input).zip(reported.row);
+    let table = location.and_then(|(file, row)| {
+        let location = (file, row.checked_sub(1)?);
+        origin(tables, files, options, location).ok().flatten()
+    });
+    let error = match table {
+        Some((path, row)) => error
+            .map_path(|_| Some(path.as_os_str().to_owned()))
+            .map_row(|_| row)
+            .hint(
+                "correct the value there and retry again; a row that the table does not have stays \
+                 rejected",
+            ),
+        None => error,
+    };
+    Failure {
+        error: Some(error),
+        object,
+        code,
+    }
 }
 
 /// Ends a run that corrects nothing. How many rows may be rejected was settled when the data set

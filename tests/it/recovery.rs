@@ -1167,6 +1167,31 @@ fn corrected_rows_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn what_is_wrong_with_a_corrected_row_is_in_the_table_that_it_comes_from() {
+    let state = Room::new();
+    state.file(
+        "good.json",
+        std::fs::read(data("hostile/good.json")).unwrap(),
+    );
+    state.file("rows.csv", "id,a,b\n1,0.25,0.5\n2,,0.5\n3,,1\n");
+    state
+        .tallow("score --model good.json rows.csv --output out/ --on-null a=reject")
+        .ok();
+    let table = |value: &str| {
+        format!("id,a,b,rejected_file,rejected_row\n3,0.5,1,rows.csv,3\n2,{value},0.5,rows.csv,2\n")
+    };
+    state.file("fixed.csv", table("abc"));
+    let run = state.tallow("retry out --corrected fixed.csv").fails(1);
+    assert!(
+        run.stderr.contains("(`fixed.csv`, row 2, column `a`)"),
+        "{run}"
+    );
+    assert!(!run.stderr.contains("--on-unseen"), "{run}");
+    state.file("fixed.csv", table("0.75"));
+    state.tallow("retry out --corrected fixed.csv").ok();
+}
+
+#[test]
 fn a_damaged_record_of_a_part_is_refused_or_made_again() {
     const LINE: &str = "score --model good.json rows.csv --output out/ --rows-per-part 2 --on-null \
                         a=reject";
