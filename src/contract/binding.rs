@@ -18,7 +18,7 @@ use super::renaming::{
 use super::{Contract, Input, InputKind, NativeType, NumberRange, Policy, Width};
 use crate::count::counted;
 use crate::error::{Error, Result};
-use crate::table::cast::list_depth;
+use crate::table::cast::{is_number, list_depth};
 use crate::table::dataset::Dataset;
 use crate::table::name_index::NameIndex;
 use crate::table::nested;
@@ -372,6 +372,9 @@ fn bind_one(
         } else if matches!(input.kind, InputKind::Text) {
             "name a column of texts with `--text`, or cast this one where the file is written; \
              `tallow inspect` lists the columns of a file"
+        } else if is_number(&data_type) {
+            "cast the column where the file is written; numbers are never taken for text in a \
+             typed file"
         } else {
             "cast the column where the file is written; text is never taken for numbers in a typed \
              file"

@@ -550,6 +550,15 @@ fn call(function: &Function) -> Parsed<Node> {
     if function.over.is_some() {
         return Err(Refusal::OtherRows("OVER".to_owned()));
     }
+    if name == "age"
+        && matches!(&function.args, FunctionArguments::List(list) if list.args.len() == 2)
+    {
+        return unsupported(
+            "the function `AGE`",
+            "count whole units with `DATE_DIFF('day', begin, end)`, or seconds with `EPOCH(end) - \
+             EPOCH(begin)`",
+        );
+    }
     if is_changing(&name) {
         return Err(Refusal::OtherRows(name.to_uppercase()));
     }

@@ -85,6 +85,12 @@ fn values(expression: &str) -> String {
         .join(" ")
 }
 
+fn error_of(filter: &str) -> Error {
+    let batch = passengers();
+    let query = Query::new(Some(&format!("{filter} > 0")), &[], &batch.schema()).unwrap();
+    query.apply(&batch).unwrap_err()
+}
+
 fn refusal(filter: &str) -> Error {
     Query::new(Some(filter), &[], &passengers().schema()).unwrap_err()
 }
@@ -249,6 +255,25 @@ fn what_looks_at_other_rows_is_refused_by_name() {
             "{filter}: {error}"
         );
     }
+    // Of two moments it is no question of other rows or of the time of day.
+    let error = refusal("AGE(signup_date, DATE '2020-01-01') > 1");
+    let is_named = error
+        .message()
+        .ends_with("uses the function `AGE`, which is not supported");
+    assert!(is_named, "{error}");
+    assert!(error.hint_text().unwrap().contains("DATE_DIFF"));
+    assert_eq!(
+        refusal("AGE(signup_date) > 1")
+            .message()
+            .matches("its own row")
+            .count(),
+        1
+    );
+    let error = error_of("CAST(name AS INTEGER)");
+    assert!(
+        error.message().ends_with("a value cannot become INTEGER"),
+        "{error}"
+    );
     for filter in [
         "x > (SELECT 1)",
         "x IN (SELECT 1)",

@@ -1,7 +1,7 @@
 //! Questions about a location, and what is made and removed there, whatever kind of storage it is
 //! in. It must not know what is in the files.
 
-use super::location::{CHECK_SPELLING, Location};
+use super::location::Location;
 use super::metadata::Metadata;
 use crate::error::{Error, Result};
 
@@ -28,7 +28,7 @@ pub fn metadata(location: impl Into<Location>) -> Result<Metadata> {
 pub(super) fn nothing_at(location: &Location) -> Error {
     Error::failed("there is no such file or directory")
         .at_path(location)
-        .hint(CHECK_SPELLING)
+        .hint(location.nothing_there())
 }
 
 /// Whether users who do not own the file may read or change it.

@@ -134,6 +134,17 @@ impl Location {
         self.0.as_os_str() == "-"
     }
 
+    /// What to do about a location at which there is nothing.
+    #[must_use]
+    pub fn nothing_there(&self) -> &'static str {
+        if self.0.is_symlink() {
+            "it is a symbolic link to something that does not exist: correct the link, or name the \
+             file itself"
+        } else {
+            CHECK_SPELLING
+        }
+    }
+
     /// Whether it is the same from every working directory.
     #[must_use]
     pub fn is_absolute(&self) -> bool {

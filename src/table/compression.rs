@@ -98,7 +98,7 @@ impl Compression {
                 "cannot read the file: its {name} stream is truncated"
             ))
             .because(error);
-            return error.hint("copy or download it again");
+            return error.hint(self.broken_hint());
         }
         // The operating system's errors carry its number, the decoders' own do not.
         if error.raw_os_error().is_some() {
@@ -108,6 +108,17 @@ impl Compression {
             "cannot read the file: its {name} stream is damaged"
         ))
         .because(error)
+        .hint(self.broken_hint())
+    }
+
+    fn broken_hint(self) -> &'static str {
+        if self == Self::Gzip {
+            // The decoder does not say which of them it met.
+            "copy or download it again; if only bytes after its end are wrong, or zeros, `gunzip \
+             -c FILE | gzip > NEW` drops them"
+        } else {
+            "copy or download it again"
+        }
     }
 }
 
@@ -295,7 +306,13 @@ mod tests {
                     "{length}"
                 );
             }
-            assert!(read_all([whole, b"rubbish".to_vec()].concat()).is_err());
+            let error = read_all([whole, b"rubbish".to_vec()].concat()).unwrap_err();
+            let hint = error.hint_text().unwrap();
+            assert_eq!(
+                hint.contains("bytes after its end"),
+                name == "gzip",
+                "{hint}"
+            );
         }
         let mut damaged = gzip(&text);
         *damaged.iter_mut().nth_back(5).unwrap() ^= 1;

@@ -55,6 +55,12 @@ pub(super) fn other_reading(
     })?;
     let before: Vec<&[u8]> = text.split(|byte| *byte == b'\n').take(index).collect();
     let are_comments = index > 0 && before.iter().all(|line| line.starts_with(b"#"));
+    if !options.has_header && index as u64 == options.skipped_lines && dialect == own {
+        return Some(format!(
+            "line {} of the file names them: remove `--no-header`",
+            index + 1
+        ));
+    }
     let mut flags = Vec::new();
     if are_comments {
         flags.push("--comment '#'".to_owned());
@@ -178,5 +184,18 @@ mod tests {
             [hint("id,x\n"), hint("a,b\n"), hint("")],
             [None, None, None]
         );
+        let headerless = ReadOptions {
+            has_header: false,
+            ..ReadOptions::default()
+        };
+        let hint = |text: &str| {
+            let path = Location::from("x.csv");
+            other_reading(text.as_bytes(), &["a", "b"], &headerless, &path)
+        };
+        assert_eq!(
+            hint("id,a,b\n1,2,3\n").as_deref(),
+            Some("line 1 of the file names them: remove `--no-header`")
+        );
+        assert_eq!(hint("1,2,3\n"), None);
     }
 }

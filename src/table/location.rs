@@ -370,6 +370,17 @@ mod tests {
                 root.path().join("b.csv").display()
             )
         );
+        let hint = |input: &str| {
+            resolved(&root, &[input])
+                .unwrap_err()
+                .hint_text()
+                .unwrap()
+                .to_owned()
+        };
+        assert!(hint("b.csv").starts_with("check the spelling"));
+        std::os::unix::fs::symlink(root.path().join("gone.csv"), root.path().join("link.csv"))
+            .unwrap();
+        assert!(hint("link.csv").starts_with("it is a symbolic link"));
         assert_eq!(
             message("b*"),
             format!(

@@ -12,7 +12,7 @@ use super::challenger::{CHALLENGERS, is_answers, is_named_so};
 use super::lake::Lakes;
 use super::{FORMATS, has_known_ending};
 use crate::error::{Error, Result};
-use crate::storage::{self, CHECK_SPELLING, Location};
+use crate::storage::{self, Location};
 
 /// Leading dots are left to [`is_spelt_out`], which treats underscores the same.
 pub(super) const MATCHING: MatchOptions = MatchOptions {
@@ -346,5 +346,5 @@ pub fn missing(input: &Location) -> Error {
     if input.to_str().is_some_and(|text| text.contains("://")) {
         return error.hint("only local files are read: copy it to this machine first");
     }
-    error.hint(CHECK_SPELLING)
+    error.hint(input.nothing_there())
 }
