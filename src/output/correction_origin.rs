@@ -17,7 +17,7 @@ use crate::table::dataset::Dataset;
 ///
 /// # Errors
 /// Fails if a table cannot be read.
-pub fn origin(
+pub(crate) fn origin(
     tables: &[Location],
     files: &HashMap<String, usize>,
     options: &ReadOptions,
