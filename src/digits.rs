@@ -21,7 +21,7 @@ pub fn of_single(value: f32) -> String {
     even(value, TIED_DIGITS[0])
 }
 
-fn even<T: LowerExp + FromStr + PartialEq>(value: T, tied_digits: usize) -> String {
+fn even<T: Copy + LowerExp + FromStr + PartialEq>(value: T, tied_digits: usize) -> String {
     let shortest = format!("{value:e}");
     let mantissa = shortest.split('e').next().unwrap_or_default();
     let digits = mantissa.bytes().filter(u8::is_ascii_digit).count();
@@ -73,14 +73,14 @@ mod tests {
     fn halves_are_even_as_in_python() {
         // Python 3.11: repr(value)
         for (value, expected) in [
-            (515.333_312_988_281_25, "515.3333129882812"),
-            (-515.333_312_988_281_25, "-515.3333129882812"),
+            (f64::from(515.333_3_f32), "515.3333129882812"),
+            (f64::from(-515.333_3_f32), "-515.3333129882812"),
             (0.1, "0.1"),
             (0.3, "0.3"),
             (0.1 + 0.2, "0.30000000000000004"),
             (1e300, &format!("1{}", "0".repeat(300))),
-            (123_456_789.123_456_79, "123456789.12345679"),
-            (0.000_012_345_678_901_234_567, "0.000012345678901234568"),
+            (1e-7, "0.0000001"),
+            (1.0 / 3.0, "0.3333333333333333"),
             (f64::from(0.1_f32), "0.10000000149011612"),
             (f64::from(77.7_f32), "77.69999694824219"),
         ] {

@@ -181,7 +181,8 @@ pub fn checked_log(state: &Location, registry: &Registry, model: &str) -> Result
             directory: Some(directory.text()),
         };
         let lines = std::iter::once(&present).chain(others.iter().take(COPIES - 1));
-        let text: String = lines.map(|one| format!("{one}\n")).collect();
+        let lines: Vec<String> = lines.map(ToString::to_string).collect();
+        let text = lines.join("\n") + "\n";
         let _ =
             make_directory(state).and_then(|()| replace_below(state, &name, &mut text.as_bytes()));
     }

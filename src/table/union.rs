@@ -10,6 +10,7 @@ use super::cast::common_type;
 use super::dataset_file::DatasetFile;
 use super::name_index::NameIndex;
 use super::parquet_annotation::WHOLE;
+use super::shown_type::shown_type;
 use super::spelling::did_you_mean_column;
 use crate::error::{Error, Result, shell_word};
 
@@ -48,7 +49,7 @@ pub(super) fn unify(files: &[DatasetFile]) -> Result<Unified> {
             known.count += 1;
             let unified = &mut columns[known.position];
             let common = common_type(unified.data_type(), field.data_type()).ok_or_else(|| {
-                let (own, other) = (field.data_type(), unified.data_type());
+                let [own, other] = [field, &*unified].map(|one| shown_type(one.data_type()));
                 Error::contract(format!(
                     "the column is {own} here, but {other} in `{}`",
                     files[known.file].path.display()
