@@ -133,7 +133,8 @@ impl Drift {
         }
         let ks = kolmogorov_smirnov(shared, rows);
         let in_deviations = |Bracket { low, high }: Bracket| {
-            let deviation = deviation.filter(|one| *one > 0.0)?;
+            // That of numbers near 1e200 is beyond double precision.
+            let deviation = deviation.filter(|one| *one > 0.0 && one.is_finite())?;
             Some(Bracket {
                 low: low / deviation,
                 high: high / deviation,

@@ -5,27 +5,21 @@
 
 use arrow::datatypes::DataType;
 
-use super::monitoring::Monitor;
 use super::options::tree_selection;
 use super::target::Target;
 use crate::contract::binding::{BindingOptions, BoundInput};
 use crate::contract::{InputKind, NativeElement, NativeType, NumberRange, Policy, Width};
-use crate::count::counted;
 use crate::error::{Error, Result};
 use crate::feature::missing::MissingValues;
 use crate::feature::token_use::NamedBy;
 use crate::outcome::Task;
 use crate::package::open::OpenedModel;
 use crate::report::cost::Price;
-use crate::report::stored::{REPORT_ENDING, StoredReport};
-use crate::request::monitoring::{Monitoring, OnGate};
 use crate::request::output::{Limits, OnBudget, Output, Telemetry};
 use crate::request::rows::Rows;
 use crate::request::work::{Binding, Prediction, Work};
-use crate::storage::{Location, find};
 use crate::table::cast::{is_number, is_text};
 use crate::table::dataset::Dataset;
-use crate::table::location::resolve_present;
 
 /// Families whose models consist of trees.
 const OF_TREES: [&str; 1] = ["forest"];
@@ -182,61 +176,6 @@ fn of_lake_files(dataset: &Dataset) -> Option<Error> {
         warning
             .at_path(&file.path)
             .hint("export the table, and score the export"),
-    )
-}
-
-/// Warns of flags about gates, drift and history that change nothing, once it is known what there
-/// is to judge and to compare with.
-pub(super) fn of_monitoring(request: &Monitoring, monitor: &Monitor) -> Vec<Error> {
-    let gate = ("a gate", "--gate", monitor.gates.is_empty());
-    let baseline = ("a baseline", "--baseline", monitor.baseline.is_none());
-    let flags = [
-        ("--on-gate", request.on_gate == OnGate::Publish, gate),
-        ("--strict-gates", request.strict_gates, gate),
-        ("--max-js", request.max_js.is_some(), baseline),
-        ("--max-ks", request.max_ks.is_some(), baseline),
-    ];
-    let idle = flags
-        .into_iter()
-        .filter(|(_, is_said, (_, _, is_missing))| *is_said && *is_missing);
-    let mut warnings: Vec<Error> = idle
-        .map(|(flag, _, (needed, add, _))| {
-            Error::usage(format!("`{flag}` has no effect without {needed}"))
-                .hint(format!("add `{add}`, or remove `{flag}`"))
-        })
-        .collect();
-    warnings.extend(request.history.as_ref().and_then(unread_history));
-    let is_first = monitor
-        .history
-        .as_ref()
-        .is_some_and(|found| found.report_count() == 0);
-    if let Some(path) = request.history.as_ref().filter(|_| is_first) {
-        warnings.push(
-            Error::failed("`--history` compares with nothing: no earlier report is there")
-                .at_path(path)
-                .hint("this is right on the first night; later, name where the reports are kept"),
-        );
-    }
-    warnings
-}
-
-/// The warning that reports in the directory of `--history` are passed over, because they cannot be
-/// read: they would be missing from the limits.
-fn unread_history(path: &Location) -> Option<Error> {
-    find(path).ok()?.filter(|found| found.is_directory)?;
-    let is_unread = |file: &Location| {
-        file.to_string_lossy().ends_with(REPORT_ENDING) && !StoredReport::is_at(file)
-    };
-    let mut unread = resolve_present(path).ok()?.into_iter().filter(is_unread);
-    let first = unread.next()?;
-    let count = counted(unread.count() + 1, "report");
-    let warning = Error::failed(format!(
-        "`--history` passes over {count} that cannot be read"
-    ));
-    Some(
-        warning
-            .at_path(first)
-            .hint("remove what was cut short, or copy it again"),
     )
 }
 

@@ -333,7 +333,7 @@ impl Plan {
         let monitor = monitor.bound(&job, &identity, &contenders, &split, price)?;
         warnings.extend(monitor.warning());
         warnings.extend(monitor.nothing_to_compare());
-        warnings.extend(effect::of_monitoring(monitoring, &monitor));
+        warnings.extend(warning::of_monitoring(monitoring, &monitor, &job.rules));
         warnings.extend(effect::of_examples(
             requested_quality.rule_examples,
             rule_count,

@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use super::list::written;
+use super::monitoring::Monitor;
 use crate::contract::Contract;
 use crate::contract::binding::BoundInput;
 use crate::count::{self, counted};
@@ -12,7 +13,13 @@ use crate::error::{Error, shell_word};
 use crate::feature::token_use::NamedBy;
 use crate::graph::table::{ROW_BY_ROW, RUNS_AS};
 use crate::model::Description;
+use crate::package::manifest::OnFail;
+use crate::pipeline::rule::Rules;
+use crate::report::stored::{REPORT_ENDING, StoredReport};
+use crate::request::monitoring::{Monitoring, OnGate};
+use crate::storage::{Location, find};
 use crate::table::dataset::Dataset;
+use crate::table::location::resolve_present;
 
 /// The most columns that a warning lists.
 const LISTED: usize = 10;
@@ -110,6 +117,66 @@ pub(super) fn row_by_row(description: &Description) -> Option<Error> {
              as `Softmax` with `axis=0`, and export the model without it",
         )
     })
+}
+
+/// Warns of flags about gates, drift and history that change nothing, once it is known what there
+/// is to judge and to compare with.
+pub(super) fn of_monitoring(request: &Monitoring, monitor: &Monitor, rules: &Rules) -> Vec<Error> {
+    let gate = ("a gate", "--gate", monitor.gates.is_empty());
+    let withheld = (
+        "a gate, or a rule with `on-fail=fail`",
+        "--gate",
+        monitor.gates.is_empty() && !rules.may(OnFail::Fail),
+    );
+    let baseline = ("a baseline", "--baseline", monitor.baseline.is_none());
+    let flags = [
+        ("--on-gate", request.on_gate == OnGate::Publish, withheld),
+        ("--strict-gates", request.strict_gates, gate),
+        ("--max-js", request.max_js.is_some(), baseline),
+        ("--max-ks", request.max_ks.is_some(), baseline),
+    ];
+    let idle = flags
+        .into_iter()
+        .filter(|(_, is_said, (_, _, is_missing))| *is_said && *is_missing);
+    let mut warnings: Vec<Error> = idle
+        .map(|(flag, _, (needed, add, _))| {
+            Error::usage(format!("`{flag}` has no effect without {needed}"))
+                .hint(format!("add `{add}`, or remove `{flag}`"))
+        })
+        .collect();
+    warnings.extend(request.history.as_ref().and_then(unread_history));
+    let is_first = monitor
+        .history
+        .as_ref()
+        .is_some_and(|found| found.report_count() == 0);
+    if let Some(path) = request.history.as_ref().filter(|_| is_first) {
+        warnings.push(
+            Error::failed("`--history` compares with nothing: no earlier report is there")
+                .at_path(path)
+                .hint("this is right on the first night; later, name where the reports are kept"),
+        );
+    }
+    warnings
+}
+
+/// The warning that reports in the directory of `--history` are passed over, because they cannot be
+/// read: they would be missing from the limits.
+fn unread_history(path: &Location) -> Option<Error> {
+    find(path).ok()?.filter(|found| found.is_directory)?;
+    let is_unread = |file: &Location| {
+        file.to_string_lossy().ends_with(REPORT_ENDING) && !StoredReport::is_at(file)
+    };
+    let mut unread = resolve_present(path).ok()?.into_iter().filter(is_unread);
+    let first = unread.next()?;
+    let count = counted(unread.count() + 1, "report");
+    let warning = Error::failed(format!(
+        "`--history` passes over {count} that cannot be read"
+    ));
+    Some(
+        warning
+            .at_path(first)
+            .hint("remove what was cut short, or copy it again"),
+    )
 }
 
 /// Warns of values that stand for a missing one and that occur nowhere.

@@ -15,6 +15,7 @@ use super::{models, watch_lines};
 use crate::count::counted;
 use crate::format::rounds::ROUNDS_USED;
 use crate::graph::table::{ROW_BY_ROW, RUNS_AS};
+use crate::package::manifest::OnFail;
 use crate::pipeline::part::RowCounts;
 
 /// The most lines of a summary below its first two, with the error and the warnings around it.
@@ -257,7 +258,11 @@ fn rules(facts: &[Fact]) -> Vec<(Weight, Line)> {
     if !of_rule.is_empty() {
         lines.push((Weight::Note, line("rules", &counts.join(", "))));
     }
-    let shown = is("broken").map(|facts| ("broken", facts));
+    // A rule that decides about the output comes first.
+    let decides = |facts: &&&[&Fact]| of(facts, "on_fail").as_deref() == Some(OnFail::Fail.name());
+    let decided = is("broken").filter(decides);
+    let others = is("broken").filter(|facts| !decides(facts));
+    let shown = decided.chain(others).map(|facts| ("broken", facts));
     let shown = shown.chain(is("undecided").map(|facts| ("undecided", facts)));
     lines.extend(shown.enumerate().map(|(index, (verdict, facts))| {
         let weight = match (verdict, index) {

@@ -131,7 +131,12 @@ const KNOWN_PAIRS: [[&str; 2]; 8] = [
 ];
 
 /// Pairs that say the same: `true` is `1`, and `yes`.
-const SAME: [[&str; 2]; 3] = [["0", "1"], ["false", "true"], ["no", "yes"]];
+const SAME: [[&str; 2]; 4] = [
+    ["0", "1"],
+    ["false", "true"],
+    ["no", "yes"],
+    ["negative", "positive"],
+];
 
 /// The label among these that says the same: itself, or the one on its side of another pair.
 fn same_as<'a>(text: &str, labels: &'a [String]) -> Option<&'a str> {
@@ -215,12 +220,12 @@ mod tests {
                 .collect();
             (numbers, labels.classes.names.len())
         };
-        let texts = ["0", "1", "true", "False", "yes", "NO", "1.0"];
+        let texts = ["0", "1", "true", "False", "yes", "NO", "1.0", "Negative"];
         assert_eq!(
             numbers(Task::Binary, &texts),
-            (vec![0, 1, 1, 0, 1, 0, 1], 2)
+            (vec![0, 1, 1, 0, 1, 0, 1, 0], 2)
         );
-        assert_eq!(numbers(Task::Classes, &texts).1, 6);
+        assert_eq!(numbers(Task::Classes, &texts).1, 7);
         // One letter may be anything.
         assert_eq!(numbers(Task::Binary, &["t", "y", "1"]).1, 3);
         let labels = ["0", "1"].map(str::to_owned);

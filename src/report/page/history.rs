@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::block::{Block, Section, State, Trend, with_minus};
 use super::calendar::{Slot, calendar, slots, strip};
 use super::document::{Key, Options, Page, Step, safe};
+use super::evaluation;
 use super::night::Night;
 use super::one_night::sections;
 use super::runs;
@@ -13,6 +14,7 @@ use super::trend::{Calendar, Controlled, Series};
 use super::verdict::verdict;
 use crate::count::{counted, listed};
 use crate::monitor::control::{Observation, Side};
+use crate::report::evaluation::SECTION;
 use crate::report::number;
 
 /// The most trends of facts about columns; of many nights fewer, so that the page stays small.
@@ -93,7 +95,9 @@ pub(super) fn page(nights: &[Night], options: Options) -> Page {
     let slots = slots(nights, &states);
     let calendar = calendar(&slots);
     let (facts, columns) = trends(&slots);
-    let last = &nights[nights.len() - 1];
+    let mut runs = nights.iter().rev();
+    let last = runs.find(|night| night.main().has("ledger"));
+    let last = last.unwrap_or(&nights[nights.len() - 1]);
     let last_verdict = verdict(last);
     let outside: Vec<&str> = facts
         .iter()
@@ -128,7 +132,9 @@ pub(super) fn page(nights: &[Night], options: Options) -> Page {
         is_of_last_run: true,
         ..section
     }));
-    let ends = [&nights[0], last].map(|night| number::day(night.started_at()).to_owned());
+    page_sections.extend(latest_evaluation(nights, last));
+    let ends = [&nights[0], &nights[nights.len() - 1]]
+        .map(|night| number::day(night.started_at()).to_owned());
     let mut versions: Vec<String> = Vec::new();
     for (_, version) in &calendar.versions {
         if !versions.contains(version) {
@@ -169,6 +175,21 @@ pub(super) fn page(nights: &[Night], options: Options) -> Page {
         sections: page_sections,
         ..Page::default()
     }
+}
+
+/// The evaluation of the latest night that has one, where the last run has no labels yet.
+fn latest_evaluation(nights: &[Night], last: &Night) -> Option<Section> {
+    if last.with(SECTION).is_some() {
+        return None;
+    }
+    let mut nights = nights.iter().rev();
+    let night = nights.find(|night| night.with(SECTION).is_some())?;
+    let section = evaluation::section(night)?;
+    let day = number::day(night.started_at());
+    Some(Section {
+        title: format!("{} of {day}, the latest", section.title),
+        ..section
+    })
 }
 
 fn keys(nights: &[Night], states: &[State], failed: usize, outside: usize) -> Vec<Key> {

@@ -53,6 +53,7 @@ fn sentence(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> 
         .collect();
     let of_gates = format!("{} failed", some_of(failed.len(), gates.len(), "gate"));
     let of_rules = rules_sentence(&rules_in(night, |state| state == State::Fail));
+    let is_run = night.main().has("ledger");
     match status {
         "withheld" if !failed.is_empty() => (
             format!("Output withheld: {of_gates}."),
@@ -68,15 +69,16 @@ fn sentence(night: &Night, status: &str, gates: &[Gate], columns: &[Column]) -> 
             "The same command goes on where it stopped.".to_owned(),
         ),
         "failed" => ("The run failed.".to_owned(), String::new()),
+        "gates_failed" if !failed.is_empty() && is_run => (
+            format!("Output published all the same: {of_gates}."),
+            with_rules(causes(&failed), of_rules),
+        ),
         "gates_failed" if !failed.is_empty() => {
             let of_gates = of_gates.replacen("the only", "The only", 1);
-            (
-                format!("{of_gates}."),
-                with_rules(causes(&failed), of_rules),
-            )
+            (format!("{of_gates}."), causes(&failed))
         }
         "gates_failed" if of_rules.is_some() => (
-            "A rule that must hold does not.".to_owned(),
+            "Output published all the same.".to_owned(),
             of_rules.unwrap_or_default(),
         ),
         _ if !failed.is_empty() => (
