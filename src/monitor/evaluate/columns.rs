@@ -368,7 +368,7 @@ impl Columns {
         } else if counts.without_prediction == counts.predictions {
             "the predictions are missing or no numbers; for labels in text pass `--task classes`"
         } else if counts.labels_not_numbers > 0 {
-            "the labels are no numbers: for classes pass `--task classes`"
+            "the labels are not numbers: for classes pass `--task classes`"
         } else if counts.labels > 0 {
             "no key of the labels is a key of the predictions: check `--key`"
         } else {
