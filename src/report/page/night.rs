@@ -1,8 +1,8 @@
 //! Reports put together: all that is known of one night.
 //!
 //! Owns how facts of a night are found. A night has at most one report of a kind: of a run, of
-//! `drift`, of `evaluate`. Which reports belong together is [`super::nights`]'s. It must not know
-//! how facts are shown.
+//! `drift`, of `evaluate`. Which reports belong together is [`mod@super::nights`]'s. It must not
+//! know how facts are shown.
 
 use std::collections::HashMap;
 
