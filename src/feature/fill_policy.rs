@@ -104,7 +104,7 @@ impl<T: Real> Filling<'_, '_, T> {
         }
     }
 
-    /// Names the category that is spelt most like this one.
+    /// Names the category that is spelled most like this one.
     fn near_known(&self, error: Error, text: &str) -> Error {
         let InputKind::Category(vocabulary) = &self.bound.input.kind else {
             return error;
@@ -140,7 +140,7 @@ impl<T: Real> Filling<'_, '_, T> {
             InputKind::Native(_) => ("null", "as NaN"),
             _ => ("null", "as missing"),
         };
-        let spelt = if self.missing.is_untyped && reason == Reason::Null {
+        let spelled = if self.missing.is_untyped && reason == Reason::Null {
             "; `--missing` says which texts mean a missing value"
         } else {
             ""
@@ -167,7 +167,7 @@ impl<T: Real> Filling<'_, '_, T> {
             .at_row(self.origin.row_number(row))
             .hint(format!(
                 "fix the row, or let the run continue: `{flag} {}` rejects such rows, `{flag} \
-                 {}` reads them {as_what}{spelt}",
+                 {}` reads them {as_what}{spelled}",
                 policy("reject"),
                 policy(instead)
             ))

@@ -50,7 +50,7 @@ impl<T: Real> Filling<'_, '_, T> {
     }
 
     /// Whether a text stands for a missing value. A category that the model knows is a value, even
-    /// if it is spelt like a missing one; an empty field of delimited text is not a number, so it
+    /// if it is spelled like a missing one; an empty field of delimited text is not a number, so it
     /// is missing where one is expected.
     fn is_missing_text(&self, text: &str) -> bool {
         let is_empty = text.is_empty() && self.missing.is_untyped && !self.lookup.holds_texts();
@@ -65,9 +65,9 @@ impl<T: Real> Filling<'_, '_, T> {
                 .number_format
                 .plain(text)
                 .filter(|_| known.is_none() && self.missing.is_untyped);
-            let spelt = plain.and_then(|text| self.lookup.code_of_spelling(&text));
-            self.counts.parsed_count += u64::from(spelt.is_some());
-            let code = known.or(spelt).or_else(|| self.lookup.other_code(text));
+            let spelled = plain.and_then(|text| self.lookup.code_of_spelling(&text));
+            self.counts.parsed_count += u64::from(spelled.is_some());
+            let code = known.or(spelled).or_else(|| self.lookup.other_code(text));
             return self.category(row, code, &|| text.to_owned());
         }
         let parsed = self.parsed(text);

@@ -151,13 +151,13 @@ impl Lookup {
                         .filter(|value: &f64| value.to_string() == text)
                         .map(Number::Real)
                 };
-                let number = spelt(text).map(Number::Integer).or_else(real);
+                let number = spelled(text).map(Number::Integer).or_else(real);
                 number
                     .and_then(|number| numbers.get(&key(number)).copied())
                     .or_else(|| boolean_code(texts, text))
             }
             Self::Hashes { .. } | Self::OwnHashes { .. } => {
-                self.known_code(&spelt(text)?.to_string())
+                self.known_code(&spelled(text)?.to_string())
             }
         }
     }
@@ -204,7 +204,7 @@ fn boolean_code(texts: &HashMap<String, f64>, text: &str) -> Option<f64> {
 
 /// The integer of a boolean or of digits, with or without zeros behind a point; `007` may
 /// be the name of something else.
-fn spelt(text: &str) -> Option<i128> {
+fn spelled(text: &str) -> Option<i128> {
     match text {
         "true" | "True" | "TRUE" => Some(1),
         "false" | "False" | "FALSE" => Some(0),

@@ -90,7 +90,7 @@ pub struct Sentinels {
     pub number_format: NumberFormat,
     /// Said of this column.
     own: Tokens,
-    /// Said of all columns: a category of the model that is spelt so is a value all the same.
+    /// Said of all columns: a category of the model that is spelled so is a value all the same.
     shared: Tokens,
 }
 

@@ -345,12 +345,12 @@ fn texts(column: &ArrayRef, filling: &mut Filling<f64>) -> Result<ArrayRef> {
 /// Booleans as Python spells them, `True` and `False`: the pipelines that read texts were trained
 /// there. Any other column is left as it is.
 pub(super) fn with_spelt_booleans(column: &ArrayRef) -> ArrayRef {
-    let spelt = |value: bool| if value { "True" } else { "False" };
+    let spelled = |value: bool| if value { "True" } else { "False" };
     match column.as_boolean_opt() {
         Some(booleans) => Arc::new(
             booleans
                 .iter()
-                .map(|value| value.map(spelt))
+                .map(|value| value.map(spelled))
                 .collect::<StringViewArray>(),
         ),
         None => Arc::clone(column),

@@ -7,7 +7,7 @@ pub(crate) fn is_known(domain: &str, name: &str, version: i64) -> bool {
     find(domain, name, version).is_some()
 }
 
-/// (domain, name) of every operator that is known, sorted; the domain of `ai.onnx` is spelt out.
+/// (domain, name) of every operator that is known, sorted; the domain of `ai.onnx` is spelled out.
 #[must_use]
 pub fn operators() -> Vec<(&'static str, &'static str)> {
     let domain = |domain: &'static str| if domain.is_empty() { "ai.onnx" } else { domain };

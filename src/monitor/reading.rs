@@ -278,7 +278,7 @@ impl InputReader {
             return self.codes(block, index);
         }
         let column = block.columns.get(index).ok_or_else(no_input)?;
-        // What the encoder takes for a category is not a missing value, whatever it is spelt like.
+        // What the encoder takes for a category is not a missing value, however it is spelled.
         let mut codes = Vec::new();
         if !self.sentinels.is_empty() {
             let whole = EncodedBlock {

@@ -2,7 +2,7 @@
 //! neither the size nor the order of the work shows in a single byte of a file.
 //!
 //! Columns that were read as views get the type that the table declares here, so that long texts
-//! are spelt out a chunk at a time: a view of one text keeps the whole page that it lies in.
+//! are spelled out a chunk at a time: a view of one text keeps the whole page that it lies in.
 
 use std::sync::Arc;
 

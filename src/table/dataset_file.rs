@@ -86,10 +86,10 @@ pub(super) fn spelt_numbers(files: &[DatasetFile], columns: &[Field]) -> HashSet
     };
     let only_of_directories =
         |name: &String| files.iter().all(|file| !file.own_columns.contains(name));
-    let spelt = kinds.into_iter().filter(|(name, kind)| {
+    let spelled = kinds.into_iter().filter(|(name, kind)| {
         *kind == Kind::Numbers && is_text(name) && only_of_directories(name)
     });
-    spelt.map(|(name, _)| name).collect()
+    spelled.map(|(name, _)| name).collect()
 }
 
 pub(super) fn open_file(

@@ -415,7 +415,7 @@ mod tests {
     fn a_record_is_as_long_as_its_fields_and_what_follows_does_not_count() {
         assert_eq!(struct_length(&[0, 1, 2], RECORD), Ok(1));
         // A number of two bytes, a list of two structs of which the first has one child, a truth, a
-        // list of three numbers; then unknown fields: a double, a map, a set, an identifier spelt
+        // list of three numbers; then unknown fields: a double, a map, a set, an identifier spelled
         // out.
         let record = [
             &[

@@ -184,7 +184,7 @@ pub(super) fn with_number(bytes: &[u8], identifier: i16, value: i64) -> Result<V
         let (step, code) = (i16::from(head >> 4), head & 0x0f);
         let next = before + step;
         if code != 0 && step == 0 {
-            return wrong("a field's identifier is spelt out");
+            return wrong("a field's identifier is spelled out");
         }
         if code == 0 || next > identifier {
             let own = u8::try_from(identifier - before)

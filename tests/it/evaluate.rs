@@ -403,7 +403,7 @@ fn labels_that_are_no_numbers_are_counted_apart() {
 #[test]
 fn classes_that_are_spelt_differently_are_warned_of() {
     let room = Room::new();
-    let warning = "are spelt differently";
+    let warning = "are spelled differently";
     let evaluated = |predictions: &str, labels: &str| {
         let rows = predictions.split(' ').zip(labels.split(' '));
         let rows = rows.map(|(prediction, label)| format!("{prediction},{label}\n"));

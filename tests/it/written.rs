@@ -51,7 +51,7 @@ fn rules_see_the_text_of_the_file_and_missing_texts_are_null() {
                 --missing abc --missing -999 --output out.csv";
     let line: Vec<&str> = line.split_whitespace().collect();
     let rules = [
-        "spelt: CAST(a AS VARCHAR) = '2.50'",
+        "spelled: CAST(a AS VARCHAR) = '2.50'",
         "joined: a || '!' = '1!'",
         "missing: CAST(a AS VARCHAR) IS NULL",
     ];
@@ -69,7 +69,7 @@ fn rules_see_the_text_of_the_file_and_missing_texts_are_null() {
         values[row].as_deref().unwrap().parse::<f64>().unwrap()
     };
     let rows = 21.0;
-    for (rule, met) in [("spelt", 1.0), ("joined", 1.0), ("missing", 3.0)] {
+    for (rule, met) in [("spelled", 1.0), ("joined", 1.0), ("missing", 3.0)] {
         let found = compliance(rule);
         assert!((found - met / rows).abs() < 1e-12, "{rule}: {found}");
     }
@@ -86,15 +86,15 @@ fn derived_columns_of_texts_are_those_of_the_file() {
     room.file(
         "package/tallow.toml",
         "name = \"written\"\nversion = \"1\"\n\n[[artefacts]]\npath = \"good.json\"\n\n\
-         [[derived]]\nname = \"spelt\"\nexpression = \"CAST(a AS VARCHAR)\"\n\n\
-         [[derived]]\nname = \"both\"\nexpression = \"a || '/' || spelt\"\n",
+         [[derived]]\nname = \"spelled\"\nexpression = \"CAST(a AS VARCHAR)\"\n\n\
+         [[derived]]\nname = \"both\"\nexpression = \"a || '/' || spelled\"\n",
     );
     room.file(
         "package/good.json",
         std::fs::read(data("hostile/good.json")).unwrap(),
     );
     let line = "score -qq --model package rows.csv --output - --report none --on-null null \
-                --on-unseen null --passthrough id,spelt,both";
+                --on-unseen null --passthrough id,spelled,both";
     let run = room.run(line.split_whitespace()).ok();
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert!(lines[2].starts_with("1,2.50,2.50/2.50,"), "{run}");

@@ -2,7 +2,7 @@
 //!
 //! Owns what differs: Python's `\w` has no combining marks and all numbers, its `\s` has the four
 //! separators of ASCII, and brackets in a set are characters. Rust's `\b` follows Rust's `\w`, so
-//! it is spelt by what is around it. It must not know vectorisers.
+//! it is spelled by what is around it. It must not know vectorisers.
 
 use fancy_regex::{Regex, RegexBuilder};
 
@@ -28,8 +28,8 @@ impl Pattern {
     /// same, if it has several groups, or if it finds empty tokens.
     pub(super) fn new(python: &str) -> Option<Self> {
         let python = python.strip_prefix("(?u)").unwrap_or(python);
-        let spelt = translated(python)?;
-        let regex = RegexBuilder::new(&spelt)
+        let spelled = translated(python)?;
+        let regex = RegexBuilder::new(&spelled)
             .backtrack_limit(BACKTRACK_LIMIT)
             .build()
             .ok()?;

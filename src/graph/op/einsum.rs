@@ -85,7 +85,7 @@ fn implied(operands: &[Vec<u8>]) -> Vec<u8> {
 fn evaluate(equation: &Equation, call: &Call) -> Result<Tensor> {
     let tensors = call.tensors()?;
     // Ellipsis axes become letters below 64, counted from the last.
-    let spelt = |letters: &[u8], more: usize| -> Vec<u8> {
+    let spelled = |letters: &[u8], more: usize| -> Vec<u8> {
         letters
             .iter()
             .flat_map(|&letter| {
@@ -114,7 +114,7 @@ fn evaluate(equation: &Equation, call: &Call) -> Result<Tensor> {
             ))
         })?;
         most = most.max(more);
-        let letters = spelt(letters, more);
+        let letters = spelled(letters, more);
         for (letter, &length) in letters.iter().zip(tensor.shape()) {
             let known = lengths.entry(*letter).or_insert(length);
             if *known == 1 {
@@ -125,7 +125,7 @@ fn evaluate(equation: &Equation, call: &Call) -> Result<Tensor> {
         }
         operands.push(letters);
     }
-    let result = spelt(&equation.result, most);
+    let result = spelled(&equation.result, most);
     let mut sums: Vec<u8> = lengths
         .keys()
         .copied()

@@ -36,7 +36,7 @@ impl Disjoint {
             )
         } else {
             format!(
-                "labels and predictions are spelt differently, and are not the same classes: \
+                "labels and predictions are spelled differently, and are not the same classes: \
                  labels {labels}, predictions {predictions}"
             )
         };
@@ -48,7 +48,7 @@ impl Disjoint {
 }
 
 /// The classes of (actual, predicted) pairs where they have none in common, though that is no
-/// chance of a few rows: several of one of them. Else those that are spelt alike, and are not the
+/// chance of a few rows: several of one of them. Else those that are spelled alike, and are not the
 /// same.
 pub(in crate::monitor) fn disjoint(
     pairs: impl Iterator<Item = (u32, u32)> + Clone,
@@ -83,7 +83,7 @@ pub(in crate::monitor) fn disjoint(
     })
 }
 
-/// A label without what is spelt in several ways; signs of numbers stay.
+/// A label without what is spelled in several ways; signs of numbers stay.
 fn folded(label: &str) -> Option<String> {
     let is_kept = |letter: &char| letter.is_alphanumeric() || "+-.".contains(*letter);
     let kept = label.chars().filter(is_kept);
