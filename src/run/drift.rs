@@ -22,7 +22,7 @@ use crate::report::gates::{Judged, planned};
 use crate::request::comparison::{Comparison as Request, Compat};
 use crate::storage::Location;
 use crate::table::location::locate;
-use crate::table::origin::of_file;
+use crate::table::origin::of_files;
 use crate::table::output_format::OutputFormat;
 
 /// What a comparison found.
@@ -101,9 +101,7 @@ fn nothing_to_compare([before, now]: &[Location; 2]) -> Error {
 fn warn_of_models(paths: &[Location; 2], events: &dyn Events) -> Result<()> {
     let [before, now] = paths.each_ref().map(|path| {
         let table = locate(std::slice::from_ref(path), false)?.files;
-        let mut models = table.iter().map(|file| of_file(&file.path));
-        let first = models.next().flatten();
-        Ok(first.filter(|first| models.all(|other| other.as_ref() == Some(first))))
+        Ok::<_, Error>(of_files(table.iter().map(|file| &file.path)))
     });
     if let (Some(before), Some(now)) = (before?, now?)
         && before.is_other_than(&now)

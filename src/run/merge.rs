@@ -9,8 +9,8 @@ use crate::monitor::profile_table::read_profile;
 use crate::output::profile as profile_file;
 use crate::request::merging::Merging;
 use crate::storage::Location;
-use crate::table::location::locate;
-use crate::table::origin::{Origin, of_file};
+use crate::table::location::{Located, locate};
+use crate::table::origin::{of_file, of_files};
 use crate::table::output_format::OutputFormat;
 
 /// Merges profiles and writes the one of all their rows; returns it, and how many there were.
@@ -26,10 +26,9 @@ pub fn merge(request: &Merging) -> Result<(Profile, usize)> {
     }
     refuse_taken(path, request.overwrite, &request.inputs)?;
     let files = locate(&request.inputs, false)?.files;
+    refuse_models(&files)?;
     let mut seen: HashMap<u128, Location> = HashMap::new();
     let mut merged: Option<Profile> = None;
-    let mut model: Option<(Origin, Location)> = None;
-    let mut is_of_one = true;
     for file in &files {
         let profile = read_profile(&file.path)?;
         if let Some(first) = seen.insert(profile.digest(), file.path.clone()) {
@@ -39,26 +38,6 @@ pub fn merge(request: &Merging) -> Result<(Profile, usize)> {
             ));
             return Err(error.at_path(&file.path).hint("name each profile once"));
         }
-        let origin = of_file(&file.path);
-        is_of_one &= origin.is_some();
-        if let Some(origin) = origin {
-            match &model {
-                None => model = Some((origin, file.path.clone())),
-                Some((first, path)) if origin.is_other_than(first) => {
-                    let message = format!(
-                        "the profile is of the model {}, and `{}` of {}",
-                        origin.title(),
-                        path.display(),
-                        first.title()
-                    );
-                    return Err(Error::contract(message).at_path(&file.path).hint(
-                        "merge the profiles of each model apart: scores of two models are not one \
-                         column",
-                    ));
-                }
-                Some((first, _)) => is_of_one &= origin == *first,
-            }
-        }
         match &mut merged {
             Some(merged) => merged
                 .merge(&profile)
@@ -67,7 +46,28 @@ pub fn merge(request: &Merging) -> Result<(Profile, usize)> {
         }
     }
     let merged = merged.ok_or_else(|| Error::usage("no profile to merge"))?;
-    let model = model.filter(|_| is_of_one).map(|(model, _)| model);
+    let model = of_files(files.iter().map(|file| &file.path));
     profile_file::create(path, request.overwrite, &merged, model.as_ref())?;
     Ok((merged, files.len()))
+}
+
+/// Refuses profiles that name different models.
+fn refuse_models(files: &[Located]) -> Result<()> {
+    let mut named = files
+        .iter()
+        .filter_map(|file| Some((of_file(&file.path)?, &file.path)));
+    let Some((first, path)) = named.next() else {
+        return Ok(());
+    };
+    let Some((other, other_path)) = named.find(|(other, _)| other.is_other_than(&first)) else {
+        return Ok(());
+    };
+    let message = format!(
+        "the profile is of the model {}, and `{}` of {}",
+        other.title(),
+        path.display(),
+        first.title()
+    );
+    let hint = "merge the profiles of each model apart: scores of two models are not one column";
+    Err(Error::contract(message).at_path(other_path).hint(hint))
 }

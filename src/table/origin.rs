@@ -116,10 +116,19 @@ impl Origin {
 /// The model that all files of a table were made by; none if one does not say, or they differ.
 #[must_use]
 pub fn origin(table: &Dataset) -> Option<Origin> {
-    let mut origins = table.files.iter().map(|file| of_file(&file.path));
-    let first = origins.next()??;
-    origins
-        .all(|origin| origin.as_ref() == Some(&first))
+    of_files(table.files.iter().map(|file| &file.path))
+}
+
+/// The model that all of these files were made by; none if one does not say, or they differ.
+#[must_use]
+pub fn of_files<'a>(paths: impl Iterator<Item = &'a Location>) -> Option<Origin> {
+    agreed(paths.map(of_file))
+}
+
+/// What all say; none if one does not say, or they differ.
+fn agreed<T: PartialEq>(mut all: impl Iterator<Item = Option<T>>) -> Option<T> {
+    let first = all.next()??;
+    all.all(|other| other.as_ref() == Some(&first))
         .then_some(first)
 }
 
@@ -138,13 +147,8 @@ pub fn of_file(path: &Location) -> Option<Origin> {
 /// The run that all files of a table were written by; none if one does not say, or they differ.
 #[must_use]
 pub fn run_id(table: &Dataset) -> Option<String> {
-    let mut runs = table
-        .files
-        .iter()
-        .map(|file| footer_value(&file.path, RUN_ID));
-    let first = runs.next()??;
-    runs.all(|run| run.as_ref() == Some(&first))
-        .then_some(first)
+    let files = table.files.iter();
+    agreed(files.map(|file| footer_value(&file.path, RUN_ID)))
 }
 
 /// The models of the A/B test that made a table: those of its first file that names some.
